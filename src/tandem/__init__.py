@@ -1,0 +1,1 @@
+"""Tandem: on-premises unified messaging and enterprise voice, deployed to work together."""

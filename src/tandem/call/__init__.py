@@ -1,0 +1,1 @@
+"""One call leg: a dialog with its offer and answer, media session and security."""

@@ -1,0 +1,1 @@
+"""The floor: error root, clock, ids, logging. No third party, imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""The organization as it is: entries, filters, schema, rights, typed repositories, adapters."""

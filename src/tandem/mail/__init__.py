@@ -1,0 +1,1 @@
+"""MIME of each message kind, the durable spool, and the mailbox."""

@@ -1,0 +1,1 @@
+"""The organization as declared: model, loading, numbers, checks. Pure."""

@@ -1,0 +1,306 @@
+"""The organization as its administrators declare it: values only, no behaviour beyond looking things up.
+
+The words are Exchange's and Lync's own. :mod:`tandem.org.load` makes these values from a file; :mod:`tandem.process`
+compares them with what the directory holds. What later phases of the product carry out (auto attendants, PSTN usages,
+voice routes, PSTN gateways) is declared here too, so that a file need not change when they arrive.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class ServerKind(StrEnum):
+    """What product runs on a messaging server."""
+
+    TANDEM = "tandem"
+    EXCHANGE = "exchange"
+
+
+class PoolKind(StrEnum):
+    """What product runs in a voice pool."""
+
+    TANDEM = "tandem"
+    LYNC = "lync"
+
+
+class PoolType(StrEnum):
+    """The role of a pool in the topology."""
+
+    STANDARD_EDITION = "StandardEdition"
+    FRONT_END = "FrontEnd"
+    DIRECTOR = "Director"
+    BRANCH = "Branch"
+
+
+class VoIPSecurity(StrEnum):
+    """How a UM dial plan protects signalling and media (``Set-UMDialPlan -VoIPSecurity``)."""
+
+    UNSECURED = "Unsecured"
+    SIP_SECURED = "SIPSecured"
+    SECURED = "Secured"
+
+
+class MediaEncryption(StrEnum):
+    """A pool's media encryption (``Set-CsMediaConfiguration -EncryptionLevel``)."""
+
+    REQUIRE = "RequireEncryption"
+    SUPPORT = "SupportEncryption"
+    DO_NOT_SUPPORT = "DoNotSupportEncryption"
+
+
+class UriType(StrEnum):
+    """The URI type of a UM dial plan; a dial plan that a voice pool uses is SipName."""
+
+    SIP_NAME = "SipName"
+    TEL_EXTN = "TelExtn"
+    E164 = "E164"
+
+
+class Transport(StrEnum):
+    """The transport of a plain UM IP gateway."""
+
+    UDP = "udp"
+    TCP = "tcp"
+
+
+class PhoneEdition(StrEnum):
+    """Whether Lync Phone Edition devices are there: decides if the topic's warning about them is shown."""
+
+    NONE = "none"
+    PLANNED = "planned"
+    DEPLOYED = "deployed"
+
+
+class DigestAlgorithm(StrEnum):
+    """A digest algorithm that a pool offers to its phones (RFC 8760)."""
+
+    SHA256 = "SHA-256"
+    MD5 = "MD5"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forest:
+    """An Active Directory forest, named by its root domain."""
+
+    name: str
+    domains: tuple[str, ...]
+    trusts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagingServer:
+    """A server of the messaging side.
+
+    ``version`` is ``2007``, ``2010``, ``2013``, ``2016`` or ``2019`` for Exchange and empty for Tandem; ``service_pack``
+    is 0 for RTM. ``dial_plans`` are the UM dial plans it answers for; ``None`` means every SIP URI and plain dial plan
+    of its forest.
+    """
+
+    fqdn: str
+    forest: str
+    kind: ServerKind = ServerKind.TANDEM
+    version: str = ""
+    service_pack: int = 0
+    roles: tuple[str, ...] = ()
+    dial_plans: tuple[str, ...] | None = None
+    sip_tls_port: int = 5061
+    sip_tcp_port: int = 5060
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoicePool:
+    """A voice pool or Standard Edition server (whose only server is then the pool itself).
+
+    ``ring_s`` is the no-answer time in seconds before a call is diverted to UM.
+    """
+
+    fqdn: str
+    forest: str
+    kind: PoolKind = PoolKind.TANDEM
+    pool_type: PoolType = PoolType.STANDARD_EDITION
+    version: str = ""
+    servers: tuple[str, ...] = ()
+    media_encryption: MediaEncryption = MediaEncryption.REQUIRE
+    digest: tuple[DigestAlgorithm, ...] = (DigestAlgorithm.SHA256, DigestAlgorithm.MD5)
+    ring_s: int = 20
+    sip_tls_port: int = 5061
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UMDialPlan:
+    """A UM dial plan. ``access_numbers`` are E.164, durations are what New-UMDialPlan defaults to."""
+
+    name: str
+    forest: str
+    extension_digits: int
+    uri_type: UriType = UriType.SIP_NAME
+    voip_security: VoIPSecurity = VoIPSecurity.SECURED
+    access_numbers: tuple[str, ...] = ()
+    country_code: str = "1"
+    language: str = "en-US"
+    operator_extension: str = ""
+    max_call_duration_min: int = 30
+    max_recording_duration_min: int = 20
+    recording_idle_timeout_s: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UMMailboxPolicy:
+    """A UM mailbox policy beside the default one, which each dial plan brings."""
+
+    name: str
+    um_dial_plan: str
+    min_pin_length: int = 6
+    pin_lifetime_days: int = 60
+    pin_history_count: int = 5
+    logon_failures_before_pin_reset: int = 5
+    max_logon_attempts: int = 15
+    allow_missed_call_notifications: bool = True
+    allow_message_waiting_indicator: bool = True
+    um_enabled_text: str = ""
+    voice_mail_text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UMIPGateway:
+    """A plain SIP gateway of an Unsecured UM dial plan, known by its address only."""
+
+    name: str
+    um_dial_plan: str
+    address: str
+    pilot_identifier: str
+    transport: Transport = Transport.TCP
+    port: int = 5060
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UMAutoAttendant:
+    """A UM auto attendant (declared; carried out by a later release)."""
+
+    name: str
+    um_dial_plan: str
+    pilot_identifiers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NormalizationRule:
+    """A normalization rule: .NET regular expression and replacement, as New-CsVoiceNormalizationRule takes them."""
+
+    name: str
+    pattern: str
+    translation: str
+    is_internal_extension: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceDialPlan:
+    """A voice dial plan. ``identity`` is ``Global``, ``Site:NAME``, ``Registrar:FQDN`` or a tag granted to users."""
+
+    identity: str
+    simple_name: str
+    normalization_rules: tuple[NormalizationRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoicePolicy:
+    """A voice policy. ``identity`` is ``Global``, ``Site:NAME`` or a tag granted to users."""
+
+    identity: str
+    allow_call_forwarding: bool = True
+    allow_simul_ring: bool = True
+    enable_call_transfer: bool = True
+    pstn_usages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceRoute:
+    """A voice route (declared; carried out by a later release)."""
+
+    name: str
+    number_pattern: str
+    pstn_usages: tuple[str, ...] = ()
+    pstn_gateways: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PstnGateway:
+    """A PSTN gateway behind a pool (declared; carried out by a later release)."""
+
+    fqdn: str
+    pool: str
+    port: int = 5067
+    transport: str = "tls"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """A Subscriber Access contact object: makes an access number of a dial plan callable (phase 9)."""
+
+    display_name: str
+    sip_address: str
+    um_dial_plan: str
+    number: str
+    pool: str
+    ou: str
+    auto_attendant: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person. ``sip_address`` without ``sip:``; empty strings where a feature is not wanted.
+
+    A user with a ``line_uri`` is to be enabled for Enterprise Voice; one with an ``extension`` and a UM mailbox policy
+    is to be enabled for UM. ``pin`` is never kept here: PINs that are not set yet are made by the UM server.
+    """
+
+    account: str
+    display_name: str
+    forest: str
+    ou: str
+    mail: str = ""
+    sip_address: str = ""
+    pool: str = ""
+    line_uri: str = ""
+    extension: str = ""
+    um_mailbox_policy: str = ""
+    voice_dial_plan: str = ""
+    voice_policy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Administrator:
+    """Someone who carries out tasks: an account and the groups that it is to be a direct member of."""
+
+    account: str
+    display_name: str
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization:
+    """All of it. Paths are absolute; ``directory`` is the database file of the embedded directory or an LDAP address."""
+
+    name: str
+    path: Path
+    directory: str
+    state: Path
+    secrets: Path
+    phone_edition: PhoneEdition = PhoneEdition.NONE
+    forests: tuple[Forest, ...] = ()
+    messaging_servers: tuple[MessagingServer, ...] = ()
+    voice_pools: tuple[VoicePool, ...] = ()
+    um_dial_plans: tuple[UMDialPlan, ...] = ()
+    um_mailbox_policies: tuple[UMMailboxPolicy, ...] = ()
+    um_ip_gateways: tuple[UMIPGateway, ...] = ()
+    um_auto_attendants: tuple[UMAutoAttendant, ...] = ()
+    voice_dial_plans: tuple[VoiceDialPlan, ...] = ()
+    voice_policies: tuple[VoicePolicy, ...] = ()
+    pstn_usages: tuple[str, ...] = ()
+    voice_routes: tuple[VoiceRoute, ...] = ()
+    pstn_gateways: tuple[PstnGateway, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    organizational_units: tuple[str, ...] = ()
+    users: tuple[User, ...] = ()
+    administrators: tuple[Administrator, ...] = ()
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)

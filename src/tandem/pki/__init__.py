@@ -1,0 +1,1 @@
+"""Authority, certificate stores and TLS contexts that check the peer by name."""

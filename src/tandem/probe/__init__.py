@@ -1,0 +1,1 @@
+"""A synthetic phone, for verify, the demo and the tests."""

@@ -1,0 +1,1 @@
+"""The deployment process: phases, roles, tasks, plan, apply, verify, journal."""

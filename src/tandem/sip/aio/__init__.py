@@ -1,0 +1,1 @@
+"""SIP over UDP, TCP and TLS sockets with asyncio."""

@@ -1,0 +1,1 @@
+"""The test kit: clocks that jump, ids that repeat, networks that lose. Imported by tests only."""

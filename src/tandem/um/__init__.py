@@ -1,0 +1,1 @@
+"""The UM server: answers calls into mailboxes."""

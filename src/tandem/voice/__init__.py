@@ -1,0 +1,1 @@
+"""The voice server: registrar, normalization, routing, diversion to UM."""
