@@ -1,8 +1,8 @@
 """Logging: one logger per room, one line per event, ``name key=value ...``.
 
 INFO is one line per call, message, registration or applied change. PINs, passwords, keys, audio and message bodies are
-never handed to :func:`event`. A value that holds spaces, quotes or control characters is quoted as JSON, so that hostile
-text (a caller's display name, say) cannot forge a line.
+never handed to :func:`event`. A value that holds spaces, quotes or control characters is quoted as JSON, so that
+hostile text (a caller's display name, say) cannot forge a line.
 """
 
 import json

@@ -1,0 +1,44 @@
+# make demo    sets up and runs the main job: an organization deployed, a real call answered into a mailbox
+# make test    sets up (as root with the peers from apt) and runs linters, types, import contracts, all tests
+# make check   the developer's loop: no root, no peers, under a minute
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test check lint format clean
+
+demo: .venv/.user
+	$(BIN)/tandem demo
+
+test: .venv/.developer
+	tools/peers
+	$(MAKE) --no-print-directory lint
+	$(BIN)/pytest
+
+check: .venv/.developer
+	$(MAKE) --no-print-directory lint
+	$(BIN)/pytest -q -x -m "not peer and not slow"
+
+lint:
+	$(BIN)/ruff format --check --quiet src tests tools
+	$(BIN)/ruff check --quiet src tests tools
+	$(BIN)/lint-imports --no-cache > .venv/imports.txt || { cat .venv/imports.txt; exit 1; }
+	$(BIN)/mypy src
+
+format:
+	$(BIN)/ruff format src tests tools
+	$(BIN)/ruff check --fix src tests tools
+
+clean:
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/.user: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tandem needs Python 3.11 or later, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+.venv/.developer: .venv/.user
+	$(PIP) --editable '.[dev]'
+	touch $@

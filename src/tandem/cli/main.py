@@ -1,0 +1,76 @@
+"""The command ``tandem``: a table of sub-commands, each loaded only when it is asked for.
+
+Exit codes: 0 done (or nothing to do), 1 error (bad input, wrong usage, refused), and what a command's own help says
+(``plan``: 2 for changes; ``apply``: 4 for tasks that others must do). A :class:`TandemError` is shown as its message;
+a traceback is shown only for a defect of Tandem itself.
+"""
+
+import importlib
+import sys
+
+import click
+
+from tandem.core.errors import TandemError
+
+COMMANDS = {
+    "init": "tandem.cli.init:init",
+    "validate": "tandem.cli.validate:validate",
+    "plan": "tandem.cli.plan:plan",
+    "apply": "tandem.cli.apply:apply",
+    "verify": "tandem.cli.verify:verify",
+    "journal": "tandem.cli.journal:journal",
+    "directory": "tandem.cli.directory:directory",
+    "serve": "tandem.cli.serve:serve",
+    "phone": "tandem.cli.phone:phone",
+    "demo": "tandem.cli.demo:demo",
+}
+
+
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are first used, so that ``tandem --help`` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[cmd_name].split(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tandem-um", prog_name="tandem")
+def tandem() -> None:
+    """On-premises unified messaging and enterprise voice, deployed to work together.
+
+    \b
+    An organization, from a file to an answered call:
+      tandem init example                           write a commented organization file
+      tandem plan example/organization.yaml         what is to be done, by whom
+      tandem apply example/organization.yaml        do it
+      tandem serve um example/organization.yaml um1.example.com
+      tandem serve voice example/organization.yaml pool1.example.com
+      tandem verify example/organization.yaml --live
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        code = tandem(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.Abort:
+        click.echo("Stopped.", err=True)
+        code = 130
+    except click.ClickException as error:
+        error.show()
+        code = 1
+    except TandemError as error:
+        click.echo(f"tandem: {error}", err=True)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
