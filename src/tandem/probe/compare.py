@@ -31,8 +31,9 @@ def find_speech(spoken: Sequence[int], recorded: Sequence[int]) -> Match:
     rough = max(
         range(-len(spoken_loud) // 2, len(recorded_loud)), key=lambda shift: _dot(spoken_loud, recorded_loud, shift)
     )
-    loudest = max(range(len(spoken_loud)), key=spoken_loud.__getitem__) * _WINDOW
-    start = max(0, min(loudest - _PROBE // 2, len(spoken) - _PROBE))
+    heard = range(max(0, -rough), min(len(spoken_loud), len(recorded_loud) - rough))
+    loudest = max(heard, key=spoken_loud.__getitem__) * _WINDOW
+    start = max(heard.start * _WINDOW, min(loudest - _PROBE // 2, heard.stop * _WINDOW - _PROBE))
     piece = spoken[start : start + _PROBE]
     near = rough * _WINDOW
     exact = max(
