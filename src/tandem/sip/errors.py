@@ -1,0 +1,35 @@
+"""What can be wrong in SIP: remote (the wire), local (our own request was illegal)."""
+
+from tandem.core.errors import TandemError
+
+
+class SipError(TandemError):
+    """The root of this room's errors."""
+
+
+class MalformedMessage(SipError):
+    """What came off the wire is not SIP. ``status`` is what a request of this kind is answered with (400, 413, 505)."""
+
+    def __init__(self, why: str, *, status: int = 400) -> None:
+        super().__init__(why)
+        self.status = status
+
+
+class IllegalHeader(SipError):
+    """We were asked to send a header whose name or value could not be sent as one line."""
+
+
+class SdpError(SipError):
+    """A session description that cannot be read (400)."""
+
+
+class IncompatibleMedia(SipError):
+    """A readable offer that we cannot accept (488); the message is the text of the Warning header."""
+
+
+class DialogError(SipError):
+    """A request that does not fit its dialog; ``status`` is the answer (481, 500)."""
+
+    def __init__(self, why: str, *, status: int = 481) -> None:
+        super().__init__(why)
+        self.status = status
