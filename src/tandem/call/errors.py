@@ -1,0 +1,24 @@
+"""What can go wrong with a call."""
+
+from tandem.core.errors import TandemError
+
+
+class CallError(TandemError):
+    """The root of this room's errors."""
+
+
+class CallFailed(CallError):
+    """A call that we placed was not answered; ``status`` and ``reason`` are the final response's."""
+
+    def __init__(self, status: int, reason: str, warning: str = "") -> None:
+        super().__init__(f"{status} {reason}" + (f" ({warning})" if warning else ""))
+        self.status = status
+        self.reason = reason
+
+
+class CallRefused(CallError):
+    """An incoming call that could not be accepted; it has been answered with ``status``."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(why)
+        self.status = status

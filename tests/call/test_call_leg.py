@@ -1,0 +1,141 @@
+import asyncio
+import math
+from array import array
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tandem.call.calls import Calls
+from tandem.call.errors import CallFailed, CallRefused
+from tandem.call.leg import CallLeg, Ended, MediaPolicy
+from tandem.core.clock import SystemClock
+from tandem.core.ids import SystemIds
+from tandem.probe.compare import find_speech
+from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, ServerTransaction
+from tandem.sip.aio.resolve import Resolver
+
+
+def tone(seconds: float) -> bytes:
+    """Two tones that come and go, so that no part of it is like another."""
+    return array(
+        "h",
+        (int(9000 * math.sin(i * 0.2) * abs(math.sin(i * i * 1e-8 + i * 0.0007))) for i in range(int(seconds * 8000))),
+    ).tobytes()
+
+
+def calls_on(kind: str) -> Calls:
+    endpoint = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver())
+    port: list[int] = []
+
+    def contact(flow: Flow) -> str:
+        return f"<sip:x@127.0.0.1:{port[0] if port else flow.local[1]};transport={kind}>"
+
+    calls = Calls(endpoint, contact=contact)
+    calls.port = port  # type: ignore[attr-defined]
+    return calls
+
+
+class Pair:
+    """Someone who calls and someone who answers."""
+
+    def __init__(self, kind: str, encryption: str) -> None:
+        self.kind = kind
+        self.policy = MediaPolicy(host="127.0.0.1", encryption=encryption)
+        self.caller, self.callee = calls_on(kind), calls_on(kind)
+        self.answered: asyncio.Queue[CallLeg] = asyncio.Queue()
+        self.refused: list[CallRefused] = []
+        self.callee.on_request = lambda tx: self.tasks.append(asyncio.create_task(self._answer(tx)))
+        self.tasks: list[asyncio.Task[None]] = []
+        self.hold_back: asyncio.Event | None = None
+
+    async def listen(self) -> None:
+        for calls in (self.caller, self.callee):
+            listen = calls.endpoint.listen_udp if self.kind == "udp" else calls.endpoint.listen_tcp
+            _, port = await listen("127.0.0.1", 0)
+            calls.port.append(port)  # type: ignore[attr-defined]
+            self.where = Hop(transport=self.kind, host="127.0.0.1", port=port)
+
+    async def _answer(self, transaction: ServerTransaction) -> None:
+        try:
+            if self.hold_back:
+                transaction.on_cancel = lambda: transaction.respond_with(487)
+                transaction.respond_with(180)
+                await self.hold_back.wait()
+            self.answered.put_nowait(await self.callee.answer(transaction, self.policy))
+        except CallRefused as refused:
+            self.refused.append(refused)
+
+    def place(self, encryption: str | None = None) -> "asyncio.Task[CallLeg]":
+        policy = MediaPolicy(host="127.0.0.1", encryption=encryption or self.policy.encryption)
+        self.attempt = self.caller.place(uri="sip:b@127.0.0.1", from_="<sip:a@x>", target=self.where, policy=policy)
+        return asyncio.create_task(self.attempt.answered())
+
+    async def close(self) -> None:
+        for calls in (self.caller, self.callee):
+            for leg in list(calls.legs.values()):
+                await leg.hangup()
+            await calls.endpoint.close()
+
+
+@pytest.fixture(params=[("udp", "refuse"), ("tcp", "require")], ids=["udp-rtp", "tcp-srtp"])
+async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
+    pair = Pair(*request.param)
+    await pair.listen()
+    yield pair
+    await pair.close()
+
+
+async def test_sound_arrives_as_it_was_played_and_the_callee_can_hang_up(pair: Pair) -> None:
+    leg = await pair.place()
+    callee = await pair.answered.get()
+    heard = bytearray()
+    callee.media.on_audio = heard.extend
+    sound = tone(0.6)
+    assert await leg.play(sound).done
+    await asyncio.sleep(0.3)
+    await callee.hangup()
+    assert await leg.ended is Ended.REMOTE
+    assert find_speech(array("h", sound), array("h", bytes(heard))).correlation > 0.97
+
+
+async def test_keys_arrive_once_each_and_in_order(pair: Pair) -> None:
+    leg = await pair.place()
+    callee = await pair.answered.get()
+    keys: list[str] = []
+    callee.media.on_key = keys.append
+    leg.media.send_keys("19#")
+    async with asyncio.timeout(5):
+        while len(keys) < 3:
+            await asyncio.sleep(0.02)
+    await leg.hangup()
+    assert await callee.ended is Ended.REMOTE
+    assert keys == ["1", "9", "#"]
+
+
+async def test_a_caller_who_gives_up_ends_the_attempt(pair: Pair) -> None:
+    pair.hold_back = asyncio.Event()
+    task = pair.place()
+    await pair.attempt.ringing.wait()
+    pair.attempt.cancel()
+    with pytest.raises(CallFailed) as failed:
+        await task
+    assert failed.value.status == 487
+    pair.hold_back.set()
+    await asyncio.gather(*pair.tasks)
+    assert pair.refused and pair.answered.empty()
+
+
+async def test_media_that_the_policy_forbids_is_refused_with_the_reason(pair: Pair) -> None:
+    other = "require" if pair.policy.encryption == "refuse" else "refuse"
+    with pytest.raises(CallFailed, match="SRTP") as failed:
+        await pair.place(other)
+    assert failed.value.status == 488
+
+
+async def test_nobody_there_is_a_clear_failure() -> None:
+    calls = calls_on("tcp")
+    nobody = Hop(transport="tcp", host="127.0.0.1", port=1)
+    policy = MediaPolicy(host="127.0.0.1", encryption="refuse")
+    with pytest.raises(ConnectionRefusedError):
+        await calls.place(uri="sip:b@x", from_="<sip:a@x>", target=nobody, policy=policy).answered()
+    await calls.endpoint.close()

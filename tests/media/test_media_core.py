@@ -1,0 +1,151 @@
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tandem.media import g711
+from tandem.media.dtmf import KeyReceiver, key_payloads
+from tandem.media.errors import BadPacket, BadWav
+from tandem.media.level import SpeechDetector
+from tandem.media.receiver import WINDOW, Receiver
+from tandem.media.rtp import RtpPacket, parse_rtp
+from tandem.media.srtp import SrtpReceiver, SrtpSender
+from tandem.media.wav import read_wav, write_wav
+
+FRAME = 160
+
+
+def packet(number: int, *, seq0: int = 65_530, ts0: int = 2**32 - 500, ssrc: int = 7) -> RtpPacket:
+    """Packet ``number`` of a stream whose counters wrap around soon; its payload tells which one it is."""
+    return RtpPacket(
+        payload_type=0,
+        sequence=(seq0 + number) % 2**16,
+        timestamp=(ts0 + FRAME * number) % 2**32,
+        ssrc=ssrc,
+        payload=bytes([number % 256]) * FRAME,
+    )
+
+
+def sound(number: int) -> bytes:
+    return g711.decode(bytes([number % 256]) * FRAME, 0)
+
+
+@pytest.mark.parametrize("kind", [g711.PCMU, g711.PCMA])
+def test_every_code_survives_decoding_and_encoding(kind: int) -> None:
+    codes = bytes(range(256))
+    again = g711.encode(g711.decode(codes, kind), kind)
+    # µ-law has two zeros: the negative one becomes the positive.
+    assert [a for a, b in zip(codes, again, strict=True) if a != b] in ([], [0x7F])
+
+
+def test_g711_follows_the_recommendation() -> None:
+    assert g711.decode(b"\x00\x80\xff", 0) == b"".join(v.to_bytes(2, "little", signed=True) for v in (-32124, 32124, 0))
+    assert g711.decode(b"\xd5\x55\xaa", 8) == b"".join(v.to_bytes(2, "little", signed=True) for v in (8, -8, 32256))
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 60))
+def test_a_recording_has_its_true_length_and_order_under_loss_and_disorder(seed: int, count: int) -> None:
+    rng = random.Random(seed)
+    numbers = [n for n in range(count) if n in (0, count - 1) or rng.random() > 0.2]
+    # The first packet comes first, each other may come up to three places too late, some come twice.
+    order = sorted(
+        (n + rng.choice([0, 0, 0, 1.5, 3.5]) * (n > 0), n) for n in numbers for _ in range(1 + (rng.random() < 0.1))
+    )
+    receiver = Receiver(0)
+    heard = b"".join(receiver.receive(packet(n)) for _, n in order) + receiver.flush()
+    assert heard == b"".join(sound(n) if n in numbers else bytes(2 * FRAME) for n in range(count))
+
+
+def test_a_sender_that_pauses_is_heard_as_silence() -> None:
+    receiver = Receiver(0)
+    first = packet(0)
+    later = RtpPacket(
+        payload_type=0,
+        sequence=(first.sequence + 1) % 2**16,
+        timestamp=(first.timestamp + 8000) % 2**32,
+        ssrc=7,
+        payload=b"\x01" * FRAME,
+    )
+    assert len(receiver.receive(first) + receiver.receive(later)) == 2 * (8000 + FRAME)
+
+
+def test_a_new_stream_begins_without_a_gap() -> None:
+    receiver = Receiver(0)
+    heard = (
+        receiver.receive(packet(0)) + receiver.receive(packet(3000, ssrc=8)) + receiver.receive(packet(3001, ssrc=8))
+    )
+    assert len(heard) == 3 * 2 * FRAME
+
+
+def test_what_is_held_back_is_bounded() -> None:
+    receiver = Receiver(0)
+    receiver.receive(packet(0))
+    out = [receiver.receive(packet(n)) for n in range(2, 3 + WINDOW)]
+    assert not any(out[:-1]) and len(out[-1]) == 2 * FRAME * (WINDOW + 2)
+    assert receiver.statistics.lost == 1
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_make_the_rtp_parser_raise_anything_else(data: bytes) -> None:
+    for candidate in (data, b"\xbf\x00" + data):
+        try:
+            parse_rtp(candidate)
+        except BadPacket:
+            pass
+
+
+def test_rtp_is_read_as_it_was_written() -> None:
+    assert parse_rtp(packet(3).to_bytes()) == packet(3)
+
+
+def test_srtp_opens_what_it_protected_once() -> None:
+    key = bytes(range(30))
+    protected = SrtpSender("AES_CM_128_HMAC_SHA1_80", key).protect(packet(1).to_bytes())
+    receiver = SrtpReceiver("AES_CM_128_HMAC_SHA1_80", key)
+    assert parse_rtp(receiver.unprotect(protected)) == packet(1)
+    with pytest.raises(BadPacket, match="SRTP"):
+        receiver.unprotect(protected)
+    with pytest.raises(BadPacket, match="SRTP"):
+        SrtpReceiver("AES_CM_128_HMAC_SHA1_80", key[::-1]).unprotect(protected)
+
+
+def test_a_key_is_told_of_once_however_many_packets_carry_it() -> None:
+    receiver = KeyReceiver()
+    keys = []
+    for press, key in enumerate("5*5"):
+        for payload, marker in key_payloads(key):
+            event = RtpPacket(
+                payload_type=101, sequence=0, timestamp=press * 4000, ssrc=1, payload=payload, marker=marker
+            )
+            keys.append(receiver.receive(event))
+    assert [key for key in keys if key] == ["5", "*", "5"]
+
+
+def test_wav_is_read_as_it_was_written() -> None:
+    linear = bytes(range(256)) * 4
+    assert read_wav(write_wav(linear)) == linear
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"ID3", "not a WAV"),
+        (write_wav(b"")[:20], "no sound"),
+        (write_wav(b"\0\0").replace(b"\x40\x1f\0\0", b"\x44\xac\0\0", 1), "44100 Hz"),
+    ],
+)
+def test_other_files_are_refused_with_what_was_expected(data: bytes, why: str) -> None:
+    with pytest.raises(BadWav, match=why):
+        read_wav(data)
+
+
+def test_silence_is_counted_from_the_end_of_speech() -> None:
+    rng = random.Random(1)
+    noise = b"".join(rng.randrange(-40, 40).to_bytes(2, "little", signed=True) for _ in range(8000))
+    speech = b"".join(rng.randrange(-6000, 6000).to_bytes(2, "little", signed=True) for _ in range(8000))
+    detector = SpeechDetector()
+    detector.feed(noise + speech + noise + noise)
+    assert 15_800 <= detector.silent_samples <= 16_000
+    assert detector.speech_ends_at == 16_000
