@@ -1,0 +1,91 @@
+"""Distinguished names (RFC 4514). Attribute types and values compare without case, as in Active Directory."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from tandem.directory.errors import BadName
+
+_SPECIAL = re.compile(r'([,+"\\<>;=])')
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*\Z")
+
+
+@dataclass(frozen=True)
+class DN:
+    """A name: its relative names from the entry up to the root, each (type, value)."""
+
+    rdns: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "DN":
+        """Read a name. Raises :class:`BadName`."""
+        rdns = []
+        for part in _split(text):
+            kind, equals, value = part.partition("=")
+            if not equals or not _TYPE.match(kind.strip()) or not value.strip():
+                raise BadName(
+                    f"{text!r} is no distinguished name: expected TYPE=VALUE,..., such as OU=People,DC=example,DC=com"
+                )
+            rdns.append((kind.strip(), _unescape(value)))
+        return cls(tuple(rdns))
+
+    @property
+    def parent(self) -> "DN":
+        """The name of the entry above."""
+        return DN(self.rdns[1:])
+
+    def child(self, kind: str, value: str) -> "DN":
+        """The name of an entry below."""
+        return DN(((kind, value), *self.rdns))
+
+    @property
+    def name(self) -> str:
+        """The value of the first relative name."""
+        return self.rdns[0][1]
+
+    @cached_property
+    def path(self) -> str:
+        """The key under which entries sort below their parents: from the root down, lower case."""
+        texts = (f"{kind}={value}".lower().replace("\x1f", "\\1f") for kind, value in reversed(self.rdns))
+        return "".join(text + "\x1f" for text in texts)
+
+    def below(self, other: "DN") -> bool:
+        """Whether this is ``other`` or below it."""
+        return self.path.startswith(other.path)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DN) and self.path == other.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    def __str__(self) -> str:
+        return ",".join(f"{kind}={_escape(value)}" for kind, value in self.rdns)
+
+
+def _escape(value: str) -> str:
+    text = _SPECIAL.sub(r"\\\1", value)
+    text = "".join(f"\\{ord(c):02x}" if ord(c) < 32 or ord(c) == 127 else c for c in text)
+    if text[:1] in (" ", "#"):
+        text = "\\" + text
+    return text[:-1] + "\\ " if text.endswith(" ") and len(value) > 1 else text
+
+
+def _split(text: str) -> list[str]:
+    parts, start, escaped = [], 0, False
+    for at, char in enumerate(text):
+        if escaped:
+            escaped = False
+        elif char == "\\":
+            escaped = True
+        elif char == ",":
+            parts.append(text[start:at])
+            start = at + 1
+    return [*parts, text[start:]]
+
+
+def _unescape(value: str) -> str:
+    value = value.lstrip(" ")
+    while value.endswith(" ") and not value.endswith("\\ "):
+        value = value[:-1]
+    return re.sub(r"\\(?:([0-9a-fA-F]{2})|(.))", lambda m: chr(int(m[1], 16)) if m[1] else m[2], value, flags=re.DOTALL)

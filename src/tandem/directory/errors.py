@@ -1,0 +1,48 @@
+"""What the directory can refuse, and why."""
+
+from tandem.core.errors import TandemError
+
+
+class DirectoryError(TandemError):
+    """The root of this room's errors."""
+
+
+class BadName(DirectoryError):
+    """A distinguished name or filter that cannot be read."""
+
+
+class NoSuchObject(DirectoryError):
+    """The entry is not there, or not visible to this identity: the directory does not tell which."""
+
+
+class AlreadyExists(DirectoryError):
+    """An entry of this name is there."""
+
+
+class SchemaViolation(DirectoryError):
+    """A class or attribute that the schema does not have, or a value that it does not allow."""
+
+
+class AccessDenied(DirectoryError):
+    """The identity may not do this; the message names it, the right and the object."""
+
+    def __init__(self, account: str, right: str, dn: object) -> None:
+        super().__init__(f"{account} has no right to {right} {dn}")
+        self.account = account
+        self.right = right
+        self.dn = str(dn)
+
+
+class InvalidCredentials(DirectoryError):
+    """The account or the password is wrong, or the account is locked: the directory does not tell which."""
+
+
+class BadEntry(DirectoryError):
+    """An entry that does not hold what its class promises."""
+
+    def __init__(self, dn: object, attribute: str, found: str) -> None:
+        super().__init__(f"{dn}: {attribute} holds {found!r}, which cannot be read")
+
+
+class DirectoryUnavailable(DirectoryError):
+    """The directory cannot be opened or written now; the message says what to do."""

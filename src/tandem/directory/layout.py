@@ -1,0 +1,113 @@
+"""Where things are: the containers of Active Directory that Exchange and Lync use, and one of our own.
+
+Exchange's and Lync's containers are below the Configuration partition. Voice dial plans and policies, which Lync keeps
+outside of Active Directory, are in ``CN=Tandem Voice``, beside RTC Service.
+"""
+
+from dataclasses import dataclass
+
+from tandem.directory.dn import DN
+
+ADMINISTRATIVE_GROUP = "Exchange Administrative Group (FYDIBOHF23SPDLT)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """The names of one forest (its root domain) with one messaging organization."""
+
+    forest: str
+    organization: str
+
+    @property
+    def domain(self) -> DN:
+        """The root domain."""
+        return DN(tuple(("DC", label) for label in self.forest.split(".")))
+
+    @property
+    def users(self) -> DN:
+        """The default container of accounts and groups."""
+        return self.domain.child("CN", "Users")
+
+    @property
+    def computers(self) -> DN:
+        """The accounts of servers."""
+        return self.domain.child("CN", "Computers")
+
+    @property
+    def configuration(self) -> DN:
+        """The configuration partition."""
+        return self.domain.child("CN", "Configuration")
+
+    @property
+    def services(self) -> DN:
+        """Services of the configuration partition."""
+        return self.configuration.child("CN", "Services")
+
+    @property
+    def microsoft_exchange(self) -> DN:
+        """The container of messaging organizations."""
+        return self.services.child("CN", "Microsoft Exchange")
+
+    @property
+    def exchange(self) -> DN:
+        """The messaging organization."""
+        return self.microsoft_exchange.child("CN", self.organization)
+
+    @property
+    def um_dial_plans(self) -> DN:
+        """UM dial plans."""
+        return self.exchange.child("CN", "UM DialPlan Container")
+
+    @property
+    def um_ip_gateways(self) -> DN:
+        """UM IP gateways, with their hunt groups below them."""
+        return self.exchange.child("CN", "UM IPGateway Container")
+
+    @property
+    def um_auto_attendants(self) -> DN:
+        """UM auto attendants."""
+        return self.exchange.child("CN", "UM AutoAttendant Container")
+
+    @property
+    def um_mailbox_policies(self) -> DN:
+        """UM mailbox policies."""
+        return self.exchange.child("CN", "UM Mailbox Policies")
+
+    @property
+    def administrative_groups(self) -> DN:
+        """Administrative groups, which hold the servers."""
+        return self.exchange.child("CN", "Administrative Groups")
+
+    @property
+    def servers(self) -> DN:
+        """Messaging servers."""
+        return self.administrative_groups.child("CN", ADMINISTRATIVE_GROUP).child("CN", "Servers")
+
+    @property
+    def rtc_service(self) -> DN:
+        """Lync's global settings."""
+        return self.services.child("CN", "RTC Service")
+
+    @property
+    def pools(self) -> DN:
+        """Voice pools."""
+        return self.rtc_service.child("CN", "Pools")
+
+    @property
+    def voice(self) -> DN:
+        """What Lync keeps outside of Active Directory (a container of our own)."""
+        return self.services.child("CN", "Tandem Voice")
+
+    @property
+    def voice_dial_plans(self) -> DN:
+        """Voice dial plans."""
+        return self.voice.child("CN", "Dial Plans")
+
+    @property
+    def voice_policies(self) -> DN:
+        """Voice policies."""
+        return self.voice.child("CN", "Voice Policies")
+
+    def group(self, name: str) -> DN:
+        """A group."""
+        return self.users.child("CN", name)

@@ -1,0 +1,151 @@
+"""What a directory can do, whichever it is: the port that the embedded one and, later, Active Directory stand behind."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import Enum, Flag, StrEnum, auto
+from typing import Protocol
+
+from tandem.directory.dn import DN
+
+
+class Scope(Enum):
+    """How far a search goes."""
+
+    BASE = auto()
+    ONE = auto()
+    SUBTREE = auto()
+
+
+class Right(Flag):
+    """What an entry's owner of rights may do. An entry is seen with READ on it and LIST on the entry above."""
+
+    LIST = auto()
+    READ = auto()
+    WRITE = auto()
+    CREATE = auto()
+    DELETE = auto()
+    READ_CONFIDENTIAL = auto()
+    WRITE_ACL = auto()
+
+
+FULL_CONTROL = Right.LIST | Right.READ | Right.WRITE | Right.CREATE | Right.DELETE | Right.WRITE_ACL
+"""Everything but confidential attributes, which are named one by one."""
+
+
+class Inherit(StrEnum):
+    """Which entries an access control entry is for."""
+
+    THIS = "None"
+    ALL = "All"
+    DESCENDANTS = "Descendents"  # Active Directory's own spelling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ace:
+    """An access control entry: allows ``rights`` to an account or group.
+
+    ``object_class`` limits CREATE and DELETE to a class and the others to entries of it; ``attributes`` limits WRITE and
+    READ_CONFIDENTIAL to those named.
+    """
+
+    principal: DN
+    rights: Right
+    inherit: Inherit = Inherit.ALL
+    object_class: str = ""
+    attributes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An entry as its reader may see it. Attribute names compare without case."""
+
+    dn: DN
+    attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every value of an attribute."""
+        return self.attributes.get(name.lower(), ())
+
+    def first(self, name: str) -> str:
+        """The first value, or an empty string."""
+        values = self.all(name)
+        return values[0] if values else ""
+
+
+class Session(Protocol):
+    """The directory as one identity may use it."""
+
+    account: str
+    identity: DN
+
+    def get(self, dn: DN) -> Entry | None:
+        """The entry, or ``None`` if it is absent or not visible."""
+        ...
+
+    def search(self, base: DN, filter_: str = "(objectClass=*)", scope: Scope = Scope.SUBTREE) -> list[Entry]:
+        """The visible entries that match, sorted by name. A base that is not visible gives none."""
+        ...
+
+    def may(self, right: Right, dn: DN, attribute: str = "", object_class: str = "") -> bool:
+        """Whether this identity has a right on an entry (that may be still to come)."""
+        ...
+
+    def add(
+        self,
+        dn: DN,
+        attributes: Mapping[str, Sequence[str]],
+        *,
+        aces: Sequence[Ace] = (),
+        protected: bool = False,
+    ) -> None:
+        """Add an entry; a protected one inherits no rights from above."""
+        ...
+
+    def replace(self, dn: DN, attributes: Mapping[str, Sequence[str]]) -> None:
+        """Set attributes to these values; an empty sequence removes one."""
+        ...
+
+    def delete(self, dn: DN) -> None:
+        """Delete an entry that has none below it."""
+        ...
+
+    def aces(self, dn: DN) -> tuple[Ace, ...]:
+        """The access control entries that stand on an entry itself."""
+        ...
+
+    def grant(self, dn: DN, aces: Sequence[Ace]) -> None:
+        """Add those that are not there."""
+        ...
+
+    def groups_of(self, dn: DN) -> frozenset[DN]:
+        """The groups of an account, nested ones too."""
+        ...
+
+    def members(self, group: DN) -> frozenset[DN]:
+        """The accounts that are in a group, by nested groups too."""
+        ...
+
+    def set_password(self, dn: DN, password: str) -> None:
+        """Set an account's password."""
+        ...
+
+    def change_number(self) -> int:
+        """A number that rises with each change, whoever makes it."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing of what is changed within; may be nested."""
+        ...
+
+    def close(self) -> None:
+        """Give back what the session holds."""
+        ...
+
+
+class Directory(Protocol):
+    """A directory that accounts can bind to."""
+
+    def bind(self, account: str, password: str) -> Session:
+        """A session for an account. Raises :class:`tandem.directory.errors.InvalidCredentials`."""
+        ...

@@ -1,0 +1,475 @@
+"""The embedded directory: one SQLite file in WAL mode, opened by several processes of one machine at once.
+
+Rights are enforced here, in the session: nothing above it can read or write more than its identity may. Every change
+raises the change number in the same transaction, by which servers notice it. A transaction that dies leaves no trace.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+
+from tandem.core.clock import Clock, SystemClock
+from tandem.directory import filters, schema
+from tandem.directory.dn import DN
+from tandem.directory.errors import (
+    AccessDenied,
+    AlreadyExists,
+    DirectoryError,
+    DirectoryUnavailable,
+    InvalidCredentials,
+    NoSuchObject,
+    SchemaViolation,
+)
+from tandem.directory.port import FULL_CONTROL, Ace, Entry, Inherit, Right, Scope
+
+_SCHEMA = """
+CREATE TABLE entry (
+    id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, dn TEXT NOT NULL,
+    parent INTEGER REFERENCES entry(id), protected INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX entry_parent ON entry(parent);
+CREATE TABLE value (
+    entry INTEGER NOT NULL REFERENCES entry(id) ON DELETE CASCADE, attribute TEXT NOT NULL,
+    place INTEGER NOT NULL, value TEXT NOT NULL, folded TEXT NOT NULL, PRIMARY KEY (entry, attribute, place)
+) WITHOUT ROWID;
+CREATE INDEX value_folded ON value(attribute, folded);
+CREATE TABLE ace (
+    entry INTEGER NOT NULL REFERENCES entry(id) ON DELETE CASCADE, principal TEXT NOT NULL, rights INTEGER NOT NULL,
+    inherit TEXT NOT NULL, object_class TEXT NOT NULL, attributes TEXT NOT NULL,
+    UNIQUE (entry, principal, rights, inherit, object_class, attributes));
+CREATE TABLE credential (
+    entry INTEGER PRIMARY KEY REFERENCES entry(id) ON DELETE CASCADE, hash TEXT NOT NULL,
+    failures INTEGER NOT NULL DEFAULT 0, locked_until REAL NOT NULL DEFAULT 0);
+CREATE TABLE state (name TEXT PRIMARY KEY, number INTEGER NOT NULL);
+INSERT INTO state VALUES ('change', 1), ('access', 1), ('version', 1);
+"""
+_FAILURES_TO_LOCK = 10
+_LOCK_S = 900.0
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's parameters for Argon2id
+_NOBODY = _HASHER.hash("nobody")
+"""What a password is compared with when the account does not exist: the work is the same."""
+
+
+def create_embedded(path: Path) -> None:
+    """Make the file. Raises :class:`DirectoryError` if it is there."""
+    if path.exists():
+        raise DirectoryError(f"{path} is there already; a directory is made only once")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    db = sqlite3.connect(temporary)
+    try:
+        db.executescript(_SCHEMA)
+    finally:
+        db.close()
+    temporary.chmod(0o600)
+    temporary.rename(path)
+
+
+class EmbeddedDirectory:
+    """Opens the file for each session anew."""
+
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+        self._path = path
+        self._clock = clock or SystemClock()
+
+    def bind(self, account: str, password: str) -> "EmbeddedSession":
+        """See :class:`tandem.directory.port.Directory`. After 10 failures an account is locked for 15 minutes."""
+        db = _open(self._path)
+        try:
+            identity = self._authenticated(db, account, password)
+        except BaseException:
+            db.close()
+            raise
+        return EmbeddedSession(db, account, identity)
+
+    def trusted(self) -> "EmbeddedSession":
+        """A session that may do everything: for making the first entries, by whoever owns the file."""
+        return EmbeddedSession(_open(self._path), "(owner)", None)
+
+    def _authenticated(self, db: sqlite3.Connection, account: str, password: str) -> DN:
+        row = db.execute(
+            "SELECT e.id, e.dn, c.hash, c.failures, c.locked_until FROM value v JOIN entry e ON e.id = v.entry "
+            "JOIN credential c ON c.entry = e.id WHERE v.attribute = 'samaccountname' AND v.folded = ?",
+            (account.lower(),),
+        ).fetchone()
+        now = self._clock.at().timestamp()
+        try:
+            _HASHER.verify(row["hash"] if row else _NOBODY, password)
+            right = row is not None
+        except VerificationError:
+            right = False
+        if row is None or row["locked_until"] > now or not right:
+            if row is not None and row["locked_until"] <= now:
+                failures = row["failures"] + 1
+                until = now + _LOCK_S if failures % _FAILURES_TO_LOCK == 0 else 0
+                with db:
+                    db.execute(
+                        "UPDATE credential SET failures = ?, locked_until = ? WHERE entry = ?",
+                        (failures, until, row["id"]),
+                    )
+            raise InvalidCredentials(
+                f"{account}: wrong account or password, or locked after {_FAILURES_TO_LOCK} failures (for 15 minutes)"
+            )
+        if row["failures"]:
+            with db:
+                db.execute("UPDATE credential SET failures = 0, locked_until = 0 WHERE entry = ?", (row["id"],))
+        return DN.parse(row["dn"])
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise DirectoryUnavailable(
+            f"there is no directory at {path}; make one with 'tandem init' or 'tandem directory create'"
+        )
+    try:
+        db = sqlite3.connect(path, timeout=30, isolation_level=None)
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("SELECT number FROM state WHERE name = 'version'").fetchone()
+    except sqlite3.Error as error:
+        raise DirectoryUnavailable(f"{path} cannot be used as a directory: {error}") from None
+    return db
+
+
+class EmbeddedSession:
+    """See :class:`tandem.directory.port.Session`. ``identity`` ``None`` is the file's owner, who may do everything."""
+
+    def __init__(self, db: sqlite3.Connection, account: str, identity: DN | None) -> None:
+        self._db = db
+        self.account = account
+        self._owner = identity is None
+        self.identity = identity or DN(())
+        self._depth = 0
+        self._access_number = -1
+        self._aces: dict[str, list[Ace]] = {}
+        self._protected: set[str] = set()
+
+    def close(self) -> None:
+        """See the port."""
+        self._db.close()
+
+    # Reading
+
+    def get(self, dn: DN) -> Entry | None:
+        """See the port."""
+        row = self._db.execute("SELECT id, dn FROM entry WHERE path = ?", (dn.path,)).fetchone()
+        return self._entry(row) if row is not None and self._visible(dn) else None
+
+    def search(self, base: DN, filter_: str = "(objectClass=*)", scope: Scope = Scope.SUBTREE) -> list[Entry]:
+        """See the port."""
+        wanted = filters.parse_filter(filter_)
+        entries = []
+        for row in self._candidates(base, wanted, scope):
+            dn = DN.parse(row["dn"])
+            if self._visible(dn):
+                entry = self._entry(row)
+                if wanted.match(entry.all):
+                    entries.append(entry)
+        return entries
+
+    def _candidates(self, base: DN, wanted: filters.Filter, scope: Scope) -> list[Any]:
+        """Rows in the scope, narrowed by an index where the filter demands an equality."""
+        match scope:
+            case Scope.BASE:
+                where, values = "e.path = ?", [base.path]
+            case Scope.ONE:
+                where, values = "e.parent = (SELECT id FROM entry WHERE path = ?)", [base.path]
+            case Scope.SUBTREE:
+                where, values = "e.path >= ? AND e.path < ?", [base.path, base.path[:-1] + "\x20"]
+        sql = "SELECT e.id, e.dn FROM entry e"
+        if (key := _equality(wanted)) is not None:
+            sql += " JOIN value v ON v.entry = e.id AND v.attribute = ? AND v.folded = ?"
+            values = [key.attribute.lower(), key.value.lower(), *values]
+        return self._db.execute(f"{sql} WHERE {where} ORDER BY e.path", values).fetchall()
+
+    def _entry(self, row: Any) -> Entry:
+        dn = DN.parse(row["dn"])
+        attributes: dict[str, list[str]] = {}
+        for value in self._db.execute(
+            "SELECT attribute, value FROM value WHERE entry = ? ORDER BY attribute, place", (row["id"],)
+        ):
+            attributes.setdefault(value["attribute"], []).append(value["value"])
+        for name in [n for n in attributes if schema.attribute(n).confidential]:
+            if not self.may(Right.READ_CONFIDENTIAL, dn, attribute=name):
+                del attributes[name]
+        return Entry(dn=dn, attributes={name: tuple(values) for name, values in attributes.items()})
+
+    def change_number(self) -> int:
+        """See the port."""
+        return self._state("change")
+
+    def _state(self, name: str) -> int:
+        row = self._db.execute("SELECT number FROM state WHERE name = ?", (name,)).fetchone()
+        return int(row["number"])
+
+    # Rights
+
+    def may(self, right: Right, dn: DN, attribute: str = "", object_class: str = "") -> bool:
+        """See the port."""
+        if self._owner:
+            return True
+        self._load_access()
+        own_class = object_class
+        at = dn
+        own = True
+        while at.rdns:
+            for ace in self._aces.get(at.path, ()):
+                if (ace.inherit is Inherit.THIS and not own) or (ace.inherit is Inherit.DESCENDANTS and own):
+                    continue
+                if right in ace.rights and self._fits(ace, right, attribute, dn, own_class):
+                    return True
+            if at.path in self._protected:
+                return False
+            at, own = at.parent, False
+        return False
+
+    def _fits(self, ace: Ace, right: Right, attribute: str, dn: DN, object_class: str) -> bool:
+        if right is Right.READ_CONFIDENTIAL and attribute.lower() not in ace.attributes:
+            return False
+        if ace.attributes and right in (Right.WRITE, Right.READ_CONFIDENTIAL):
+            if attribute.lower() not in ace.attributes:
+                return False
+        elif right is Right.WRITE and attribute and schema.attribute(attribute).confidential:
+            return False
+        if not ace.object_class:
+            return True
+        return ace.object_class.lower() in ({object_class.lower()} if object_class else self._classes(dn))
+
+    def _classes(self, dn: DN) -> set[str]:
+        rows = self._db.execute(
+            "SELECT v.folded FROM value v JOIN entry e ON e.id = v.entry WHERE e.path = ? AND v.attribute = 'objectclass'",
+            (dn.path,),
+        )
+        return {row["folded"] for row in rows}
+
+    def _visible(self, dn: DN) -> bool:
+        return self.may(Right.READ, dn) and (len(dn.rdns) < 2 or self._owner or self._listed(dn))
+
+    def _listed(self, dn: DN) -> bool:
+        parent = dn.parent
+        exists = self._db.execute("SELECT 1 FROM entry WHERE path = ?", (parent.path,)).fetchone()
+        return exists is None or self.may(Right.LIST, parent)
+
+    def _load_access(self) -> None:
+        """Read the access control entries that are for this identity, anew when groups or entries changed."""
+        number = self._state("access")
+        if number == self._access_number:
+            return
+        principals = {self.identity.path, *(g.path for g in self.groups_of(self.identity))}
+        self._aces = {}
+        for row in self._db.execute("SELECT a.*, e.path FROM ace a JOIN entry e ON e.id = a.entry"):
+            if (ace := _ace(row)).principal.path in principals:
+                self._aces.setdefault(row["path"], []).append(ace)
+        self._protected = {r["path"] for r in self._db.execute("SELECT path FROM entry WHERE protected")}
+        self._access_number = number
+
+    def _demand(self, right: Right, dn: DN, attribute: str = "", object_class: str = "") -> None:
+        if not self.may(right, dn, attribute, object_class):
+            what = (right.name or "").lower().replace("_", " ")
+            raise AccessDenied(self.account, f"{what} {attribute or object_class}".strip() + " on", dn)
+
+    def aces(self, dn: DN) -> tuple[Ace, ...]:
+        """See the port."""
+        if not self._visible(dn):
+            return ()
+        rows = self._db.execute("SELECT a.* FROM ace a JOIN entry e ON e.id = a.entry WHERE e.path = ?", (dn.path,))
+        return tuple(_ace(row) for row in rows)
+
+    def groups_of(self, dn: DN) -> frozenset[DN]:
+        """See the port."""
+        return self._closure(
+            dn, "SELECT e.dn FROM value v JOIN entry e ON e.id = v.entry WHERE v.attribute = 'member' AND v.folded = ?"
+        )
+
+    def members(self, group: DN) -> frozenset[DN]:
+        """See the port."""
+        found = self._closure(
+            group,
+            "SELECT v.value AS dn FROM value v JOIN entry e ON e.id = v.entry WHERE v.attribute = 'member' AND e.path = ?",
+        )
+        return frozenset(dn for dn in found if "group" not in self._classes(dn))
+
+    def _closure(self, start: DN, sql: str) -> frozenset[DN]:
+        seen: set[DN] = set()
+        todo = [start]
+        while todo:
+            key = todo.pop()
+            for row in self._db.execute(sql, (key.path if "e.path" in sql else str(key).lower(),)).fetchall():
+                dn = DN.parse(row["dn"])
+                if dn not in seen:
+                    seen.add(dn)
+                    todo.append(dn)
+        return frozenset(seen)
+
+    # Writing
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See the port."""
+        if self._depth:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            return
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise DirectoryUnavailable(
+                f"the directory is being written by another process for too long: {error}"
+            ) from None
+        self._depth = 1
+        try:
+            yield
+            self._db.execute("UPDATE state SET number = number + 1 WHERE name = 'change'")
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            self._access_number = -1
+            raise
+        finally:
+            self._depth = 0
+
+    def add(
+        self, dn: DN, attributes: Mapping[str, Sequence[str]], *, aces: Sequence[Ace] = (), protected: bool = False
+    ) -> None:
+        """See the port."""
+        classes = [c.lower() for c in attributes.get("objectClass", ())]
+        if not classes:
+            raise SchemaViolation(f"{dn} has no objectClass")
+        self._demand(Right.CREATE, dn.parent, object_class=classes[-1])
+        with self.transaction():
+            parent = self._db.execute("SELECT id FROM entry WHERE path = ?", (dn.parent.path,)).fetchone()
+            if parent is None and not self._owner:
+                raise NoSuchObject(f"{dn.parent} is not there (or not visible), so nothing can be added below it")
+            try:
+                cursor = self._db.execute(
+                    "INSERT INTO entry (path, dn, parent, protected) VALUES (?, ?, ?, ?)",
+                    (dn.path, str(dn), parent["id"] if parent else None, protected),
+                )
+            except sqlite3.IntegrityError:
+                raise AlreadyExists(f"{dn} is there already") from None
+            assert cursor.lastrowid is not None
+            for name, values in attributes.items():
+                known = schema.attribute(name)
+                if known.confidential:
+                    self._demand(Right.WRITE, dn, attribute=known.name, object_class=classes[-1])
+                self._store(cursor.lastrowid, name, tuple(values))
+            self._insert_aces(cursor.lastrowid, aces)
+            if aces or protected or "member" in {n.lower() for n in attributes}:
+                self._access_changed()
+
+    def replace(self, dn: DN, attributes: Mapping[str, Sequence[str]]) -> None:
+        """See the port."""
+        entry = self._id(dn)
+        for name in attributes:
+            self._demand(Right.WRITE, dn, attribute=schema.attribute(name).name)
+        with self.transaction():
+            for name, values in attributes.items():
+                self._db.execute("DELETE FROM value WHERE entry = ? AND attribute = ?", (entry, name.lower()))
+                self._store(entry, name, tuple(values))
+            if "member" in {n.lower() for n in attributes}:
+                self._access_changed()
+
+    def delete(self, dn: DN) -> None:
+        """See the port."""
+        entry = self._id(dn)
+        classes = sorted(self._classes(dn) - {"top"})
+        if not any(self.may(Right.DELETE, dn, object_class=each) for each in classes):
+            raise AccessDenied(self.account, "delete", dn)
+        with self.transaction():
+            if self._db.execute("SELECT 1 FROM entry WHERE parent = ?", (entry,)).fetchone():
+                raise DirectoryError(f"{dn} has entries below it; delete those first")
+            self._db.execute("DELETE FROM entry WHERE id = ?", (entry,))
+            self._access_changed()
+
+    def grant(self, dn: DN, aces: Sequence[Ace]) -> None:
+        """See the port."""
+        entry = self._id(dn)
+        self._demand(Right.WRITE_ACL, dn)
+        with self.transaction():
+            self._insert_aces(entry, aces)
+            self._access_changed()
+
+    def set_password(self, dn: DN, password: str) -> None:
+        """See the port. The right is WRITE on the account."""
+        entry = self._id(dn)
+        self._demand(Right.WRITE, dn)
+        with self.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO credential (entry, hash) VALUES (?, ?)", (entry, _HASHER.hash(password))
+            )
+
+    def has_password(self, dn: DN) -> bool:
+        """Whether an account has a password, so that it can bind."""
+        row = self._db.execute(
+            "SELECT 1 FROM credential c JOIN entry e ON e.id = c.entry WHERE e.path = ?", (dn.path,)
+        ).fetchone()
+        return row is not None
+
+    def _id(self, dn: DN) -> int:
+        row = self._db.execute("SELECT id FROM entry WHERE path = ?", (dn.path,)).fetchone()
+        if row is None or not self._visible(dn):
+            raise NoSuchObject(f"{dn} is not there, or not visible to {self.account}")
+        return int(row["id"])
+
+    def _store(self, entry: int, name: str, values: tuple[str, ...]) -> None:
+        schema.check_values(name, values)
+        self._db.executemany(
+            "INSERT INTO value VALUES (?, ?, ?, ?, ?)",
+            [(entry, name.lower(), place, value, value.lower()) for place, value in enumerate(values)],
+        )
+
+    def _insert_aces(self, entry: int, aces: Sequence[Ace]) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO ace VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    entry,
+                    str(a.principal),
+                    a.rights.value,
+                    a.inherit.value,
+                    a.object_class,
+                    " ".join(sorted(name.lower() for name in a.attributes)),
+                )
+                for a in aces
+            ],
+        )
+
+    def _access_changed(self) -> None:
+        self._db.execute("UPDATE state SET number = number + 1 WHERE name = 'access'")
+        self._access_number = -1
+
+
+def _ace(row: Any) -> Ace:
+    return Ace(
+        principal=DN.parse(row["principal"]),
+        rights=Right(row["rights"]),
+        inherit=Inherit(row["inherit"]),
+        object_class=row["object_class"],
+        attributes=frozenset(row["attributes"].split()),
+    )
+
+
+def _equality(wanted: filters.Filter) -> filters.Equal | None:
+    """An equality that everything that matches has to fulfil."""
+    match wanted:
+        case filters.Equal():
+            return wanted
+        case filters.Junction(every=True, filters=parts):
+            found = [e for part in parts if (e := _equality(part)) is not None]
+            # objectClass narrows least.
+            return min(found, key=lambda e: e.attribute.lower() == "objectclass", default=None)
+        case _:
+            return None
+
+
+__all__ = ["FULL_CONTROL", "EmbeddedDirectory", "EmbeddedSession", "create_embedded"]

@@ -1,0 +1,277 @@
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.directory import objects as o
+from tandem.directory.defaults import GROUPS, domain_aces, exchange_aces, exchucutil_aces, voice_aces
+from tandem.directory.dn import DN
+from tandem.directory.errors import (
+    AccessDenied,
+    AlreadyExists,
+    BadName,
+    DirectoryError,
+    DirectoryUnavailable,
+    InvalidCredentials,
+    SchemaViolation,
+)
+from tandem.directory.filters import escape, parse_filter
+from tandem.directory.layout import Layout
+from tandem.directory.port import Right, Scope
+from tandem.directory.repository import Repository
+from tandem.directory.sqlite import EmbeddedDirectory, EmbeddedSession, create_embedded
+
+LAYOUT = Layout(forest="example.com", organization="Example")
+PEOPLE = "OU=People,DC=example,DC=com"
+PASSWORD = "correct horse"
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The containers, the groups, one account per group named like it without spaces, a dial plan and a user."""
+    path = tmp_path_factory.mktemp("template") / "directory.db"
+    create_embedded(path)
+    made = EmbeddedDirectory(path)
+    owner = made.trusted()
+    repository = Repository(owner, LAYOUT)
+    with owner.transaction():
+        owner.add(LAYOUT.domain, {"objectClass": ["domainDNS"]}, aces=domain_aces(LAYOUT))
+        for dn in (LAYOUT.users, LAYOUT.computers, LAYOUT.configuration, LAYOUT.services, LAYOUT.microsoft_exchange):
+            owner.add(dn, {"objectClass": ["container"]})
+        owner.add(
+            LAYOUT.exchange,
+            {"objectClass": ["msExchOrganizationContainer"]},
+            aces=exchange_aces(LAYOUT),
+            protected=True,
+        )
+        for dn in (
+            LAYOUT.um_dial_plans,
+            LAYOUT.um_ip_gateways,
+            LAYOUT.um_auto_attendants,
+            LAYOUT.administrative_groups,
+        ):
+            owner.add(dn, {"objectClass": ["container"]})
+        for dn in (LAYOUT.rtc_service, LAYOUT.voice):
+            owner.add(dn, {"objectClass": ["container"]}, aces=voice_aces(LAYOUT))
+        owner.add(LAYOUT.pools, {"objectClass": ["msRTCSIP-Pools"]})
+        owner.add(DN.parse(PEOPLE), {"objectClass": ["organizationalUnit"]})
+        for names in GROUPS.values():
+            for name in names:
+                account = o.User(account=name.replace(" ", ""), container=str(LAYOUT.computers))
+                repository.add(account)
+                # The account is in a group that is in the group.
+                repository.add(o.Group(name=f"{name} people", members=(str(repository.dn_of(account)),)))
+                repository.add(o.Group(name=name, members=(str(LAYOUT.group(f"{name} people")),)))
+                owner.set_password(repository.dn_of(account), PASSWORD)
+        repository.add(
+            o.UMDialPlan(
+                name="Main",
+                phone_context="Main.example.com",
+                uri_type="SipName",
+                voip_security="Secured",
+                extension_digits=4,
+                access_numbers=("+14255550100",),
+            )
+        )
+        repository.add(o.User(account="alice", container=PEOPLE, sip_address="sip:alice@example.com"))
+    owner.close()
+    return path
+
+
+@pytest.fixture
+def directory(template: Path, tmp_path: Path) -> EmbeddedDirectory:
+    shutil.copy(template, tmp_path / "directory.db")
+    return EmbeddedDirectory(tmp_path / "directory.db")
+
+
+def bound(directory: EmbeddedDirectory, group: str) -> EmbeddedSession:
+    return directory.bind(group.replace(" ", ""), PASSWORD)
+
+
+def repository_of(directory: EmbeddedDirectory, group: str) -> Repository:
+    return Repository(bound(directory, group), LAYOUT)
+
+
+def test_objects_are_read_as_they_were_written(directory: EmbeddedDirectory) -> None:
+    repository = repository_of(directory, "Organization Management")
+    gateway = o.UMIPGateway(
+        name="pool1", address="pool1.example.com", port=5061, transport="tls", outcalls_allowed=False
+    )
+    hunt_group = o.UMHuntGroup(name="Main", gateway="pool1", dial_plan="Main", pilot_identifier="Main")
+    repository.add(gateway)
+    repository.add(hunt_group)
+    assert repository.get(o.UMIPGateway, "pool1") == gateway
+    assert repository.all(o.UMHuntGroup) == (hunt_group,)
+    dial_plan = repository.get(o.UMDialPlan, "main")
+    assert dial_plan is not None and dial_plan.access_numbers == ("+14255550100",)
+
+
+def test_rules_keep_their_order(directory: EmbeddedDirectory) -> None:
+    repository = Repository(directory.trusted(), LAYOUT)
+    repository.session.add(LAYOUT.voice_dial_plans, {"objectClass": ["container"]})
+    rules = tuple(o.NormalizationRule(name=n, pattern=f"^{n}$", translation="$1") for n in "zaq")
+    plan = o.VoiceDialPlan(identity="Global", simple_name="Default", rules=rules)
+    repository.add(plan)
+    assert repository.all(o.VoiceDialPlan) == (plan,)
+
+
+def test_the_voice_side_sees_no_um_object_before_exchucutil_and_does_after_it(directory: EmbeddedDirectory) -> None:
+    voice = repository_of(directory, "RTCComponentUniversalServices")
+    assert voice.all(o.UMDialPlan) == ()
+    assert voice.session.get(LAYOUT.um_dial_plans) is None
+    assert not voice.session.may(Right.READ, LAYOUT.um_dial_plans)
+    with pytest.raises(DirectoryError, match="not there, or not visible"):
+        voice.session.grant(LAYOUT.um_dial_plans, ())
+    exchange = bound(directory, "Organization Management")
+    for dn, aces in exchucutil_aces(LAYOUT):
+        exchange.grant(DN.parse(dn), aces)
+        exchange.grant(DN.parse(dn), aces)
+    assert [plan.name for plan in voice.all(o.UMDialPlan)] == ["Main"]
+    assert len(exchange.aces(LAYOUT.um_dial_plans)) == 2
+    plan = voice.all(o.UMDialPlan)[0]
+    with pytest.raises(AccessDenied, match=r"RTCComponentUniversalServices has no right to write"):
+        voice.update(plan, o.UMDialPlan(**{**_values(plan), "voip_security": "Unsecured"}))
+
+
+def _values(value: object) -> dict[str, object]:
+    return {name: getattr(value, name) for name in value.__slots__}  # type: ignore[attr-defined]
+
+
+def test_the_sip_secret_is_written_by_voice_administrators_and_read_by_voice_servers_alone(
+    directory: EmbeddedDirectory,
+) -> None:
+    admin = repository_of(directory, "RTCUniversalUserAdmins")
+    alice = admin.get(o.User, "alice")
+    assert alice is not None
+    admin.set_sip_secret(alice, "s3cret")
+    assert admin.sip_secret(alice) == ""
+    assert repository_of(directory, "RTCHSUniversalServices").sip_secret(alice) == "s3cret"
+    for group in ("Domain Admins", "Organization Management", "Exchange Servers", "RTCUniversalServerAdmins"):
+        assert repository_of(directory, group).sip_secret(alice) == ""
+    with pytest.raises(AccessDenied, match="tandemSipSecret"):
+        repository_of(directory, "Domain Admins").set_sip_secret(alice, "mine")
+
+
+def test_each_side_writes_only_its_own_attributes_of_a_user(directory: EmbeddedDirectory) -> None:
+    dn = DN.parse(f"CN=alice,{PEOPLE}")
+    recipient, user_admin = bound(directory, "Recipient Management"), bound(directory, "RTCUniversalUserAdmins")
+    recipient.replace(dn, {"msExchUMEnabledFlags": ["1"]})
+    user_admin.replace(dn, {"msRTCSIP-Line": ["tel:+14255554101"]})
+    with pytest.raises(AccessDenied):
+        recipient.replace(dn, {"msRTCSIP-Line": ["tel:+1900"]})
+    with pytest.raises(AccessDenied):
+        user_admin.replace(dn, {"msExchUMEnabledFlags": ["0"]})
+    with pytest.raises(AccessDenied):
+        user_admin.add(DN.parse(f"CN=eve,{PEOPLE}"), {"objectClass": ["user"]})
+    user_admin.add(DN.parse(f"CN=sa,{PEOPLE}"), {"objectClass": ["contact"]})
+    user_admin.delete(DN.parse(f"CN=sa,{PEOPLE}"))
+
+
+def test_a_group_that_loses_a_member_takes_its_rights_at_once(directory: EmbeddedDirectory) -> None:
+    session = bound(directory, "Recipient Management")
+    dn = DN.parse(f"CN=alice,{PEOPLE}")
+    assert session.may(Right.WRITE, dn, "proxyAddresses")
+    directory.trusted().replace(LAYOUT.group("Recipient Management people"), {"member": []})
+    assert not session.may(Right.WRITE, dn, "proxyAddresses")
+
+
+def test_a_transaction_that_fails_leaves_nothing(directory: EmbeddedDirectory) -> None:
+    session = directory.trusted()
+    before = session.change_number()
+    with pytest.raises(AlreadyExists), session.transaction():
+        session.add(DN.parse(f"CN=new,{PEOPLE}"), {"objectClass": ["user"]})
+        session.add(DN.parse(f"CN=alice,{PEOPLE}"), {"objectClass": ["user"]})
+    assert session.get(DN.parse(f"CN=new,{PEOPLE}")) is None
+    assert session.change_number() == before
+
+
+WRITER = f"""
+import pathlib, sys
+from tandem.directory.dn import DN
+from tandem.directory.sqlite import EmbeddedDirectory
+session = EmbeddedDirectory(pathlib.Path(sys.argv[1])).trusted()
+for number in range(100_000):
+    with session.transaction():
+        for part in "ab":
+            session.add(DN.parse(f"CN={{number}}{{part}},{PEOPLE}"), {{"objectClass": ["user"]}})
+"""
+
+
+def test_a_process_killed_while_it_writes_leaves_whole_transactions(
+    directory: EmbeddedDirectory, tmp_path: Path
+) -> None:
+    process = multiprocessing.get_context("spawn").Process(
+        target=_write_until_killed, args=(tmp_path / "directory.db",)
+    )
+    process.start()
+    session = directory.trusted()
+    before = session.change_number()
+    deadline = time.monotonic() + 20
+    while session.change_number() < before + 5 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    written = [e.dn.name for e in session.search(DN.parse(PEOPLE), scope=Scope.ONE) if e.dn.name != "alice"]
+    assert len(written) >= 10
+    assert sorted(n[:-1] for n in written if n.endswith("a")) == sorted(n[:-1] for n in written if n.endswith("b"))
+
+
+def test_a_wrong_password_is_refused_and_ten_lock_the_account(directory: EmbeddedDirectory) -> None:
+    for _ in range(10):
+        with pytest.raises(InvalidCredentials):
+            directory.bind("DomainAdmins", "wrong")
+    with pytest.raises(InvalidCredentials, match="locked"):
+        directory.bind("DomainAdmins", PASSWORD)
+    with pytest.raises(InvalidCredentials):
+        directory.bind("nobody", PASSWORD)
+
+
+def test_a_missing_or_foreign_file_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(DirectoryUnavailable, match="tandem init"):
+        EmbeddedDirectory(tmp_path / "none.db").bind("a", "b")
+    (tmp_path / "text.db").write_text("this is no database, however long it may be" * 50)
+    with pytest.raises(DirectoryUnavailable, match="cannot be used"):
+        EmbeddedDirectory(tmp_path / "text.db").bind("a", "b")
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"objectClass": ["user"], "unheardOf": ["1"]},
+        {"objectClass": ["unheardOf"]},
+        {},
+        {"objectClass": ["user"], "mail": ["a", "b"]},
+        {"objectClass": ["user"], "mail": [""]},
+        {"objectClass": ["user"], "mail": ["x" * 70_000]},
+        {"objectClass": ["user"], "mail": ["a\0b"]},
+    ],
+)
+def test_what_the_schema_does_not_have_is_refused(
+    directory: EmbeddedDirectory, attributes: dict[str, list[str]]
+) -> None:
+    session = directory.trusted()
+    with pytest.raises(SchemaViolation):
+        session.add(DN.parse(f"CN=x,{PEOPLE}"), attributes)
+    assert session.get(DN.parse(f"CN=x,{PEOPLE}")) is None
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=30).filter(str.strip))
+def test_any_value_survives_a_distinguished_name_and_a_filter(value: str) -> None:
+    dn = DN.parse(PEOPLE).child("CN", value)
+    assert DN.parse(str(dn)) == dn
+    assert DN.parse(str(dn)).name == value
+    assert parse_filter(f"(&(cn={escape(value)})(objectClass=user))").match(
+        lambda name: {"cn": [value], "objectClass": ["user"]}[name]
+    )
+
+
+@given(st.text(max_size=40))
+def test_no_text_makes_the_filter_parser_raise_anything_else(text: str) -> None:
+    for candidate in (text, f"({text})", "(&" * 50 + text):
+        try:
+            parse_filter(candidate)
+        except BadName:
+            pass
