@@ -1,0 +1,69 @@
+"""TLS contexts: version 1.2 or later, only the configured roots, names checked (RFC 5922).
+
+A server's context either demands a certificate of its clients (UM: every peer is a server) or takes one if there is one
+(voice: phones have none). Whoever shows one has to show a valid one.
+"""
+
+import ssl
+from pathlib import Path
+
+from tandem.pki.errors import PkiError
+from tandem.pki.store import CertificateStore
+
+
+def server_context(store: CertificateStore, *, require_client: bool) -> ssl.SSLContext:
+    """For listening."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _secure(context, store)
+    context.verify_mode = ssl.CERT_REQUIRED if require_client else ssl.CERT_OPTIONAL
+    return context
+
+
+def client_context(store: CertificateStore) -> ssl.SSLContext:
+    """For connecting as a server that shows its own certificate; the peer's name is checked."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _secure(context, store)
+    return context
+
+
+def phone_context(roots: Path) -> ssl.SSLContext:
+    """For connecting without a certificate of one's own."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _minimum(context)
+    _load(context, roots)
+    return context
+
+
+def peer_names(tls: ssl.SSLObject) -> frozenset[str]:
+    """The DNS names of the peer's verified certificate, in lower case; none without a certificate.
+
+    RFC 5922 §7.1: names come from subjectAltName; the common name counts only where that is missing.
+    """
+    certificate = tls.getpeercert()
+    if not certificate:
+        return frozenset()
+    names = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"]  # type: ignore[misc]
+    if not names:
+        subject = certificate.get("subject", ())
+        names = [pair[1] for group in subject for pair in group if pair[0] == "commonName"]  # type: ignore[misc,index]
+    return frozenset(str(name).lower() for name in names)
+
+
+def _secure(context: ssl.SSLContext, store: CertificateStore) -> None:
+    _minimum(context)
+    try:
+        context.load_cert_chain(store.certificate, store.key)
+    except (OSError, ssl.SSLError) as error:
+        raise PkiError(f"{store.folder}: certificate and key cannot be used ({error}); apply phase 2 for it") from None
+    _load(context, store.roots)
+
+
+def _minimum(context: ssl.SSLContext) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+
+def _load(context: ssl.SSLContext, roots: Path) -> None:
+    try:
+        context.load_verify_locations(cafile=roots)
+    except (OSError, ssl.SSLError) as error:
+        raise PkiError(f"{roots} holds no root certificates that can be used: {error}") from None
