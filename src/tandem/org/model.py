@@ -5,7 +5,7 @@ compares them with what the directory holds. What later phases of the product ca
 voice routes, PSTN gateways) is declared here too, so that a file need not change when they arrive.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -303,4 +303,3 @@ class Organization:
     organizational_units: tuple[str, ...] = ()
     users: tuple[User, ...] = ()
     administrators: tuple[Administrator, ...] = ()
-    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)

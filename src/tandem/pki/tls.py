@@ -6,6 +6,7 @@ A server's context either demands a certificate of its clients (UM: every peer i
 
 import ssl
 from pathlib import Path
+from typing import Any
 
 from tandem.pki.errors import PkiError
 from tandem.pki.store import CertificateStore
@@ -42,10 +43,11 @@ def peer_names(tls: ssl.SSLObject) -> frozenset[str]:
     certificate = tls.getpeercert()
     if not certificate:
         return frozenset()
-    names = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "DNS"]  # type: ignore[misc]
+    alternatives: Any = certificate.get("subjectAltName", ())
+    names = [value for kind, value in alternatives if kind == "DNS"]
     if not names:
-        subject = certificate.get("subject", ())
-        names = [pair[1] for group in subject for pair in group if pair[0] == "commonName"]  # type: ignore[misc,index]
+        subject: Any = certificate.get("subject", ())
+        names = [value for group in subject for kind, value in group if kind == "commonName"]
     return frozenset(str(name).lower() for name in names)
 
 

@@ -1,0 +1,229 @@
+"""What has to fit together in an organization: references, uniqueness, security, versions (the process's own rules).
+
+Each check yields the object that it is about, the severity, what was found, and what is expected.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from tandem.org import model as m
+from tandem.org.errors import Severity
+
+Check = tuple[object, Severity, str, str]
+
+AGREES = {
+    m.MediaEncryption.REQUIRE: (m.VoIPSecurity.SECURED,),
+    m.MediaEncryption.SUPPORT: (m.VoIPSecurity.SIP_SECURED, m.VoIPSecurity.SECURED),
+    m.MediaEncryption.DO_NOT_SUPPORT: (m.VoIPSecurity.SIP_SECURED,),
+}
+"""Phase 4: the UM dial plan's security that fits a pool's media encryption; on a mismatch every call to UM fails."""
+
+
+def check(org: m.Organization) -> Iterator[Check]:
+    """Every finding about an organization as a whole."""
+    yield from _references(org)
+    yield from _unique(org)
+    yield from _versions(org)
+    yield from _security(org)
+    yield from _users(org)
+    yield from _advice(org)
+
+
+def default_policy(dial_plan: str) -> str:
+    """The name of the mailbox policy that comes with a dial plan."""
+    return f"{dial_plan} Default Policy"
+
+
+def mailbox_policies(org: m.Organization) -> dict[str, m.UMMailboxPolicy]:
+    """Every mailbox policy by name: those declared, and the default ones of the dial plans."""
+    defaults = [m.UMMailboxPolicy(name=default_policy(p.name), um_dial_plan=p.name) for p in org.um_dial_plans]
+    return {p.name: p for p in (*defaults, *org.um_mailbox_policies)}
+
+
+def _error(about: object, found: str, expected: str) -> Check:
+    return about, Severity.ERROR, found, expected
+
+
+def _references(org: m.Organization) -> Iterator[Check]:
+    known: dict[str, Iterable[str]] = {
+        "forest": {f.name for f in org.forests},
+        "UM dial plan": {p.name for p in org.um_dial_plans},
+        "voice pool": {p.fqdn for p in org.voice_pools},
+        "mailbox policy": mailbox_policies(org),
+        "voice dial plan": {p.identity for p in org.voice_dial_plans},
+        "voice policy": {p.identity for p in org.voice_policies},
+        "OU": set(org.organizational_units),
+    }
+    wanted: list[tuple[object, str, str]] = []
+    in_forests: tuple[Any, ...] = (*org.messaging_servers, *org.voice_pools, *org.um_dial_plans, *org.users)
+    for each in in_forests:
+        wanted.append((each, "forest", each.forest))
+    for server in org.messaging_servers:
+        wanted += [(server, "UM dial plan", name) for name in server.dial_plans or ()]
+    of_plans: tuple[Any, ...] = (*org.um_mailbox_policies, *org.um_ip_gateways, *org.um_auto_attendants, *org.contacts)
+    for item in of_plans:
+        wanted.append((item, "UM dial plan", item.um_dial_plan))
+    for contact in org.contacts:
+        wanted += [(contact, "voice pool", contact.pool), (contact, "OU", contact.ou)]
+    for user in org.users:
+        wanted += [
+            (user, "OU", user.ou),
+            (user, "voice pool", user.pool),
+            (user, "mailbox policy", user.um_mailbox_policy),
+            (user, "voice dial plan", user.voice_dial_plan),
+            (user, "voice policy", user.voice_policy),
+        ]
+    for about, kind, name in wanted:
+        if name and name not in known[kind]:
+            names = ", ".join(sorted(known[kind])[:8]) or "none is declared"
+            yield _error(about, f"there is no {kind} {name!r}", f"one of those declared: {names}")
+
+
+def _unique(org: m.Organization) -> Iterator[Check]:
+    plan_of = {name: policy.um_dial_plan for name, policy in mailbox_policies(org).items()}
+    everyone: tuple[Any, ...] = (*org.users, *org.administrators)
+    groups: tuple[tuple[str, Iterable[object], Callable[[Any], str]], ...] = (
+        ("forest", org.forests, lambda x: x.name),
+        ("server name", (*org.messaging_servers, *org.voice_pools), lambda x: x.fqdn),
+        ("UM dial plan", org.um_dial_plans, lambda x: x.name.lower()),
+        ("mailbox policy", org.um_mailbox_policies, lambda x: x.name.lower()),
+        ("UM IP gateway", org.um_ip_gateways, lambda x: x.name.lower()),
+        ("gateway address", org.um_ip_gateways, lambda x: x.address),
+        ("voice dial plan", org.voice_dial_plans, lambda x: x.identity.lower()),
+        ("voice policy", org.voice_policies, lambda x: x.identity.lower()),
+        ("account", everyone, lambda x: x.account.lower()),
+        ("SIP address", (*org.users, *org.contacts), lambda x: x.sip_address.lower()),
+        ("mail address", org.users, lambda x: x.mail.lower()),
+        ("number", (*org.users, *org.contacts), lambda x: x.line_uri if isinstance(x, m.User) else f"tel:{x.number}"),
+        (
+            "extension in its dial plan",
+            org.users,
+            lambda x: x.extension and f"{x.extension} of {plan_of.get(x.um_mailbox_policy, '?')}",
+        ),
+    )
+    for kind, objects, key in groups:
+        listed = [(each, key(each)) for each in objects]
+        counts = Counter(k for _, k in listed if k)
+        for each, k in listed:
+            if counts[k] > 1:
+                yield _error(each, f"{kind} {k!r} is used {counts[k]} times", "each one once")
+
+
+def _versions(org: m.Organization) -> Iterator[Check]:
+    for server in org.messaging_servers:
+        if server.kind is m.ServerKind.TANDEM:
+            if server.version:
+                yield _error(server, f"version {server.version!r} on a server of kind tandem", "none")
+            continue
+        match server.version, server.service_pack:
+            case "2007", 0:
+                yield _error(
+                    server,
+                    "Exchange 2007 without a service pack",
+                    "Service Pack 1 or later: RTM knows no SIP URI dial plan",
+                )
+            case "2007", 1 | 2:
+                yield server, Severity.WARNING, f"Exchange 2007 SP{server.service_pack}", "Service Pack 3"
+            case (("2007" | "2010" | "2013"), _):
+                pass
+            case "2016", _:
+                yield (
+                    server,
+                    Severity.WARNING,
+                    "Exchange 2016, which the topic does not cover",
+                    "2013's steps, which are used",
+                )
+            case "2019", _:
+                yield _error(
+                    server,
+                    "Exchange 2019",
+                    "2007 SP1 to 2016, or kind tandem: 2019 and later have no Unified Messaging",
+                )
+            case version, _:
+                yield _error(server, f"Exchange version {version!r}", "2007, 2010, 2013 or 2016")
+
+
+def _security(org: m.Organization) -> Iterator[Check]:
+    plain = {g.um_dial_plan for g in org.um_ip_gateways}
+    for plan in org.um_dial_plans:
+        secured = plan.voip_security is not m.VoIPSecurity.UNSECURED
+        if secured and plan.name in plain:
+            yield _error(
+                plan,
+                f"plain gateways and VoIP security {plan.voip_security}",
+                "Unsecured, or no um_ip_gateways: plain gateways know no TLS",
+            )
+        if secured and plan.uri_type is not m.UriType.SIP_NAME:
+            yield _error(plan, f"URI type {plan.uri_type}", "SipName: a voice pool uses SIP URI dial plans only")
+        if not secured:
+            if plan.name not in plain:
+                yield plan, Severity.WARNING, "Unsecured, and no plain gateway uses it", "um_ip_gateways, or Secured"
+            continue
+        for pool in org.voice_pools:
+            if plan.voip_security not in AGREES[pool.media_encryption]:
+                fitting = " or ".join(AGREES[pool.media_encryption])
+                yield _error(
+                    plan,
+                    f"VoIP security {plan.voip_security}, but pool {pool.fqdn} has {pool.media_encryption}",
+                    f"{fitting} (phase 4): otherwise every call to UM fails",
+                )
+        if plan.max_recording_duration_min >= plan.max_call_duration_min:
+            yield _error(
+                plan, "max_recording_duration_min is not below max_call_duration_min", "a shorter recording than call"
+            )
+
+
+def _users(org: m.Organization) -> Iterator[Check]:
+    digits = {p.name: p.extension_digits for p in org.um_dial_plans}
+    plans = {p.name: p for p in org.um_dial_plans}
+    policies = mailbox_policies(org)
+    domains = {domain for forest in org.forests for domain in forest.domains}
+    for user in org.users:
+        if user.sip_address and user.sip_address.partition("@")[2].lower() not in domains:
+            yield _error(
+                user, f"SIP address {user.sip_address}", f"a domain of the forests: {', '.join(sorted(domains))}"
+            )
+        if user.sip_address and not user.pool:
+            yield _error(user, "a SIP address without a pool", "pool: the voice pool that the user registers at")
+        if user.line_uri and not user.sip_address:
+            yield _error(user, "a line URI without a SIP address", "sip_address, for Enterprise Voice")
+        if bool(user.extension) != bool(user.um_mailbox_policy):
+            yield _error(user, "only one of extension and um_mailbox_policy", "both (enabled for UM) or none")
+            continue
+        policy = policies.get(user.um_mailbox_policy)
+        plan = plans.get(policy.um_dial_plan) if policy else None
+        if plan is None:
+            continue
+        if not user.mail:
+            yield _error(user, "enabled for UM without a mail address", "mail: the mailbox that messages go to")
+        if plan.uri_type is m.UriType.SIP_NAME and not user.sip_address:
+            yield _error(user, f"no SIP address, but {plan.name} is a SIP URI dial plan", "sip_address")
+        if len(user.extension) != digits[plan.name]:
+            yield _error(
+                user,
+                f"extension {user.extension} has {len(user.extension)} digits",
+                f"{digits[plan.name]}, as UM dial plan {plan.name} has",
+            )
+
+
+def _advice(org: m.Organization) -> Iterator[Check]:
+    for plan in org.um_dial_plans:
+        if not plan.access_numbers and plan.voip_security is not m.VoIPSecurity.UNSECURED:
+            yield plan, Severity.WARNING, "no access number", "access_numbers, or there is no subscriber access"
+        servers = [s for s in org.messaging_servers if s.dial_plans is None or plan.name in s.dial_plans]
+        if len(servers) < 2:
+            count = "one UM server" if servers else "no UM server"
+            yield plan, Severity.WARNING, f"{count} for this dial plan", "two, so that one may fail"
+    if len(org.forests) > 1:
+        yield org.forests[1], Severity.ERROR, "a second forest", "one forest: several come with a later release"
+    if "://" in org.directory:
+        yield org, Severity.ERROR, f"directory {org.directory}", "a file: LDAP comes with a later release"
+    later: tuple[tuple[str, Iterable[object]], ...] = (
+        ("auto attendant", org.um_auto_attendants),
+        ("voice route", org.voice_routes),
+        ("PSTN gateway", org.pstn_gateways),
+    )
+    for kind, objects in later:
+        for each in objects:
+            yield each, Severity.INFO, f"this {kind} is read, and carried out by a later release", ""

@@ -1,0 +1,347 @@
+"""The organization file (YAML) to an :class:`Organization`, or to every mistake in it at once.
+
+What a key may hold is read from the model itself: its fields, their types and defaults; :mod:`tandem.org.rules` adds what
+single values look like, :mod:`tandem.org.checks` what has to fit together. Users may stand in a CSV file beside it, whose
+header names the same keys. Nothing is guessed: an unknown key is an error, with the nearest known one.
+"""
+
+import csv
+import dataclasses
+import difflib
+import enum
+import io
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tandem.org import model, rules
+from tandem.org.errors import ConfigError, Finding, Severity
+
+MAX_FILE_BYTES = 16 << 20
+MAX_CSV_BYTES = 256 << 20
+_MAX_NODES = 2_000_000
+FORMAT_VERSION = "1"
+_TOP = {"tandem", "users_csv"}  # keys beside the fields of Organization
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a value was declared."""
+
+    file: str
+    line: int
+    key: str
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What came of a file: the organization unless there are errors, the findings, and where each object stands."""
+
+    organization: model.Organization | None
+    findings: tuple[Finding, ...]
+
+
+def load_organization(path: Path) -> Loaded:
+    """Read and check a file; what is wrong with it is in the findings, never raised."""
+    from tandem.org.checks import check
+
+    reader = _Reader(path)
+    organization = reader.read()
+    if organization is not None:
+        for place, severity, found, expected in check(organization):
+            at = reader.places.get(id(place)) or Place(file=path.name, line=0, key="")
+            reader.report(at, found, expected, severity)
+    findings = tuple(sorted(reader.findings))
+    wrong = any(f.severity is Severity.ERROR for f in findings)
+    return Loaded(None if wrong else organization, findings)
+
+
+def require_organization(path: Path) -> model.Organization:
+    """The organization of a file. Raises :class:`ConfigError` with every error."""
+    loaded = load_organization(path)
+    if loaded.organization is None:
+        raise ConfigError(path, loaded.findings)
+    return loaded.organization
+
+
+class _Reader:
+    """Walks the tree of one file and collects findings."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.findings: list[Finding] = []
+        self.places: dict[int, Place] = {}
+        self._nodes = 0
+        self._keep: list[object] = []  # so that the ids in `places` stay theirs
+
+    def report(self, at: Place, found: str, expected: str, severity: Severity = Severity.ERROR) -> None:
+        """Keep one finding."""
+        self.findings.append(
+            Finding(file=at.file, line=at.line, severity=severity, key=at.key, found=found, expected=expected)
+        )
+
+    def read(self) -> model.Organization | None:
+        """The organization as far as it could be read, or ``None``."""
+        root = self._tree()
+        whole = Place(file=self.path.name, line=1, key="")
+        if root is None:
+            return None
+        if not isinstance(root, yaml.MappingNode):
+            self.report(
+                whole, "the file is not a mapping", "keys such as 'name:' and 'users:' ('tandem init' shows them all)"
+            )
+            return None
+        items = self._items(root, "", {f.name for f in dataclasses.fields(model.Organization)} | _TOP)
+        version = items.pop("tandem", None)
+        if version is None or not isinstance(version, yaml.ScalarNode) or version.value != FORMAT_VERSION:
+            self.report(
+                dataclasses.replace(whole, key="tandem"),
+                "missing" if version is None else f"found {_shown(version)}",
+                f"tandem: {FORMAT_VERSION}, the version of this file format",
+            )
+        csv_node = items.pop("users_csv", None)
+        users = self._csv_users(csv_node) if csv_node is not None else ()
+        values = self._values(model.Organization, items, "", 1, given={"path": self.path})
+        if values is None:
+            return None
+        folder = self.path.resolve().parent
+        values["users"] = (*values.get("users", ()), *users)
+        values.update(
+            path=self.path.resolve(),
+            state=folder / values.get("state", "state"),
+            secrets=folder / values.get("secrets", "secrets"),
+        )
+        directory = str(values["directory"])
+        if "://" not in directory:
+            values["directory"] = str(folder / directory)
+        return model.Organization(**values)
+
+    def _tree(self) -> yaml.Node | None:
+        whole = Place(file=self.path.name, line=0, key="")
+        try:
+            data = self.path.read_bytes()
+        except OSError as error:
+            self.report(
+                whole, f"cannot be read: {error.strerror}", "an organization file; 'tandem init DIR' writes one"
+            )
+            return None
+        if len(data) > MAX_FILE_BYTES:
+            self.report(whole, f"{len(data)} bytes", f"at most {MAX_FILE_BYTES}; keep many users in a users_csv file")
+            return None
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            self.report(dataclasses.replace(whole, line=line), "a byte that is not UTF-8", "a file saved as UTF-8")
+            return None
+        try:
+            root: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            line = mark.line + 1 if mark else 0
+            problem = getattr(error, "problem", None) or "it cannot be read"
+            self.report(
+                dataclasses.replace(whole, line=line), f"not YAML: {problem}", "indentation by spaces, 'key: value'"
+            )
+            return None
+        except RecursionError:
+            self.report(whole, "nested too deeply", "the structure that 'tandem init' shows")
+            return None
+        if root is None:
+            self.report(whole, "the file is empty", "an organization; 'tandem init DIR' writes an example")
+        return root
+
+    def _place(self, node: yaml.Node, key: str) -> Place:
+        return Place(file=self.path.name, line=node.start_mark.line + 1, key=key)
+
+    def _items(self, node: yaml.MappingNode, key: str, known: set[str]) -> dict[str, yaml.Node]:
+        """The values by key; unknown and doubled keys are reported and left out."""
+        items: dict[str, yaml.Node] = {}
+        for name_node, value in node.value:
+            name = str(name_node.value) if isinstance(name_node, yaml.ScalarNode) else "?"
+            at = self._place(name_node, f"{key}.{name}" if key else name)
+            if name not in known:
+                near = difflib.get_close_matches(name, sorted(known), 1)
+                self.report(at, "unknown key", f"'{near[0]}'?" if near else f"one of {', '.join(sorted(known))}")
+            elif name in items:
+                self.report(at, "stands twice", "each key once")
+            else:
+                items[name] = value
+        return items
+
+    def _values(
+        self, type_: type, items: dict[str, yaml.Node], key: str, line: int, given: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """The fields of a type from their nodes; ``None`` if one that is needed is missing or wrong."""
+        hints = typing.get_type_hints(type_)
+        values: dict[str, Any] = {}
+        whole = True
+        for field in dataclasses.fields(type_):
+            if field.name in (given or {}):
+                continue
+            at = f"{key}.{field.name}" if key else field.name
+            if field.name not in items:
+                needed = field.default is dataclasses.MISSING and field.name not in ("state", "secrets")
+                if needed:
+                    self.report(
+                        Place(file=self.path.name, line=line, key=at), "missing", self._expected(type_, field.name)
+                    )
+                    whole = False
+                continue
+            node = items[field.name]
+            if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
+                continue
+            value = self._value(node, hints[field.name], at, rules.RULES.get((type_.__name__, field.name)))
+            if value is None:
+                whole = False
+            else:
+                values[field.name] = value
+        return values if whole else None
+
+    @staticmethod
+    def _expected(type_: type, field: str) -> str:
+        rule = rules.RULES.get((type_.__name__, field))
+        return rule.expected if rule else "a value"
+
+    def _value(self, node: yaml.Node, hint: Any, key: str, rule: rules.Rule | None) -> Any:
+        self._nodes += 1
+        if self._nodes > _MAX_NODES:
+            if self._nodes == _MAX_NODES + 1:
+                self.report(self._place(node, key), "too many values (aliases that multiply?)", f"at most {_MAX_NODES}")
+            return None
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+        if origin in (typing.Union, types.UnionType):
+            return self._value(node, next(a for a in arguments if a is not type(None)), key, rule)
+        if origin is tuple:
+            return self._sequence(node, arguments[0], key, rule)
+        if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+            return self._object(node, hint, key)
+        if not isinstance(node, yaml.ScalarNode):
+            self.report(self._place(node, key), f"found {_shown(node)}", rule.expected if rule else "a single value")
+            return None
+        return self._scalar(node, hint, key, rule)
+
+    def _sequence(self, node: yaml.Node, hint: Any, key: str, rule: rules.Rule | None) -> tuple[Any, ...] | None:
+        if not isinstance(node, yaml.SequenceNode):
+            self.report(self._place(node, key), f"found {_shown(node)}", "a list (lines that begin with '- ')")
+            return None
+        values = [self._value(item, hint, f"{key}[{at}]", rule) for at, item in enumerate(node.value)]
+        return None if any(v is None for v in values) else tuple(values)
+
+    def _object(self, node: yaml.Node, hint: type, key: str) -> Any:
+        if not isinstance(node, yaml.MappingNode):
+            self.report(
+                self._place(node, key), f"found {_shown(node)}", f"a mapping with the keys of a {hint.__name__}"
+            )
+            return None
+        items = self._items(node, key, {f.name for f in dataclasses.fields(hint)})
+        values = self._values(hint, items, key, node.start_mark.line + 1)
+        return None if values is None else self._made(hint, values, self._place(node, key))
+
+    def _made(self, hint: type, values: dict[str, Any], at: Place) -> Any:
+        made = hint(**values)
+        self._keep.append(made)
+        self.places[id(made)] = at
+        return made
+
+    def _scalar(self, node: yaml.ScalarNode, hint: Any, key: str, rule: rules.Rule | None) -> Any:
+        return self._convert(str(node.value), hint, self._place(node, key), rule)
+
+    def _convert(self, text: str, hint: Any, at: Place, rule: rules.Rule | None) -> Any:
+        """Text to a value of the hinted type; ``None`` and a finding if it is not one."""
+        shown = f"found {text[:60]!r}"
+        if hint is bool:
+            value = {"true": True, "yes": True, "false": False, "no": False}.get(text.lower())
+            if value is None:
+                self.report(at, shown, "true or false")
+            return value
+        if hint is int:
+            if not text.isascii() or not text.isdigit() or len(text) > 9:
+                self.report(at, shown, rule.expected if rule else "a number")
+                return None
+        elif isinstance(hint, type) and issubclass(hint, enum.StrEnum):
+            try:
+                return hint(text)
+            except ValueError:
+                near = next((m for m in hint if m.lower() == text.lower()), None)
+                self.report(at, shown, f"{near} (as it is written here)" if near else f"one of {', '.join(hint)}")
+                return None
+        if rule is not None and not rule.holds(text):
+            self.report(at, shown, rule.expected)
+            return None
+        return int(text) if hint is int else Path(text) if hint is Path else text
+
+    def _csv_users(self, node: yaml.Node) -> tuple[model.User, ...]:
+        """The users of a CSV file; findings name its own lines."""
+        if not isinstance(node, yaml.ScalarNode):
+            self.report(self._place(node, "users_csv"), f"found {_shown(node)}", "the name of a CSV file")
+            return ()
+        path = self.path.resolve().parent / str(node.value)
+        at = self._place(node, "users_csv")
+        try:
+            data = path.read_bytes()
+            if len(data) > MAX_CSV_BYTES:
+                raise ValueError(f"{len(data)} bytes; at most {MAX_CSV_BYTES} are read")
+            text = data.decode("utf-8-sig")
+        except (OSError, ValueError) as error:
+            why = "a byte that is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+            self.report(at, f"{node.value} cannot be read: {why}", "a CSV file in UTF-8 beside this file")
+            return ()
+        return self._csv_rows(path.name, text)
+
+    def _csv_rows(self, name: str, text: str) -> tuple[model.User, ...]:
+        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+        known = {f.name: f for f in dataclasses.fields(model.User)}
+        users = []
+        try:
+            header = next(rows, [])
+            if bad := [column for column in header if column not in known]:
+                near = difflib.get_close_matches(bad[0], sorted(known), 1)
+                hint = " (columns are separated by commas)" if ";" in bad[0] else ""
+                expected = f"'{near[0]}'?" if near else f"columns named {', '.join(known)}{hint}"
+                self.report(Place(file=name, line=1, key=bad[0][:40]), "unknown column", expected)
+                return ()
+            for row in rows:
+                if row and (user := self._csv_user(name, rows.line_num, header, row)):
+                    users.append(user)
+        except csv.Error as error:
+            self.report(
+                Place(file=name, line=rows.line_num, key=""), f"not CSV: {error}", "quoted values closed by a quote"
+            )
+        return tuple(users)
+
+    def _csv_user(self, name: str, line: int, header: list[str], row: list[str]) -> model.User | None:
+        if len(row) != len(header):
+            at = Place(file=name, line=line, key="")
+            self.report(at, f"{len(row)} values", f"{len(header)}, as many as the header has")
+            return None
+        values: dict[str, Any] = {}
+        whole = True
+        for field in dataclasses.fields(model.User):
+            text = row[header.index(field.name)].strip() if field.name in header else ""
+            at = Place(file=name, line=line, key=field.name)
+            if text:
+                value = self._convert(text, str, at, rules.RULES.get(("User", field.name)))
+                whole = whole and value is not None
+                values[field.name] = value
+            elif field.default is dataclasses.MISSING:
+                self.report(at, "missing", self._expected(model.User, field.name))
+                whole = False
+        place = Place(file=name, line=line, key=f"user {values.get('account', '')}")
+        user: model.User | None = self._made(model.User, values, place) if whole else None
+        return user
+
+
+def _shown(node: yaml.Node) -> str:
+    match node:
+        case yaml.MappingNode():
+            return "a mapping"
+        case yaml.SequenceNode():
+            return "a list"
+        case _:
+            return repr(str(node.value)[:60])
