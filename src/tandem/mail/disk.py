@@ -1,0 +1,37 @@
+"""Files that survive: written, synced, then given their name, and the name synced too."""
+
+import os
+from pathlib import Path
+
+from tandem.mail.errors import MailError
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames within a folder last."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a new file of mode 600 and sync it. Raises :class:`MailError` (retryable) when the disk does not take it."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise MailError(
+            f"{path} cannot be written ({error.strerror}); free or mend the disk", retryable=True
+        ) from error
+
+
+def replace_synced(path: Path, data: bytes) -> None:
+    """Write a file whole: a crash leaves the old one or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    write_synced(temporary, data)
+    temporary.rename(path)
+    sync_folder(path.parent)

@@ -1,0 +1,11 @@
+"""What can go wrong with mail."""
+
+from tandem.core.errors import TandemError
+
+
+class MailError(TandemError):
+    """``retryable`` says whether trying again later can help (a full disk can be emptied, a bad name stays bad)."""
+
+    def __init__(self, why: str, *, retryable: bool) -> None:
+        super().__init__(why)
+        self.retryable = retryable

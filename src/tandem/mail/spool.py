@@ -1,0 +1,234 @@
+"""The spool: recordings that grow while the caller speaks, and messages that wait to be delivered (docs/adr/0006).
+
+Of a message ``ID`` there are, in this order: ``ID.open`` (who calls whom, JSON, synced before anything is heard),
+``ID.part`` (16-bit linear sound at 8,000 Hz, grows), then ``ID.json`` (closed: what was known at the end) with the part
+renamed to ``ID.pcm``. What dies in between is closed at the next start. A thread writes every second and syncs every two;
+neither the media path nor the event loop waits for the disk.
+"""
+
+import dataclasses
+import json
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.core.log import event, get_logger
+from tandem.mail.disk import replace_synced, sync_folder, write_synced
+from tandem.mail.errors import MailError
+
+_log = get_logger("mail")
+WRITE_S, SYNC_EVERY = 1.0, 2
+_BYTES_PER_S = 16_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """What is known of a message when its call is answered. ``mailbox`` is a mail address; ``begun_at`` ISO 8601, UTC."""
+
+    message_id: str
+    mailbox: str
+    recipient_name: str
+    call_id: str
+    begun_at: str
+    caller_number: str = ""
+    caller_name: str = ""
+    caller_address: str = ""
+    phone_context: str = ""
+    account: str = ""
+    missed_call_wanted: bool = True
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """A closed message. ``sound`` is the file of its recording, or ``None`` if nothing was recorded (a missed call).
+
+    ``samples`` is how much of the recording is meant (trailing silence is not), ``cut`` whether the server died.
+    """
+
+    envelope: Envelope
+    sound: Path | None
+    samples: int
+    ended_at: str
+    cut: bool = False
+
+
+class Recording:
+    """One that grows. :meth:`append` may be called from the event loop at any time."""
+
+    def __init__(self, spool: "Spool", envelope: Envelope) -> None:
+        self.envelope = envelope
+        self._spool = spool
+        self._part = spool.folder / f"{envelope.message_id}.part"
+        write_synced(spool.folder / f"{envelope.message_id}.open", _json(dataclasses.asdict(envelope)))
+        self._file = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        sync_folder(spool.folder)
+        self._lock = threading.Lock()
+        self._buffer = bytearray()
+        self._rounds = 0
+        self.failed = ""
+
+    def append(self, linear: bytes) -> None:
+        """Take sound; it is on disk within a second."""
+        with self._lock:
+            self._buffer += linear
+
+    def write(self) -> None:
+        """The spool's thread: write what was heard; sync every second time."""
+        with self._lock:
+            data, self._buffer = bytes(self._buffer), bytearray()
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._file, view) :]
+            self._rounds += 1
+            if self._rounds % SYNC_EVERY == 0:
+                os.fdatasync(self._file)
+        except OSError as error:
+            self.failed = error.strerror or "disk error"
+            event(_log, logging.ERROR, "spool.not_written", message=self.envelope.message_id, error=self.failed)
+
+    def close(self, *, samples: int, ended_at: str) -> Item:
+        """End the recording (blocks; call it in a thread). ``samples`` 0 keeps no sound."""
+        self._spool.forget(self)
+        self.write()
+        os.fsync(self._file)
+        os.close(self._file)
+        return self._spool.seal(self.envelope, samples=samples, ended_at=ended_at, cut=False)
+
+
+class Spool:
+    """A folder of one UM server; :meth:`start` begins its thread, :meth:`recover` is called once before."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._open: set[Recording] = set()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write what recordings take."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is left of open recordings and end the thread."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def begin(self, envelope: Envelope) -> Recording:
+        """A new recording. Raises :class:`MailError` if the disk does not take it."""
+        try:
+            recording = Recording(self, envelope)
+        except OSError as error:
+            raise MailError(f"{self.folder}: no recording can begin ({error.strerror})", retryable=True) from error
+        with self._lock:
+            self._open.add(recording)
+        return recording
+
+    def forget(self, recording: Recording) -> None:
+        """A recording is being closed: the thread leaves it alone."""
+        with self._lock:
+            self._open.discard(recording)
+
+    def notice(self, envelope: Envelope, *, ended_at: str) -> Item:
+        """A message without sound: a missed call."""
+        return self.seal(envelope, samples=0, ended_at=ended_at, cut=False)
+
+    def seal(self, envelope: Envelope, *, samples: int, ended_at: str, cut: bool) -> Item:
+        """Close a message: from here on it waits to be delivered, whatever dies."""
+        name = envelope.message_id
+        facts = {"envelope": dataclasses.asdict(envelope), "samples": samples, "ended_at": ended_at, "cut": cut}
+        replace_synced(self.folder / f"{name}.json", _json(facts))
+        part = self.folder / f"{name}.part"
+        if part.exists():
+            part.rename(self.folder / f"{name}.pcm")
+        (self.folder / f"{name}.open").unlink(missing_ok=True)
+        sync_folder(self.folder)
+        return self._item(self.folder / f"{name}.json")
+
+    def recover(self, *, ended_at: str) -> list[Item]:
+        """Close what a dead server left open; returns those. What cannot be read is set aside as ``*.bad``."""
+        found = []
+        for path in sorted(self.folder.glob("*.open")):
+            try:
+                envelope = _envelope(json.loads(path.read_bytes()))
+            except (ValueError, TypeError, KeyError) as error:
+                self._set_aside(path, error)
+                continue
+            if (self.folder / f"{envelope.message_id}.json").exists():
+                self._finish_sealing(envelope.message_id)
+                continue
+            part = self.folder / f"{envelope.message_id}.part"
+            samples = part.stat().st_size // 2 if part.exists() else 0
+            found.append(self.seal(envelope, samples=samples, ended_at=ended_at, cut=True))
+            event(_log, logging.WARNING, "spool.recovered", message=envelope.message_id, seconds=samples / 8000)
+        return found
+
+    def _finish_sealing(self, name: str) -> None:
+        part = self.folder / f"{name}.part"
+        if part.exists():
+            part.rename(self.folder / f"{name}.pcm")
+        (self.folder / f"{name}.open").unlink(missing_ok=True)
+
+    def pending(self) -> list[Item]:
+        """What waits to be delivered, oldest name first."""
+        items = []
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                items.append(self._item(path))
+            except (ValueError, TypeError, KeyError) as error:
+                self._set_aside(path, error)
+        return items
+
+    def done(self, item: Item) -> None:
+        """It is delivered: forget it. The description goes first, so that a crash leaves no message without sound."""
+        name = item.envelope.message_id
+        for kind in ("json", "pcm", "part", "open"):
+            (self.folder / f"{name}.{kind}").unlink(missing_ok=True)
+        sync_folder(self.folder)
+
+    def _item(self, path: Path) -> Item:
+        facts = json.loads(path.read_bytes())
+        sound = path.with_suffix(".pcm")
+        if not sound.exists():
+            sound = path.with_suffix(".part")
+        return Item(
+            envelope=_envelope(facts["envelope"]),
+            sound=sound if facts["samples"] and sound.exists() else None,
+            samples=int(facts["samples"]),
+            ended_at=str(facts["ended_at"]),
+            cut=bool(facts["cut"]),
+        )
+
+    @staticmethod
+    def _set_aside(path: Path, error: Exception) -> None:
+        path.rename(path.with_suffix(path.suffix + ".bad"))
+        event(_log, logging.ERROR, "spool.unreadable", file=path.name, error=error, kept_as=path.name + ".bad")
+
+    def _run(self) -> None:
+        while not self._stop.wait(WRITE_S):
+            self._write_all()
+        self._write_all()
+
+    def _write_all(self) -> None:
+        with self._lock:
+            recordings = list(self._open)
+        for recording in recordings:
+            recording.write()
+
+
+def _json(facts: dict[str, Any]) -> bytes:
+    return json.dumps(facts, ensure_ascii=False, indent=1).encode("utf-8", "replace")
+
+
+def _envelope(facts: dict[str, Any]) -> Envelope:
+    envelope = Envelope(**facts)
+    if not envelope.message_id.replace("-", "").isalnum():
+        raise ValueError("the message id is no plain name")
+    return envelope
