@@ -130,6 +130,10 @@ class Session(Protocol):
         """Set an account's password."""
         ...
 
+    def has_password(self, dn: DN) -> bool:
+        """Whether an account has a password, so that it can bind."""
+        ...
+
     def change_number(self) -> int:
         """A number that rises with each change, whoever makes it."""
         ...

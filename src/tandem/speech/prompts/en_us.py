@@ -7,7 +7,14 @@ TEXTS = {
     "message-sent": "Your message has been sent. Goodbye.",
     "nothing-recorded": "Sorry, no message was recorded. Goodbye.",
     "goodbye": "Goodbye.",
-    **{
-        f"digit-{digit}": word for digit, word in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
-    },
+    "digit-0": "zero",
+    "digit-1": "one",
+    "digit-2": "two",
+    "digit-3": "three",
+    "digit-4": "four",
+    "digit-5": "five",
+    "digit-6": "six",
+    "digit-7": "seven",
+    "digit-8": "eight",
+    "digit-9": "nine",
 }

@@ -1,0 +1,78 @@
+"""The journal: who changed what, and when. JSON lines, only ever appended, each chained to the one before by its hash.
+
+A line ``begun`` stands before a task's change and ``done`` after it, so that a crash between the two can be seen.
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tandem.process.errors import ProcessError
+
+_START = "0" * 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journal:
+    """The file of one organization."""
+
+    path: Path
+
+    def append(self, *, at: datetime, who: str, task: str, state: str, changes: tuple[str, ...]) -> None:
+        """Write one line and sync it."""
+        line: dict[str, Any] = {
+            "at": at.isoformat(),
+            "who": who,
+            "task": task,
+            "state": state,
+            "changes": list(changes),
+            "before": self._last_hash(),
+        }
+        line["hash"] = _hash(line)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Every line. Raises :class:`ProcessError` where the chain is broken; a cut last line is passed over."""
+        before, out = _START, []
+        raw = self.path.read_bytes().split(b"\n") if self.path.exists() else []
+        for number, text in enumerate(raw, 1):
+            if not text:
+                continue
+            try:
+                line = json.loads(text)
+                whole = line["before"] == before and _hash(line) == line["hash"]
+            except (ValueError, KeyError, TypeError):
+                if number == len(raw):
+                    break  # a crash cut it
+                whole = False
+            if not whole:
+                raise ProcessError(
+                    f"{self.path}:{number}: the chain is broken: this line or the one before was altered"
+                )
+            before = line["hash"]
+            out.append(line)
+        return out
+
+    def _last_hash(self) -> str:
+        if not self.path.exists():
+            return _START
+        data = self.path.read_bytes()
+        if data and not data.endswith(b"\n"):  # a crash cut the last line: nothing follows from it
+            data = data[: data.rfind(b"\n") + 1]
+            with self.path.open("r+b") as file:
+                file.truncate(len(data))
+        last = data.rstrip(b"\n").rpartition(b"\n")[2]
+        return str(json.loads(last)["hash"]) if last else _START
+
+
+def _hash(line: dict[str, Any]) -> str:
+    kept = {key: value for key, value in line.items() if key != "hash"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
