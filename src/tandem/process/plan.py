@@ -112,7 +112,8 @@ class Roles:
 
     def missing(self, required: Requirement) -> str:
         """The groups that the operator lacks, of the alternative that is nearest."""
-        return " and ".join(sorted(min((a - self._own for a in required), key=lambda lacking: len(lacking))))
+        lacking = [sorted(alternative - self._own) for alternative in required]
+        return " and ".join(min(lacking, key=len))
 
     def holders(self, required: Requirement) -> tuple[str, ...]:
         """The accounts that may do a task, sorted."""

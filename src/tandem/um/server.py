@@ -1,0 +1,314 @@
+"""The UM server: answers the calls of its gateways into mailboxes, and keeps the lamps right."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tandem.call.calls import Calls
+from tandem.call.errors import CallRefused
+from tandem.call.leg import CallLeg, MediaPolicy, warning
+from tandem.core.clock import Clock
+from tandem.core.log import event, get_logger
+from tandem.directory.errors import DirectoryError
+from tandem.directory.repository import Repository
+from tandem.mail import compose
+from tandem.mail.errors import MailError
+from tandem.mail.maildir import Maildir, mailbox_folder
+from tandem.mail.spool import Envelope, Item, Recording, Spool
+from tandem.media.wav import write_wav
+from tandem.sip import fields
+from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
+from tandem.sip.diversion import diversions
+from tandem.sip.message import Request
+from tandem.speech.catalogue import Catalogue, beep, digits, silence
+from tandem.um import pins
+from tandem.um.answering import MINIMUM_S, CallAnswering
+from tandem.um.classify import Answer, Incoming, Refusal, classify, find_gateway
+from tandem.um.config import UmConfig, read_config
+from tandem.um.lamp import Lamps
+
+_log = get_logger("um")
+MAX_CALLS = 100
+"""MaxCallsAllowed's default."""
+FOLLOW_S = 1.0
+_DELIVER_AGAIN_S = 5.0
+_ENCRYPTION = {"Secured": "require", "SIPSecured": "refuse", "Unsecured": "refuse"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UmPaths:
+    """Where the server keeps what it keeps."""
+
+    spool: Path
+    mail: Path
+    pin_key: Path
+
+
+class UmServer:
+    """Made with an endpoint that does not listen yet; :meth:`start`, then listen, then :meth:`stop`."""
+
+    def __init__(
+        self,
+        *,
+        fqdn: str,
+        endpoint: Endpoint,
+        repository: Repository,
+        clock: Clock,
+        paths: UmPaths,
+        media_host: str,
+        media_ports: range = range(1),
+        contact_port: Callable[[str], int] = lambda transport: 5061 if transport == "tls" else 5060,
+    ) -> None:
+        self.config = UmConfig()
+        self._fqdn = fqdn
+        self._endpoint = endpoint
+        self._repository = repository
+        self._clock = clock
+        self._paths = paths
+        self._media_host, self._media_ports = media_host, media_ports
+        self._contact_port = contact_port
+        self._calls = Calls(endpoint, contact=self._contact)
+        self._calls.on_request = self._received
+        self._spool = Spool(paths.spool)
+        self._speech = {"en-US": Catalogue("en-US")}
+        self._hasher = pins.PinHasher(paths.pin_key)
+        contact = f"<sip:{fqdn}:{contact_port('tls')};transport=tls>"
+        self._lamps = Lamps(endpoint, lambda: self.config, self._mailbox, contact)
+        self._change = -1
+        self._work = asyncio.Event()
+        self._answering: set[asyncio.Task[None]] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Read the directory, close what a dead server left open, begin to deliver, watch and follow."""
+        self._follow_once()
+        for item in self._spool.recover(ended_at=self._clock.at().isoformat()):
+            event(_log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
+        self._spool.start()
+        self._work.set()
+        for work in (self._follow(), self._deliver(), self._lamps.watch()):
+            self._tasks.append(asyncio.get_running_loop().create_task(work))
+
+    async def stop(self, *, drain_s: float = 0.0) -> None:
+        """Take no more calls, let current ones go on for ``drain_s`` seconds, then end; what was heard is kept."""
+        self._stopping = True
+        if self._answering and drain_s:
+            await asyncio.wait(self._answering, timeout=drain_s)
+        for task in [*self._answering, *self._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._answering, *self._tasks, return_exceptions=True)
+        self._spool.stop()
+        await self._endpoint.close()
+        self._repository.session.close()
+
+    # The directory
+
+    def _follow_once(self) -> None:
+        number = self._repository.session.change_number()
+        if number != self._change:
+            self.config = read_config(self._repository, self._fqdn)
+            self._change = number
+            event(_log, logging.INFO, "um.config", dial_plans=",".join(self.config.dial_plans) or "none")
+            self._make_pins()
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(FOLLOW_S)
+            try:
+                self._follow_once()
+            except DirectoryError as error:  # the snapshot at hand stays in force
+                event(_log, logging.ERROR, "um.directory", error=error)
+
+    def _make_pins(self) -> None:
+        """Make and mail the PINs that are pending."""
+        for user in self.config.users:
+            if user.pin_state not in (pins.PENDING, pins.MAILING) or user.um_dial_plan not in self.config.dial_plans:
+                continue
+            plan = self.config.dial_plans[user.um_dial_plan]
+            policy = self.config.policies.get(user.um_mailbox_policy)
+            extension = self.config.extension(user)
+            minimum = policy.min_pin_length if policy else pins.GENERATED_DIGITS
+            pin = pins.generate(extension=extension, minimum=minimum)
+            dn = self._repository.dn_of(user)
+            hashed = self._hasher.hash(user.account, pin)
+            self._repository.session.replace(
+                dn, {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (pins.MAILING,)}
+            )
+            message_id = f"welcome-{self._endpoint.ids.token(8)}"
+            mail = compose.welcome(
+                mailbox=user.mail,
+                name=user.display_name,
+                extension=extension,
+                access_numbers=plan.access_numbers,
+                pin=pin,
+                text=policy.um_enabled_text if policy else "",
+                at=self._clock.at(),
+                message_id=message_id,
+            )
+            Maildir(self._mailbox(user.mail)).deliver(message_id, mail)
+            self._repository.session.replace(dn, {"msExchUMPinState": (pins.SET,)})
+            event(_log, logging.INFO, "um.pin_made", account=user.account)
+
+    def _mailbox(self, address: str) -> Path:
+        return mailbox_folder(self._paths.mail, address)
+
+    # Calls
+
+    def _contact(self, flow: Flow) -> str:
+        host = self._fqdn if flow.transport == "tls" else flow.local[0]
+        return f"<sip:{host}:{self._contact_port(flow.transport)};transport={flow.transport}>"
+
+    def _received(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        call = incoming(transaction)
+        if isinstance(refusal := find_gateway(self.config, call), Refusal):
+            self._refuse(transaction, refusal, trusted=False)
+        elif request.method == "OPTIONS":
+            transaction.respond_with(200, headers=(("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"),))
+        elif request.method != "INVITE":
+            transaction.respond_with(405, headers=(("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"),))
+        elif self._stopping or len(self._answering) >= MAX_CALLS:
+            transaction.respond_with(503, headers=(("Retry-After", "30"),))
+        elif isinstance(decision := classify(self.config, call), Refusal):
+            self._refuse(transaction, decision, trusted=True)
+        else:
+            task = asyncio.get_running_loop().create_task(self._guarded(self._answer(transaction, decision)))
+            self._answering.add(task)
+            task.add_done_callback(self._answering.discard)
+
+    def _refuse(self, transaction: ServerTransaction, refusal: Refusal, *, trusted: bool) -> None:
+        event(
+            _log,
+            logging.WARNING,
+            "um.refused",
+            peer=transaction.flow.remote[0],
+            call=fields.call_id(transaction.request),
+            status=refusal.status,
+            why=refusal.why,
+        )
+        transaction.respond_with(refusal.status, headers=(warning(refusal.why),) if trusted else ())
+
+    @staticmethod
+    async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except CallRefused as refused:
+            event(_log, logging.WARNING, "um.refused", status=refused.status, why=refused)
+        except Exception:
+            _log.exception("um.defect")
+
+    async def _answer(self, transaction: ServerTransaction, answer: Answer) -> None:
+        plan, user = answer.dial_plan, answer.user
+        transaction.on_cancel = lambda: transaction.respond_with(487)
+        transaction.respond_with(180)
+        policy = MediaPolicy(host=self._media_host, encryption=_ENCRYPTION[plan.voip_security], ports=self._media_ports)
+        leg = await self._calls.answer(transaction, policy)
+        envelope = self._envelope(transaction.request, answer)
+        event(_log, logging.INFO, "um.answered", call=envelope.call_id, account=user.account, dial_plan=plan.name)
+        speech = self._speech.get(plan.language) or self._speech["en-US"]
+        extension = self.config.extension(user)
+        await CallAnswering(
+            leg,
+            greeting=silence(0.5)
+            + speech.say("person-at-extension", *digits(extension), "not-available", "leave-a-message"),
+            tone=silence(0.2) + beep(),
+            thanks=speech.say("message-sent"),
+            regrets=speech.say("nothing-recorded"),
+            begin=lambda: asyncio.to_thread(self._spool.begin, envelope),
+            keep=self._keeper(envelope, leg),
+            idle_s=plan.recording_idle_timeout_s,
+            recording_s=plan.max_recording_duration_min * 60,
+            call_s=plan.max_call_duration_min * 60,
+        ).run()
+
+    def _keeper(self, envelope: Envelope, leg: CallLeg) -> Callable[[Recording | None, int], Awaitable[None]]:
+        async def keep(recording: Recording | None, samples: int) -> None:
+            ended_at = self._clock.at().isoformat()
+            if recording is not None:
+                await asyncio.to_thread(recording.close, samples=samples, ended_at=ended_at)
+            else:
+                await asyncio.to_thread(self._spool.notice, envelope, ended_at=ended_at)
+            event(_log, logging.INFO, "um.kept", call=envelope.call_id, seconds=samples / 8000)
+            self._work.set()
+
+        return keep
+
+    def _envelope(self, request: Request, answer: Answer) -> Envelope:
+        """Who called, as far as it is known; only a gateway that proved itself is believed about identities."""
+        caller = fields.from_(request)
+        asserted = fields.addresses(request.headers.all("P-Asserted-Identity")) if answer.proven else []
+        sip = next((a for a in asserted if a.uri.scheme in ("sip", "sips")), None)
+        tel = next((a for a in asserted if a.uri.scheme == "tel"), None)
+        shown = sip or tel or caller
+        address = f"{shown.uri.user}@{shown.uri.host}".lower() if sip else ""
+        known = self.config.by_sip.get(address)
+        number = tel.uri.user if tel else (known.line_uri.removeprefix("tel:") if known else caller.uri.user)
+        policy = self.config.policies.get(answer.user.um_mailbox_policy)
+        return Envelope(
+            message_id=f"voice-{self._endpoint.ids.token(12)}",
+            mailbox=answer.user.mail,
+            recipient_name=answer.user.display_name or answer.user.account,
+            call_id=fields.call_id(request)[:128],
+            begun_at=self._clock.at().isoformat(),
+            caller_number=(number or "")[:64],
+            caller_name=(known.display_name if known else "") or fields.display_name(shown),
+            caller_address=known.mail if known else "",
+            phone_context=answer.dial_plan.phone_context,
+            account=answer.user.account,
+            missed_call_wanted=policy is None or policy.allow_missed_call_notifications,
+            text=policy.voice_mail_text if policy else "",
+        )
+
+    # Delivery
+
+    async def _deliver(self) -> None:
+        """Deliver what waits in the spool; what cannot be delivered now is tried again."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            failed = False
+            for item in await asyncio.to_thread(self._spool.pending):
+                try:
+                    await asyncio.to_thread(self._deliver_one, item)
+                except (MailError, OSError) as error:
+                    failed = True
+                    event(_log, logging.ERROR, "um.not_delivered", message=item.envelope.message_id, error=error)
+            self._lamps.look()
+            if failed:
+                asyncio.get_running_loop().call_later(_DELIVER_AGAIN_S, self._work.set)
+
+    def _deliver_one(self, item: Item) -> None:
+        envelope = item.envelope
+        ended_at = datetime.fromisoformat(item.ended_at)
+        maildir = Maildir(self._mailbox(envelope.mailbox))
+        if item.sound is not None and item.samples >= MINIMUM_S * 8000:
+            linear = item.sound.read_bytes()[: 2 * item.samples]
+            seconds = len(linear) / 16_000
+            mail = compose.voice_message(
+                envelope, wav=write_wav(linear), seconds=seconds, ended_at=ended_at, cut=item.cut
+            )
+            maildir.deliver(envelope.message_id, mail)
+            event(_log, logging.INFO, "um.delivered", message=envelope.message_id, seconds=seconds)
+        elif envelope.missed_call_wanted:
+            maildir.deliver(envelope.message_id, compose.missed_call(envelope, ended_at=ended_at))
+            event(_log, logging.INFO, "um.missed_call", message=envelope.message_id)
+        self._spool.done(item)
+
+
+def incoming(transaction: ServerTransaction) -> Incoming:
+    """What classification needs of a request."""
+    request, flow = transaction.request, transaction.flow
+    uri = fields.parse_uri(request.uri)
+    return Incoming(
+        transport=flow.transport,
+        peer_names=flow.peer_names,
+        source=flow.remote[0],
+        pilot=uri.user or "",
+        called=fields.to(request).uri,
+        diversions=diversions(request) if request.method == "INVITE" else (),
+    )
