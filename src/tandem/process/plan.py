@@ -112,8 +112,8 @@ class Roles:
 
     def missing(self, required: Requirement) -> str:
         """The groups that the operator lacks, of the alternative that is nearest."""
-        lacking = [sorted(alternative - self._own) for alternative in required]
-        return " and ".join(min(lacking, key=len))
+        lacking = sorted((sorted(alternative - self._own) for alternative in required), key=lambda names: len(names))
+        return " and ".join(lacking[0])
 
     def holders(self, required: Requirement) -> tuple[str, ...]:
         """The accounts that may do a task, sorted."""

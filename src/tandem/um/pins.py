@@ -6,6 +6,7 @@ Rules as in UMMailboxPolicy: length, no sequence, no single digit, nothing that 
 
 import hashlib
 import hmac
+import itertools
 import os
 import secrets
 from pathlib import Path
@@ -23,7 +24,7 @@ def acceptable(pin: str, *, extension: str, minimum: int) -> bool:
     """Whether a PIN fits the policy (AllowCommonPatterns is false)."""
     if not minimum <= len(pin) <= 24 or not pin.isascii() or not pin.isdigit():
         return False
-    steps = {(ord(b) - ord(a)) for a, b in zip(pin, pin[1:], strict=False)}
+    steps = {(ord(b) - ord(a)) for a, b in itertools.pairwise(pin)}
     if steps in ({0}, {1}, {-1}):
         return False
     return not (extension and (extension in pin or extension.endswith(pin)))

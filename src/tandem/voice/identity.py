@@ -1,0 +1,30 @@
+"""Who calls: what a phone says of itself is taken away, what its account proves is put there (RFC 3325, decision 8)."""
+
+from tandem.directory import objects as o
+from tandem.sip import fields
+from tandem.sip.message import Request
+from tandem.voice.config import sip_of
+
+TRUST_HEADERS = (
+    "Diversion",
+    "History-Info",
+    "P-Asserted-Identity",
+    "P-Preferred-Identity",
+    "Referred-By",
+    "Remote-Party-ID",
+    "Identity",
+)
+"""Headers that only a trusted element may set."""
+
+
+def strip_trust(request: Request) -> None:
+    """Remove what a phone may not claim, and the credentials that were for us."""
+    request.headers.remove(*TRUST_HEADERS, "Proxy-Authorization")
+
+
+def assert_identity(request: Request, caller: o.User) -> None:
+    """State who the account is: SIP address with display name, and line."""
+    name = fields.quoted(caller.display_name or caller.account)
+    request.headers.add("P-Asserted-Identity", f"{name} <sip:{sip_of(caller)}>")
+    if caller.line_uri:
+        request.headers.add("P-Asserted-Identity", f"<{caller.line_uri.partition(';')[0]}>")

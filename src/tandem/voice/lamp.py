@@ -1,0 +1,156 @@
+"""Message waiting for phones: what UM tells of a user is remembered and passed on (RFC 3842, RFC 6665).
+
+Only the UM servers of the user's own dial plan are believed, by the name in their certificate. Phones that subscribed get
+their NOTIFY in that dialog; registered phones that did not get one outside of any.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from tandem.core.log import event, get_logger
+from tandem.directory import objects as o
+from tandem.sip import fields
+from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
+from tandem.sip.dialog import Dialog, dialog_key
+from tandem.sip.errors import MalformedMessage
+from tandem.sip.message import Headers, Request
+from tandem.sip.mwi import CONTENT_TYPE, MessageSummary, parse_summary
+from tandem.voice.access import is_own
+from tandem.voice.config import VoiceConfig, sip_of
+from tandem.voice.location import Location
+
+_log = get_logger("voice")
+DEFAULT_S, LONGEST_S = 3600, 3600
+MAX_SUBSCRIPTIONS = 20
+"""Of one user."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Subscription:
+    """One phone's subscription; ``expires_at`` on the monotonic clock."""
+
+    user: str
+    dialog: Dialog
+    flow: Flow
+    expires_at: float
+
+
+class Lamps:
+    """Everyone's lamps at this server."""
+
+    def __init__(
+        self, endpoint: Endpoint, location: Location, config: Callable[[], VoiceConfig], contact: Callable[[], str]
+    ) -> None:
+        self._endpoint = endpoint
+        self._location = location
+        self._config = config
+        self._contact = contact
+        self._summaries: dict[str, MessageSummary] = {}
+        self._subscriptions: dict[tuple[str, str, str], Subscription] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def notified(self, transaction: ServerTransaction) -> None:
+        """A NOTIFY came from a server."""
+        request = transaction.request
+        uri = fields.parse_uri(request.uri)
+        config = self._config()
+        user = config.users.get(f"{uri.user or ''}@{uri.host}".lower())
+        plan = config.um_dial_plan_of(user) if user else None
+        servers = {s.fqdn.lower() for s in config.um_servers.get(plan.name, ())} if plan else set()
+        if user is None or not servers & transaction.flow.peer_names:
+            event(_log, logging.WARNING, "voice.notify_refused", peer=transaction.flow.remote[0], to=request.uri)
+            transaction.respond_with(404 if servers or user is None else 403)
+            return
+        if (request.headers.get("Event") or "").partition(";")[0].strip().lower() != "message-summary":
+            transaction.respond_with(489)
+            return
+        try:
+            summary = parse_summary(request.body)
+        except MalformedMessage:
+            transaction.respond_with(400)
+            return
+        transaction.respond_with(200)
+        self._summaries[sip_of(user)] = summary
+        event(_log, logging.INFO, "voice.lamp", user=sip_of(user), new=summary.new, old=summary.old)
+        self._tell(sip_of(user))
+
+    def subscribed(self, transaction: ServerTransaction, user: o.User) -> None:
+        """An authenticated SUBSCRIBE came from a phone: make, refresh, or end a subscription."""
+        request = transaction.request
+        to = fields.to(request)
+        if (request.headers.get("Event") or "").partition(";")[0].strip().lower() != "message-summary":
+            transaction.respond_with(489, headers=(("Allow-Events", "message-summary"),))
+            return
+        if not is_own(user, to.uri.user, to.uri.host):
+            transaction.respond_with(403)
+            return
+        key = dialog_key(request)
+        held = self._subscriptions.get(key) if key[1] else None
+        if key[1] and held is None:
+            transaction.respond_with(481)
+            return
+        now = self._endpoint.clock.now()
+        life = min(fields.number(request.headers.get("Expires"), default=DEFAULT_S), LONGEST_S)
+        if held is None:
+            dialog = Dialog.from_uas(request, local_tag=transaction.to_tag)
+            held = Subscription(user=sip_of(user), dialog=dialog, flow=transaction.flow, expires_at=now)
+            self._keep(held)
+        held.flow, held.expires_at = transaction.flow, now + life
+        transaction.respond_with(200, headers=(("Expires", str(life)), ("Contact", self._contact())))
+        self._spawn(self._notify(held))
+
+    def _keep(self, subscription: Subscription) -> None:
+        now = self._endpoint.clock.now()
+        mine = [k for k, s in self._subscriptions.items() if s.user == subscription.user]
+        stale = [k for k in mine if self._subscriptions[k].expires_at <= now or self._subscriptions[k].flow.closed]
+        for key in (*stale, *[k for k in mine if k not in stale][: len(mine) - len(stale) - MAX_SUBSCRIPTIONS + 1]):
+            self._subscriptions.pop(key, None)
+        self._subscriptions[subscription.dialog.key] = subscription
+
+    def _tell(self, user: str) -> None:
+        now = self._endpoint.clock.now()
+        held = [s for s in self._subscriptions.values() if s.user == user and s.expires_at > now and not s.flow.closed]
+        told = {id(s.flow) for s in held}
+        for subscription in held:
+            self._spawn(self._notify(subscription))
+        for binding in self._location.of(user, now):
+            if id(binding.flow) not in told:
+                self._spawn(self._notify_unsolicited(user, binding.contact, binding.flow))
+
+    async def _notify(self, subscription: Subscription) -> None:
+        left = max(0, round(subscription.expires_at - self._endpoint.clock.now()))
+        state = f"active;expires={left}" if left else "terminated;reason=timeout"
+        if not left:
+            self._subscriptions.pop(subscription.dialog.key, None)
+        await self._send(subscription.dialog.request("NOTIFY"), subscription.user, state, subscription.flow)
+
+    async def _notify_unsolicited(self, user: str, contact: str, flow: Flow) -> None:
+        headers = Headers(
+            [
+                ("Max-Forwards", "70"),
+                ("From", f"<sip:{user}>;tag={self._endpoint.ids.token(8)}"),
+                ("To", f"<sip:{user}>"),
+                ("Call-ID", self._endpoint.ids.token(12)),
+                ("CSeq", "1 NOTIFY"),
+            ]
+        )
+        request = Request(method="NOTIFY", uri=contact, headers=headers)
+        await self._send(request, user, "terminated;reason=noresource", flow)
+
+    async def _send(self, request: Request, user: str, state: str, flow: Flow) -> None:
+        request.headers.add("Event", "message-summary")
+        request.headers.add("Subscription-State", state)
+        request.headers.add("Contact", self._contact())
+        request.headers.add("Content-Type", CONTENT_TYPE)
+        request.body = self._summaries.get(user, MessageSummary()).body(f"sip:{user}")
+        response = await (await self._endpoint.send(request, flow)).final()
+        if response.status >= 300:
+            event(_log, logging.DEBUG, "voice.notify_not_taken", user=user, status=response.status)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,244 @@
+"""The voice server: registers phones, routes their calls, diverts to UM, passes message waiting on."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from tandem.core.clock import Clock
+from tandem.core.log import event, get_logger
+from tandem.directory import objects as o
+from tandem.directory.errors import DirectoryError
+from tandem.directory.repository import Repository
+from tandem.sip import fields
+from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
+from tandem.sip.diversion import Reason
+from tandem.sip.errors import MalformedMessage, SdpError
+from tandem.sip.message import Request, Response
+from tandem.sip.sdp import parse_sdp
+from tandem.voice import routing
+from tandem.voice.access import Access, is_own
+from tandem.voice.config import VoiceConfig, read_config, sip_of
+from tandem.voice.identity import assert_identity, strip_trust
+from tandem.voice.lamp import Lamps
+from tandem.voice.location import Location
+from tandem.voice.proxy import ProxiedCall, Routes, forward_in_dialog, forwarded
+from tandem.voice.registrar import register
+
+_log = get_logger("voice")
+FOLLOW_S = 1.0
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, SUBSCRIBE, NOTIFY, INFO, UPDATE"
+_REASONS = {408: Reason.NO_ANSWER, 486: Reason.USER_BUSY, 600: Reason.USER_BUSY, 603: Reason.DEFLECTION}
+
+
+class VoiceServer:
+    """Made with an endpoint that does not listen yet; :meth:`start`, then listen, then :meth:`stop`."""
+
+    def __init__(
+        self, *, fqdn: str, endpoint: Endpoint, repository: Repository, clock: Clock, port: int = 5061
+    ) -> None:
+        self.config = VoiceConfig()
+        self._fqdn = fqdn
+        self._endpoint = endpoint
+        self._repository = repository
+        self._clock = clock
+        self._location = Location()
+        self._access = Access(repository, clock, repository.layout.forest)
+        self._routes = Routes(endpoint, endpoint.name, lambda: port)
+        self._lamps = Lamps(
+            endpoint, self._location, lambda: self.config, lambda: f"<sip:{endpoint.name}:{port};transport=tls>"
+        )
+        self._turn = 0
+        self._change = -1
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        endpoint.on_request = self._received
+        endpoint.on_ack = self._acknowledged
+
+    async def start(self) -> None:
+        """Read the directory, and follow it from here on."""
+        self._follow_once()
+        self._spawn(self._follow())
+
+    async def stop(self) -> None:
+        """End: connections are closed, calls go on between their peers until they need us."""
+        self._stopping = True
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._endpoint.close()
+        self._repository.session.close()
+
+    # The directory
+
+    def _follow_once(self) -> None:
+        number = self._repository.session.change_number()
+        if number != self._change:
+            self.config = read_config(self._repository, self._fqdn)
+            self._change = number
+            um = "readable" if self.config.um_readable else "not readable (phase 7)"
+            event(_log, logging.INFO, "voice.config", users=len(self.config.users), um=um)
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(FOLLOW_S)
+            try:
+                self._follow_once()
+            except DirectoryError as error:  # the snapshot at hand stays in force
+                event(_log, logging.ERROR, "voice.directory", error=error)
+
+    # Requests
+
+    def _received(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        try:
+            work = forwarded(request)
+            target = self._routes.take(work)
+            if fields.tag(fields.to(request)) and request.method != "SUBSCRIBE":
+                self._in_dialog(transaction, work, target)
+                return
+            match request.method:
+                case "OPTIONS":
+                    transaction.respond_with(200, headers=(("Allow", ALLOW),))
+                case "NOTIFY":
+                    self._lamps.notified(transaction)
+                case "REGISTER" | "SUBSCRIBE" | "INVITE":
+                    self._from_phone(transaction, work)
+                case _:
+                    transaction.respond_with(405, headers=(("Allow", ALLOW),))
+        except MalformedMessage as error:
+            transaction.respond_with(error.status)
+
+    def _from_phone(self, transaction: ServerTransaction, work: Request) -> None:
+        if self.config.pool is None or self._stopping:
+            transaction.respond_with(503, headers=(("Retry-After", "30"),))
+            return
+        user = self._access.authenticate(transaction, self.config)
+        if user is None:
+            return
+        caller = fields.from_(transaction.request).uri
+        if not is_own(user, caller.user, caller.host):
+            event(_log, logging.WARNING, "voice.foreign_identity", account=user.account, claimed=str(caller))
+            transaction.respond_with(403, headers=(_warning("an account calls as itself only"),))
+            return
+        match transaction.request.method:
+            case "REGISTER":
+                register(transaction, user, self._location, self._clock)
+            case "SUBSCRIBE":
+                self._lamps.subscribed(transaction, user)
+            case _:
+                self._spawn(self._invite(transaction, work, user))
+
+    def _in_dialog(self, transaction: ServerTransaction, work: Request, target: object) -> None:
+        way = target or self._registered(work)
+        if way is None:
+            transaction.respond_with(481)
+            return
+        strip_trust(work)
+        self._spawn(forward_in_dialog(self._endpoint, transaction, work, way))  # type: ignore[arg-type]
+
+    def _registered(self, request: Request) -> Flow | None:
+        """The connection of a phone whose contact a Request-URI names."""
+        uri = fields.parse_uri(request.uri)
+        now = self._clock.now()
+        for user in self.config.users:
+            for binding in self._location.of(user, now):
+                if fields.parse_uri(binding.contact) == uri:
+                    return binding.flow
+        return None
+
+    def _acknowledged(self, request: Request, flow: Flow) -> None:
+        work = forwarded(request)
+        target = self._routes.take(work) or self._registered(work)
+        if target is not None:
+            self._spawn(self._endpoint.send_ack(work, target))
+
+    # Calls
+
+    async def _invite(self, transaction: ServerTransaction, work: Request, caller: o.User) -> None:
+        if (why := self._unencrypted(work)) is not None:
+            transaction.respond_with(488, headers=(_warning(why),))
+            return
+        transaction.respond_with(100)
+        strip_trust(work)
+        assert_identity(work, caller)
+        decision = routing.decide(self.config, caller=caller, called=fields.parse_uri(work.uri))
+        call = ProxiedCall(self._endpoint, self._routes, transaction, work)
+        event(
+            _log,
+            logging.INFO,
+            "voice.call",
+            call=fields.call_id(work),
+            caller=sip_of(caller),
+            dialled=work.uri,
+            decision=type(decision).__name__,
+            why="; ".join(decision.trace),
+        )
+        match decision:
+            case routing.Reject():
+                call.finish(decision.status, _warning(decision.why))
+            case routing.CallUM():
+                servers = self._servers(decision.dial_plan)
+                self._end(call, await call.call_um(servers, decision.dial_plan.name))
+            case routing.RingUser():
+                await self._ring(call, decision.user)
+
+    async def _ring(self, call: ProxiedCall, user: o.User) -> None:
+        bindings = self._location.of(sip_of(user), self._clock.now())
+        ring_s = float(self.config.pool.ring_s) if self.config.pool else 20.0
+        refusal = await call.ring(bindings, ring_s) if bindings else Response(status=480)
+        if refusal is None or call.over:
+            return
+        plan = self.config.um_dial_plan_of(user)
+        servers = self._servers(plan) if plan else ()
+        if plan is None or not servers:
+            why = self._why_no_um(user, plan)
+            event(_log, logging.WARNING, "voice.no_um", user=sip_of(user), why=why)
+            call.finish(refusal.status if refusal.status != 408 else 480, _warning(why))
+            return
+        reason = _REASONS.get(refusal.status, Reason.UNAVAILABLE)
+        event(_log, logging.INFO, "voice.divert", user=sip_of(user), reason=reason, dial_plan=plan.name)
+        self._end(call, await call.divert(user, reason, servers, plan.name))
+
+    def _why_no_um(self, user: o.User, plan: o.UMDialPlan | None) -> str:
+        if not self.config.um_readable:
+            return "15030: no UM object can be read here; exchucutil (phase 7) grants that"
+        if plan is None:
+            return f"{sip_of(user)} is not enabled for UM in a dial plan that is known here"
+        return f"no UM server is in UM dial plan {plan.name} (phase 5)"
+
+    def _end(self, call: ProxiedCall, refusal: Response | None) -> None:
+        if refusal is not None and not call.over:
+            call.finish(480 if refusal.status in (408, 503) else refusal, _warning("UM did not take the call"))
+
+    def _servers(self, plan: o.UMDialPlan) -> tuple[o.MessagingServer, ...]:
+        """The UM servers of a dial plan, beginning with another one at each call."""
+        servers = self.config.um_servers.get(plan.name, ())
+        if not servers:
+            return ()
+        self._turn = (self._turn + 1) % len(servers)
+        return servers[self._turn :] + servers[: self._turn]
+
+    def _unencrypted(self, request: Request) -> str | None:
+        """Why a pool that requires encryption cannot take this offer."""
+        if self.config.pool is None or self.config.pool.media_encryption != "RequireEncryption" or not request.body:
+            return None
+        try:
+            audio = parse_sdp(request.body).audio
+        except SdpError as error:
+            return str(error)
+        return None if audio is not None and audio.secure else "this pool requires SRTP (RTP/SAVP)"
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned_done)
+
+    def _spawned_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("voice.defect", exc_info=error)
+
+
+def _warning(text: str) -> tuple[str, str]:
+    return "Warning", f"399 tandem {fields.quoted(text)}"
