@@ -45,12 +45,13 @@ def read_config(repository: Repository, fqdn: str) -> VoiceConfig:
     """Take a snapshot for the server ``fqdn``."""
     users = {sip_of(user): user for user in repository.all(o.User) if user.sip_enabled and user.sip_address}
     contacts = {sip_of(contact): contact for contact in repository.all(o.Contact) if contact.sip_address}
+    lines: list[o.User | o.Contact] = [*users.values(), *contacts.values()]
     plans = repository.all(o.UMDialPlan)
     servers = [s for s in repository.all(o.MessagingServer) if s.status == "Enabled"]
     return VoiceConfig(
         pool=next((p for p in repository.all(o.VoicePool) if fqdn in (p.fqdn, *p.servers)), None),
         users=users,
-        lines={each.line_uri.lower(): each for each in (*users.values(), *contacts.values()) if each.line_uri},
+        lines={each.line_uri.lower(): each for each in lines if each.line_uri},
         contacts=contacts,
         dial_plans={plan.identity: plan for plan in repository.all(o.VoiceDialPlan)},
         um_dial_plans={plan.phone_context.lower(): plan for plan in plans if plan.uri_type == "SipName"},

@@ -447,7 +447,7 @@ class ClientTransaction:
     def _finish_locally(self, status: int) -> None:
         if not self._finished:
             self._finished = self.local = True
-            self._queue.put_nowait(response_to(self.request, status))
+            self._queue.put_nowait(Response(status=status))
 
     def _rearm(self) -> None:
         if self._timer:

@@ -1,0 +1,68 @@
+"""What several commands share: the organization file, the acting administrator, output for people and for scripts."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from tandem.core.clock import SystemClock
+from tandem.core.ids import SystemIds
+from tandem.org.load import require_organization
+from tandem.process.bootstrap import open_context
+from tandem.process.errors import ProcessError
+from tandem.process.phases import PHASES, Phase, find_phase
+from tandem.process.task import Context
+from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
+
+FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+AS = click.option("--as", "account", metavar="ADMIN", default=INITIAL_ADMINISTRATOR, help="Act as this administrator.")
+PASSWORD_FILE = click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The administrator's password; without it the file in the secrets folder is read, or it is asked for.",
+)
+
+
+class _PhaseType(click.ParamType):
+    """A phase by its id or number."""
+
+    name = "PHASE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Phase:
+        """Click: text to a phase."""
+        found = value if isinstance(value, Phase) else find_phase(str(value))
+        if found is None:
+            self.fail(f"there is no phase {value!r}; there are {', '.join(p.id for p in PHASES)} (0 to 11)", param, ctx)
+        return found
+
+
+PHASE = click.option("--phase", "only", type=_PhaseType(), help="Only this phase (id or number).")
+
+
+def open_as(file: Path, account: str, password_file: Path | None) -> Context:
+    """The organization and its directory, as an administrator may use it."""
+    organization = require_organization(file)
+    password = ""
+    if password_file is not None:
+        password = password_file.read_text(encoding="utf-8").strip()
+    elif not (organization.secrets / account).exists():
+        if not click.get_text_stream("stdin").isatty():
+            raise ProcessError(
+                f"no password for {account}: {organization.secrets / account} is not there, and nobody can be asked; "
+                "use --password-file"
+            )
+        password = click.prompt(f"Password of {account}", hide_input=True)
+    return open_context(organization, clock=SystemClock(), ids=SystemIds(), account=account, password=password)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def console() -> Console:
+    """Where people read."""
+    return Console(highlight=False, soft_wrap=True)

@@ -1,0 +1,116 @@
+"""``tandem serve``: run a UM server or a voice server."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+import click
+
+from tandem.sip.aio.resolve import parse_overrides
+from tandem.wiring import Home, Listen, start_um, start_voice
+
+Bound = dict[str, tuple[str, int]]
+
+
+class _Server(Protocol):
+    async def stop(self) -> None: ...
+
+
+@click.group()
+def serve() -> None:
+    """Run a server in the foreground; SIGTERM or Ctrl-C ends it. Its log goes to standard error."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.argument("fqdn"),
+        click.option(
+            "--home",
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
+            default=Path(),
+            help="The folder with state/ and secrets/ (made by 'tandem init'); default: this folder.",
+        ),
+        click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on."),
+        click.option("--tls-port", type=click.IntRange(0, 65535), help="Port for TLS instead of the directory's."),
+        click.option(
+            "--resolve", multiple=True, metavar="FQDN=IP:PORT", help="Where a name is; TLS still checks the name."
+        ),
+        click.option("--verbose", "-v", is_flag=True, help="Log more."),
+    ):
+        command = option(command)
+    return command
+
+
+@serve.command()
+@_options
+@click.option("--tcp-port", type=click.IntRange(0, 65535), help="Port for plain TCP, where dial plans are Unsecured.")
+@click.option("--udp-port", type=click.IntRange(0, 65535), help="Port for plain UDP, where dial plans are Unsecured.")
+@click.option("--media-ports", metavar="FIRST-LAST", help="UDP ports for RTP; default: any that are free.")
+def um(
+    fqdn: str,
+    home: Path,
+    address: str,
+    tls_port: int | None,
+    tcp_port: int | None,
+    udp_port: int | None,
+    resolve: tuple[str, ...],
+    media_ports: str | None,
+    verbose: bool,
+) -> None:
+    """Run the UM server FQDN: it answers the calls of its UM dial plans into mailboxes.
+
+    \b
+    Example:
+      tandem serve um um1.example.com --home example --tls-port 15061 \\
+          --resolve pool1.example.com=127.0.0.1:15062
+    """
+    ports = {"tls": tls_port, "tcp": tcp_port, "udp": udp_port}
+    listen = _listen(address, ports, resolve, media_ports)
+    asyncio.run(_run(lambda: start_um(Home(folder=home.resolve()), fqdn, listen), fqdn, verbose))
+
+
+@serve.command()
+@_options
+def voice(fqdn: str, home: Path, address: str, tls_port: int | None, resolve: tuple[str, ...], verbose: bool) -> None:
+    """Run the voice server FQDN: it registers phones, routes their calls and diverts to UM.
+
+    \b
+    Example:
+      tandem serve voice pool1.example.com --home example --tls-port 15062 \\
+          --resolve um1.example.com=127.0.0.1:15061
+    """
+    listen = _listen(address, {"tls": tls_port}, resolve, None)
+    asyncio.run(_run(lambda: start_voice(Home(folder=home.resolve()), fqdn, listen), fqdn, verbose))
+
+
+def _listen(address: str, ports: dict[str, int | None], resolve: tuple[str, ...], media_ports: str | None) -> Listen:
+    media = range(1)
+    if media_ports:
+        first, _, last = media_ports.partition("-")
+        if not (first.isdigit() and last.isdigit() and 1024 <= int(first) < int(last) <= 65535):
+            raise click.BadParameter(f"{media_ports!r}: expected FIRST-LAST within 1024-65535, such as 20000-29999")
+        media = range(int(first), int(last) + 1)
+    return Listen(
+        address=address,
+        ports={kind: port for kind, port in ports.items() if port is not None},
+        resolve=parse_overrides(resolve),
+        media_ports=media,
+    )
+
+
+async def _run(start: Callable[[], Awaitable[tuple[_Server, Bound]]], fqdn: str, verbose: bool) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    server, bound = await start()
+    where = ", ".join(f"{kind} {host}:{port}" for kind, (host, port) in bound.items())
+    click.echo(f"{fqdn} is ready: {where}")
+    await stop.wait()
+    await server.stop()

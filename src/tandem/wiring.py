@@ -1,0 +1,166 @@
+"""Puts the servers together: directory, certificates, sockets, names. No work at import.
+
+A server reads the directory with its own account, and nothing of the organization file: its home folder holds ``state``
+(directory, certificates, spool, mailboxes) and ``secrets`` (its password).
+"""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tandem.core.clock import SystemClock
+from tandem.core.errors import TandemError
+from tandem.core.ids import SystemIds
+from tandem.directory import objects as o
+from tandem.directory.layout import Layout
+from tandem.directory.port import Scope, Session
+from tandem.directory.repository import Repository
+from tandem.directory.sqlite import EmbeddedDirectory
+from tandem.pki.store import CertificateStore
+from tandem.pki.tls import client_context, peer_names, server_context
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.resolve import Resolver
+from tandem.um.server import UmPaths, UmServer
+from tandem.voice.server import VoiceServer
+
+
+class CannotServe(TandemError):
+    """A server that cannot start; the message says what is missing and which phase makes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Where a server finds its things."""
+
+    folder: Path
+
+    @property
+    def state(self) -> Path:
+        """The state folder."""
+        return self.folder / "state"
+
+    def certificates(self, name: str) -> CertificateStore:
+        """The certificate of a server or pool."""
+        return CertificateStore(folder=self.state / "pki" / name)
+
+    def password(self, account: str) -> str:
+        """The password of a server's account."""
+        path = self.folder / "secrets" / account
+        try:
+            return path.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise CannotServe(f"{path}: {error.strerror}; it is to hold the password of {account} (phase 0)") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where to listen: one address; ``ports`` by transport replace those of the directory."""
+
+    address: str = "127.0.0.1"
+    ports: Mapping[str, int] = field(default_factory=dict)
+    resolve: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+    media_ports: range = range(1)
+
+
+def bind(home: Home, account: str) -> Repository:
+    """The directory as an account may use it; where things are is read from the directory itself."""
+    session = EmbeddedDirectory(home.state / "directory.db").bind(account, home.password(account))
+    return Repository(session, discover_layout(session))
+
+
+def discover_layout(session: Session) -> Layout:
+    """The forest and the messaging organization, from the directory's own names."""
+    dn = session.identity
+    forest = ".".join(value for kind, value in dn.rdns if kind.upper() == "DC")
+    bare = Layout(forest=forest, organization="-")
+    found = session.search(bare.microsoft_exchange, "(objectClass=msExchOrganizationContainer)", Scope.ONE)
+    if found:
+        return Layout(forest=forest, organization=found[0].dn.name)
+    # The voice side may not read the organization, but what is below it once exchucutil has run; its name is in those.
+    below = session.search(bare.microsoft_exchange, "(objectClass=msExchUMDialPlan)", Scope.SUBTREE)
+    return Layout(forest=forest, organization=below[0].dn.parent.parent.name if below else "-")
+
+
+async def start_um(home: Home, fqdn: str, listen: Listen) -> tuple[UmServer, dict[str, tuple[str, int]]]:
+    """Start a UM server; returns it with the addresses that it listens on, by transport."""
+    repository = bind(home, fqdn)
+    server = repository.get(o.MessagingServer, fqdn)
+    if server is None:
+        raise CannotServe(f"{fqdn} is no messaging server of the directory; 'tandem apply' deploys it (phase 1)")
+    store = home.certificates(fqdn)
+    clock = SystemClock()
+    endpoint = Endpoint(
+        clock=clock,
+        ids=SystemIds(),
+        resolver=Resolver(listen.resolve),
+        name=fqdn,
+        client_context=client_context(store) if server.startup_mode != "TCP" else None,
+        peer_names=peer_names,
+    )
+    ports = {"tls": server.sip_tls_port, "tcp": server.sip_tcp_port, "udp": server.sip_tcp_port, **listen.ports}
+    um = UmServer(
+        fqdn=fqdn,
+        endpoint=endpoint,
+        repository=repository,
+        clock=clock,
+        paths=UmPaths(
+            spool=home.state / "spool" / fqdn, mail=home.state / "mail", pin_key=home.state / "um" / "pin.key"
+        ),
+        media_host=listen.address,
+        media_ports=listen.media_ports,
+        contact_port=lambda transport: ports[transport],
+    )
+    await um.start()
+    wanted = {"TCP": ("tcp", "udp"), "TLS": ("tls",), "Dual": ("tls", "tcp", "udp")}[server.startup_mode]
+    return um, await _listen(endpoint, listen.address, ports, wanted, store, require_client=True)
+
+
+async def start_voice(home: Home, fqdn: str, listen: Listen) -> tuple[VoiceServer, dict[str, tuple[str, int]]]:
+    """Start a voice server; returns it with the addresses that it listens on, by transport."""
+    repository = bind(home, fqdn)
+    pool = next((p for p in repository.all(o.VoicePool) if fqdn in p.servers), None)
+    if pool is None:
+        raise CannotServe(f"{fqdn} is in no voice pool of the directory; 'tandem apply' makes its pool (phase 0)")
+    store = home.certificates(pool.fqdn)
+    clock = SystemClock()
+    endpoint = Endpoint(
+        clock=clock,
+        ids=SystemIds(),
+        resolver=Resolver(listen.resolve),
+        name=pool.fqdn,
+        client_context=client_context(store),
+        peer_names=peer_names,
+    )
+    ports = {"tls": pool.sip_tls_port, **listen.ports}
+    voice = VoiceServer(fqdn=fqdn, endpoint=endpoint, repository=repository, clock=clock, port=ports["tls"])
+    await voice.start()
+    return voice, await _listen(endpoint, listen.address, ports, ("tls",), store, require_client=False)
+
+
+async def _listen(
+    endpoint: Endpoint,
+    address: str,
+    ports: Mapping[str, int],
+    wanted: tuple[str, ...],
+    store: CertificateStore,
+    *,
+    require_client: bool,
+) -> dict[str, tuple[str, int]]:
+    bound = {}
+    for transport in wanted:
+        try:
+            match transport:
+                case "tls":
+                    context: ssl.SSLContext = server_context(store, require_client=require_client)
+                    bound[transport] = await endpoint.listen_tls(address, ports["tls"], context)
+                case "tcp":
+                    bound[transport] = await endpoint.listen_tcp(address, ports["tcp"])
+                case _:
+                    bound[transport] = await endpoint.listen_udp(address, ports["udp"])
+        except OSError as error:
+            raise CannotServe(
+                f"{address}:{ports[transport]} cannot be listened on for {transport}: {error.strerror}; "
+                f"another server there, or a port below 1024? --{transport}-port names another"
+            ) from None
+    return bound
