@@ -13,9 +13,7 @@ from tandem.core.clock import SystemClock
 from tandem.core.errors import TandemError
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
-from tandem.directory.layout import Layout
-from tandem.directory.port import Scope, Session
-from tandem.directory.repository import Repository
+from tandem.directory.repository import Repository, discover
 from tandem.directory.sqlite import EmbeddedDirectory
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, peer_names, server_context
@@ -66,20 +64,7 @@ class Listen:
 def bind(home: Home, account: str) -> Repository:
     """The directory as an account may use it; where things are is read from the directory itself."""
     session = EmbeddedDirectory(home.state / "directory.db").bind(account, home.password(account))
-    return Repository(session, discover_layout(session))
-
-
-def discover_layout(session: Session) -> Layout:
-    """The forest and the messaging organization, from the directory's own names."""
-    dn = session.identity
-    forest = ".".join(value for kind, value in dn.rdns if kind.upper() == "DC")
-    bare = Layout(forest=forest, organization="-")
-    found = session.search(bare.microsoft_exchange, "(objectClass=msExchOrganizationContainer)", Scope.ONE)
-    if found:
-        return Layout(forest=forest, organization=found[0].dn.name)
-    # The voice side may not read the organization, but what is below it once exchucutil has run; its name is in those.
-    below = session.search(bare.microsoft_exchange, "(objectClass=msExchUMDialPlan)", Scope.SUBTREE)
-    return Layout(forest=forest, organization=below[0].dn.parent.parent.name if below else "-")
+    return discover(session)
 
 
 async def start_um(home: Home, fqdn: str, listen: Listen) -> tuple[UmServer, dict[str, tuple[str, int]]]:
@@ -147,7 +132,7 @@ async def _listen(
     *,
     require_client: bool,
 ) -> dict[str, tuple[str, int]]:
-    bound = {}
+    bound: dict[str, tuple[str, int]] = {}
     for transport in wanted:
         try:
             match transport:

@@ -26,14 +26,14 @@ PASSWORD_FILE = click.option(
 )
 
 
-class _PhaseType(click.ParamType):
+class _PhaseType(click.ParamType[Phase]):
     """A phase by its id or number."""
 
     name = "PHASE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Phase:
         """Click: text to a phase."""
-        found = value if isinstance(value, Phase) else find_phase(str(value))
+        found = find_phase(str(value))
         if found is None:
             self.fail(f"there is no phase {value!r}; there are {', '.join(p.id for p in PHASES)} (0 to 11)", param, ctx)
         return found

@@ -44,3 +44,13 @@ def _show_task(planned: Planned, operator: str, out: Console) -> None:
 def show_change(change: Change, out: Console) -> None:
     """Print one change."""
     out.print(f"        [{_COLOURS[change.action]}]{escape(str(change))}[/]")
+
+
+def show_output(text: str, out: Console, most: int = 30) -> None:
+    """The beginning and the end of what a command printed."""
+    lines = text.rstrip().splitlines()
+    if len(lines) > most:
+        left_out = len(lines) - most
+        lines = [*lines[: most // 2], f"    ... {left_out} lines more ...", *lines[-(most // 2) :]]
+    for line in lines:
+        out.print(escape(line))

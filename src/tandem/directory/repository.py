@@ -302,3 +302,18 @@ class Repository:
 
 def _bad(text: str) -> bool:
     raise ValueError(text)
+
+
+def discover(session: Session) -> Repository:
+    """A repository for a server that knows only its account: forest and organization are read from the directory's names.
+
+    The voice side may not read the organization, but what is below it once exchucutil has run. Before, the organization's
+    name is ``-``, below which nothing is.
+    """
+    forest = ".".join(value for kind, value in session.identity.rdns if kind.upper() == "DC")
+    unknown = Layout(forest=forest, organization="-")
+    for class_, above in (("msExchOrganizationContainer", 0), ("msExchUMDialPlan", 2)):
+        if found := session.search(unknown.microsoft_exchange, f"(objectClass={class_})"):
+            dn = DN(found[0].dn.rdns[above:])
+            return Repository(session, Layout(forest=forest, organization=dn.name))
+    return Repository(session, unknown)

@@ -75,7 +75,7 @@ class PhoneCall:
     async def press(self, keys: str) -> None:
         """Press keys and wait until they went out."""
         self.leg.media.send_keys(keys)
-        while not self.leg.media.keys_sent and not self.leg.ended.done():
+        while not self.leg.media.keys_sent and not self.leg.ended.done():  # noqa: ASYNC110 - paced by media
             await asyncio.sleep(0.02)
 
     async def hang_up(self) -> None:

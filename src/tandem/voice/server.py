@@ -9,7 +9,7 @@ from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryError
-from tandem.directory.repository import Repository
+from tandem.directory.repository import Repository, discover
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
 from tandem.sip.diversion import Reason
@@ -74,6 +74,8 @@ class VoiceServer:
     def _follow_once(self) -> None:
         number = self._repository.session.change_number()
         if number != self._change:
+            # What may be read, and so where it is, changes with exchucutil.
+            self._repository = discover(self._repository.session)
             self.config = read_config(self._repository, self._fqdn)
             self._change = number
             um = "readable" if self.config.um_readable else "not readable (phase 7)"
