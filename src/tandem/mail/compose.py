@@ -23,7 +23,7 @@ def voice_message(envelope: Envelope, *, wav: bytes, seconds: float, ended_at: d
     """A voice message with its recording as a WAV file (16-bit linear: Exchange's codec G711)."""
     caller = caller_text(envelope)
     length = max(1, round(seconds))
-    message = _message(envelope, ended_at, VOICE_MESSAGE, f"Voice Mail ({_clock(length)})")
+    message = _message(envelope, ended_at, f"Voice Mail ({_clock(length)})")
     message["X-VoiceMessageDuration"] = str(length)
     file_name = f"{_file_part(caller)} ({length} seconds) Voice Mail.wav"
     message["X-AttachmentOrder"] = file_name
@@ -32,15 +32,15 @@ def voice_message(envelope: Envelope, *, wav: bytes, seconds: float, ended_at: d
         lines.append("The recording was cut: the server stopped while the caller spoke.")
     _bodies(message, lines, envelope)
     message.add_attachment(wav, maintype="audio", subtype="wav", filename=file_name)
-    return message.as_bytes()
+    return _bytes(message, VOICE_MESSAGE)
 
 
 def missed_call(envelope: Envelope, *, ended_at: datetime) -> bytes:
     """A notice that someone called and left nothing."""
     caller = caller_text(envelope)
-    message = _message(envelope, ended_at, MISSED_CALL, f"Missed call from {caller}")
+    message = _message(envelope, ended_at, f"Missed call from {caller}")
     _bodies(message, [f"You missed a call from {caller} at {ended_at:%Y-%m-%d %H:%M} UTC."], envelope)
-    return message.as_bytes()
+    return _bytes(message, MISSED_CALL)
 
 
 def welcome(
@@ -82,7 +82,7 @@ def caller_text(envelope: Envelope) -> str:
     return name or number or "an anonymous caller"
 
 
-def _message(envelope: Envelope, ended_at: datetime, content_class: str, subject: str) -> EmailMessage:
+def _message(envelope: Envelope, ended_at: datetime, subject: str) -> EmailMessage:
     message = EmailMessage(policy=SMTP)
     known = _ADDRESS.match(envelope.caller_address)
     sender = envelope.caller_address if known else _sender(envelope.mailbox)
@@ -91,13 +91,18 @@ def _message(envelope: Envelope, ended_at: datetime, content_class: str, subject
     message["Subject"] = _clean(subject)
     message["Date"] = format_datetime(ended_at)
     message["Message-ID"] = f"<{envelope.message_id}@{envelope.mailbox.partition('@')[2]}>"
-    message["Content-Class"] = content_class
     if number := _clean(envelope.caller_number):
         message["X-CallingTelephoneNumber"] = number
     if name := _clean(envelope.caller_name):
         message["X-VoiceMessageSenderName"] = name
     message["X-CallID"] = _clean(envelope.call_id)
     return message
+
+
+def _bytes(message: EmailMessage, content_class: str) -> bytes:
+    """The finished message. Content-Class comes last: building parts moves every Content- header into them."""
+    message["Content-Class"] = content_class
+    return message.as_bytes()
 
 
 def _bodies(message: EmailMessage, lines: list[str], envelope: Envelope) -> None:
