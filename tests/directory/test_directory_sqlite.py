@@ -180,6 +180,37 @@ def test_a_group_that_loses_a_member_takes_its_rights_at_once(directory: Embedde
     assert not session.may(Right.WRITE, dn, "proxyAddresses")
 
 
+def test_who_may_make_contacts_cannot_make_groups_users_or_accounts_of_them(directory: EmbeddedDirectory) -> None:
+    session = bound(directory, "RTCUniversalUserAdmins")
+    here = str(session.identity)
+    with pytest.raises(SchemaViolation, match="no group"):
+        session.add(LAYOUT.group("Not yet there"), {"objectClass": ["contact"], "member": [here]})
+    with pytest.raises(SchemaViolation, match="one objectClass"):
+        session.add(DN.parse(f"CN=x,{PEOPLE}"), {"objectClass": ["user", "contact"]})
+    contact = DN.parse(f"CN=x,{PEOPLE}")
+    session.add(contact, {"objectClass": ["contact"]})
+    with pytest.raises(SchemaViolation, match="cannot be changed"):
+        session.replace(contact, {"objectClass": ["group"]})
+    with pytest.raises(SchemaViolation, match="no account"):
+        session.set_password(contact, "p")
+
+
+def test_who_takes_a_deleted_accounts_name_is_in_none_of_its_groups(directory: EmbeddedDirectory) -> None:
+    session = directory.trusted()
+    alice = DN.parse(f"CN=alice,{PEOPLE}")
+    session.replace(LAYOUT.group("Domain Admins people"), {"member": [str(alice).replace("CN=", "cn=")]})
+    assert LAYOUT.group("Domain Admins") in session.groups_of(alice)
+    session.delete(alice)
+    session.add(alice, {"objectClass": ["user"]})
+    assert session.groups_of(alice) == frozenset()
+
+
+def test_an_account_name_is_there_once(directory: EmbeddedDirectory) -> None:
+    session = directory.trusted()
+    with pytest.raises(AlreadyExists, match="account ALICE"):
+        session.add(DN.parse(f"CN=alice2,{PEOPLE}"), {"objectClass": ["user"], "sAMAccountName": ["ALICE"]})
+
+
 def test_a_transaction_that_fails_leaves_nothing(directory: EmbeddedDirectory) -> None:
     session = directory.trusted()
     before = session.change_number()

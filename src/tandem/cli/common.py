@@ -1,6 +1,7 @@
 """What several commands share: the organization file, the acting administrator, output for people and for scripts."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +27,18 @@ PASSWORD_FILE = click.option(
 )
 
 
-class _PhaseType(click.ParamType[Phase]):
+def _phase(ctx: click.Context, param: click.Parameter, value: str | None) -> Phase | None:
     """A phase by its id or number."""
-
-    name = "PHASE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Phase:
-        """Click: text to a phase."""
-        found = find_phase(str(value))
-        if found is None:
-            self.fail(f"there is no phase {value!r}; there are {', '.join(p.id for p in PHASES)} (0 to 11)", param, ctx)
-        return found
+    if value is None:
+        return None
+    found = find_phase(value)
+    if found is None:
+        names = ", ".join(phase.id for phase in PHASES)
+        raise click.BadParameter(f"there is no phase {value!r}; there are {names} (0 to 11)", ctx, param)
+    return found
 
 
-PHASE = click.option("--phase", "only", type=_PhaseType(), help="Only this phase (id or number).")
+PHASE = click.option("--phase", "only", metavar="PHASE", callback=_phase, help="Only this phase (id or number).")
 
 
 def open_as(file: Path, account: str, password_file: Path | None) -> Context:
@@ -49,7 +48,7 @@ def open_as(file: Path, account: str, password_file: Path | None) -> Context:
     if password_file is not None:
         password = password_file.read_text(encoding="utf-8").strip()
     elif not (organization.secrets / account).exists():
-        if not click.get_text_stream("stdin").isatty():
+        if not sys.stdin.isatty():
             raise ProcessError(
                 f"no password for {account}: {organization.secrets / account} is not there, and nobody can be asked; "
                 "use --password-file"

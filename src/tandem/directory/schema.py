@@ -5,6 +5,7 @@ classes are not public: those with the prefix ``msExchUM`` below them are our ch
 ``tandem`` (docs/adr/0004).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tandem.directory.errors import SchemaViolation
@@ -98,3 +99,24 @@ def check_values(name: str, values: tuple[str, ...]) -> None:
             raise SchemaViolation(f"a value of {known.name} is not valid Unicode") from None
         if known.name == "objectClass" and value.lower() not in _BY_LOWER:
             raise SchemaViolation(f"the schema has no class {value!r}")
+
+
+_FIXED = {"objectclass", "cn", "samaccountname"}
+"""Attributes that an entry keeps for its life: they decide which rights are for it, and who it is."""
+
+
+def check_entry(dn: str, classes: list[str], attributes: Mapping[str, object], *, new: bool = True) -> None:
+    """Check what belongs together. Raises :class:`SchemaViolation`.
+
+    An entry has one class (beside ``top``), which the right to create it is for; only groups have members.
+    """
+    structural = [name for name in classes if name != "top"]
+    if len(structural) != 1:
+        raise SchemaViolation(f"{dn} is to have one objectClass beside top, found {', '.join(structural) or 'none'}")
+    names = {name.lower() for name in attributes}
+    if "member" in names and structural != ["group"]:
+        raise SchemaViolation(f"{dn} is no group and cannot have members")
+    if "samaccountname" in names and structural[0] not in ("user", "computer"):
+        raise SchemaViolation(f"{dn} is no account and cannot have a sAMAccountName")
+    if not new and (fixed := names & _FIXED):
+        raise SchemaViolation(f"{', '.join(sorted(fixed))} of {dn} cannot be changed")

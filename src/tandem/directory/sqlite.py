@@ -343,8 +343,7 @@ class EmbeddedSession:
     ) -> None:
         """See the port."""
         classes = [c.lower() for c in attributes.get("objectClass", ())]
-        if not classes:
-            raise SchemaViolation(f"{dn} has no objectClass")
+        schema.check_entry(str(dn), classes, attributes)
         self._demand(Right.CREATE, dn.parent, object_class=classes[-1])
         with self.transaction():
             parent = self._db.execute("SELECT id FROM entry WHERE path = ?", (dn.parent.path,)).fetchone()
@@ -364,12 +363,14 @@ class EmbeddedSession:
                     self._demand(Right.WRITE, dn, attribute=known.name, object_class=classes[-1])
                 self._store(cursor.lastrowid, name, tuple(values))
             self._insert_aces(cursor.lastrowid, aces)
+            self._check_account_name(cursor.lastrowid, attributes)
             if aces or protected or "member" in {n.lower() for n in attributes}:
                 self._access_changed()
 
     def replace(self, dn: DN, attributes: Mapping[str, Sequence[str]]) -> None:
         """See the port."""
         entry = self._id(dn)
+        schema.check_entry(str(dn), [*sorted(self._classes(dn) - {"top"})], attributes, new=False)
         for name in attributes:
             self._demand(Right.WRITE, dn, attribute=schema.attribute(name).name)
         with self.transaction():
@@ -389,6 +390,8 @@ class EmbeddedSession:
             if self._db.execute("SELECT 1 FROM entry WHERE parent = ?", (entry,)).fetchone():
                 raise DirectoryError(f"{dn} has entries below it; delete those first")
             self._db.execute("DELETE FROM entry WHERE id = ?", (entry,))
+            # Whoever comes to have this name later is not a member of anything by it.
+            self._db.execute("DELETE FROM value WHERE attribute = 'member' AND folded = ?", (str(dn).lower(),))
             self._access_changed()
 
     def grant(self, dn: DN, aces: Sequence[Ace]) -> None:
@@ -403,6 +406,8 @@ class EmbeddedSession:
         """See the port. The right is WRITE on the account."""
         entry = self._id(dn)
         self._demand(Right.WRITE, dn)
+        if not self._classes(dn) & {"user", "computer"}:
+            raise SchemaViolation(f"{dn} is no account: only users and computers have passwords")
         with self.transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO credential (entry, hash) VALUES (?, ?)", (entry, _HASHER.hash(password))
@@ -421,8 +426,19 @@ class EmbeddedSession:
             raise NoSuchObject(f"{dn} is not there, or not visible to {self.account}")
         return int(row["id"])
 
+    def _check_account_name(self, entry: int, attributes: Mapping[str, Sequence[str]]) -> None:
+        for name in attributes.get("sAMAccountName", ()):
+            row = self._db.execute(
+                "SELECT 1 FROM value WHERE attribute = 'samaccountname' AND folded = ? AND entry <> ?",
+                (name.lower(), entry),
+            ).fetchone()
+            if row is not None:
+                raise AlreadyExists(f"there is an account {name} already")
+
     def _store(self, entry: int, name: str, values: tuple[str, ...]) -> None:
         schema.check_values(name, values)
+        if name.lower() == "member":  # compared as names, however they were spelt
+            values = tuple(str(DN.parse(value)) for value in values)
         self._db.executemany(
             "INSERT INTO value VALUES (?, ?, ?, ?, ?)",
             [(entry, name.lower(), place, value, value.lower()) for place, value in enumerate(values)],
