@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.directory import objects as o
-from tandem.directory.defaults import GROUPS, domain_aces, exchange_aces, exchucutil_aces, voice_aces
+from tandem.directory.defaults import domain_aces, exchange_aces, exchucutil_aces, voice_aces
 from tandem.directory.dn import DN
 from tandem.directory.errors import (
     AccessDenied,
@@ -25,6 +25,7 @@ from tandem.directory.layout import Layout
 from tandem.directory.port import Right, Scope
 from tandem.directory.repository import Repository
 from tandem.directory.sqlite import EmbeddedDirectory, EmbeddedSession, create_embedded
+from tandem.org.groups import GROUPS
 
 LAYOUT = Layout(forest="example.com", organization="Example")
 PEOPLE = "OU=People,DC=example,DC=com"

@@ -7,6 +7,7 @@ The messaging organization is protected: it inherits nothing, so the voice side 
 from tandem.directory.layout import Layout
 from tandem.directory.objects import RUNTIME_ATTRIBUTES
 from tandem.directory.port import FULL_CONTROL, Ace, Inherit, Right
+from tandem.org.groups import GROUPS
 
 _SEE = Right.LIST | Right.READ
 EXCHANGE_USER_ATTRIBUTES = frozenset(
@@ -32,23 +33,6 @@ VOICE_USER_ATTRIBUTES = frozenset(
         "tandemmanagedby",
     }
 )
-GROUPS = {
-    "D": ("Domain Admins", "Enterprise Admins", "Administrators"),
-    "X": (
-        "Organization Management",
-        "Recipient Management",
-        "Server Management",
-        "UM Management",
-        "Exchange Servers",
-    ),
-    "V": (
-        "RTCUniversalServerAdmins",
-        "RTCUniversalUserAdmins",
-        "RTCHSUniversalServices",
-        "RTCComponentUniversalServices",
-    ),
-}
-"""The groups that phase 0 makes, by side: directory, messaging (Exchange 2013's names), voice."""
 
 
 def domain_aces(layout: Layout) -> tuple[Ace, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tandem.org import model as m
 from tandem.org.errors import Severity
+from tandem.org.groups import GROUPS
 
 Check = tuple[object, Severity, str, str]
 
@@ -54,6 +55,7 @@ def _references(org: m.Organization) -> Iterator[Check]:
         "voice dial plan": {p.identity for p in org.voice_dial_plans},
         "voice policy": {p.identity for p in org.voice_policies},
         "OU": set(org.organizational_units),
+        "group": {name for names in GROUPS.values() for name in names},
     }
     wanted: list[tuple[object, str, str]] = []
     in_forests: tuple[Any, ...] = (*org.messaging_servers, *org.voice_pools, *org.um_dial_plans, *org.users)
@@ -74,9 +76,11 @@ def _references(org: m.Organization) -> Iterator[Check]:
             (user, "voice dial plan", user.voice_dial_plan),
             (user, "voice policy", user.voice_policy),
         ]
+    for admin in org.administrators:
+        wanted += [(admin, "group", name) for name in admin.groups]
     for about, kind, name in wanted:
         if name and name not in known[kind]:
-            names = ", ".join(sorted(known[kind])[:8]) or "none is declared"
+            names = ", ".join(sorted(known[kind])[:20]) or "none is declared"
             yield _error(about, f"there is no {kind} {name!r}", f"one of those declared: {names}")
 
 

@@ -96,7 +96,7 @@ class _Reader:
                 whole, "the file is not a mapping", "keys such as 'name:' and 'users:' ('tandem init' shows them all)"
             )
             return None
-        items = self._items(root, "", {f.name for f in dataclasses.fields(model.Organization)} | _TOP)
+        items = self._items(root, "", ({f.name for f in dataclasses.fields(model.Organization)} | _TOP) - {"path"})
         version = items.pop("tandem", None)
         if version is None or not isinstance(version, yaml.ScalarNode) or version.value != FORMAT_VERSION:
             self.report(
@@ -289,7 +289,9 @@ class _Reader:
                 raise ValueError(f"{len(data)} bytes; at most {MAX_CSV_BYTES} are read")
             text = data.decode("utf-8-sig")
         except (OSError, ValueError) as error:
-            why = "a byte that is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+            why = {UnicodeDecodeError: "a byte that is not UTF-8"}.get(
+                type(error), getattr(error, "strerror", None) or error
+            )
             self.report(at, f"{node.value} cannot be read: {why}", "a CSV file in UTF-8 beside this file")
             return ()
         return self._csv_rows(path.name, text)
@@ -302,8 +304,9 @@ class _Reader:
             header = next(rows, [])
             if bad := [column for column in header if column not in known]:
                 near = difflib.get_close_matches(bad[0], sorted(known), 1)
-                hint = " (columns are separated by commas)" if ";" in bad[0] else ""
-                expected = f"'{near[0]}'?" if near else f"columns named {', '.join(known)}{hint}"
+                expected = f"'{near[0]}'?" if near else f"columns named {', '.join(known)}"
+                if ";" in bad[0]:
+                    expected = "columns separated by commas, not semicolons"
                 self.report(Place(file=name, line=1, key=bad[0][:40]), "unknown column", expected)
                 return ()
             for row in rows:

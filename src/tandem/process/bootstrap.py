@@ -6,11 +6,12 @@ from pathlib import Path
 from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.directory import objects as o
-from tandem.directory.defaults import GROUPS, domain_aces
+from tandem.directory.defaults import domain_aces
 from tandem.directory.layout import Layout
 from tandem.directory.repository import Repository
 from tandem.directory.sqlite import EmbeddedDirectory, create_embedded
 from tandem.org.example import example_text
+from tandem.org.groups import GROUPS
 from tandem.org.load import require_organization
 from tandem.org.model import Organization
 from tandem.process.errors import ProcessError

@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from tandem.directory import objects as o
-from tandem.directory.defaults import GROUPS, voice_aces
+from tandem.directory.defaults import voice_aces
 from tandem.directory.dn import DN
 from tandem.org import model
+from tandem.org.groups import GROUPS
 from tandem.process.errors import ProcessError
 from tandem.process.phases import DIRECTORY_ADMINS, VOICE_SERVERS, VOICE_USERS, Requirement, Side
 from tandem.process.task import Change, Context, Step, Steps, Task, container, differences, ensure, phase

@@ -1,0 +1,139 @@
+import dataclasses
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tandem.org import model
+from tandem.org.errors import Severity
+from tandem.org.example import example_text
+from tandem.org.load import load_organization
+from tandem.org.numbers import EumAddress, is_e164, is_line_uri, is_sip_address
+
+VECTORS = Path(__file__).parent.parent / "vectors" / "organization"
+
+
+@pytest.mark.parametrize("path", sorted(VECTORS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_a_broken_file_gives_exactly_these_errors(path: Path) -> None:
+    loaded = load_organization(path)
+    assert loaded.organization is None
+    errors = "".join(f"{f}\n" for f in loaded.findings if f.severity is Severity.ERROR)
+    assert errors == path.with_suffix(".expected").read_text()
+
+
+def test_there_are_enough_broken_files() -> None:
+    assert len(list(VECTORS.glob("*.yaml"))) >= 25
+
+
+def write(folder: Path, *replacements: tuple[str, str]) -> Path:
+    text = example_text()
+    for before, after in replacements:
+        assert before in text
+        text = text.replace(before, after)
+    path = folder / "organization.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_example_is_an_organization_with_two_warnings(tmp_path: Path) -> None:
+    loaded = load_organization(write(tmp_path))
+    assert loaded.organization is not None
+    assert [f.severity for f in loaded.findings] == [Severity.WARNING] * 2
+    assert loaded.organization.directory == str(tmp_path / "state/directory.db")
+    alice = loaded.organization.users[0]
+    assert (alice.account, alice.extension, alice.line_uri) == ("alice", "4101", "tel:+14255554101")
+
+
+def test_users_of_a_csv_file_join_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "users.csv").write_bytes(
+        "\ufeffaccount,display_name,forest,ou,mail,extension,um_mailbox_policy,sip_address,pool\r\n"
+        'erin,"Erin ""E"" Évans",example.com,"OU=People,DC=example,DC=com",erin@example.com,4190,'
+        "Main Default Policy,erin@example.com,pool1.example.com\r\n".encode()
+    )
+    loaded = load_organization(write(tmp_path, ("\nusers:\n", "\nusers_csv: users.csv\nusers:\n")))
+    assert loaded.organization is not None, loaded.findings
+    assert loaded.organization.users[-1].display_name == 'Erin "E" Évans'
+    assert len(loaded.organization.users) == 5
+
+
+def test_what_is_carried_out_later_is_said(tmp_path: Path) -> None:
+    later = "\nvoice_routes:\n  - name: All\n    number_pattern: ^\\+\n"
+    path = write(tmp_path)
+    path.write_text(path.read_text() + later)
+    loaded = load_organization(path)
+    assert loaded.organization is not None
+    assert any(f.severity is Severity.INFO and "later release" in f.found for f in loaded.findings)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (finding,) = load_organization(tmp_path / "none.yaml").findings
+    assert "No such file" in finding.found and "tandem init" in finding.expected
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 4000))
+def test_no_bytes_make_the_loader_raise(tmp_path: Path, data: bytes, at: int) -> None:
+    path = tmp_path / "fuzz.yaml"
+    example = example_text().encode()
+    for content in (data, example[:at] + data + example[at + 1 :]):
+        path.write_bytes(content)
+        load_organization(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "e164", "line", "sip"),
+    [
+        ("+14255550100", True, False, False),
+        ("+0425", False, False, False),
+        ("+1234567890123456", False, False, False),
+        ("tel:+14255550100", False, True, False),
+        ("tel:+14255550100;ext=4101", False, True, False),
+        ("tel:4101", False, False, False),
+        ("alice@example.com", False, False, True),
+        ("sip:alice@example.com", False, False, False),
+        ("alice@example", False, False, False),
+        ("a b@example.com", False, False, False),
+        ("+14255550100\n", False, False, False),
+    ],
+)
+def test_numbers_and_addresses(text: str, e164: bool, line: bool, sip: bool) -> None:
+    assert (is_e164(text), is_line_uri(text), is_sip_address(text)) == (e164, line, sip)
+
+
+def test_an_eum_address_is_read_as_it_is_written() -> None:
+    address = EumAddress(address="alice@example.com", phone_context="Main.example.com")
+    assert str(address) == "EUM:alice@example.com;phone-context=Main.example.com"
+    assert EumAddress.parse(str(address)) == address
+    assert EumAddress.parse("eum:4101;phone-context=Main.example.com") == EumAddress(
+        address="4101", phone_context="Main.example.com", primary=False
+    )
+    assert EumAddress.parse("SMTP:alice@example.com") is None
+    assert EumAddress.parse("EUM:;phone-context=") is None
+
+
+def test_the_reference_names_every_key() -> None:
+    reference = (Path(__file__).parents[2] / "docs" / "organization.md").read_text()
+    types = [
+        model.Organization,
+        model.Forest,
+        model.MessagingServer,
+        model.VoicePool,
+        model.UMDialPlan,
+        model.UMMailboxPolicy,
+        model.UMIPGateway,
+        model.VoiceDialPlan,
+        model.NormalizationRule,
+        model.VoicePolicy,
+        model.Contact,
+        model.User,
+        model.Administrator,
+    ]
+    keys = {f.name for each in types for f in dataclasses.fields(each)} - {"path"} | {"tandem", "users_csv"}
+    assert [key for key in sorted(keys) if f"`{key}`" not in reference] == []
+
+
+def test_nothing_of_this_machine_is_in_the_vectors() -> None:
+    here = os.fspath(VECTORS)
+    assert not [p.name for p in VECTORS.glob("*.expected") if here in p.read_text()]
