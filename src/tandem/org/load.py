@@ -289,9 +289,9 @@ class _Reader:
                 raise ValueError(f"{len(data)} bytes; at most {MAX_CSV_BYTES} are read")
             text = data.decode("utf-8-sig")
         except (OSError, ValueError) as error:
-            why = {UnicodeDecodeError: "a byte that is not UTF-8"}.get(
-                type(error), getattr(error, "strerror", None) or error
-            )
+            why = str(getattr(error, "strerror", "") or error)
+            if isinstance(error, UnicodeDecodeError):
+                why = "a byte that is not UTF-8"
             self.report(at, f"{node.value} cannot be read: {why}", "a CSV file in UTF-8 beside this file")
             return ()
         return self._csv_rows(path.name, text)

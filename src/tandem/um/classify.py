@@ -50,7 +50,7 @@ def find_gateway(config: UmConfig, call: Incoming) -> o.UMIPGateway | Refusal:
     else:
         found = [g for g in config.gateways if g.transport == call.transport and g.address == call.source]
     if not found:
-        names = ", ".join(sorted(call.peer_names)) or call.source
+        names = (call.transport == "tls" and ", ".join(sorted(call.peer_names))) or call.source
         return Refusal(status=403, why=f"no UM IP gateway is known as {names} over {call.transport}")
     if found[0].status != "Enabled":
         return Refusal(status=480, why=f"UM IP gateway {found[0].name} is {found[0].status}")

@@ -1,0 +1,186 @@
+import email
+import email.policy
+import os
+import signal
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.mail.compose import missed_call, voice_message, welcome
+from tandem.mail.errors import MailError
+from tandem.mail.maildir import Maildir, VoiceCounts, mailbox_folder
+from tandem.mail.spool import Envelope, Spool
+from tandem.media.wav import write_wav
+
+AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+ENVELOPE = Envelope(
+    message_id="voice-1",
+    mailbox="alice@example.com",
+    recipient_name="Alice Adams",
+    call_id="abc@host",
+    begun_at=AT.isoformat(),
+    caller_number="+14255554102",
+    caller_name="Bob Brown",
+    caller_address="bob@example.com",
+)
+
+
+def parsed(data: bytes) -> EmailMessage:
+    return email.message_from_bytes(data, policy=email.policy.default)
+
+
+def test_a_voice_message_has_exchanges_headers_and_the_recording() -> None:
+    wav = write_wav(b"\1\2" * 8000)
+    message = parsed(voice_message(ENVELOPE, wav=wav, seconds=65.2, ended_at=AT))
+    assert message["Content-Class"] == "voice-ca"
+    assert message["Subject"] == "Voice Mail (1:05)"
+    assert message["From"] == "Bob Brown <bob@example.com>"
+    assert message["X-CallingTelephoneNumber"] == "+14255554102"
+    assert message["X-VoiceMessageDuration"] == "65"
+    assert message["X-VoiceMessageSenderName"] == "Bob Brown"
+    assert message["X-CallID"] == "abc@host"
+    (recording,) = message.iter_attachments()
+    assert recording.get_content_type() == "audio/wav"
+    assert recording.get_content() == wav
+    assert message["X-AttachmentOrder"] == recording.get_filename()
+    assert "Bob Brown (+14255554102)" in message.get_body(("plain",)).get_content()
+
+
+def test_a_missed_call_has_no_attachment() -> None:
+    message = parsed(missed_call(ENVELOPE, ended_at=AT))
+    assert message["Content-Class"] == "missedcall"
+    assert message["Subject"] == "Missed call from Bob Brown (+14255554102)"
+    assert not list(message.iter_attachments())
+
+
+@given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=80))
+def test_no_callers_name_adds_a_header_or_markup(name: str, number: str, address: str) -> None:
+    envelope = Envelope(
+        message_id="voice-1",
+        mailbox="alice@example.com",
+        recipient_name=name,
+        call_id=number,
+        begun_at=AT.isoformat(),
+        caller_number=number,
+        caller_name=name,
+        caller_address=address,
+    )
+    known = {k.lower() for k in parsed(voice_message(ENVELOPE, wav=b"", seconds=1, ended_at=AT))}
+    for data in (voice_message(envelope, wav=b"", seconds=1, ended_at=AT), missed_call(envelope, ended_at=AT)):
+        message = parsed(data)
+        assert {k.lower() for k in message} <= known
+        html = message.get_body(("html",)).get_content()
+        assert html.count("<") == 4 + 2 * html.count("<p>")
+    told = welcome(
+        mailbox="a@example.com",
+        name=name,
+        extension="4101",
+        access_numbers=("+1",),
+        pin="123987",
+        text=number,
+        at=AT,
+        message_id="w",
+    )
+    assert "123987" in parsed(told).get_content()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool")
+
+
+def test_a_recording_waits_until_it_is_done(spool: Spool) -> None:
+    recording = spool.begin(ENVELOPE)
+    recording.append(b"\1\0" * 16_000)
+    item = recording.close(samples=8000, ended_at=AT.isoformat())
+    assert spool.pending() == [item]
+    assert item.sound is not None and item.sound.read_bytes() == b"\1\0" * 16_000
+    assert (item.samples, item.cut, item.envelope) == (8000, False, ENVELOPE)
+    spool.done(item)
+    assert spool.pending() == [] and not list(spool.folder.iterdir())
+
+
+def test_a_notice_waits_without_sound(spool: Spool) -> None:
+    item = spool.notice(ENVELOPE, ended_at=AT.isoformat())
+    assert item.sound is None and spool.pending() == [item]
+
+
+def test_what_cannot_be_read_is_set_aside_not_dropped(spool: Spool) -> None:
+    (spool.folder / "x.json").write_text("{}")
+    (spool.folder / "y.open").write_text("no json")
+    (spool.folder / "z.open").write_text('{"message_id": "../../etc/passwd"}')
+    assert spool.pending() == [] and spool.recover(ended_at=AT.isoformat()) == []
+    assert sorted(p.name for p in spool.folder.iterdir()) == ["x.json.bad", "y.open.bad", "z.open.bad"]
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from tandem.mail.spool import Envelope, Spool
+spool = Spool(Path(sys.argv[1]))
+spool.start()
+recording = spool.begin(Envelope(message_id="voice-9", mailbox="a@example.com", recipient_name="A", call_id="c", begun_at=""))
+begun = time.monotonic()
+for number in range(1000):
+    recording.append(number.to_bytes(2, "little") * 160)
+    time.sleep(max(0.0, begun + (number + 1) * 0.02 - time.monotonic()))
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_what_was_heard_two_seconds_before_a_sigkill_is_there_afterwards(spool: Spool) -> None:
+    process = subprocess.Popen([sys.executable, "-c", CHILD, str(spool.folder)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    heard = 0
+    begun = time.monotonic()
+    while time.monotonic() - begun < 4.3:
+        heard = int(process.stdout.readline())
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    (item,) = spool.recover(ended_at=AT.isoformat())
+    assert item.cut and item.sound is not None
+    sound = item.sound.read_bytes()
+    frames = [int.from_bytes(sound[at : at + 2], "little") for at in range(0, len(sound), 320)]
+    assert frames == list(range(len(frames)))
+    assert len(frames) >= heard - 100
+
+
+def test_a_message_is_delivered_once_however_often_it_is_tried(tmp_path: Path) -> None:
+    maildir = Maildir(tmp_path / "a@example.com")
+    path = maildir.deliver("voice-1", b"Subject: x\r\n\r\n")
+    assert maildir.deliver("voice-1", b"Subject: x\r\n\r\n") == path
+    read = path.parent.parent / "cur" / "voice-1:2,S"
+    path.rename(read)
+    assert maildir.deliver("voice-1", b"") == read
+    assert not list((tmp_path / "a@example.com" / "new").iterdir())
+
+
+def test_voice_messages_are_counted_by_read_and_urgent(tmp_path: Path) -> None:
+    maildir = Maildir(tmp_path / "a")
+    assert maildir.counts() == VoiceCounts()
+    voice = b"Content-Class: voice-ca\r\n"
+    before = maildir.changed_at()
+    maildir.deliver("1", voice + b"\r\n")
+    maildir.deliver("2", voice + b"Importance: high\r\n\r\n")
+    maildir.deliver("3", b"Content-Class: missedcall\r\n\r\n")
+    maildir.deliver("4", b"Subject: mail\r\n\r\n")
+    assert maildir.changed_at() != before
+    assert maildir.counts() == VoiceCounts(new=2, urgent_new=1)
+    (tmp_path / "a" / "new" / "2").rename(tmp_path / "a" / "cur" / "2:2,S")
+    (tmp_path / "a" / "new" / "1").rename(tmp_path / "a" / "cur" / "1:2,F")
+    assert maildir.counts() == VoiceCounts(new=1, old=1, urgent_old=1)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a\0b", "a\nb"])
+def test_a_mailbox_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MailError, match="cannot be the name"):
+        mailbox_folder(tmp_path, name)

@@ -1,0 +1,252 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import deployment
+from tandem.core.ids import SystemIds
+from tandem.directory.port import Scope
+from tandem.process.apply import apply
+from tandem.process.bootstrap import write_example
+from tandem.process.errors import Busy, ProcessError
+from tandem.process.journal import Journal
+from tandem.process.phases import PHASES, find_phase
+from tandem.process.plan import Status, make_plan
+from tandem.process.tasks import all_tasks
+from tandem.process.verify import Grade, verify_static
+
+
+@pytest.fixture(scope="module")
+def fresh_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fresh") / "x"
+    write_example(folder, SystemIds())
+    return folder
+
+
+@pytest.fixture
+def fresh(fresh_template: Path, tmp_path: Path) -> Path:
+    """An organization that was only written, as by ``tandem init``."""
+    return deployment.copy(fresh_template, tmp_path / "x")
+
+
+def content(folder: Path) -> dict[str, dict[str, list[str]]]:
+    """Everything in the directory that is not random: no secrets, no GUIDs, no times."""
+    context = deployment.context(folder)
+    out = {}
+    for entry in context.session.search(context.layout.domain, scope=Scope.SUBTREE):
+        attributes = {name: list(values) for name, values in entry.attributes.items()}
+        name = str(entry.dn)
+        if "contact" in attributes["objectclass"]:
+            name = f"contact {attributes['displayname']}"
+            del attributes["cn"]
+        attributes.pop("msexchumcertificatethumbprint", None)
+        out[name] = attributes
+        out[f"{name} aces"] = {"aces": sorted(map(repr, context.session.aces(entry.dn)))}
+    context.session.close()
+    return out
+
+
+def tandem(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "tandem", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_plan_apply_plan(fresh: Path) -> None:
+    file = str(fresh / "organization.yaml")
+    assert tandem("plan", file).returncode == 2
+    assert tandem("apply", file).returncode == 0
+    again = tandem("plan", file)
+    assert again.returncode == 0 and "Nothing to do" in again.stdout
+    lines = len(Journal(path=fresh / "state" / "journal.jsonl").lines())
+    assert tandem("apply", file).returncode == 0
+    assert len(Journal(path=fresh / "state" / "journal.jsonl").lines()) == lines
+
+
+def test_a_plan_for_scripts_says_who_may_do_each_task(fresh: Path) -> None:
+    done = tandem("plan", str(fresh / "organization.yaml"), "--json", "--phase", "7")
+    tasks = json.loads(done.stdout)["tasks"]
+    assert done.returncode == 2
+    assert [task["id"] for task in tasks] == ["7/permissions", "7/gateways", "7/hunt-groups"]
+    assert tasks[0]["status"] == "waiting" and tasks[0]["waits_for"] == ["um-dial-plans", "dial-plan-security"]
+
+
+def test_two_administrators_who_alternate_finish(fresh: Path) -> None:
+    for number in ("0", "1"):
+        apply(deployment.context(fresh), only=find_phase(number))
+    turns = []
+    for account in ("maria", "victor", "maria", "victor"):
+        applied = apply(deployment.context(fresh, account))
+        turns.append((account, bool(applied.done), bool(applied.plan.todo)))
+    assert turns == [("maria", True, True), ("victor", True, True), ("maria", True, False), ("victor", False, False)]
+    assert make_plan(deployment.context(fresh)).todo == ()
+
+
+def test_the_voice_side_cannot_tell_before_phase_7(fresh: Path) -> None:
+    for number in ("0", "1"):
+        apply(deployment.context(fresh), only=find_phase(number))
+    maria = deployment.context(fresh, "maria")
+    for number in ("2", "3", "4"):
+        apply(maria, only=find_phase(number))
+    plan = make_plan(deployment.context(fresh, "victor"))
+    by_id = {planned.task.id: planned for planned in plan.tasks}
+    assert by_id["3/dial-plans"].status is Status.UNREADABLE
+    assert by_id["8/voice-dial-plans"].status is Status.WAITING
+    shown = tandem("plan", str(fresh / "organization.yaml"), "--as", "victor")
+    assert "UM objects are not readable by you before phase 7" in shown.stdout
+
+
+def test_an_administrator_without_the_role_changes_nothing(fresh: Path) -> None:
+    file = str(fresh / "organization.yaml")
+    for number in ("0", "1"):
+        apply(deployment.context(fresh), only=find_phase(number))
+    before = content(fresh)
+    lines = (fresh / "state" / "journal.jsonl").read_bytes()
+    for account, phase in (("maria", "ocsumutil"), ("victor", "um-dial-plans"), ("victor", "3"), ("maria", "0")):
+        refused = tandem("apply", file, "--as", account, "--phase", phase)
+        if find_phase(phase) == PHASES[0]:
+            assert refused.returncode == 0  # nothing is left to be done there
+        else:
+            assert refused.returncode == 1 and "Nothing was changed" in refused.stderr
+            assert account in refused.stderr and "can be done by: administrator" in refused.stderr
+    assert content(fresh) == before
+    assert (fresh / "state" / "journal.jsonl").read_bytes() == lines
+
+
+def test_a_wrong_password_is_refused(fresh: Path) -> None:
+    (fresh / "secrets" / "administrator").write_text("wrong\n")
+    refused = tandem("apply", str(fresh / "organization.yaml"))
+    assert refused.returncode == 1 and "wrong account or password" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_two_applies_at_once_one_wins_and_the_other_says_so(fresh: Path) -> None:
+    inner: list[str] = []
+
+    def second(*_: object) -> None:
+        with pytest.raises(Busy, match="another apply"):
+            apply(deployment.context(fresh))
+        inner.append("said so")
+
+    apply(deployment.context(fresh), only=find_phase("0"), progress=second)
+    assert inner
+
+
+TASKS = 26
+
+
+@pytest.mark.slow
+def test_an_apply_killed_at_any_task_and_run_again_ends_in_the_same_directory(
+    fresh_template: Path, fresh: Path, tmp_path: Path
+) -> None:
+    reference = deployment.copy(fresh_template, tmp_path / "reference")
+    assert tandem("apply", str(reference / "organization.yaml")).returncode == 0
+    wanted = content(reference)
+    assert len(all_tasks(deployment.context(reference))) == TASKS
+    journal = fresh / "state" / "journal.jsonl"
+    killed = 0
+    for turn in range(2 * TASKS + 2):
+        before = journal.read_bytes().count(b"\n") if journal.exists() else 0
+        process = subprocess.Popen([sys.executable, "-m", "tandem", "apply", str(fresh / "organization.yaml")])
+        # By turns: when a task has begun (its change may be half-way), and when one is done.
+        wanted_lines = before + 1 + turn % 2
+        while process.poll() is None and (journal.read_bytes().count(b"\n") if journal.exists() else 0) < wanted_lines:
+            time.sleep(0.001)
+        if process.poll() is None:
+            process.kill()
+            killed += 1
+        if process.wait() == 0:
+            break
+    assert process.returncode == 0
+    assert killed >= TASKS // 2
+    assert content(fresh) == wanted
+    assert make_plan(deployment.context(fresh)).todo == ()
+
+
+def test_a_change_of_the_file_is_a_change_of_the_plan(deployed: Path) -> None:
+    deployment.change(
+        deployed, ("extension_digits: 4", "extension_digits: 5"), ('extension: "4101"', 'extension: "41019"')
+    )
+    deployment.change(
+        deployed, ('extension: "4102"', 'extension: "41029"'), ('extension: "4103"', 'extension: "41039"')
+    )
+    context = deployment.context(deployed)
+    changes = [str(change) for planned in make_plan(context).todo for change in planned.changes]
+    assert "~ UM dial plan Main: extension_digits 4 -> 5" in changes
+    assert any(c.startswith("~ user alice: proxy_addresses") and "eum:41019" in c for c in changes)
+    apply(context)
+    assert make_plan(context).todo == ()
+
+
+def test_a_rerun_leaves_what_an_administrator_set(deployed: Path) -> None:
+    context = deployment.context(deployed)
+    gateway = context.layout.um_ip_gateways.child("CN", "pool1.example.com")
+    context.session.replace(gateway, {"msExchUMOutcallsAllowed": ["FALSE"]})
+    assert make_plan(context).todo == ()
+    failed = [check.name for check in verify_static(context) if check.grade is Grade.FAILED]
+    assert failed == ["Outgoing calls of Main"]
+
+
+def test_a_deployed_organization_verifies_with_warnings_only(deployed: Path) -> None:
+    grades = {check.grade for check in verify_static(deployment.context(deployed))}
+    assert grades == {Grade.PASSED, Grade.WARNING}
+
+
+def test_verify_names_what_is_wrong_the_phase_and_what_to_do(deployed: Path) -> None:
+    shutil.rmtree(deployed / "state" / "pki" / "um1.example.com")
+    done = tandem("verify", str(deployed / "organization.yaml"), "--json")
+    assert done.returncode == 1
+    wrong = [check for check in json.loads(done.stdout) if check["grade"] == "failed"]
+    assert {check["phase"] for check in wrong} == {"certificates", "dial-plan-servers"}
+    assert any("um1.example.com" in check["evidence"] and "tandem apply" in check["advice"] for check in wrong)
+
+
+def test_the_journal_tells_of_tampering(deployed: Path) -> None:
+    path = deployed / "state" / "journal.jsonl"
+    assert Journal(path=path).lines()
+    path.write_text(path.read_text().replace('"who": "administrator"', '"who": "somebody"', 1))
+    with pytest.raises(ProcessError, match="the chain is broken"):
+        Journal(path=path).lines()
+
+
+def test_a_journal_line_that_a_crash_cut_is_passed_over_and_written_on(deployed: Path) -> None:
+    path = deployed / "state" / "journal.jsonl"
+    whole = len(Journal(path=path).lines())
+    os.truncate(path, path.stat().st_size - 20)
+    assert len(Journal(path=path).lines()) == whole - 1
+    context = deployment.context(deployed)
+    Journal(path=path).append(at=context.clock.at(), who="x", task="y", state="done", changes=())
+    assert len(Journal(path=path).lines()) == whole
+
+
+def test_secrets_are_their_owners_and_never_shown(fresh: Path) -> None:
+    assert (fresh / "secrets").stat().st_mode & 0o777 == 0o700
+    files = list((fresh / "secrets").iterdir())
+    assert {path.name for path in files} == {
+        "administrator",
+        "maria",
+        "victor",
+        "um1.example.com",
+        "pool1.example.com",
+    }
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in files)
+    tandem("apply", str(fresh / "organization.yaml"))
+    journal = (fresh / "state" / "journal.jsonl").read_text()
+    assert "(sensitive)" in journal
+    assert not any(path.read_text().strip() in journal for path in files)
+
+
+def test_init_leaves_a_folder_alone_that_is_not_empty(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("precious")
+    refused = tandem("init", str(tmp_path))
+    assert refused.returncode == 1 and "not empty" in refused.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+
+
+def test_phases_need_only_phases_before_them() -> None:
+    assert [phase.number for phase in PHASES] == list(range(12))
+    assert all(need < phase.number for phase in PHASES for need in phase.needs)

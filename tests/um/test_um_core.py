@@ -1,0 +1,196 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.directory import objects as o
+from tandem.sip.diversion import Diversion, Reason, diversions
+from tandem.sip.fields import parse_uri
+from tandem.sip.message import Headers, Request
+from tandem.speech.catalogue import Catalogue, beep, digits
+from tandem.speech.errors import SpeechError
+from tandem.um.answering import TABLE, Do, Input, State
+from tandem.um.classify import Answer, Incoming, Refusal, classify
+from tandem.um.config import UmConfig
+from tandem.um.pins import PinHasher, acceptable, generate
+
+ALICE = o.User(
+    account="alice",
+    container="OU=People,DC=example,DC=com",
+    um_dial_plan="Main",
+    um_flags=o.UM_ENABLED,
+    proxy_addresses=("EUM:alice@example.com;phone-context=Main.example.com", "eum:4101;phone-context=Main.example.com"),
+)
+DAVE = o.User(account="dave", container="OU=x,DC=y", um_dial_plan="Lobby", um_flags=o.UM_ENABLED)
+
+
+def plan(name: str, security: str) -> o.UMDialPlan:
+    return o.UMDialPlan(
+        name=name,
+        phone_context=f"{name}.example.com",
+        uri_type="SipName",
+        voip_security=security,
+        extension_digits=4,
+        access_numbers=("+14255550100",),
+    )
+
+
+CONFIG = UmConfig(
+    dial_plans={"Main": plan("Main", "Secured"), "Lobby": plan("Lobby", "Unsecured")},
+    gateways=(
+        o.UMIPGateway(name="pool1", address="pool1.example.com", port=5061, transport="tls"),
+        o.UMIPGateway(name="pbx", address="192.0.2.10", port=5060, transport="tcp"),
+        o.UMIPGateway(name="off", address="192.0.2.11", port=5060, transport="tcp", status="Disabled"),
+        o.UMIPGateway(name="odd", address="192.0.2.12", port=5060, transport="tcp"),
+    ),
+    hunt_groups=(
+        o.UMHuntGroup(name="Main", gateway="pool1", dial_plan="Main", pilot_identifier="Main"),
+        o.UMHuntGroup(name="Gone", gateway="pool1", dial_plan="Gone", pilot_identifier="Gone"),
+        o.UMHuntGroup(name="Lobby", gateway="pbx", dial_plan="Lobby", pilot_identifier="5000"),
+        o.UMHuntGroup(name="Main", gateway="odd", dial_plan="Main", pilot_identifier="5000"),
+    ),
+    by_address={
+        ("alice@example.com", "main.example.com"): ALICE,
+        ("4101", "main.example.com"): ALICE,
+        ("201", "lobby.example.com"): DAVE,
+    },
+)
+
+
+def call(**changes: object) -> Incoming:
+    diverted = Diversion(uri=parse_uri("sip:alice@example.com"), reason=Reason.NO_ANSWER)
+    base = Incoming(
+        transport="tls",
+        peer_names=frozenset({"pool1.example.com"}),
+        source="127.0.0.1",
+        pilot="Main",
+        called=parse_uri("sip:+14255554101@example.com"),
+        diversions=(diverted,),
+    )
+    return dataclasses.replace(base, **changes)  # type: ignore[arg-type]
+
+
+def diverted_from(uri: str) -> tuple[Diversion, ...]:
+    return (Diversion(uri=parse_uri(uri), reason=Reason.UNKNOWN),)
+
+
+def test_a_diverted_call_is_answered_for_its_user() -> None:
+    answer = classify(CONFIG, call())
+    assert isinstance(answer, Answer)
+    assert (answer.user, answer.dial_plan.name, answer.proven) == (ALICE, "Main", True)
+
+
+@pytest.mark.parametrize("uri", ["tel:4101", "sip:4101@pbx.example.net", "sip:ALICE@EXAMPLE.COM", "sip:4101;x=y@h"])
+def test_a_user_is_found_by_extension_and_by_sip_address(uri: str) -> None:
+    assert isinstance(classify(CONFIG, call(diversions=diverted_from(uri))), Answer)
+
+
+def test_a_plain_gateway_is_known_by_address_and_proves_nothing() -> None:
+    answer = classify(
+        CONFIG,
+        call(
+            transport="tcp",
+            peer_names=frozenset(),
+            source="192.0.2.10",
+            pilot="5000",
+            diversions=diverted_from("tel:201"),
+        ),
+    )
+    assert isinstance(answer, Answer) and answer.user is DAVE and not answer.proven
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "why"),
+    [
+        ({"peer_names": frozenset({"evil.example.com"})}, 403, "evil.example.com"),
+        ({"peer_names": frozenset()}, 403, "127.0.0.1"),
+        ({"transport": "tcp", "source": "192.0.2.99"}, 403, "192.0.2.99"),
+        ({"transport": "udp", "source": "192.0.2.10"}, 403, "over udp"),
+        ({"transport": "tcp", "source": "192.0.2.11"}, 480, "Disabled"),
+        ({"pilot": "Other"}, 404, "pilot identifier 'Other'"),
+        ({"pilot": "Gone"}, 480, "not in UM dial plan Gone"),
+        ({"transport": "tcp", "source": "192.0.2.12", "pilot": "5000"}, 403, "incompatible security"),
+        ({"diversions": diverted_from("sip:nobody@example.com")}, 404, "nobody@example.com"),
+        ({"diversions": diverted_from("tel:201")}, 404, "tel:201"),  # a user of another dial plan
+        ({"diversions": (), "called": parse_uri("sip:+14255550100@x")}, 480, "subscriber access"),
+    ],
+)
+def test_everything_else_is_refused_for_its_reason(changes: dict[str, object], status: int, why: str) -> None:
+    refusal = classify(CONFIG, call(**changes))
+    assert isinstance(refusal, Refusal)
+    assert refusal.status == status and why in refusal.why
+
+
+@pytest.mark.parametrize(
+    ("value", "user", "reason"),
+    [
+        ('"A, B" <tel:4101>;reason=no-answer;counter=1', "4101", Reason.NO_ANSWER),
+        ('<sip:a@b>;reason="user-busy", <sip:c@d>;reason=unconditional', "a", Reason.USER_BUSY),
+        ("<sip:a@b>;reason=whatever", "a", Reason.UNKNOWN),
+        ("sip:a@b", "a", Reason.UNKNOWN),
+    ],
+)
+def test_diversion_is_read_as_it_comes(value: str, user: str, reason: Reason) -> None:
+    first = diversions(Request(method="INVITE", uri="sip:x@y", headers=Headers([("Diversion", value)])))[0]
+    assert (first.uri.user, first.reason) == (user, reason)
+
+
+def test_every_state_knows_the_hang_up_and_ends_by_it() -> None:
+    for state in State:
+        if state is not State.ENDED:
+            assert TABLE[state, Input.HUNG_UP][0] is State.ENDED
+
+
+@given(st.lists(st.sampled_from(Input), max_size=30))
+def test_whatever_happens_a_call_is_kept_at_most_once_and_ends(inputs: list[Input]) -> None:
+    state, kept = State.GREETING, 0
+    for what in [*inputs, Input.HUNG_UP]:
+        rule = TABLE.get((state, what))
+        if rule is not None:
+            state = rule[0]
+            kept += rule[1].count(Do.KEEP)
+    assert state is State.ENDED and kept == 1
+
+
+@pytest.mark.parametrize(
+    ("pin", "good"),
+    [
+        ("283746", True),
+        ("123456", False),
+        ("654321", False),
+        ("777777", False),
+        ("28374", False),
+        ("941018", False),  # holds the extension
+        ("28374a", False),
+        ("1" * 25, False),
+    ],
+)
+def test_pins_follow_the_policy(pin: str, good: bool) -> None:
+    assert acceptable(pin, extension="4101", minimum=6) is good
+
+
+def test_a_made_pin_is_acceptable_and_known_only_by_its_hash(tmp_path: Path) -> None:
+    hasher = PinHasher(tmp_path / "um" / "pin.key")
+    pin = generate(extension="4101", minimum=8)
+    assert len(pin) == 8 and acceptable(pin, extension="4101", minimum=8)
+    kept = hasher.hash("alice", pin)
+    assert pin not in kept and kept.startswith("$argon2id$")
+    assert hasher.verify("ALICE", pin, kept)
+    assert not hasher.verify("alice", "000000", kept)
+    assert not hasher.verify("bob", pin, kept)
+    assert not PinHasher(tmp_path / "other.key").verify("alice", pin, kept)
+    assert (tmp_path / "um" / "pin.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_prompts_speak_numbers_digit_by_digit() -> None:
+    speech = Catalogue("en-US")
+    assert digits("4-10") == ["digit-4", "digit-1", "digit-0"]
+    long = speech.say("person-at-extension", *digits("4101"), "not-available")
+    assert 8000 * 2 * 2 < len(long) < 8000 * 2 * 8
+    assert len(beep()) == 2 * 2400
+    with pytest.raises(SpeechError, match="no prompt"):
+        speech.say("unheard-of")
+    with pytest.raises(SpeechError, match="no prompts for language"):
+        Catalogue("xx-YY")

@@ -1,0 +1,246 @@
+"""Both servers as processes, synthetic phones: what a user of the pool meets."""
+
+import asyncio
+import contextlib
+import dataclasses
+import signal
+import ssl
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import deployment
+from tandem.call.errors import CallFailed
+from tandem.cli.demo import (
+    CALLED,
+    CALLER,
+    POOL,
+    UM,
+    attachment,
+    free_plain_ports,
+    free_ports,
+    messages,
+    phones,
+    roots,
+    running,
+    server_process,
+    voice_message,
+)
+from tandem.directory import objects as o
+from tandem.pki.tls import phone_context
+from tandem.probe.errors import PhoneError
+from tandem.probe.phone import Account, Phone, When
+from tandem.sip.aio.endpoint import Hop
+from tandem.sip.aio.resolve import Resolver
+from tandem.sip.message import Headers, Request
+from tandem.speech.samples import bob_message
+
+pytestmark = pytest.mark.slow
+
+
+@contextlib.asynccontextmanager
+async def registered(folder: Path, servers: dict[str, int]) -> AsyncIterator[tuple[Phone, Phone]]:
+    async with phones(folder, servers) as (alice, bob):
+        await alice.register()
+        await bob.register()
+        yield alice, bob
+
+
+def box(folder: Path, user: str = CALLED) -> Path:
+    return folder / "state" / "mail" / user
+
+
+async def eventually(condition: "object", seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # type: ignore[operator]
+            await asyncio.sleep(0.05)
+
+
+def kinds(folder: Path) -> list[str]:
+    return [m["Content-Class"] for m, _ in messages(box(folder)) if m["Content-Class"]]
+
+
+async def test_an_answered_call_never_reaches_um(deployed: Path) -> None:
+    async with running(deployed) as servers, registered(deployed, servers) as (alice, bob):
+        alice.when = When.ANSWER
+        call = await bob.call("4101")
+        answered = await alice.incoming.get()
+        await call.press("42")
+        await eventually(lambda: answered.keys == ["4", "2"])
+        await answered.hang_up()
+        assert await call.leg.ended == "remote"
+        assert answered.leg.invite is not None
+        identities = answered.leg.invite.headers.all("P-Asserted-Identity")
+        assert identities == ['"Bob Brown" <sip:bob@example.com>', "<tel:+14255554102>"]
+    assert kinds(deployed) == []
+
+
+async def test_busy_unregistered_and_forged_headers(deployed: Path) -> None:
+    async with running(deployed) as servers, registered(deployed, servers) as (alice, bob):
+        alice.when = When.BUSY
+        forged = (("Diversion", "<sip:carla@example.com>"), ("P-Asserted-Identity", "<sip:carla@example.com>"))
+        for number in (EXTENSION_OF_ALICE, CALLED):
+            call = await bob.call(number, headers=forged)
+            await call.wait_for_tone()
+            await call.speak(bob_message())
+            await call.press("#")
+            assert await asyncio.wait_for(call.leg.ended, 10) == "remote"
+            await alice.register(expires_s=0)
+        await eventually(lambda: kinds(deployed).count("voice-ca") == 2)
+    assert messages(box(deployed, "carla@example.com"))[0][0]["Content-Class"] is None
+    message, _ = voice_message(box(deployed))
+    assert message["From"] == "Bob Brown <bob@example.com>"
+
+
+EXTENSION_OF_ALICE = "4101"
+
+
+async def test_who_hangs_up_before_the_tone_leaves_a_missed_call(deployed: Path) -> None:
+    async with running(deployed) as servers, registered(deployed, servers) as (_, bob):
+        call = await bob.call("4101")
+        await asyncio.sleep(1.0)
+        await call.hang_up()
+        await eventually(lambda: kinds(deployed) == ["missedcall"])
+
+
+async def test_silence_ends_the_recording_and_is_no_message(deployed: Path) -> None:
+    deployment_context = deployment.context(deployed)
+    plan = deployment_context.repository.get(o.UMDialPlan, "Main")
+    assert plan is not None
+    deployment_context.repository.update(plan, dataclasses.replace(plan, recording_idle_timeout_s=2))
+    async with running(deployed) as servers, registered(deployed, servers) as (_, bob):
+        call = await bob.call("4101")
+        await call.wait_for_tone()
+        assert await asyncio.wait_for(call.leg.ended, 15) == "remote"
+        await eventually(lambda: kinds(deployed) == ["missedcall"])
+
+
+async def test_the_lamp_goes_out_when_the_message_is_read(deployed: Path) -> None:
+    async with running(deployed) as servers, registered(deployed, servers) as (alice, bob):
+        await alice.subscribe_lamp()
+        call = await bob.call("4101")
+        await call.wait_for_tone()
+        await call.speak(bob_message())
+        await call.hang_up()
+        await alice.wait_lamp(lambda lamp: lamp.new == 1)
+        _, path = voice_message(box(deployed))
+        path.rename(box(deployed) / "cur" / f"{path.name}:2,S")
+        lamp = await alice.wait_lamp(lambda lamp: not lamp.waiting)
+        assert (lamp.new, lamp.old) == (0, 1)
+
+
+async def test_a_um_server_killed_while_it_records_delivers_what_it_had_heard(deployed: Path) -> None:
+    ports = dict(zip((UM, POOL), free_ports(2), strict=True))
+    names = [f"--resolve={name}=127.0.0.1:{port}" for name, port in ports.items()]
+    um = ["serve", "um", UM, f"--home={deployed}", f"--tls-port={ports[UM]}", *names, *free_plain_ports()]
+    voice = ["serve", "voice", POOL, f"--home={deployed}", f"--tls-port={ports[POOL]}", *names]
+    with server_process(deployed, POOL, voice):
+        with server_process(deployed, UM, um) as process:
+            async with registered(deployed, ports) as (_, bob):
+                call = await bob.call("4101")
+                await call.wait_for_tone()
+                await call.speak(bob_message())  # 6.6 s
+                process.send_signal(signal.SIGKILL)
+                process.wait()
+        assert "voice-ca" not in kinds(deployed)
+        with server_process(deployed, UM, um):
+            await eventually(lambda: kinds(deployed) == ["voice-ca"])
+    message, _ = voice_message(box(deployed))
+    assert len(attachment(message)) / 16_000 > 6.6 - 2.0
+    assert "was cut" in message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+async def test_before_exchucutil_the_call_fails_for_the_true_reason(deployed_template: Path, tmp_path: Path) -> None:
+    folder = deployment.copy(deployed_template, tmp_path / "x")
+    session = deployment.context(folder).session
+    database = session._db  # type: ignore[attr-defined] # as if phase 7 had granted nothing
+    with database:
+        database.execute(
+            "DELETE FROM ace WHERE principal LIKE '%RTC%' AND entry IN (SELECT id FROM entry WHERE dn LIKE '%CN=Example,%')"
+        )
+        database.execute("UPDATE state SET number = number + 1")
+    async with running(folder) as servers, registered(folder, servers) as (_, bob):
+        with pytest.raises(CallFailed, match="15030") as failed:
+            await bob.call("4101")
+        assert failed.value.status == 480
+
+
+async def test_a_phone_speaks_for_its_account_only(deployed: Path) -> None:
+    async with running(deployed) as servers, registered(deployed, servers) as (_, bob):
+        bob.account = dataclasses.replace(bob.account, address=CALLED)
+        with pytest.raises(CallFailed) as failed:
+            await bob.call("4102")
+        assert failed.value.status == 403
+
+
+async def test_a_wrong_secret_and_an_unknown_account_are_refused_alike_and_locked(deployed: Path) -> None:
+    async with running(deployed) as servers:
+        resolver = Resolver({name: ("127.0.0.1", port) for name, port in servers.items()})
+        answers = []
+        for address in (CALLED, "nobody@example.com"):
+            account = Account(address=address, secret="wrong", pool=POOL, port=servers[POOL])
+            phone = Phone(account, phone_context(roots(deployed)), resolver=resolver)
+            said = []
+            for _ in range(12):
+                with pytest.raises(PhoneError) as refused:
+                    await phone.register()
+                said.append(str(refused.value).replace(address, "X"))
+            await phone.close()
+            answers.append(said)
+        assert answers[0] == answers[1]
+        assert "401" in answers[0][0] and "403" in answers[0][-1]
+
+
+async def test_plain_media_is_refused_where_the_pool_requires_encryption(deployed: Path) -> None:
+    async with running(deployed) as servers, registered(deployed, servers) as (_, bob):
+        bob._policy = dataclasses.replace(bob._policy, encryption="refuse")
+        with pytest.raises(CallFailed, match="requires SRTP") as failed:
+            await bob.call("4101")
+        assert failed.value.status == 488
+
+
+async def test_um_takes_no_call_from_who_has_no_certificate_of_a_gateway(deployed: Path) -> None:
+    async with running(deployed) as servers, phones(deployed, servers) as (_, bob):
+        flow = await bob.endpoint.flow_to(Hop(transport="tls", host=UM, port=servers[UM]))
+        headers = Headers(
+            [
+                ("From", "<sip:x@y>;tag=1"),
+                ("To", "<sip:Main@y>"),
+                ("Call-ID", "1"),
+                ("CSeq", "1 INVITE"),
+                ("Max-Forwards", "9"),
+            ]
+        )
+        request = Request(method="INVITE", uri=f"sip:Main@{UM}", headers=headers)
+        # TLS 1.3: the server refuses after our side of the handshake, so it is seen at the first message.
+        response = await (await bob.endpoint.send(request, flow)).final()
+        assert response.status == 503
+
+
+async def test_a_phone_that_trusts_another_root_does_not_connect(deployed: Path) -> None:
+    async with running(deployed) as servers:
+        resolver = Resolver({POOL: ("127.0.0.1", servers[POOL])})
+        account = Account(address=CALLER, secret="x", pool=POOL, port=servers[POOL])
+        phone = Phone(account, ssl.create_default_context(), resolver=resolver)
+        with pytest.raises(PhoneError, match="certificate verify failed"):
+            await phone.register()
+        await phone.close()
+
+
+async def test_verify_live_proves_a_deployment_and_names_a_dead_server(deployed: Path) -> None:
+    async with running(deployed) as servers:
+        names = [f"--resolve={name}=127.0.0.1:{port}" for name, port in servers.items()]
+        good = await tandem("verify", str(deployed / "organization.yaml"), "--live", *names)
+        assert good.returncode == 0, good.stdout
+        assert "greeting and tone heard over SRTP" in good.stdout
+    bad = await tandem("verify", str(deployed / "organization.yaml"), "--live", *names)
+    assert bad.returncode == 1 and "is the UM server running" in bad.stdout
+
+
+async def tandem(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    import sys
+
+    command = [sys.executable, "-m", "tandem", *arguments]
+    return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
