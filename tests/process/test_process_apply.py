@@ -10,6 +10,7 @@ import pytest
 
 import deployment
 from tandem.core.ids import SystemIds
+from tandem.directory import objects as o
 from tandem.directory.port import Scope
 from tandem.process.apply import apply
 from tandem.process.bootstrap import write_example
@@ -19,6 +20,7 @@ from tandem.process.phases import PHASES, find_phase
 from tandem.process.plan import Status, make_plan
 from tandem.process.tasks import all_tasks
 from tandem.process.verify import Grade, verify_static
+from tandem.wiring import Home, bind
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +240,15 @@ def test_secrets_are_their_owners_and_never_shown(fresh: Path) -> None:
     journal = (fresh / "state" / "journal.jsonl").read_text()
     assert "(sensitive)" in journal
     assert not any(path.read_text().strip() in journal for path in files)
+
+
+def test_no_administrator_reads_a_sip_secret(deployed: Path) -> None:
+    for account in ("administrator", "maria", "victor"):
+        repository = deployment.context(deployed, account).repository
+        alice = repository.get(o.User, "alice")
+        assert alice is not None and repository.sip_secret(alice) == ""
+    server = bind(Home(folder=deployed), "pool1.example.com")
+    assert len(server.sip_secret(alice)) == 32
 
 
 def test_init_leaves_a_folder_alone_that_is_not_empty(tmp_path: Path) -> None:

@@ -17,3 +17,6 @@ GROUPS = {
     ),
 }
 """The groups that phase 0 makes, by side: directory, messaging (Exchange 2013's names), voice."""
+
+SERVICE_GROUPS = ("Exchange Servers", "RTCHSUniversalServices", "RTCComponentUniversalServices")
+"""Those of them that servers' accounts are in, and no person: they read secrets (SIP secrets, PIN hashes)."""

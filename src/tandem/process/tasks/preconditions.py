@@ -9,7 +9,7 @@ from tandem.directory import objects as o
 from tandem.directory.defaults import voice_aces
 from tandem.directory.dn import DN
 from tandem.org import model
-from tandem.org.groups import GROUPS
+from tandem.org.groups import GROUPS, SERVICE_GROUPS
 from tandem.process.errors import ProcessError
 from tandem.process.phases import DIRECTORY_ADMINS, VOICE_SERVERS, VOICE_USERS, Requirement, Side
 from tandem.process.task import Change, Context, Step, Steps, Task, container, differences, ensure, phase
@@ -88,7 +88,8 @@ def _groups(context: Context) -> Iterator[Step]:
     administrator = context.layout.users.child("CN", INITIAL_ADMINISTRATOR)
     for name in (name for names in GROUPS.values() for name in names):
         if context.session.get(context.layout.group(name)) is None:
-            wanted = o.Group(name=name, members=(str(administrator),))
+            # The initial administrator holds every role, and none of the servers' rights.
+            wanted = o.Group(name=name, members=() if name in SERVICE_GROUPS else (str(administrator),))
             yield from ensure(context, "group", wanted)
 
 

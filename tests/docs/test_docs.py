@@ -1,0 +1,65 @@
+"""The documentation is what the product does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_references_are_as_the_code_makes_them() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "render_reference"), "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_links_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page}: {target}"
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    script = "".join(blocks).replace(
+        "tandem verify example/organization.yaml --live", "sleep 3; tandem verify example/organization.yaml --live"
+    )
+    # 'plan' says by its exit code that there are changes; nothing else may fail.
+    script = script.replace(
+        "tandem plan example/organization.yaml                 # what", "! tandem plan example/organization.yaml # what"
+    )
+    bin_ = Path(sys.executable).parent
+    done = subprocess.run(
+        ["bash", "-euc", f"trap 'kill $(jobs -p)' EXIT\n{script}"],
+        cwd=tmp_path,
+        env={"PATH": f"{bin_}:/usr/bin:/bin", "LANG": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "heard over SRTP" in done.stdout
+    assert (tmp_path / "heard.wav").stat().st_size > 50_000
+
+
+@pytest.mark.slow
+def test_the_demonstration_proves_everything(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tandem", "demo", "--folder", str(tmp_path / "x")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    table = done.stdout[done.stdout.index("What was proved") :]
+    assert table.count("│ yes │") == 10 and "NO" not in table
