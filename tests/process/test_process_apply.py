@@ -261,3 +261,10 @@ def test_init_leaves_a_folder_alone_that_is_not_empty(tmp_path: Path) -> None:
 def test_phases_need_only_phases_before_them() -> None:
     assert [phase.number for phase in PHASES] == list(range(12))
     assert all(need < phase.number for phase in PHASES for need in phase.needs)
+
+
+def test_the_plan_names_what_this_release_does_not_carry_out(fresh: Path) -> None:
+    path = fresh / "organization.yaml"
+    path.write_text(path.read_text() + "\nvoice_routes:\n  - name: All calls\n    number_pattern: ^\\+\n")
+    shown = tandem("plan", str(path))
+    assert shown.returncode == 2 and "Not carried out by this release: voice route All calls" in shown.stdout

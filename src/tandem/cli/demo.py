@@ -93,17 +93,22 @@ def demo(stay: bool, folder: Path | None) -> None:
     stage = Stage(folder=place, out=out)
     begun = time.monotonic()
     deploy(stage)
-    asyncio.run(_call(stage, stay=stay))
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_call(stage, begun, stay=stay))
+    if not all(holds for _, _, holds in stage.proofs):
+        raise DemoFailed("not every proof holds; see the table")
+
+
+def show_proofs(stage: Stage, seconds: float) -> None:
+    """The table that the demonstration ends with."""
     table = Table(title="What was proved", show_lines=True)
     for heading in ("", "claim", "evidence"):
         table.add_column(heading, overflow="fold")
     for claim, evidence, holds in stage.proofs:
         table.add_row("[green]yes[/]" if holds else "[red]NO[/]", claim, evidence)
-    out.print()
-    out.print(table, soft_wrap=False)
-    out.print(f"Everything is in {place} ({time.monotonic() - begun:.0f} s).")
-    if not all(holds for _, _, holds in stage.proofs):
-        raise DemoFailed("not every proof holds; see the table")
+    stage.out.print()
+    stage.out.print(table, soft_wrap=False)
+    stage.out.print(f"Everything is in {stage.folder} ({seconds:.0f} s).")
 
 
 def deploy(stage: Stage) -> None:
@@ -131,19 +136,19 @@ def deploy(stage: Stage) -> None:
     stage.prove("Two teams did it", f"journal: {', '.join(sorted(who))}", {"maria", "victor"} <= who)
 
 
-async def _call(stage: Stage, *, stay: bool) -> None:
+async def _call(stage: Stage, begun: float, *, stay: bool) -> None:
     async with running(stage.folder) as servers:
         stage.out.print(f"\n{UM} and {POOL} are running; Bob dials {EXTENSION}, Alice does not answer.")
         async with phones(stage.folder, servers) as (alice, bob):
             await _leave_message(stage, alice, bob)
+        show_proofs(stage, time.monotonic() - begun)
         if stay:
             secret = sip_secret(stage.folder, CALLED)
             stage.out.print(
                 f"\nAn account for your softphone, until Ctrl-C: {CALLED}, password {secret}, server {POOL} at "
                 f"127.0.0.1:{servers[POOL]} by TLS, SRTP (SDES) required, root certificate {roots(stage.folder)}"
             )
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.Event().wait()
+            await asyncio.Event().wait()
 
 
 async def _leave_message(stage: Stage, alice: Phone, bob: Phone) -> None:

@@ -6,6 +6,7 @@ import click
 
 from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, PHASE, console, open_as, print_json
 from tandem.cli.show import show_plan
+from tandem.org.checks import carried_out_later
 from tandem.process.phases import Phase
 from tandem.process.plan import make_plan
 
@@ -26,9 +27,12 @@ def plan(file: Path, account: str, password_file: Path | None, only: Phase | Non
       tandem plan example/organization.yaml
       tandem plan example/organization.yaml --as maria --phase exchucutil
     """
-    made = make_plan(open_as(file, account, password_file), only=only)
+    context = open_as(file, account, password_file)
+    made = make_plan(context, only=only)
+    later = [what for _, what in carried_out_later(context.organization)]
     if as_json:
-        print_json({"operator": made.operator, "tasks": [planned.as_json() for planned in made.tasks]})
+        tasks = [planned.as_json() for planned in made.tasks]
+        print_json({"operator": made.operator, "tasks": tasks, "later": later})
     else:
-        show_plan(made, console())
+        show_plan(made, later, console())
     raise click.exceptions.Exit(2 if made.todo else 0)

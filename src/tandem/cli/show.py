@@ -1,5 +1,6 @@
 """A plan for people: phase by phase, with team, roles, who holds them, and the changes."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.console import Console
@@ -12,8 +13,8 @@ from tandem.process.task import Change
 _COLOURS = {"+": "green", "~": "yellow", "-": "red"}
 
 
-def show_plan(plan: Plan, out: Console) -> None:
-    """Print a plan."""
+def show_plan(plan: Plan, later: Sequence[str], out: Console) -> None:
+    """Print a plan, and what is declared but carried out by a later release."""
     for phase, group in groupby(plan.tasks, key=lambda planned: planned.task.phase):
         planned = list(group)
         done = all(p.status is Status.DONE for p in planned)
@@ -21,6 +22,8 @@ def show_plan(plan: Plan, out: Console) -> None:
         for each in planned:
             if each.status is not Status.DONE:
                 _show_task(each, plan.operator, out)
+    for what in later:
+        out.print(f"\n[yellow]Not carried out by this release: {escape(what)}[/]")
     counts = {action: sum(c.action == action for p in plan.todo for c in p.changes) for action in _COLOURS}
     todo = len(plan.todo)
     tail = f"{counts['+']} to make, {counts['~']} to change, {counts['-']} to remove"

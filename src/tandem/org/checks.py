@@ -223,11 +223,26 @@ def _advice(org: m.Organization) -> Iterator[Check]:
         yield org.forests[1], Severity.ERROR, "a second forest", "one forest: several come with a later release"
     if "://" in org.directory:
         yield org, Severity.ERROR, f"directory {org.directory}", "a file: LDAP comes with a later release"
-    later: tuple[tuple[str, Iterable[object]], ...] = (
-        ("auto attendant", org.um_auto_attendants),
-        ("voice route", org.voice_routes),
-        ("PSTN gateway", org.pstn_gateways),
-    )
-    for kind, objects in later:
-        for each in objects:
-            yield each, Severity.INFO, f"this {kind} is read, and carried out by a later release", ""
+    for each, what in carried_out_later(org):
+        yield each, Severity.INFO, f"{what} is read, and carried out by a later release", ""
+
+
+def carried_out_later(org: m.Organization) -> Iterator[tuple[object, str]]:
+    """What is declared and not carried out yet, with a name for it: the plan says so."""
+    for attendant in org.um_auto_attendants:
+        yield attendant, f"auto attendant {attendant.name}"
+    for route in org.voice_routes:
+        yield route, f"voice route {route.name}"
+    for gateway in org.pstn_gateways:
+        yield gateway, f"PSTN gateway {gateway.fqdn}"
+    for contact in org.contacts:
+        if contact.auto_attendant:
+            yield contact, f"contact {contact.display_name} of an auto attendant"
+    for server in org.messaging_servers:
+        if server.kind is m.ServerKind.EXCHANGE:
+            yield server, f"the runbook for Exchange server {server.fqdn}"
+    for pool in org.voice_pools:
+        if pool.kind is m.PoolKind.LYNC:
+            yield pool, f"the runbook for Lync pool {pool.fqdn}"
+    if org.pstn_usages:
+        yield org, f"PSTN usages {', '.join(org.pstn_usages)}"

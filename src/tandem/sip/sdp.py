@@ -5,7 +5,6 @@ Left out: other codecs, video (refused with port 0), ICE, DTLS-SRTP (refused), b
 """
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 
@@ -104,7 +103,7 @@ def _audio(section: list[str], session: list[str]) -> Audio | None:
     payload_types, event_type = [], None
     for text in parts[3:]:
         name = rtpmap.get(text, "")
-        if name.startswith("TELEPHONE-EVENT/8000") and text.isdigit():
+        if name.startswith("TELEPHONE-EVENT/8000") and re.fullmatch(r"[0-9]{1,3}", text):
             event_type = int(text)
         elif text in ("0", "8"):
             payload_types.append(int(text))
@@ -148,7 +147,7 @@ def _crypto(value: str) -> Crypto | None:
         return None
     try:
         key = base64.b64decode(rest.partition("|")[0], validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error among them
         return None
     return Crypto(tag=int(parts[0]), suite=parts[1], key=key) if len(key) == _KEY_BYTES else None
 

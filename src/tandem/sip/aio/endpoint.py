@@ -261,7 +261,18 @@ class Endpoint:
             if request.method == "CANCEL":
                 self._cancel(transaction, self._server_transactions.get((branch, sent_by, "INVITE")))
             else:
-                self.on_request(transaction)
+                self._serve(transaction)
+
+    def _serve(self, transaction: "ServerTransaction") -> None:
+        """Hand a request to our user; whatever that meets in it, the request is answered."""
+        try:
+            self.on_request(transaction)
+        except MalformedMessage as error:
+            event(_log, logging.WARNING, "sip.malformed", peer=transaction.flow.remote, why=error)
+            transaction.respond_with(error.status)
+        except Exception:  # a defect of ours in one request must not cost the others
+            _log.exception("sip.defect peer=%s", transaction.flow.remote)
+            transaction.respond_with(500)
 
     def _cancel(self, cancel: "ServerTransaction", invite: "ServerTransaction | None") -> None:
         cancel.respond_with(200 if invite else 481)
