@@ -118,7 +118,14 @@ async def start_voice(home: Home, fqdn: str, listen: Listen) -> tuple[VoiceServe
         peer_names=peer_names,
     )
     ports = {"tls": pool.sip_tls_port, **listen.ports}
-    voice = VoiceServer(fqdn=fqdn, endpoint=endpoint, repository=repository, clock=clock, port=ports["tls"])
+    voice = VoiceServer(
+        fqdn=fqdn,
+        endpoint=endpoint,
+        repository=repository,
+        clock=clock,
+        lamps=home.state / "voice" / f"{fqdn}.lamps.json",
+        port=ports["tls"],
+    )
     await voice.start()
     return voice, await _listen(endpoint, listen.address, ports, ("tls",), store, require_client=False)
 

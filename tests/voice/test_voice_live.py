@@ -131,6 +131,22 @@ async def test_the_lamp_goes_out_when_the_message_is_read(deployed: Path) -> Non
         assert (lamp.new, lamp.old) == (0, 1)
 
 
+async def test_a_lamp_outlives_a_restart_of_the_voice_server(deployed: Path) -> None:
+    (box(deployed) / "new").mkdir(parents=True)
+    (box(deployed) / "new" / "voice-0").write_bytes(b"Content-Class: voice-ca\r\n\r\n")
+    async with running(deployed) as servers, phones(deployed, servers) as (alice, _):
+        await alice.register()
+        await alice.subscribe_lamp()
+        await alice.wait_lamp(lambda lamp: lamp.waiting)
+    (port,) = free_ports(1)
+    # No UM server runs now, so nobody but the voice server itself can know.
+    with server_process(deployed, POOL, ["serve", "voice", POOL, f"--home={deployed}", f"--tls-port={port}"]):
+        async with phones(deployed, {POOL: port}) as (alice, _):
+            await alice.register()
+            await alice.subscribe_lamp()
+            assert (await alice.wait_lamp(lambda lamp: lamp.waiting)).new == 1
+
+
 async def test_a_um_server_killed_while_it_records_delivers_what_it_had_heard(deployed: Path) -> None:
     ports = dict(zip((UM, POOL), free_ports(2), strict=True))
     names = [f"--resolve={name}=127.0.0.1:{port}" for name, port in ports.items()]

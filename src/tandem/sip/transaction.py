@@ -7,6 +7,7 @@ ignored, as the RFC asks. Timer values are §17's; on a reliable transport nothi
 Left to the user of a server transaction: sending a 2xx to an INVITE again until its ACK comes (§13.3.1.4).
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -123,7 +124,7 @@ class Output:
     response: Response | None = None
 
 
-class _Machine:
+class _Machine(ABC):
     """What the four have in common: a table, timers, outputs."""
 
     def __init__(self, rules: Rules, state: State, *, reliable: bool, now: float) -> None:
@@ -170,14 +171,14 @@ class _Machine:
             self._entered(self.state, now)
         return [self._output(do, response) for do in actions]
 
-    def _output(self, do: Do, response: Response | None) -> Output:
-        raise NotImplementedError
+    @abstractmethod
+    def _output(self, do: Do, response: Response | None) -> Output: ...
 
-    def _entered(self, state: State, now: float) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _entered(self, state: State, now: float) -> None: ...
 
-    def _retransmits(self) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def _retransmits(self) -> bool: ...
 
     def _next_interval(self) -> float:
         return min(self._interval * 2, T2)

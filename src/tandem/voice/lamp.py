@@ -5,13 +5,17 @@ their NOTIFY in that dialog; registered phones that did not get one outside of a
 """
 
 import asyncio
+import dataclasses
+import json
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
+from tandem.pki.files import write_whole
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
 from tandem.sip.dialog import Dialog, dialog_key
@@ -42,13 +46,19 @@ class Lamps:
     """Everyone's lamps at this server."""
 
     def __init__(
-        self, endpoint: Endpoint, location: Location, config: Callable[[], VoiceConfig], contact: Callable[[], str]
+        self,
+        endpoint: Endpoint,
+        location: Location,
+        config: Callable[[], VoiceConfig],
+        contact: Callable[[], str],
+        file: Path,
     ) -> None:
         self._endpoint = endpoint
         self._location = location
         self._config = config
         self._contact = contact
-        self._summaries: dict[str, MessageSummary] = {}
+        self._file = file
+        self._summaries = _read(file)
         self._subscriptions: dict[tuple[str, str, str], Subscription] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -74,6 +84,7 @@ class Lamps:
             return
         transaction.respond_with(200)
         self._summaries[sip_of(user)] = summary
+        self._write()
         event(_log, logging.INFO, "voice.lamp", user=sip_of(user), new=summary.new, old=summary.old)
         self._tell(sip_of(user))
 
@@ -109,6 +120,14 @@ class Lamps:
         for key in (*stale, *[k for k in mine if k not in stale][: len(mine) - len(stale) - MAX_SUBSCRIPTIONS + 1]):
             self._subscriptions.pop(key, None)
         self._subscriptions[subscription.dialog.key] = subscription
+
+    def _write(self) -> None:
+        """Keep what is known: UM tells of a lamp when it changes, and otherwise only twice a day."""
+        facts = {user: dataclasses.astuple(summary) for user, summary in self._summaries.items()}
+        try:
+            write_whole(self._file, json.dumps(facts).encode())
+        except OSError as error:
+            event(_log, logging.ERROR, "voice.lamps_not_written", file=self._file, error=error)
 
     def _tell(self, user: str) -> None:
         now = self._endpoint.clock.now()
@@ -154,3 +173,18 @@ class Lamps:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _read(file: Path) -> dict[str, MessageSummary]:
+    """What was known before a restart; a file that cannot be read is as good as none, and logged."""
+    if not file.exists():
+        return {}
+    try:
+        facts = json.loads(file.read_bytes())
+        return {
+            user: MessageSummary(new=new, old=old, urgent_new=urgent_new, urgent_old=urgent_old)
+            for user, (new, old, urgent_new, urgent_old) in facts.items()
+        }
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        event(_log, logging.ERROR, "voice.lamps_not_read", file=file, error=error)
+        return {}

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from tandem.core.clock import Clock
@@ -11,7 +12,7 @@ from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryError
 from tandem.directory.repository import Repository, discover
 from tandem.sip import fields
-from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction, Target
 from tandem.sip.diversion import Reason
 from tandem.sip.errors import MalformedMessage, SdpError
 from tandem.sip.message import Request, Response
@@ -32,10 +33,13 @@ _REASONS = {408: Reason.NO_ANSWER, 486: Reason.USER_BUSY, 600: Reason.USER_BUSY,
 
 
 class VoiceServer:
-    """Made with an endpoint that does not listen yet; :meth:`start`, then listen, then :meth:`stop`."""
+    """Made with an endpoint that does not listen yet; :meth:`start`, then listen, then :meth:`stop`.
+
+    ``lamps`` is the file in which the state of message waiting outlives a restart.
+    """
 
     def __init__(
-        self, *, fqdn: str, endpoint: Endpoint, repository: Repository, clock: Clock, port: int = 5061
+        self, *, fqdn: str, endpoint: Endpoint, repository: Repository, clock: Clock, lamps: Path, port: int = 5061
     ) -> None:
         self.config = VoiceConfig()
         self._fqdn = fqdn
@@ -46,7 +50,11 @@ class VoiceServer:
         self._access = Access(repository, clock, repository.layout.forest)
         self._routes = Routes(endpoint, endpoint.name, lambda: port)
         self._lamps = Lamps(
-            endpoint, self._location, lambda: self.config, lambda: f"<sip:{endpoint.name}:{port};transport=tls>"
+            endpoint,
+            self._location,
+            lambda: self.config,
+            lambda: f"<sip:{endpoint.name}:{port};transport=tls>",
+            lamps,
         )
         self._turn = 0
         self._change = -1
@@ -131,28 +139,17 @@ class VoiceServer:
             case _:
                 self._spawn(self._invite(transaction, work, user))
 
-    def _in_dialog(self, transaction: ServerTransaction, work: Request, target: object) -> None:
-        way = target or self._registered(work)
-        if way is None:
+    def _in_dialog(self, transaction: ServerTransaction, work: Request, target: Target | None) -> None:
+        """Send it where our token in its route says; without one it belongs to no dialog that goes through us."""
+        if target is None:
             transaction.respond_with(481)
             return
         strip_trust(work)
-        self._spawn(forward_in_dialog(self._endpoint, transaction, work, way))  # type: ignore[arg-type]
-
-    def _registered(self, request: Request) -> Flow | None:
-        """The connection of a phone whose contact a Request-URI names."""
-        uri = fields.parse_uri(request.uri)
-        now = self._clock.now()
-        for user in self.config.users:
-            for binding in self._location.of(user, now):
-                if fields.parse_uri(binding.contact) == uri:
-                    return binding.flow
-        return None
+        self._spawn(forward_in_dialog(self._endpoint, transaction, work, target))
 
     def _acknowledged(self, request: Request, flow: Flow) -> None:
         work = forwarded(request)
-        target = self._routes.take(work) or self._registered(work)
-        if target is not None:
+        if (target := self._routes.take(work)) is not None:
             self._spawn(self._endpoint.send_ack(work, target))
 
     # Calls
