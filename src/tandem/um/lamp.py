@@ -49,7 +49,10 @@ class Lamps:
                     self._refreshed = now
                     self._told.clear()
                     self._seen.clear()
-                self.look()
+                try:
+                    self.look()
+                except Exception as error:  # one mailbox that cannot be looked at must not end the watch
+                    event(_log, logging.ERROR, "um.lamp_watch", error=error)
                 await asyncio.sleep(WATCH_S)
         finally:
             for task in self._telling.values():

@@ -13,6 +13,7 @@ from tandem.call.errors import CallRefused
 from tandem.call.leg import CallLeg, MediaPolicy, warning
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
+from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryError
 from tandem.directory.repository import Repository
 from tandem.mail import compose
@@ -121,7 +122,7 @@ class UmServer:
             await asyncio.sleep(FOLLOW_S)
             try:
                 self._follow_once()
-            except DirectoryError as error:  # the snapshot at hand stays in force
+            except Exception as error:  # whatever it is, the snapshot at hand stays in force, and we go on following
                 event(_log, logging.ERROR, "um.directory", error=error)
 
     def _make_pins(self) -> None:
@@ -129,30 +130,34 @@ class UmServer:
         for user in self.config.users:
             if user.pin_state not in (pins.PENDING, pins.MAILING) or user.um_dial_plan not in self.config.dial_plans:
                 continue
-            plan = self.config.dial_plans[user.um_dial_plan]
-            policy = self.config.policies.get(user.um_mailbox_policy)
-            extension = self.config.extension(user)
-            minimum = policy.min_pin_length if policy else pins.GENERATED_DIGITS
-            pin = pins.generate(extension=extension, minimum=minimum)
-            dn = self._repository.dn_of(user)
-            hashed = self._hasher.hash(user.account, pin)
-            self._repository.session.replace(
-                dn, {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (pins.MAILING,)}
-            )
-            message_id = f"welcome-{self._endpoint.ids.token(8)}"
-            mail = compose.welcome(
-                mailbox=user.mail,
-                name=user.display_name,
-                extension=extension,
-                access_numbers=plan.access_numbers,
-                pin=pin,
-                text=policy.um_enabled_text if policy else "",
-                at=self._clock.at(),
-                message_id=message_id,
-            )
-            Maildir(self._mailbox(user.mail)).deliver(message_id, mail)
-            self._repository.session.replace(dn, {"msExchUMPinState": (pins.SET,)})
-            event(_log, logging.INFO, "um.pin_made", account=user.account)
+            try:
+                self._make_pin(user, self.config.dial_plans[user.um_dial_plan])
+            except (MailError, DirectoryError) as error:
+                event(_log, logging.ERROR, "um.pin_not_made", account=user.account, error=error)
+
+    def _make_pin(self, user: o.User, plan: o.UMDialPlan) -> None:
+        """Make one PIN, keep its hash, mail it. A crash in between makes and mails another one the next time."""
+        policy = self.config.policies.get(user.um_mailbox_policy)
+        extension = self.config.extension(user)
+        minimum = policy.min_pin_length if policy else pins.GENERATED_DIGITS
+        pin = pins.generate(extension=extension, minimum=minimum)
+        dn = self._repository.dn_of(user)
+        hashed = self._hasher.hash(user.account, pin)
+        self._repository.session.replace(dn, {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (pins.MAILING,)})
+        message_id = f"welcome-{self._endpoint.ids.token(8)}"
+        mail = compose.welcome(
+            mailbox=user.mail,
+            name=user.display_name,
+            extension=extension,
+            access_numbers=plan.access_numbers,
+            pin=pin,
+            text=policy.um_enabled_text if policy else "",
+            at=self._clock.at(),
+            message_id=message_id,
+        )
+        Maildir(self._mailbox(user.mail)).deliver(message_id, mail)
+        self._repository.session.replace(dn, {"msExchUMPinState": (pins.SET,)})
+        event(_log, logging.INFO, "um.pin_made", account=user.account)
 
     def _mailbox(self, address: str) -> Path:
         return mailbox_folder(self._paths.mail, address)
@@ -275,7 +280,7 @@ class UmServer:
             for item in await asyncio.to_thread(self._spool.pending):
                 try:
                     await asyncio.to_thread(self._deliver_one, item)
-                except (MailError, OSError) as error:
+                except Exception as error:  # one message that cannot be delivered holds up no other
                     failed = True
                     event(_log, logging.ERROR, "um.not_delivered", message=item.envelope.message_id, error=error)
             self._lamps.look()

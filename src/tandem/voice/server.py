@@ -9,7 +9,6 @@ from typing import Any
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.directory.errors import DirectoryError
 from tandem.directory.repository import Repository, discover
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction, Target
@@ -94,7 +93,7 @@ class VoiceServer:
             await asyncio.sleep(FOLLOW_S)
             try:
                 self._follow_once()
-            except DirectoryError as error:  # the snapshot at hand stays in force
+            except Exception as error:  # whatever it is, the snapshot at hand stays in force, and we go on following
                 event(_log, logging.ERROR, "voice.directory", error=error)
 
     # Requests
