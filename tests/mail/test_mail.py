@@ -164,6 +164,29 @@ def test_a_message_is_delivered_once_however_often_it_is_tried(tmp_path: Path) -
     assert not list((tmp_path / "a@example.com" / "new").iterdir())
 
 
+def test_a_crash_between_delivery_and_the_spool_makes_no_second_message(spool: Spool, tmp_path: Path) -> None:
+    item = spool.notice(ENVELOPE, ended_at=AT.isoformat())
+    maildir = Maildir(tmp_path / "a@example.com")
+    maildir.deliver(item.envelope.message_id, missed_call(item.envelope, ended_at=AT))
+    again = Spool(spool.folder)  # the server died here, and was started again
+    assert again.recover(ended_at=AT.isoformat()) == []
+    (left,) = again.pending()
+    maildir.deliver(left.envelope.message_id, missed_call(left.envelope, ended_at=AT))
+    again.done(left)
+    assert len(list((tmp_path / "a@example.com" / "new").iterdir())) == 1 and not list(spool.folder.iterdir())
+
+
+def test_a_crash_while_a_recording_is_closed_loses_nothing(spool: Spool) -> None:
+    recording = spool.begin(ENVELOPE)
+    recording.append(b"\1\0" * 16_000)
+    recording.close(samples=16_000, ended_at=AT.isoformat())
+    # As if it had died after the description was written and before the sound had its last name.
+    (spool.folder / "voice-1.pcm").rename(spool.folder / "voice-1.part")
+    (spool.folder / "voice-1.open").write_text("{}")
+    (item,) = Spool(spool.folder).pending()
+    assert item.sound is not None and item.sound.stat().st_size == 32_000
+
+
 def test_voice_messages_are_counted_by_read_and_urgent(tmp_path: Path) -> None:
     maildir = Maildir(tmp_path / "a")
     assert maildir.counts() == VoiceCounts()
