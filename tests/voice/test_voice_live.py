@@ -32,7 +32,7 @@ from tandem.directory import objects as o
 from tandem.pki.tls import phone_context
 from tandem.probe.errors import PhoneError
 from tandem.probe.phone import Account, Phone, When
-from tandem.sip.aio.endpoint import Hop
+from tandem.sip.aio.endpoint import Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.message import Headers, Request
 from tandem.speech.samples import bob_message
@@ -74,6 +74,26 @@ async def test_an_answered_call_never_reaches_um(deployed: Path) -> None:
         assert answered.leg.invite is not None
         identities = answered.leg.invite.headers.all("P-Asserted-Identity")
         assert identities == ['"Bob Brown" <sip:bob@example.com>', "<tel:+14255554102>"]
+    assert kinds(deployed) == []
+
+
+async def test_a_phone_that_answers_as_the_no_answer_time_ends_has_the_call(deployed: Path) -> None:
+    async with running(deployed) as servers, registered(deployed, servers) as (alice, bob):
+        # Her phone rings, ignores the CANCEL, and answers when it comes: the moment at which both cross.
+        def called(transaction: ServerTransaction) -> None:
+            def answer() -> None:
+                transaction.cancelled = False
+                task = asyncio.ensure_future(alice._answer(transaction))
+                alice._tasks.add(task)
+
+            transaction.on_cancel = answer
+            transaction.respond_with(180)
+
+        alice._called = called  # type: ignore[method-assign]
+        call = await bob.call("4101")
+        answered = await asyncio.wait_for(alice.incoming.get(), 10)
+        await answered.hang_up()
+        assert await asyncio.wait_for(call.leg.ended, 5) == "remote"
     assert kinds(deployed) == []
 
 

@@ -5,6 +5,7 @@ Re-INVITEs (hold, a new address) are answered by the same rules as the first off
 """
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
@@ -25,6 +26,10 @@ from tandem.sip.transaction import T1, T2
 _log = get_logger("call")
 UNHEARD_S = 120.0
 """Seconds without a packet after which the peer counts as gone; long enough for a hold without media."""
+
+
+BYE_S = 4.0
+"""Seconds to wait for the answer to our BYE; the transaction itself goes on in the background."""
 
 
 class Ended(StrEnum):
@@ -76,12 +81,14 @@ class CallLeg:
         return self.media.play(linear)
 
     async def hangup(self) -> None:
-        """Say BYE, if the call still stands, and wait for the answer."""
+        """Say BYE, if the call still stands, and wait a moment for the answer: a peer that is gone gives none."""
         if self._ending:
             return
         self._end(Ended.LOCAL)
         transaction = await self._endpoint.send(self.dialog.request("BYE"), self._target)
-        await transaction.final()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BYE_S):
+                await transaction.final()
 
     # What comes from the peer, by way of Calls
 
@@ -147,7 +154,7 @@ class CallLeg:
             transaction.respond_with(200, headers=(("Contact", contact), *kind), body=body)
 
     async def _send_until_acked(self, transaction: ServerTransaction, body: bytes, contact: str) -> None:
-        headers = (("Contact", contact), ("Content-Type", "application/sdp"), ("Supported", "timer"))
+        headers = (("Contact", contact), ("Content-Type", "application/sdp"))
         # The dialog's local tag is the one that the 200 carries.
         interval, waited = T1, 0.0
         while waited < 64 * T1 and not self._ending:

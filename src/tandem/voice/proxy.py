@@ -23,6 +23,8 @@ from tandem.voice.location import Binding
 _log = get_logger("voice")
 UM_ANSWERS_S = 5.0
 """Seconds without any response after which the next UM server is tried (our choice; not public)."""
+CANCELLED_S = 2.0
+"""Seconds that phones have to confirm the CANCEL after the no-answer time."""
 _MAX_FORWARDS = 70
 
 
@@ -150,13 +152,20 @@ class ProxiedCall:
         deadline = loop.time() + ring_s if ring_s is not None else None
         silent_until = loop.time() + silent_s if silent_s is not None else None
         best: Response | None = None
+        given_up = False
         while self._pending:
             limits = [limit for limit in (deadline, silent_until) if limit is not None]
             try:
                 async with asyncio.timeout_at(min(limits) if limits else None):
                     client, response = await arrived.get()
             except TimeoutError:
-                return Response(status=408)
+                if silent_until is not None or given_up:
+                    return Response(status=408)
+                # A phone may be answering at this very moment: what it says to the CANCEL decides.
+                given_up, deadline = True, loop.time() + CANCELLED_S
+                for client in self._pending:
+                    client.cancel()
+                continue
             silent_until = None
             if client not in self._pending:
                 continue
@@ -173,7 +182,7 @@ class ProxiedCall:
                 return None
             if best is None or _rank(response.status) < _rank(best.status):
                 best = response
-        return None if self.over else best
+        return None if self.over else Response(status=408) if given_up else best
 
     def _copy(self, branch: Branch) -> Request:
         request = self._request.copy()
