@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 import dataclasses
+import json
 import signal
 import ssl
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -25,11 +27,15 @@ from tandem.cli.demo import (
     phones,
     roots,
     running,
+    samples,
     server_process,
+    sip_secret,
     voice_message,
 )
 from tandem.directory import objects as o
+from tandem.media.wav import read_wav
 from tandem.pki.tls import phone_context
+from tandem.probe.compare import find_speech
 from tandem.probe.errors import PhoneError
 from tandem.probe.phone import Account, Phone, When
 from tandem.sip.aio.endpoint import Hop, ServerTransaction
@@ -275,8 +281,32 @@ async def test_verify_live_proves_a_deployment_and_names_a_dead_server(deployed:
     assert bad.returncode == 1 and "is the UM server running" in bad.stdout
 
 
-async def tandem(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    import sys
+async def test_the_phone_commands_register_listen_and_call(deployed: Path, tmp_path: Path) -> None:
+    async with running(deployed) as servers:
 
+        def line(address: str) -> list[str]:
+            secret = tmp_path / f"{address}.secret"
+            secret.write_text(sip_secret(deployed, address))
+            where = [f"--pool={POOL}", f"--resolve={POOL}=127.0.0.1:{servers[POOL]}", f"--roots={roots(deployed)}"]
+            return [address, *where, f"--secret-file={secret}", "--json"]
+
+        shown = await tandem("phone", "register", *line(CALLED))
+        assert json.loads(shown.stdout) == {"registered": CALLED, "waiting": False, "new": 0, "old": 0}
+        heard = tmp_path / "heard.wav"
+        listening = asyncio.create_task(tandem("phone", "listen", *line(CALLED), "--seconds=15", f"--record={heard}"))
+        await asyncio.sleep(1.5)
+        (tmp_path / "say.wav").write_bytes(bob_message())
+        called = await tandem("phone", "call", *line(CALLER), "4101", f"--say={tmp_path / 'say.wav'}", "--dtmf=9#")
+        answered = await listening
+        assert called.returncode == answered.returncode == 0, called.stderr + answered.stderr
+        assert json.loads(called.stdout)["secure"] is True
+        assert json.loads(answered.stdout)["keys"] == "9#"
+        spoken = samples(read_wav(bob_message()))
+        assert find_speech(spoken, samples(read_wav(heard.read_bytes()))).correlation > 0.9
+        nobody = await tandem("phone", "call", *line(CALLER), "4999")
+        assert nobody.returncode == 1 and "4999 was not answered: 404" in nobody.stderr
+
+
+async def tandem(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tandem", *arguments]
     return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
