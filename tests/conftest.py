@@ -1,8 +1,12 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import deployment
+
+# pytest --hypothesis-profile=deep: many more examples, for a developer who changed a parser.
+settings.register_profile("deep", max_examples=4000, deadline=None)
 
 
 @pytest.fixture(scope="session")

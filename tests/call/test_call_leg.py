@@ -139,3 +139,50 @@ async def test_nobody_there_is_a_clear_failure() -> None:
     with pytest.raises(ConnectionRefusedError):
         await calls.place(uri="sip:b@x", from_="<sip:a@x>", target=nobody, policy=policy).answered()
     await calls.endpoint.close()
+
+
+async def offer_again(pair: Pair, leg: CallLeg, direction: bytes) -> bytes:
+    """A re-INVITE by the caller with this direction; returns the answer's description."""
+    request = leg.dialog.request("INVITE")
+    request.headers.add("Contact", pair.caller.contact(await pair.caller.endpoint.flow_to(pair.where)))
+    request.headers.add("Content-Type", "application/sdp")
+    request.body = leg.sdp().replace(b"a=sendrecv", b"a=" + direction)
+    response = await (await pair.caller.endpoint.send(request, pair.where)).final()
+    assert response.status == 200
+    await pair.caller.endpoint.send_ack(leg.dialog.request("ACK", cseq=leg.dialog.local_cseq), pair.where)
+    return response.body
+
+
+async def test_hold_is_answered_in_kind_and_resuming_brings_the_sound_back(pair: Pair) -> None:
+    leg = await pair.place()
+    callee = await pair.answered.get()
+    heard = bytearray()
+    leg.media.on_audio = heard.extend
+    assert b"a=recvonly" in await offer_again(pair, leg, b"sendonly")
+    await asyncio.sleep(0.2)
+    heard.clear()
+    await asyncio.sleep(0.2)
+    assert not heard
+    assert b"a=sendrecv" in await offer_again(pair, leg, b"sendrecv")
+    sound = tone(0.5)
+    assert await callee.play(sound).done
+    await asyncio.sleep(0.3)
+    await leg.hangup()
+    assert find_speech(array("h", sound), array("h", bytes(heard))).correlation > 0.97
+
+
+async def test_a_second_offer_that_does_not_fit_is_refused_and_the_call_goes_on(pair: Pair) -> None:
+    leg = await pair.place()
+    callee = await pair.answered.get()
+    request = leg.dialog.request("INVITE")
+    request.headers.add("Contact", "<sip:x@127.0.0.1>")
+    request.body = leg.sdp().replace(b"RTP/SAVP 0", b"RTP/SAVP 96").replace(b"RTP/AVP 0", b"RTP/AVP 96")
+    response = await (await pair.caller.endpoint.send(request, pair.where)).final()
+    assert response.status == 488 and "no codec in common" in (response.headers.get("Warning") or "")
+    keys: list[str] = []
+    callee.media.on_key = keys.append
+    leg.media.send_keys("7")
+    async with asyncio.timeout(5):
+        while not keys:
+            await asyncio.sleep(0.02)
+    await leg.hangup()

@@ -185,16 +185,13 @@ class _Reader:
             if field.name in (given or {}):
                 continue
             at = f"{key}.{field.name}" if key else field.name
-            if field.name not in items:
-                needed = field.default is dataclasses.MISSING and field.name not in ("state", "secrets")
-                if needed:
-                    self.report(
-                        Place(file=self.path.name, line=line, key=at), "missing", self._expected(type_, field.name)
-                    )
+            node = items.get(field.name)
+            if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
+                # 'key:' with nothing behind it is a key that was left out.
+                if field.default is dataclasses.MISSING and field.name not in ("state", "secrets"):
+                    place = Place(file=self.path.name, line=line, key=at) if node is None else self._place(node, at)
+                    self.report(place, "missing", self._expected(type_, field.name))
                     whole = False
-                continue
-            node = items[field.name]
-            if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null"):
                 continue
             value = self._value(node, hints[field.name], at, rules.RULES.get((type_.__name__, field.name)))
             if value is None:
