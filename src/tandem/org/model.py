@@ -1,8 +1,7 @@
 """The organization as its administrators declare it: values only, no behaviour beyond looking things up.
 
 The words are Exchange's and Lync's own. :mod:`tandem.org.load` makes these values from a file; :mod:`tandem.process`
-compares them with what the directory holds. What later phases of the product carry out (auto attendants, PSTN usages,
-voice routes, PSTN gateways) is declared here too, so that a file need not change when they arrive.
+compares them with what the directory holds.
 """
 
 from dataclasses import dataclass
@@ -64,12 +63,32 @@ class Transport(StrEnum):
     TCP = "tcp"
 
 
+class GatewayTransport(StrEnum):
+    """The transport between a Mediation Server and a PSTN gateway."""
+
+    TLS = "tls"
+    TCP = "tcp"
+
+
 class PhoneEdition(StrEnum):
     """Whether Lync Phone Edition devices are there: decides if the topic's warning about them is shown."""
 
     NONE = "none"
     PLANNED = "planned"
     DEPLOYED = "deployed"
+
+
+class VoiceFeature(StrEnum):
+    """A feature of Enterprise Voice that needs further steps in phase 10, which the plan names."""
+
+    MEDIA_BYPASS = "media_bypass"
+    CALL_ADMISSION_CONTROL = "call_admission_control"
+    E911 = "e911"
+    CALL_PARK = "call_park"
+    RESPONSE_GROUPS = "response_groups"
+    ANNOUNCEMENTS = "announcements"
+    LOCATION_BASED_ROUTING = "location_based_routing"
+    REMOTE_USERS = "remote_users"
 
 
 class DigestAlgorithm(StrEnum):
@@ -81,7 +100,7 @@ class DigestAlgorithm(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
-    """An Active Directory forest, named by its root domain."""
+    """An Active Directory forest, named by its root domain. ``trusts`` are the forests whose accounts it lets in."""
 
     name: str
     domains: tuple[str, ...]
@@ -93,7 +112,7 @@ class MessagingServer:
     """A server of the messaging side.
 
     ``version`` is ``2007``, ``2010``, ``2013``, ``2016`` or ``2019`` for Exchange and empty for Tandem; ``service_pack``
-    is 0 for RTM. ``dial_plans`` are the UM dial plans it answers for; ``None`` means every SIP URI and plain dial plan
+    is 0 for RTM. ``roles`` are Exchange's (:data:`tandem.org.versions.ROLES`); none means every role that UM needs. ``dial_plans`` are the UM dial plans it answers for; ``None`` means every SIP URI and plain dial plan
     of its forest.
     """
 
@@ -112,7 +131,8 @@ class MessagingServer:
 class VoicePool:
     """A voice pool or Standard Edition server (whose only server is then the pool itself).
 
-    ``ring_s`` is the no-answer time in seconds before a call is diverted to UM.
+    ``ring_s`` is the no-answer time in seconds before a call is diverted to UM. ``version`` is ``2010``, ``2013`` or
+    ``2015`` for a pool of kind lync (2013 if it is empty), and empty for Tandem.
     """
 
     fqdn: str
@@ -176,11 +196,17 @@ class UMIPGateway:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UMAutoAttendant:
-    """A UM auto attendant (declared; carried out by a later release)."""
+    """A UM auto attendant. A name holds no spaces; ``pilot_identifiers`` are E.164.
+
+    New-UMAutoAttendant leaves an attendant Disabled; a declared one is Enabled unless the file says otherwise.
+    """
 
     name: str
     um_dial_plan: str
     pilot_identifiers: tuple[str, ...] = ()
+    enabled: bool = True
+    speech_enabled: bool = True
+    language: str = "en-US"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +241,7 @@ class VoicePolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceRoute:
-    """A voice route (declared; carried out by a later release)."""
+    """A voice route: numbers that match the pattern leave by these PSTN gateways. The order of routes is their priority."""
 
     name: str
     number_pattern: str
@@ -225,17 +251,20 @@ class VoiceRoute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PstnGateway:
-    """A PSTN gateway behind a pool (declared; carried out by a later release)."""
+    """A PSTN gateway behind the Mediation Server that is collocated with a pool: a trunk. Port as New-CsTrunk's default."""
 
     fqdn: str
     pool: str
     port: int = 5067
-    transport: str = "tls"
+    transport: GatewayTransport = GatewayTransport.TLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """A Subscriber Access contact object: makes an access number of a dial plan callable (phase 9)."""
+    """A contact object: makes a number of UM callable (phase 9).
+
+    With ``auto_attendant`` (a name) it is an Auto Attendant contact, without one a Subscriber Access contact.
+    """
 
     display_name: str
     sip_address: str
@@ -270,16 +299,24 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administrator:
-    """Someone who carries out tasks: an account and the groups that it is to be a direct member of."""
+    """Someone who carries out tasks: an account and the groups that it is to be a direct member of.
+
+    ``forest`` is where the account and its groups are; empty means the first forest.
+    """
 
     account: str
     display_name: str
     groups: tuple[str, ...] = ()
+    forest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """All of it. Paths are absolute; ``directory`` is the database file of the embedded directory or an LDAP address."""
+    """All of it. Paths are absolute; ``directory`` is the database file of the embedded directory or an LDAP address.
+
+    ``only_ev_pools`` is exchucutil's option of that name: gateways only for pools that have Enterprise Voice users.
+    ``certificate_authority`` is the CA that the runbook's certificate requests go to (``HOST\\NAME``).
+    """
 
     name: str
     path: Path
@@ -287,6 +324,9 @@ class Organization:
     state: Path
     secrets: Path
     phone_edition: PhoneEdition = PhoneEdition.NONE
+    only_ev_pools: bool = False
+    certificate_authority: str = ""
+    voice_features: tuple[VoiceFeature, ...] = ()
     forests: tuple[Forest, ...] = ()
     messaging_servers: tuple[MessagingServer, ...] = ()
     voice_pools: tuple[VoicePool, ...] = ()
@@ -303,3 +343,30 @@ class Organization:
     organizational_units: tuple[str, ...] = ()
     users: tuple[User, ...] = ()
     administrators: tuple[Administrator, ...] = ()
+
+    @property
+    def voice_forest(self) -> str:
+        """The forest of the voice pools; the first forest if there is none."""
+        return self.voice_pools[0].forest if self.voice_pools else self.forests[0].name if self.forests else ""
+
+    @property
+    def messaging_forests(self) -> tuple[str, ...]:
+        """The forests that have messaging servers or UM dial plans, in the order of the file."""
+        used = {each.forest for each in (*self.messaging_servers, *self.um_dial_plans)}
+        return tuple(forest.name for forest in self.forests if forest.name in used)
+
+    def servers_in(self, forest: str, kind: ServerKind) -> tuple[MessagingServer, ...]:
+        """The messaging servers of a kind in a forest."""
+        return tuple(s for s in self.messaging_servers if s.forest == forest and s.kind is kind)
+
+    def servers_of(self, plan: UMDialPlan) -> tuple[MessagingServer, ...]:
+        """The messaging servers that answer for a UM dial plan: of its forest, in all dial plans or in this one."""
+        return tuple(
+            s
+            for s in self.messaging_servers
+            if s.forest == plan.forest and (s.dial_plans is None or plan.name in s.dial_plans)
+        )
+
+    def pools_of(self, kind: PoolKind) -> tuple[VoicePool, ...]:
+        """The voice pools of a kind."""
+        return tuple(pool for pool in self.voice_pools if pool.kind is kind)

@@ -1,0 +1,54 @@
+"""Exchange versions: what each calls its roles and groups, and how its phases differ (process.md, "Version by version").
+
+Tandem servers follow 2013's names and rules.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum, auto
+
+from tandem.org.model import MessagingServer, ServerKind
+
+
+class Generation(IntEnum):
+    """Versions that the process treats alike, oldest first."""
+
+    E2007 = auto()
+    E2010 = auto()
+    E2010_SP1 = auto()
+    E2013 = auto()
+    E2016 = auto()
+
+
+ROLES: dict[Generation, tuple[str, ...]] = {
+    Generation.E2007: ("UM", "HubTransport", "ClientAccess", "Mailbox"),
+    Generation.E2010: ("UM", "HubTransport", "ClientAccess", "Mailbox"),
+    Generation.E2010_SP1: ("UM", "HubTransport", "ClientAccess", "Mailbox"),
+    Generation.E2013: ("ClientAccess", "Mailbox"),
+    Generation.E2016: ("Mailbox",),
+}
+"""Phase 1: the roles that have to be on at least one server of a messaging forest (of 2016's, Mailbox holds both)."""
+
+
+def generation(server: MessagingServer) -> Generation:
+    """The generation of a server; Tandem's is 2013. Raises :class:`KeyError` for a version that was refused."""
+    if server.kind is ServerKind.TANDEM:
+        return Generation.E2013
+    if server.version == "2010":
+        return Generation.E2010_SP1 if server.service_pack else Generation.E2010
+    return {"2007": Generation.E2007, "2013": Generation.E2013, "2016": Generation.E2016}[server.version]
+
+
+def roles_of(server: MessagingServer) -> tuple[str, ...]:
+    """The roles of a server: those declared, or all that UM needs."""
+    return server.roles or ROLES[generation(server)]
+
+
+def generations(servers: Iterable[MessagingServer]) -> tuple[Generation, ...]:
+    """The generations of some servers, oldest first."""
+    return tuple(sorted({generation(server) for server in servers}))
+
+
+def names_must_match(servers: Iterable[MessagingServer]) -> bool:
+    """Phase 8: whether a voice dial plan's simple name has to equal the UM dial plan's FQDN; the oldest server decides."""
+    found = generations(servers)
+    return bool(found) and found[0] < Generation.E2010_SP1
