@@ -64,7 +64,7 @@ class Listen:
 def bind(home: Home, account: str) -> Repository:
     """The directory as an account may use it; where things are is read from the directory itself."""
     session = EmbeddedDirectory(home.state / "directory.db").bind(account, home.password(account))
-    return discover(session)
+    return discover(session)[0]
 
 
 async def start_um(home: Home, fqdn: str, listen: Listen) -> tuple[UmServer, dict[str, tuple[str, int]]]:

@@ -41,7 +41,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     owner = made.trusted()
     repository = Repository(owner, LAYOUT)
     with owner.transaction():
-        owner.add(LAYOUT.domain, {"objectClass": ["domainDNS"]}, aces=domain_aces(LAYOUT))
+        owner.add(LAYOUT.domain, {"objectClass": ["domainDNS"]}, aces=domain_aces("example.com", (LAYOUT,)))
         for dn in (LAYOUT.users, LAYOUT.computers, LAYOUT.configuration, LAYOUT.services, LAYOUT.microsoft_exchange):
             owner.add(dn, {"objectClass": ["container"]})
         owner.add(

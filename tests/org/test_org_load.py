@@ -58,15 +58,6 @@ def test_users_of_a_csv_file_join_those_of_the_file(tmp_path: Path) -> None:
     assert len(loaded.organization.users) == 5
 
 
-def test_what_is_carried_out_later_is_said(tmp_path: Path) -> None:
-    later = "\nvoice_routes:\n  - name: All\n    number_pattern: ^\\+\n"
-    path = write(tmp_path)
-    path.write_text(path.read_text() + later)
-    loaded = load_organization(path)
-    assert loaded.organization is not None
-    assert any(f.severity is Severity.INFO and "later release" in f.found for f in loaded.findings)
-
-
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     (finding,) = load_organization(tmp_path / "none.yaml").findings
     assert "No such file" in finding.found and "tandem init" in finding.expected

@@ -1,16 +1,32 @@
-"""``tandem apply``: carry out what the operator may do."""
+"""``tandem apply`` and ``tandem destroy``: carry out what the operator may do."""
 
 from pathlib import Path
 
 import click
-from rich.markup import escape
 
-from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, PHASE, console, open_as, print_json
-from tandem.cli.show import show_change
+from tandem.cli.common import (
+    AS,
+    FILE,
+    JSON,
+    PASSWORD_FILE,
+    PHASE,
+    REMOVALS,
+    TARGET,
+    console,
+    open_as,
+    print_json,
+)
+from tandem.cli.show import ApplyView, show_applied
+from tandem.process import saved
+from tandem.process.agreement import disagreement
+from tandem.process.apply import Applied
 from tandem.process.apply import apply as carry_out
-from tandem.process.phases import Phase, requirement_text
-from tandem.process.plan import Planned, Status
-from tandem.process.task import Change
+from tandem.process.errors import ProcessError
+from tandem.process.guard import Guard
+from tandem.process.phases import Phase
+from tandem.process.task import Context
+
+STALE = 5
 
 
 @click.command()
@@ -18,44 +34,82 @@ from tandem.process.task import Change
 @AS
 @PASSWORD_FILE
 @PHASE
+@TARGET
+@REMOVALS
 @JSON
-def apply(file: Path, account: str, password_file: Path | None, only: Phase | None, as_json: bool) -> None:
+def apply(
+    file: Path,
+    account: str,
+    password_file: Path | None,
+    only: Phase | None,
+    target: str,
+    guard: Guard,
+    as_json: bool,
+) -> None:
     """Carry out the tasks that the operator may do and that have what they need; list the others.
 
-    Without --as, the initial administrator acts. What was interrupted is taken up by running it again.
+    FILE is an organization file, or a plan that 'tandem plan --out' saved: then what it says is done, and no more. A task
+    is stale, and left, if by now it would change something else. Without --as, the initial administrator acts. What was
+    interrupted is taken up by running it again.
 
-    Exit code 0: all is done; 4: tasks remain that others must do or that wait; 1: error (with --phase also: the operator
-    lacks the role; nothing was changed then).
+    Exit code 0: all is done; 4: tasks remain that others must do or that wait; 5: tasks of the saved plan are stale;
+    1: error (with --phase or --target also: the operator lacks the role; nothing was changed then).
 
     \b
     Examples:
       tandem apply example/organization.yaml
       tandem apply example/organization.yaml --as maria
       tandem apply example/organization.yaml --as victor --phase ocsumutil
+      tandem apply monday.plan --as maria
     """
+    planned = saved.load(file) if saved.is_saved(file) else None
+    context = open_as(planned.file if planned else file, account, password_file)
+    if planned and planned.organization != context.organization.name:
+        raise ProcessError(f"{file} is a plan of {planned.organization!r}, not of {context.organization.name!r}")
+    _run(context, only, target, planned, guard, as_json)
+
+
+@click.command()
+@FILE
+@AS
+@PASSWORD_FILE
+@REMOVALS
+@JSON
+def destroy(file: Path, account: str, password_file: Path | None, guard: Guard, as_json: bool) -> None:
+    """Remove everything that Tandem has deployed for the organization in FILE; accounts and their mail stay.
+
+    'tandem plan FILE --destroy' shows it first. Needs --allow-removals with the largest number of one kind (users, say).
+    Each administrator removes what his roles allow; the exit codes are those of 'tandem apply'.
+
+    \b
+    Example:
+      tandem plan example/organization.yaml --destroy
+      tandem destroy example/organization.yaml --allow-removals 4
+    """
+    _run(open_as(file, account, password_file, destroy=True), None, "", None, guard, as_json)
+
+
+def _run(
+    context: Context, only: Phase | None, target: str, plan: saved.SavedPlan | None, guard: Guard, as_json: bool
+) -> None:
     out = console()
-
-    def progress(planned: Planned, changes: tuple[Change, ...]) -> None:
-        if not as_json:
-            out.print(f"[green]done[/] {planned.task.id}  {escape(planned.task.title)}")
-            for change in changes:
-                show_change(change, out)
-
-    applied = carry_out(open_as(file, account, password_file), only=only, progress=progress)
-    remaining = applied.plan.todo
+    if warning := disagreement(context):
+        click.echo(f"warning: {warning}", err=True)
+    with ApplyView(out, quiet=as_json) as view:
+        applied = carry_out(context, only=only, target=target, saved=plan, guard=guard, progress=view.progress)
     if as_json:
-        print_json({"done": list(applied.done), "remaining": [planned.as_json() for planned in remaining]})
+        print_json(
+            {
+                "done": list(applied.done),
+                "refused": applied.refused,
+                "stale": applied.stale,
+                "remaining": [planned.as_json() for planned in applied.plan.todo],
+            }
+        )
     else:
-        out.print(f"{len(applied.done)} task(s) done by {escape(account)}, {len(remaining)} remain.")
-        for planned in remaining:
-            out.print(f"  {planned.task.id}  {escape(_why(planned))}")
-    raise click.exceptions.Exit(4 if remaining else 0)
+        show_applied(applied, context.session.account, out)
+    raise click.exceptions.Exit(_code(applied))
 
 
-def _why(planned: Planned) -> str:
-    holders = ", ".join(planned.holders) or "nobody yet"
-    if planned.status is Status.UNREADABLE:
-        return "UM objects are not readable by you before phase 7"
-    if planned.waits_for:
-        return f"waits for {', '.join(planned.waits_for)}; then for {holders}"
-    return f"needs {requirement_text(planned.task.required)}: {holders}"
+def _code(applied: Applied) -> int:
+    return STALE if applied.stale else 4 if applied.plan.todo else 0

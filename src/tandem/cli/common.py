@@ -12,7 +12,9 @@ from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.org.load import require_organization
 from tandem.process.bootstrap import open_context
+from tandem.process.destroy import emptied
 from tandem.process.errors import ProcessError
+from tandem.process.guard import Guard
 from tandem.process.phases import PHASES, Phase, find_phase
 from tandem.process.task import Context
 from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
@@ -25,6 +27,7 @@ PASSWORD_FILE = click.option(
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="The administrator's password; without it the file in the secrets folder is read, or it is asked for.",
 )
+TARGET = click.option("--target", metavar="TASK", default="", help="Only this task, such as 7/gateways.")
 
 
 def _phase(ctx: click.Context, param: click.Parameter, value: str | None) -> Phase | None:
@@ -38,10 +41,25 @@ def _phase(ctx: click.Context, param: click.Parameter, value: str | None) -> Pha
     return found
 
 
+def _guard(ctx: click.Context, param: click.Parameter, value: int) -> Guard:
+    return Guard(allowed=value)
+
+
 PHASE = click.option("--phase", "only", metavar="PHASE", callback=_phase, help="Only this phase (id or number).")
+REMOVALS = click.option(
+    "--allow-removals",
+    "guard",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    callback=_guard,
+    help="Allow tasks that remove more than 5 % of a kind of object to remove up to N of them.",
+)
 
 
-def open_as(file: Path, account: str, password_file: Path | None) -> Context:
+def open_as(
+    file: Path, account: str, password_file: Path | None, *, read_only: bool = False, destroy: bool = False
+) -> Context:
     """The organization and its directory, as an administrator may use it."""
     organization = require_organization(file)
     password = ""
@@ -54,7 +72,11 @@ def open_as(file: Path, account: str, password_file: Path | None) -> Context:
                 "use --password-file"
             )
         password = click.prompt(f"Password of {account}", hide_input=True)
-    return open_context(organization, clock=SystemClock(), ids=SystemIds(), account=account, password=password)
+    if destroy:
+        organization = emptied(organization)
+    return open_context(
+        organization, clock=SystemClock(), ids=SystemIds(), account=account, password=password, read_only=read_only
+    )
 
 
 def print_json(value: Any) -> None:

@@ -1,8 +1,6 @@
 """The command ``tandem``: a table of sub-commands, each loaded only when it is asked for.
 
-Exit codes: 0 done (or nothing to do), 1 error (bad input, wrong usage, refused), and what a command's own help says
-(``plan``: 2 for changes; ``apply``: 4 for tasks that others must do). A :class:`TandemError` is shown as its message;
-a traceback is shown only for a defect of Tandem itself.
+A :class:`TandemError` is shown as its message; a traceback is shown only for a defect of Tandem itself.
 """
 
 import importlib
@@ -18,12 +16,32 @@ COMMANDS = {
     "plan": "tandem.cli.plan:plan",
     "apply": "tandem.cli.apply:apply",
     "verify": "tandem.cli.verify:verify",
+    "drift": "tandem.cli.drift:drift",
+    "agree": "tandem.cli.agree:agree",
+    "confirm": "tandem.cli.agree:confirm",
+    "destroy": "tandem.cli.apply:destroy",
+    "exchucutil": "tandem.cli.exchucutil:exchucutil",
+    "ocsumutil": "tandem.cli.ocsumutil:ocsumutil",
+    "ou-permission": "tandem.cli.oupermission:ou_permission",
     "journal": "tandem.cli.journal:journal",
+    "schema": "tandem.cli.schema:schema",
     "directory": "tandem.cli.directory:directory",
     "serve": "tandem.cli.serve:serve",
     "phone": "tandem.cli.phone:phone",
     "demo": "tandem.cli.demo:demo",
 }
+
+
+EXIT_CODES = {
+    0: "done, nothing to do, or nothing found",
+    1: "error: bad input, wrong usage, refused; nothing is half-done",
+    2: "`plan`: there are changes",
+    3: "`drift`, `exchucutil --verify`, `ou-permission test`, `ocsumutil check-names`: something differs or is missing",
+    4: "`apply`, `destroy`: tasks remain that others must do, that wait, or that are guarded",
+    5: "`apply PLAN`: tasks of the saved plan are stale",
+    130: "stopped by Ctrl-C",
+}
+"""What every command's exit code means; each command's own help says which it has."""
 
 
 class _Lazy(click.Group):

@@ -4,11 +4,28 @@ from pathlib import Path
 
 import click
 
-from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, PHASE, console, open_as, print_json
+from tandem.cli.common import (
+    AS,
+    FILE,
+    JSON,
+    PASSWORD_FILE,
+    PHASE,
+    REMOVALS,
+    TARGET,
+    console,
+    open_as,
+    print_json,
+)
+from tandem.cli.page import plan_page
 from tandem.cli.show import show_plan
-from tandem.org.checks import carried_out_later
+from tandem.pki.files import write_whole
+from tandem.process import saved
+from tandem.process.agreement import TEAMS, agreed
+from tandem.process.apply import selection
+from tandem.process.further import further_steps
+from tandem.process.guard import Guard
 from tandem.process.phases import Phase
-from tandem.process.plan import make_plan
+from tandem.process.plan import Plan, make_plan
 
 
 @click.command()
@@ -16,9 +33,31 @@ from tandem.process.plan import make_plan
 @AS
 @PASSWORD_FILE
 @PHASE
+@TARGET
+@click.option(
+    "--for", "share", metavar="WHO", help="Only the share of a team (directory, exchange, voice) or an ADMIN."
+)
+@click.option("--destroy", is_flag=True, help="What 'tandem destroy' would remove.")
+@REMOVALS
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, for 'tandem apply'.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page to print, one per team.")
 @JSON
-def plan(file: Path, account: str, password_file: Path | None, only: Phase | None, as_json: bool) -> None:
+def plan(
+    file: Path,
+    account: str,
+    password_file: Path | None,
+    only: Phase | None,
+    target: str,
+    share: str | None,
+    destroy: bool,
+    guard: Guard,
+    out: Path | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
     """Show what is to be done for the organization in FILE: tasks by phase, with team, roles and who holds them.
+
+    A saved plan (--out) can be shown and handed to the other team; 'tandem apply PLAN' carries out what it says, and no more.
 
     Exit code 0: nothing to do; 2: there are changes; 1: error.
 
@@ -26,13 +65,32 @@ def plan(file: Path, account: str, password_file: Path | None, only: Phase | Non
     Examples:
       tandem plan example/organization.yaml
       tandem plan example/organization.yaml --as maria --phase exchucutil
+      tandem plan example/organization.yaml --for voice --html voice.html
+      tandem plan example/organization.yaml --out monday.plan
     """
-    context = open_as(file, account, password_file)
-    made = make_plan(context, only=only)
-    later = [what for _, what in carried_out_later(context.organization)]
+    context = open_as(file, account, password_file, destroy=destroy)
+    made = make_plan(context, wanted=selection(only, target), guard=guard)
+    if share:
+        made = _share(made, share)
+    further = further_steps(context.organization)
+    if out:
+        saved.save(made, out, organization=context.organization.name, file=file, at=context.clock.at())
+    if html:
+        write_whole(html, plan_page(made, context.organization.name, context.clock.at()).encode())
     if as_json:
         tasks = [planned.as_json() for planned in made.tasks]
-        print_json({"operator": made.operator, "tasks": tasks, "later": later})
+        accepted = {str(side): who for side, who in agreed(context).items()}
+        print_json({"operator": made.operator, "tasks": tasks, "further_steps": further, "agreed": accepted})
     else:
-        show_plan(made, later, console())
+        show_plan(made, further, agreed(context), console())
     raise click.exceptions.Exit(2 if made.todo else 0)
+
+
+def _share(made: Plan, who: str) -> Plan:
+    if who in TEAMS:
+        return made.only(lambda planned: planned.task.side is TEAMS[who])
+    known = sorted({holder for planned in made.tasks for holder in planned.holders})
+    if who not in known:
+        teams, names = ", ".join(TEAMS), ", ".join(known) or "nobody yet"
+        raise click.BadParameter(f"--for {who!r}: expected a team ({teams}) or an account that holds a role ({names})")
+    return made.only(lambda planned: who in planned.holders)

@@ -1,20 +1,31 @@
-"""A plan for people: phase by phase, with team, roles, who holds them, and the changes."""
+"""Plans and what comes of them, for people: phase by phase, with team, roles, who holds them, and the changes."""
 
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from types import TracebackType
 
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 
-from tandem.process.phases import requirement_text
+from tandem.process.apply import Applied, Progress
+from tandem.process.phases import Side
 from tandem.process.plan import Plan, Planned, Status
-from tandem.process.task import Change
+from tandem.process.roles import requirement_text
+from tandem.process.task import ACTIONS, Change
 
-_COLOURS = {"+": "green", "~": "yellow", "-": "red"}
+_COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "magenta"}
+_MOST_CHANGES = 20
+"""Changes of one task that are shown; --json and --out have all."""
+_MANY = 200
+"""Changes from which a task gets a progress bar."""
 
 
-def show_plan(plan: Plan, later: Sequence[str], out: Console) -> None:
-    """Print a plan, and what is declared but carried out by a later release."""
+def show_plan(plan: Plan, further: Sequence[str], agreed: Mapping[Side, str], out: Console) -> None:
+    """Print a plan, who agreed to the split of work, and what remains beside it."""
     for phase, group in groupby(plan.tasks, key=lambda planned: planned.task.phase):
         planned = list(group)
         done = all(p.status is Status.DONE for p in planned)
@@ -22,12 +33,19 @@ def show_plan(plan: Plan, later: Sequence[str], out: Console) -> None:
         for each in planned:
             if each.status is not Status.DONE:
                 _show_task(each, plan.operator, out)
-    for what in later:
-        out.print(f"\n[yellow]Not carried out by this release: {escape(what)}[/]")
-    counts = {action: sum(c.action == action for p in plan.todo for c in p.changes) for action in _COLOURS}
-    todo = len(plan.todo)
-    tail = f"{counts['+']} to make, {counts['~']} to change, {counts['-']} to remove"
-    out.print(f"\n{todo} task(s) to do: {tail}." if todo else "\nNothing to do: the directory is as declared.")
+    for what in further:
+        out.print(f"\n[yellow]Further step of phase 10: {escape(what)}[/]")
+    names = [f"{side} ({escape(who)})" for side, who in agreed.items()]
+    out.print(f"\nThe split of work is agreed to by: {', '.join(names) or 'no team yet'}.")
+    out.print(f"{len(plan.todo)} task(s) to do: {_counts(plan.todo)}." if plan.todo else _NOTHING)
+
+
+_NOTHING = "Nothing to do: the directory is as declared."
+
+
+def _counts(planned: Iterable[Planned]) -> str:
+    counts = Counter(change.action for each in planned for change in each.changes)
+    return ", ".join(f"{counts[action]} {what}" for action, what in ACTIONS.items() if counts[action] or action != "!")
 
 
 def _show_task(planned: Planned, operator: str, out: Console) -> None:
@@ -36,17 +54,82 @@ def _show_task(planned: Planned, operator: str, out: Console) -> None:
     out.print(f"    [bold]{task.id}[/]  {escape(task.title)}{mine}")
     holders = ", ".join(planned.holders) or "nobody yet"
     out.print(f"        [dim]{task.side}; needs {requirement_text(task.required)}; held by {escape(holders)}[/]")
-    if planned.status is Status.UNREADABLE:
-        out.print("        [yellow]UM objects are not readable by you before phase 7[/]")
-    elif planned.waits_for:
-        out.print(f"        [yellow]waits for: {', '.join(planned.waits_for)}[/]")
-    for change in planned.changes:
-        show_change(change, out)
+    for note in filter(None, (planned.reason, planned.advice)):
+        out.print(f"        [yellow]{escape(note)}[/]")
+    show_changes(planned.changes, out)
 
 
-def show_change(change: Change, out: Console) -> None:
-    """Print one change."""
-    out.print(f"        [{_COLOURS[change.action]}]{escape(str(change))}[/]")
+def show_changes(changes: Sequence[Change], out: Console) -> None:
+    """Print changes: all of a few, the first of many."""
+    for change in changes[:_MOST_CHANGES]:
+        out.print(f"        [{_COLOURS[change.action]}]{escape(str(change))}[/]")
+    if len(changes) > _MOST_CHANGES:
+        out.print(f"        [dim]... and {len(changes) - _MOST_CHANGES} more[/]")
+
+
+class ApplyView:
+    """Shows an apply while it goes on: a line for each task, a bar with its rate for a long one."""
+
+    def __init__(self, out: Console, *, quiet: bool) -> None:
+        self._out = out
+        self._quiet = quiet
+        self._bar: TaskID | None = None
+        self._begun = 0.0
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+        )
+        self._bars = Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True, disable=quiet)
+        self.progress = Progress(self._start, self._tick, self._done)
+
+    def __enter__(self) -> "ApplyView":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def _start(self, planned: Planned) -> None:
+        self._begun = time.monotonic()
+        if len(planned.changes) >= _MANY and not self._quiet:
+            self._bars.start()
+            self._bar = self._bars.add_task(planned.task.id, total=len(planned.changes), rate="")
+
+    def _tick(self, made: int) -> None:
+        if self._bar is not None and made % 100 == 0:
+            rate = made / max(time.monotonic() - self._begun, 1e-6)
+            self._bars.update(self._bar, completed=made, rate=f"{rate:.0f}/s")
+
+    def _done(self, planned: Planned, changes: tuple[Change, ...]) -> None:
+        if self._bar is not None:
+            self._bars.remove_task(self._bar)
+            self._bars.stop()
+            self._bar = None
+        if not self._quiet:
+            self._out.print(f"[green]done[/] {planned.task.id}  {escape(planned.task.title)}")
+            show_changes(changes, self._out)
+
+
+def show_applied(applied: Applied, account: str, out: Console) -> None:
+    """What was done, and why the rest was not."""
+    for title, reasons in (("refused", applied.refused), ("stale", applied.stale)):
+        for task, why in reasons.items():
+            out.print(f"[red]{title}[/] {task}: {escape(why)}")
+    remaining = applied.plan.todo
+    out.print(f"{len(applied.done)} task(s) done by {escape(account)}, {len(remaining)} remain.")
+    for planned in remaining:
+        out.print(f"  {planned.task.id}  {escape(_why(planned))}")
+
+
+def _why(planned: Planned) -> str:
+    holders = ", ".join(planned.holders) or "nobody yet"
+    if planned.status is Status.WAITING:
+        return f"{planned.reason}; then for {holders}"
+    needs = f"needs {requirement_text(planned.task.required)}: {holders}"
+    return f"{planned.reason}; {needs}" if planned.reason else needs
 
 
 def show_output(text: str, out: Console, most: int = 30) -> None:

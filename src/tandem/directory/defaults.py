@@ -4,10 +4,12 @@ The messaging organization is protected: it inherits nothing, so the voice side 
 (phase 7) grants it. The groups are named here before they exist; a right of an absent group is nobody's.
 """
 
+from collections.abc import Sequence
+
 from tandem.directory.layout import Layout
 from tandem.directory.objects import RUNTIME_ATTRIBUTES
 from tandem.directory.port import FULL_CONTROL, Ace, Inherit, Right
-from tandem.org.groups import GROUPS
+from tandem.org.groups import EXCHANGE_2007_GROUPS, GROUPS
 
 _SEE = Right.LIST | Right.READ
 EXCHANGE_USER_ATTRIBUTES = frozenset(
@@ -17,6 +19,7 @@ EXCHANGE_USER_ATTRIBUTES = frozenset(
         "msexchumtemplatelink",
         "msexchumrecipientdialplanlink",
         "msexchumpinstate",
+        "tandemmanagedby",
     }
 )
 VOICE_USER_ATTRIBUTES = frozenset(
@@ -35,12 +38,32 @@ VOICE_USER_ATTRIBUTES = frozenset(
 )
 
 
-def domain_aces(layout: Layout) -> tuple[Ace, ...]:
-    """For the root domain, inherited by users, contacts, OUs and groups."""
-    everybody = [name for names in GROUPS.values() for name in names]
+def domain_aces(forest: str, pairs: Sequence[Layout]) -> tuple[Ace, ...]:
+    """For a forest's root domain, inherited by users, contacts, OUs and groups.
+
+    ``pairs`` are the layouts of all messaging forests with their voice forest. The user objects of the voice forest hold
+    the UM settings, so the messaging groups of every pair write there; the voice side has no rights in the others.
+    """
+    here = Layout(forest=forest, organization="-")
+    voice = [pair for pair in pairs if (pair.voice_forest or pair.forest) == forest]
+    messaging = voice or [pair for pair in pairs if pair.forest == forest]
+    seers = [pair.group(name) for pair in messaging for name in GROUPS["X"]]
+    seers += [pair.group(name) for pair in voice for name in GROUPS["V"]]
+    return tuple(
+        dict.fromkeys(
+            (
+                *(Ace(principal=here.group(name), rights=FULL_CONTROL) for name in GROUPS["D"]),
+                *(Ace(principal=group, rights=_SEE) for group in seers),
+                *(ace for pair in messaging for ace in _messaging_aces(pair)),
+                *(ace for pair in voice[:1] for ace in _voice_side_aces(pair)),
+            )
+        )
+    )
+
+
+def _messaging_aces(layout: Layout) -> tuple[Ace, ...]:
+    writers = ("Organization Management", "Recipient Management", "UM Management", *EXCHANGE_2007_GROUPS)
     return (
-        *(Ace(principal=layout.group(name), rights=FULL_CONTROL) for name in GROUPS["D"]),
-        *(Ace(principal=layout.group(name), rights=_SEE) for name in everybody),
         *(
             Ace(
                 principal=layout.group(name),
@@ -48,7 +71,7 @@ def domain_aces(layout: Layout) -> tuple[Ace, ...]:
                 attributes=EXCHANGE_USER_ATTRIBUTES,
                 object_class="user",
             )
-            for name in ("Organization Management", "Recipient Management", "UM Management")
+            for name in writers
         ),
         Ace(
             principal=layout.group("Exchange Servers"),
@@ -56,17 +79,29 @@ def domain_aces(layout: Layout) -> tuple[Ace, ...]:
             attributes=RUNTIME_ATTRIBUTES | {"msexchumpinchecksum"},
             object_class="user",
         ),
+    )
+
+
+def contact_aces(layout: Layout) -> tuple[Ace, ...]:
+    """The right to make, change and remove contacts, which phase 9 needs on the chosen OU."""
+    return (
+        Ace(
+            principal=layout.group("RTCUniversalUserAdmins"),
+            rights=Right.CREATE | Right.DELETE | Right.WRITE,
+            object_class="contact",
+        ),
+    )
+
+
+def _voice_side_aces(layout: Layout) -> tuple[Ace, ...]:
+    return (
         Ace(
             principal=layout.group("RTCUniversalUserAdmins"),
             rights=Right.WRITE,
             attributes=VOICE_USER_ATTRIBUTES,
             object_class="user",
         ),
-        Ace(
-            principal=layout.group("RTCUniversalUserAdmins"),
-            rights=Right.CREATE | Right.DELETE | Right.WRITE,
-            object_class="contact",
-        ),
+        *contact_aces(layout),
         Ace(
             principal=layout.group("RTCHSUniversalServices"),
             rights=Right.READ_CONFIDENTIAL,

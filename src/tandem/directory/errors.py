@@ -37,6 +37,14 @@ class InvalidCredentials(DirectoryError):
     """The account or the password is wrong, or the account is locked: the directory does not tell which."""
 
 
+class StillReferenced(DirectoryError):
+    """An object that others refer to cannot be removed; the message names them."""
+
+    def __init__(self, dn: object, referrers: list[str]) -> None:
+        shown = ", ".join(referrers[:5]) + (f" and {len(referrers) - 5} more" if len(referrers) > 5 else "")
+        super().__init__(f"{dn} cannot be removed: {shown} refer(s) to it; change or remove those first")
+
+
 class BadEntry(DirectoryError):
     """An entry that does not hold what its class promises."""
 

@@ -1,27 +1,48 @@
 """Where things are: the containers of Active Directory that Exchange and Lync use, and one of our own.
 
 Exchange's and Lync's containers are below the Configuration partition. Voice dial plans and policies, which Lync keeps
-outside of Active Directory, are in ``CN=Tandem Voice``, beside RTC Service.
+outside of Active Directory, are in ``CN=Tandem Voice``, beside RTC Service. Messaging and voice may be in two forests: a
+layout names the pair.
 """
 
 from dataclasses import dataclass
 
 from tandem.directory.dn import DN
+from tandem.org.groups import GROUPS
 
 ADMINISTRATIVE_GROUP = "Exchange Administrative Group (FYDIBOHF23SPDLT)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """The names of one forest (its root domain) with one messaging organization."""
+    """The names of one forest (its root domain) with one messaging organization.
+
+    ``voice_forest`` is where the voice side is: empty means in the same forest.
+    """
 
     forest: str
     organization: str
+    voice_forest: str = ""
 
     @property
     def domain(self) -> DN:
         """The root domain."""
-        return DN(tuple(("DC", label) for label in self.forest.split(".")))
+        return domain_of(self.forest)
+
+    @property
+    def voice_domain(self) -> DN:
+        """The root domain of the voice side's forest."""
+        return domain_of(self.voice_forest or self.forest)
+
+    @property
+    def domains(self) -> tuple[DN, ...]:
+        """Both, each once."""
+        return tuple(dict.fromkeys((self.domain, self.voice_domain)))
+
+    @property
+    def system(self) -> DN:
+        """The container of trusts."""
+        return self.domain.child("CN", "System")
 
     @property
     def users(self) -> DN:
@@ -84,9 +105,13 @@ class Layout:
         return self.administrative_groups.child("CN", ADMINISTRATIVE_GROUP).child("CN", "Servers")
 
     @property
+    def _voice_services(self) -> DN:
+        return self.voice_domain.child("CN", "Configuration").child("CN", "Services")
+
+    @property
     def rtc_service(self) -> DN:
         """Lync's global settings."""
-        return self.services.child("CN", "RTC Service")
+        return self._voice_services.child("CN", "RTC Service")
 
     @property
     def pools(self) -> DN:
@@ -96,7 +121,7 @@ class Layout:
     @property
     def voice(self) -> DN:
         """What Lync keeps outside of Active Directory (a container of our own)."""
-        return self.services.child("CN", "Tandem Voice")
+        return self._voice_services.child("CN", "Tandem Voice")
 
     @property
     def voice_dial_plans(self) -> DN:
@@ -108,6 +133,32 @@ class Layout:
         """Voice policies."""
         return self.voice.child("CN", "Voice Policies")
 
+    @property
+    def voice_routes(self) -> DN:
+        """Voice routes."""
+        return self.voice.child("CN", "Voice Routes")
+
+    @property
+    def pstn_usages(self) -> DN:
+        """PSTN usages."""
+        return self.voice.child("CN", "PSTN Usages")
+
+    @property
+    def trunks(self) -> DN:
+        """PSTN gateways behind Mediation Servers."""
+        return self.voice.child("CN", "Trunks")
+
     def group(self, name: str) -> DN:
-        """A group."""
-        return self.users.child("CN", name)
+        """A group: the voice side's is in its own forest."""
+        domain = self.voice_domain if name in GROUPS["V"] else self.domain
+        return domain.child("CN", "Users").child("CN", name)
+
+
+def domain_of(forest: str) -> DN:
+    """The root domain of a forest."""
+    return DN(tuple(("DC", label) for label in forest.split(".")))
+
+
+def forest_of(dn: DN) -> str:
+    """The domain that a name ends in."""
+    return ".".join(value for kind, value in dn.rdns if kind.upper() == "DC").lower()

@@ -18,6 +18,22 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """A trust as one forest keeps it, as a trustedDomain object.
+
+    ``direction`` (trustDirection) has bit 1, inbound, if the partner trusts this forest, bit 2, outbound, if this forest
+    trusts the partner.
+    """
+
+    partner: str
+    direction: int
+
+
+INBOUND, OUTBOUND = 1, 2
+"""Bits of :attr:`Trust.direction`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Computer:
     """The account of a server, named by its FQDN."""
 
@@ -47,6 +63,7 @@ class User:
     pin_state: str = ""
     voice_dial_plan: str = ""
     voice_policy: str = ""
+    managed_by: str = ""
 
     @property
     def enterprise_voice(self) -> bool:
@@ -154,6 +171,18 @@ class UMHuntGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UMAutoAttendant:
+    """A UM auto attendant of one dial plan."""
+
+    name: str
+    dial_plan: str
+    pilot_identifiers: tuple[str, ...] = ()
+    enabled: bool = False
+    speech_enabled: bool = False
+    language: str = "en-US"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
     """A contact object that makes a number of UM callable. ``target`` is our form of otherIpPhone (docs/adr/0004)."""
 
@@ -197,3 +226,31 @@ class VoicePolicy:
     allow_simul_ring: bool = True
     enable_call_transfer: bool = True
     pstn_usages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PstnUsage:
+    """A PSTN usage record: joins voice policies with voice routes."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceRoute:
+    """A voice route; ``priority`` counts from 0, the lowest is tried first."""
+
+    name: str
+    number_pattern: str
+    priority: int = 0
+    pstn_usages: tuple[str, ...] = ()
+    pstn_gateways: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PstnGateway:
+    """A PSTN gateway behind the Mediation Server of a pool."""
+
+    fqdn: str
+    pool: str
+    port: int = 5067
+    transport: str = "tls"

@@ -114,8 +114,16 @@ class Session(Protocol):
         """The access control entries that stand on an entry itself."""
         ...
 
+    def protected(self, dn: DN) -> bool:
+        """Whether an entry inherits no rights from above."""
+        ...
+
     def grant(self, dn: DN, aces: Sequence[Ace]) -> None:
         """Add those that are not there."""
+        ...
+
+    def revoke(self, dn: DN, aces: Sequence[Ace]) -> None:
+        """Take away those that stand on the entry itself."""
         ...
 
     def groups_of(self, dn: DN) -> frozenset[DN]:

@@ -7,13 +7,14 @@ import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
-from tandem.directory.errors import BadEntry, NoSuchObject
+from tandem.directory.errors import BadEntry, BadName, StillReferenced
 from tandem.directory.filters import escape
-from tandem.directory.layout import Layout
+from tandem.directory.layout import Layout, forest_of
 from tandem.directory.port import Entry, Scope, Session
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ class Kind:
     container: Callable[[Layout], DN]
     attributes: dict[str, str]
     references: dict[str, type] = dataclasses.field(default_factory=dict)
+    bases: Callable[[Layout], tuple[DN, ...]] | None = None
+    """Where to look for them, if not in the container alone."""
     below: str = ""
     """The field that holds the container's name itself (users, contacts: a DN; hunt groups: their gateway)."""
 
@@ -37,10 +40,17 @@ KINDS: dict[type, Kind] = {
         classes=("top", "group"), naming="name", container=lambda at: at.users, attributes={"members": "member"}
     ),
     o.Computer: Kind(classes=("top", "computer"), naming="fqdn", container=lambda at: at.computers, attributes={}),
+    o.Trust: Kind(
+        classes=("top", "trustedDomain"),
+        naming="partner",
+        container=lambda at: at.system,
+        attributes={"direction": "trustDirection"},
+    ),
     o.User: Kind(
         classes=("top", "user"),
         naming="account",
         container=lambda at: at.domain,
+        bases=lambda at: at.domains,
         below="container",
         attributes={
             "display_name": "displayName",
@@ -57,6 +67,7 @@ KINDS: dict[type, Kind] = {
             "pin_state": "msExchUMPinState",
             "voice_dial_plan": "tandemVoiceDialPlan",
             "voice_policy": "tandemVoicePolicy",
+            "managed_by": "tandemManagedBy",
         },
         references={"home_pool": o.VoicePool, "um_mailbox_policy": o.UMMailboxPolicy, "um_dial_plan": o.UMDialPlan},
     ),
@@ -148,10 +159,23 @@ KINDS: dict[type, Kind] = {
         attributes={"dial_plan": "msExchUMDialPlanLink", "pilot_identifier": "msExchUMPilotIdentifier"},
         references={"dial_plan": o.UMDialPlan},
     ),
+    o.UMAutoAttendant: Kind(
+        classes=("top", "msExchUMAutoAttendant"),
+        naming="name",
+        container=lambda at: at.um_auto_attendants,
+        attributes={
+            "dial_plan": "msExchUMDialPlanLink",
+            "pilot_identifiers": "msExchUMPilotIdentifiers",
+            "enabled": "msExchUMAutoAttendantEnabled",
+            "speech_enabled": "msExchUMSpeechEnabled",
+            "language": "msExchUMDefaultLanguage",
+        },
+        references={"dial_plan": o.UMDialPlan},
+    ),
     o.Contact: Kind(
         classes=("top", "contact"),
         naming="name",
-        container=lambda at: at.domain,
+        container=lambda at: at.voice_domain,
         below="container",
         attributes={
             "display_name": "displayName",
@@ -182,16 +206,51 @@ KINDS: dict[type, Kind] = {
             "pstn_usages": "tandemPstnUsages",
         },
     ),
+    o.PstnUsage: Kind(
+        classes=("top", "tandemPstnUsage"), naming="name", container=lambda at: at.pstn_usages, attributes={}
+    ),
+    o.VoiceRoute: Kind(
+        classes=("top", "tandemVoiceRoute"),
+        naming="name",
+        container=lambda at: at.voice_routes,
+        attributes={
+            "number_pattern": "tandemNumberPattern",
+            "priority": "tandemPriority",
+            "pstn_usages": "tandemPstnUsages",
+            "pstn_gateways": "tandemPstnGateways",
+        },
+    ),
+    o.PstnGateway: Kind(
+        classes=("top", "tandemPstnGateway"),
+        naming="fqdn",
+        container=lambda at: at.trunks,
+        attributes={"pool": "tandemPool", "port": "tandemPort", "transport": "tandemTransport"},
+    ),
 }
 _ACCOUNTS = (o.User, o.Computer)
+_MARKER = "tandemManagedBy"
+_REFERRERS = {
+    o.UMDialPlan: ("msExchUMDialPlanLink", "msExchUMDialPlanLinks", "msExchUMRecipientDialPlanLink"),
+    o.UMMailboxPolicy: ("msExchUMTemplateLink",),
+    o.VoicePool: ("msRTCSIP-PrimaryHomeServer",),
+}
+"""Attributes by which others refer to an object that cannot go before them."""
+
+Cache = dict[tuple[type, tuple[DN, ...]], tuple[int, tuple[Any, ...]]]
 
 
 class Repository:
-    """Typed objects over a session."""
+    """Typed objects over a session.
 
-    def __init__(self, session: Session, layout: Layout) -> None:
+    ``owner`` marks what is made here as managed by that organization. With a ``cache`` (which several repositories of one
+    session may share) all objects of a type are read once for as long as the directory does not change.
+    """
+
+    def __init__(self, session: Session, layout: Layout, *, owner: str = "", cache: Cache | None = None) -> None:
         self.session = session
         self.layout = layout
+        self.owner = owner
+        self._cache = cache
 
     def dn_of(self, value: object) -> DN:
         """The name of an object's entry."""
@@ -205,19 +264,39 @@ class Repository:
 
     def all(self, type_: type[T]) -> tuple[T, ...]:
         """Every object of a type that this session may see."""
-        return self.find(type_, "(objectClass=*)")
+        if self._cache is None:
+            return self.find(type_, "(objectClass=*)")
+        key, number = (type_, self._bases(type_)), self.session.change_number()
+        if key not in self._cache or self._cache[key][0] != number:
+            self._cache[key] = number, self.find(type_, "(objectClass=*)")
+        return self._cache[key][1]
 
     def find(self, type_: type[T], filter_: str) -> tuple[T, ...]:
         """Those that match a filter."""
+        both = f"(&(objectClass={KINDS[type_].classes[-1]}){filter_})"
+        return tuple(
+            self._object(type_, entry)
+            for base in self._bases(type_)
+            for entry in self.session.search(base, both, Scope.SUBTREE)
+        )
+
+    def owned(self, type_: type[T]) -> tuple[T, ...]:
+        """Those that bear this organization's mark."""
+        return self.find(type_, f"({_MARKER}={escape(self.owner)})")
+
+    def _bases(self, type_: type) -> tuple[DN, ...]:
         kind = KINDS[type_]
-        both = f"(&(objectClass={kind.classes[-1]}){filter_})"
-        entries = self.session.search(kind.container(self.layout), both, Scope.SUBTREE)
-        return tuple(self._object(type_, entry) for entry in entries)
+        return kind.bases(self.layout) if kind.bases else (kind.container(self.layout),)
 
     def get(self, type_: type[T], name: str) -> T | None:
         """The one of this name (for users, the account)."""
         found = self.find(type_, f"(cn={escape(name)})")
         return found[0] if found else None
+
+    def same(self, value: T) -> tuple[T, bool] | None:
+        """What stands at the name of an object, and whether it bears our mark; ``None`` if nothing does."""
+        entry = self.session.get(self.dn_of(value))
+        return (self._object(type(value), entry), entry.first(_MARKER) == self.owner) if entry else None
 
     def add(self, value: object) -> None:
         """Make the entry of an object."""
@@ -225,8 +304,15 @@ class Repository:
         attributes: dict[str, Sequence[str]] = {"objectClass": kind.classes, "cn": (self.dn_of(value).name,)}
         if isinstance(value, _ACCOUNTS):
             attributes["sAMAccountName"] = (str(getattr(value, kind.naming)),)
+        if self.owner and not isinstance(value, o.User):  # a user's mark is one of its fields
+            attributes[_MARKER] = (self.owner,)
         attributes.update({name: values for name, values in self.attributes(value).items() if values})
         self.session.add(self.dn_of(value), attributes)
+        self._changed()
+
+    def adopt(self, value: object) -> None:
+        """Mark what was there already as managed."""
+        self.session.replace(self.dn_of(value), {_MARKER: (self.owner,)})
 
     def update(self, before: object, after: object) -> None:
         """Write what differs; both have the same name."""
@@ -234,10 +320,24 @@ class Repository:
         changed = {name: values for name, values in new.items() if old[name] != values}
         if changed:
             self.session.replace(self.dn_of(after), changed)
+            self._changed()
 
     def remove(self, value: object) -> None:
-        """Delete the entry."""
-        self.session.delete(self.dn_of(value))
+        """Delete the entry. Raises :class:`StillReferenced` while others that this session can see refer to it."""
+        dn = self.dn_of(value)
+        if found := self.referrers(value):
+            raise StillReferenced(dn.name, found)
+        self.session.delete(dn)
+        self._changed()
+
+    def referrers(self, value: object) -> list[str]:
+        """The names of what refers to an object, or stands below it."""
+        dn = self.dn_of(value)
+        found = [entry.dn.name for entry in self.session.search(dn, scope=Scope.ONE)]
+        for attribute in _REFERRERS.get(type(value), ()):
+            for base in self.layout.domains:
+                found += [e.dn.name for e in self.session.search(base, f"({attribute}={escape(str(dn))})")]
+        return sorted(found)
 
     def sip_secret(self, user: o.User) -> str:
         """The SIP secret, or an empty string: to whom the directory shows it."""
@@ -246,7 +346,11 @@ class Repository:
 
     def set_sip_secret(self, user: o.User, secret: str) -> None:
         """Keep a user's SIP secret (confidential)."""
-        self.session.replace(self.dn_of(user), {"tandemSipSecret": (secret,)})
+        self.session.replace(self.dn_of(user), {"tandemSipSecret": (secret,) if secret else ()})
+
+    def _changed(self) -> None:
+        if self._cache:
+            self._cache.clear()
 
     def attributes(self, value: object) -> dict[str, tuple[str, ...]]:
         """The attributes of an object but its name and class, as text."""
@@ -276,44 +380,71 @@ class Repository:
         values: dict[str, Any] = {kind.naming: entry.dn.name}
         if kind.below:
             values[kind.below] = str(entry.dn.parent) if kind.below == "container" else entry.dn.parent.name
-        hints = {f.name: f for f in dataclasses.fields(type_)}  # type: ignore[arg-type] # only dataclasses are KINDS
-        for field, attribute in kind.attributes.items():
-            texts = entry.all(attribute)
-            if not texts and hints[field].default is not dataclasses.MISSING:
+        for field, attribute, read, optional in _readers(type_):  # type: ignore[arg-type] # a type is hashable
+            texts = entry.attributes.get(attribute, ())
+            if not texts and optional:
                 continue
             try:
-                values[field] = self._value(str(hints[field].type), kind.references.get(field), texts)
-            except (ValueError, TypeError, NoSuchObject):
+                values[field] = read(texts)
+            except (ValueError, TypeError, KeyError, BadName):
                 raise BadEntry(entry.dn, attribute, " ".join(texts)) from None
         return type_(**values)
 
-    @staticmethod
-    def _value(kind: str, reference: type | None, texts: tuple[str, ...]) -> Any:
-        if "NormalizationRule" in kind:
-            return tuple(o.NormalizationRule(**json.loads(text)) for text in texts)
-        names = tuple(DN.parse(text).name for text in texts) if reference else texts
-        if "tuple" in kind:
-            return names
-        text = names[0] if names else ""
-        if "bool" in kind:
-            return {"TRUE": True, "FALSE": False}[text.upper()] if text.upper() in ("TRUE", "FALSE") else _bad(text)
-        return int(text) if "int" in kind else text
+
+Reader = Callable[[tuple[str, ...]], Any]
 
 
-def _bad(text: str) -> bool:
-    raise ValueError(text)
+@cache
+def _readers(type_: Any) -> tuple[tuple[str, str, Reader, bool], ...]:
+    """For each field: its attribute in lower case, how its values are read, and whether it may be absent."""
+    kind = KINDS[type_]
+    fields = {f.name: f for f in dataclasses.fields(type_)}
+    return tuple(
+        (
+            field,
+            attribute.lower(),
+            _reader(str(fields[field].type), kind.references.get(field)),
+            fields[field].default is not dataclasses.MISSING,
+        )
+        for field, attribute in kind.attributes.items()
+    )
 
 
-def discover(session: Session) -> Repository:
-    """A repository for a server that knows only its account: forest and organization are read from the directory's names.
+def _reader(hint: str, reference: type | None) -> Reader:
+    match hint:
+        case _ if "NormalizationRule" in hint:
+            return lambda texts: tuple(o.NormalizationRule(**json.loads(text)) for text in texts)
+        case _ if "tuple" in hint:
+            return (lambda texts: tuple(map(_name, texts))) if reference else (lambda texts: texts)
+        case _ if "bool" in hint:
+            return lambda texts: {"TRUE": True, "FALSE": False}[texts[0].upper()]
+        case _ if "int" in hint:
+            return lambda texts: int(texts[0] if texts else "")
+    return (lambda texts: _name(texts[0]) if texts else "") if reference else (lambda texts: texts[0] if texts else "")
 
-    The voice side may not read the organization, but what is below it once exchucutil has run. Before, the organization's
-    name is ``-``, below which nothing is.
+
+@lru_cache(maxsize=4096)
+def _name(dn: str) -> str:
+    return DN.parse(dn).name
+
+
+def discover(session: Session) -> tuple[Repository, ...]:
+    """Repositories for a server that knows only its account: forests and organizations are read from the directory.
+
+    The first is of the server's own forest. A UM server finds its voice forest, a voice server the messaging forests that
+    let it in, by the trusts of its own forest. The voice side may not read a messaging organization, but what is below it
+    once exchucutil has run. Before, the organization's name is ``-``, below which nothing is.
     """
-    forest = ".".join(value for kind, value in session.identity.rdns if kind.upper() == "DC")
-    unknown = Layout(forest=forest, organization="-")
+    own = forest_of(session.identity)
+    partners = [trust.partner for trust in Repository(session, Layout(forest=own, organization="-")).all(o.Trust)]
+    voice = next((name for name in (own, *partners) if session.get(Layout(forest=name, organization="-").pools)), own)
+    return tuple(_discover(session, name, voice) for name in (own, *partners))
+
+
+def _discover(session: Session, forest: str, voice: str) -> Repository:
+    layout = Layout(forest=forest, organization="-", voice_forest=voice)
     for class_, above in (("msExchOrganizationContainer", 0), ("msExchUMDialPlan", 2)):
-        if found := session.search(unknown.microsoft_exchange, f"(objectClass={class_})"):
-            dn = DN(found[0].dn.rdns[above:])
-            return Repository(session, Layout(forest=forest, organization=dn.name))
-    return Repository(session, unknown)
+        if found := session.search(layout.microsoft_exchange, f"(objectClass={class_})"):
+            organization = DN(found[0].dn.rdns[above:]).name
+            return Repository(session, Layout(forest=forest, organization=organization, voice_forest=voice))
+    return Repository(session, layout)

@@ -38,10 +38,13 @@ msExchUMAllowMissedCallNotifications msExchUMAllowMWI msExchUMEnabledText msExch
 tandemKind tandemTransport tandemMediaEncryption tandemRingSeconds tandemSimpleName tandemTlsPort
 tandemVoiceDialPlan tandemVoicePolicy tandemAllowCallForwarding tandemAllowSimulRing tandemEnableCallTransfer
 tandemManagedBy tandemCertificateThumbprint
+msExchUMAutoAttendantEnabled msExchUMSpeechEnabled tandemNumberPattern tandemPriority tandemPort tandemPool
+trustPartner trustDirection
 """
 _MULTI = """
 objectClass member proxyAddresses otherIpPhone servicePrincipalName msExchUMAccessTelephoneNumbers msExchUMDialPlanLinks
-msExchUMRoles tandemPoolServers tandemDigest tandemNormalizationRules tandemPstnUsages
+msExchUMRoles msExchUMPilotIdentifiers tandemPstnGateways tandemPoolServers tandemDigest tandemNormalizationRules
+tandemPstnUsages
 """
 _CONFIDENTIAL = "tandemSipSecret msExchUMPinChecksum"
 
@@ -71,6 +74,10 @@ CLASSES = {
     "msRTCSIP-Pool",
     "tandemVoiceDialPlan",
     "tandemVoicePolicy",
+    "tandemVoiceRoute",
+    "tandemPstnUsage",
+    "tandemPstnGateway",
+    "trustedDomain",
 }
 _BY_LOWER = {name.lower(): name for name in CLASSES}
 

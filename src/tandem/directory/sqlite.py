@@ -2,6 +2,10 @@
 
 Rights are enforced here, in the session: nothing above it can read or write more than its identity may. Every change
 raises the change number in the same transaction, by which servers notice it. A transaction that dies leaves no trace.
+
+One file may hold several forests, each with a root of its own. An account counts in another forest only if that forest
+trusts its own (a trustedDomain object with the outbound bit), or if it is one of that forest's Enterprise Admins: so can
+the initial administrator make the trust.
 """
 
 import sqlite3
@@ -25,6 +29,8 @@ from tandem.directory.errors import (
     NoSuchObject,
     SchemaViolation,
 )
+from tandem.directory.layout import forest_of
+from tandem.directory.objects import OUTBOUND
 from tandem.directory.port import FULL_CONTROL, Ace, Entry, Inherit, Right, Scope
 
 _SCHEMA = """
@@ -49,6 +55,10 @@ INSERT INTO state VALUES ('change', 1), ('access', 1), ('version', 1);
 """
 _FAILURES_TO_LOCK = 10
 _LOCK_S = 900.0
+_CHUNK = 400
+"""Entries whose values are read at once."""
+_ANY: frozenset[str] = frozenset()
+_CONFIDENTIAL = {name for name, each in schema.ATTRIBUTES.items() if each.confidential}
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's parameters for Argon2id
 _NOBODY = _HASHER.hash("nobody")
 """What a password is compared with when the account does not exist: the work is the same."""
@@ -73,9 +83,10 @@ def create_embedded(path: Path) -> None:
 class EmbeddedDirectory:
     """Opens the file for each session anew."""
 
-    def __init__(self, path: Path, clock: Clock | None = None) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None, *, read_only: bool = False) -> None:
         self._path = path
         self._clock = clock or SystemClock()
+        self._read_only = read_only
 
     def bind(self, account: str, password: str) -> "EmbeddedSession":
         """See :class:`tandem.directory.port.Directory`. After 10 failures an account is locked for 15 minutes."""
@@ -85,6 +96,8 @@ class EmbeddedDirectory:
         except BaseException:
             db.close()
             raise
+        if self._read_only:
+            db.execute("PRAGMA query_only = ON")
         return EmbeddedSession(db, account, identity)
 
     def trusted(self) -> "EmbeddedSession":
@@ -149,7 +162,10 @@ class EmbeddedSession:
         self._depth = 0
         self._access_number = -1
         self._aces: dict[str, list[Ace]] = {}
-        self._protected: set[str] = set()
+        self._own_rights: set[str] = set()
+        self._roots: tuple[str, ...] = ()
+        self._closed: set[str] = set()
+        self._memo: dict[tuple[Right, str, str, frozenset[str]], bool] = {}
 
     def close(self) -> None:
         """See the port."""
@@ -159,20 +175,12 @@ class EmbeddedSession:
 
     def get(self, dn: DN) -> Entry | None:
         """See the port."""
-        row = self._db.execute("SELECT id, dn FROM entry WHERE path = ?", (dn.path,)).fetchone()
-        return self._entry(row) if row is not None and self._visible(dn) else None
+        return next(self._entries([self._find(dn)]), None)
 
     def search(self, base: DN, filter_: str = "(objectClass=*)", scope: Scope = Scope.SUBTREE) -> list[Entry]:
         """See the port."""
         wanted = filters.parse_filter(filter_)
-        entries = []
-        for row in self._candidates(base, wanted, scope):
-            dn = DN.parse(row["dn"])
-            if self._visible(dn):
-                entry = self._entry(row)
-                if wanted.match(entry.all):
-                    entries.append(entry)
-        return entries
+        return [e for e in self._entries(self._candidates(base, wanted, scope)) if wanted.match(e.all)]
 
     def _candidates(self, base: DN, wanted: filters.Filter, scope: Scope) -> list[Any]:
         """Rows in the scope, narrowed by an index where the filter demands an equality."""
@@ -183,23 +191,39 @@ class EmbeddedSession:
                 where, values = "e.parent = (SELECT id FROM entry WHERE path = ?)", [base.path]
             case Scope.SUBTREE:
                 where, values = "e.path >= ? AND e.path < ?", [base.path, base.path[:-1] + "\x20"]
-        sql = "SELECT e.id, e.dn FROM entry e"
+        sql = "SELECT e.id, e.dn, e.path FROM entry e"
         if (key := _equality(wanted)) is not None:
             sql += " JOIN value v ON v.entry = e.id AND v.attribute = ? AND v.folded = ?"
             values = [key.attribute.lower(), key.value.lower(), *values]
-        return self._db.execute(f"{sql} WHERE {where} ORDER BY e.path", values).fetchall()
+        rows = self._db.execute(f"{sql} WHERE {where} ORDER BY e.path", values).fetchall()
+        self._load_access()
+        if inner := [root for root in self._roots if root != base.path and root.startswith(base.path)]:
+            return [r for r in rows if not r["path"].startswith(tuple(inner))]
+        return rows
 
-    def _entry(self, row: Any) -> Entry:
-        dn = DN.parse(row["dn"])
-        attributes: dict[str, list[str]] = {}
-        for value in self._db.execute(
-            "SELECT attribute, value FROM value WHERE entry = ? ORDER BY attribute, place", (row["id"],)
-        ):
-            attributes.setdefault(value["attribute"], []).append(value["value"])
-        for name in [n for n in attributes if schema.attribute(n).confidential]:
-            if not self.may(Right.READ_CONFIDENTIAL, dn, attribute=name):
-                del attributes[name]
-        return Entry(dn=dn, attributes={name: tuple(values) for name, values in attributes.items()})
+    def _find(self, dn: DN) -> Any:
+        return self._db.execute("SELECT id, dn, path FROM entry WHERE path = ?", (dn.path,)).fetchone()
+
+    def _entries(self, rows: Sequence[Any]) -> Iterator[Entry]:
+        """Those of the rows that are visible, with what of them is. Values are fetched for many entries at once."""
+        self._load_access()
+        for start in range(0, len(rows), _CHUNK):
+            chunk = [row for row in rows[start : start + _CHUNK] if row is not None]
+            found: dict[int, dict[str, list[str]]] = {row["id"]: {} for row in chunk}
+            marks = ",".join("?" * len(found))
+            for entry, attribute, value in self._db.execute(
+                f"SELECT entry, attribute, value FROM value WHERE entry IN ({marks}) ORDER BY entry, attribute, place",  # noqa: S608
+                list(found),
+            ):
+                found[entry].setdefault(attribute, []).append(value)
+            for row in chunk:
+                dn, attributes = DN.parse(row["dn"]), found[row["id"]]
+                classes = frozenset(c.lower() for c in attributes["objectclass"])
+                if self._may(Right.READ, dn, "", classes) and self._listed(dn):
+                    for name in _CONFIDENTIAL & attributes.keys():
+                        if not self._may(Right.READ_CONFIDENTIAL, dn, name, classes):
+                            del attributes[name]
+                    yield Entry(dn=dn, attributes={name: tuple(values) for name, values in attributes.items()})
 
     def change_number(self) -> int:
         """See the port."""
@@ -213,62 +237,97 @@ class EmbeddedSession:
 
     def may(self, right: Right, dn: DN, attribute: str = "", object_class: str = "") -> bool:
         """See the port."""
+        self._load_access()
+        return self._may(right, dn, attribute.lower(), frozenset([object_class.lower()]) if object_class else None)
+
+    def _may(self, right: Right, dn: DN, attribute: str, classes: frozenset[str] | None) -> bool:
+        """``classes`` of the entry, ``None`` where they have to be looked up. Entries without rights of their own are
+        alike below one parent: the answer is remembered for them."""
         if self._owner:
             return True
-        self._load_access()
-        own_class = object_class
-        at = dn
-        own = True
+        path = dn.path
+        if self._root_of(path) in self._closed:
+            return False
+        known = classes if classes is not None else self._classes(dn)
+        if path in self._own_rights:
+            return self._granted(right, dn, attribute, known, own=True)
+        key = (right, attribute, path[: path.rfind("\x1f", 0, -1)], known)
+        if key not in self._memo:
+            self._memo[key] = self._granted(right, dn, attribute, known, own=True)
+        return self._memo[key]
+
+    def _granted(self, right: Right, at: DN, attribute: str, classes: frozenset[str], *, own: bool) -> bool:
         while at.rdns:
             for ace in self._aces.get(at.path, ()):
                 if (ace.inherit is Inherit.THIS and not own) or (ace.inherit is Inherit.DESCENDANTS and own):
                     continue
-                if right in ace.rights and self._fits(ace, right, attribute, dn, own_class):
+                if right in ace.rights and self._fits(ace, right, attribute, classes):
                     return True
-            if at.path in self._protected:
+            if at.path in self._protected or at.path in self._roots:
                 return False
             at, own = at.parent, False
         return False
 
-    def _fits(self, ace: Ace, right: Right, attribute: str, dn: DN, object_class: str) -> bool:
-        if right is Right.READ_CONFIDENTIAL and attribute.lower() not in ace.attributes:
+    def _root_of(self, path: str) -> str:
+        return next((root for root in self._roots if path.startswith(root)), "")
+
+    @staticmethod
+    def _fits(ace: Ace, right: Right, attribute: str, classes: frozenset[str]) -> bool:
+        if right is Right.READ_CONFIDENTIAL and attribute not in ace.attributes:
             return False
         if ace.attributes and right in (Right.WRITE, Right.READ_CONFIDENTIAL):
-            if attribute.lower() not in ace.attributes:
+            if attribute not in ace.attributes:
                 return False
-        elif right is Right.WRITE and attribute and schema.attribute(attribute).confidential:
+        elif right is Right.WRITE and attribute in _CONFIDENTIAL:
             return False
-        if not ace.object_class:
-            return True
-        return ace.object_class.lower() in ({object_class.lower()} if object_class else self._classes(dn))
+        return not ace.object_class or ace.object_class.lower() in classes
 
-    def _classes(self, dn: DN) -> set[str]:
+    def _classes(self, dn: DN) -> frozenset[str]:
         rows = self._db.execute(
             "SELECT v.folded FROM value v JOIN entry e ON e.id = v.entry WHERE e.path = ? AND v.attribute = 'objectclass'",
             (dn.path,),
         )
-        return {row["folded"] for row in rows}
+        return frozenset(row["folded"] for row in rows)
 
     def _visible(self, dn: DN) -> bool:
-        return self.may(Right.READ, dn) and (len(dn.rdns) < 2 or self._owner or self._listed(dn))
+        return self.may(Right.READ, dn) and self._listed(dn)
 
     def _listed(self, dn: DN) -> bool:
-        parent = dn.parent
-        exists = self._db.execute("SELECT 1 FROM entry WHERE path = ?", (parent.path,)).fetchone()
-        return exists is None or self.may(Right.LIST, parent)
+        if self._owner or len(dn.rdns) < 2 or dn.path in self._roots:
+            return True
+        return self._may(Right.LIST, dn.parent, "", _ANY)
 
     def _load_access(self) -> None:
         """Read the access control entries that are for this identity, anew when groups or entries changed."""
+        if self._depth and self._access_number >= 0:
+            return  # nobody else writes within our transaction
         number = self._state("access")
         if number == self._access_number:
             return
-        principals = {self.identity.path, *(g.path for g in self.groups_of(self.identity))}
-        self._aces = {}
+        groups = self.groups_of(self.identity)
+        principals = {self.identity.path, *(g.path for g in groups)}
+        self._aces, self._memo = {}, {}
         for row in self._db.execute("SELECT a.*, e.path FROM ace a JOIN entry e ON e.id = a.entry"):
             if (ace := _ace(row)).principal.path in principals:
                 self._aces.setdefault(row["path"], []).append(ace)
         self._protected = {r["path"] for r in self._db.execute("SELECT path FROM entry WHERE protected")}
+        self._own_rights = self._protected | self._aces.keys()
+        roots = [r["path"] for r in self._db.execute("SELECT path FROM entry WHERE parent IS NULL")]
+        self._roots = tuple(sorted(roots, key=len, reverse=True))  # of two that fit, the longer is nearer
+        self._closed = {root for root in roots if not self._owner and not self._trusted(root, groups)}
         self._access_number = number
+
+    def _trusted(self, root: str, groups: frozenset[DN]) -> bool:
+        """Whether the forest of a root lets this identity in."""
+        if self._root_of(self.identity.path) == root:
+            return True
+        if any(g.name == "Enterprise Admins" and g.path.startswith(root) for g in groups):
+            return True
+        row = self._db.execute(
+            "SELECT v.value FROM entry e JOIN value v ON v.entry = e.id WHERE e.path = ? AND v.attribute = 'trustdirection'",
+            (f"{root}cn=system\x1fcn={forest_of(self.identity)}\x1f",),
+        ).fetchone()
+        return row is not None and bool(int(row["value"]) & OUTBOUND)
 
     def _demand(self, right: Right, dn: DN, attribute: str = "", object_class: str = "") -> None:
         if not self.may(right, dn, attribute, object_class):
@@ -281,6 +340,11 @@ class EmbeddedSession:
             return ()
         rows = self._db.execute("SELECT a.* FROM ace a JOIN entry e ON e.id = a.entry WHERE e.path = ?", (dn.path,))
         return tuple(_ace(row) for row in rows)
+
+    def protected(self, dn: DN) -> bool:
+        """See the port."""
+        row = self._db.execute("SELECT protected FROM entry WHERE path = ?", (dn.path,)).fetchone()
+        return row is not None and bool(row["protected"]) and self._visible(dn)
 
     def groups_of(self, dn: DN) -> frozenset[DN]:
         """See the port."""
@@ -346,8 +410,8 @@ class EmbeddedSession:
         schema.check_entry(str(dn), classes, attributes)
         self._demand(Right.CREATE, dn.parent, object_class=classes[-1])
         with self.transaction():
-            parent = self._db.execute("SELECT id FROM entry WHERE path = ?", (dn.parent.path,)).fetchone()
-            if parent is None and not self._owner:
+            parent = None if classes[-1] == "domaindns" else self._find(dn.parent)
+            if parent is None and not (self._owner and classes[-1] == "domaindns"):
                 raise NoSuchObject(f"{dn.parent} is not there (or not visible), so nothing can be added below it")
             try:
                 cursor = self._db.execute(
@@ -364,27 +428,31 @@ class EmbeddedSession:
                 self._store(cursor.lastrowid, name, tuple(values))
             self._insert_aces(cursor.lastrowid, aces)
             self._check_account_name(cursor.lastrowid, attributes)
-            if aces or protected or "member" in {n.lower() for n in attributes}:
+            if aces or protected or {"member", "trustdirection"} & {n.lower() for n in attributes}:
                 self._access_changed()
 
     def replace(self, dn: DN, attributes: Mapping[str, Sequence[str]]) -> None:
         """See the port."""
-        entry = self._id(dn)
-        schema.check_entry(str(dn), [*sorted(self._classes(dn) - {"top"})], attributes, new=False)
-        for name in attributes:
-            self._demand(Right.WRITE, dn, attribute=schema.attribute(name).name)
+        entry, classes = self._id(dn)
+        schema.check_entry(str(dn), sorted(classes - {"top"}), attributes, new=False)
+        names = [name.lower() for name in attributes]
+        for name in names:
+            known = schema.attribute(name).name
+            if not self._may(Right.WRITE, dn, name, classes):
+                raise AccessDenied(self.account, f"write {known} on", dn)
         with self.transaction():
+            marks = ",".join("?" * len(names))
+            self._db.execute(f"DELETE FROM value WHERE entry = ? AND attribute IN ({marks})", [entry, *names])  # noqa: S608
             for name, values in attributes.items():
-                self._db.execute("DELETE FROM value WHERE entry = ? AND attribute = ?", (entry, name.lower()))
-                self._store(entry, name, tuple(values))
-            if "member" in {n.lower() for n in attributes}:
+                if values:
+                    self._store(entry, name, tuple(values))
+            if "member" in names or "trustdirection" in names:
                 self._access_changed()
 
     def delete(self, dn: DN) -> None:
         """See the port."""
-        entry = self._id(dn)
-        classes = sorted(self._classes(dn) - {"top"})
-        if not any(self.may(Right.DELETE, dn, object_class=each) for each in classes):
+        entry, classes = self._id(dn)
+        if not self._may(Right.DELETE, dn, "", classes):
             raise AccessDenied(self.account, "delete", dn)
         with self.transaction():
             if self._db.execute("SELECT 1 FROM entry WHERE parent = ?", (entry,)).fetchone():
@@ -396,17 +464,29 @@ class EmbeddedSession:
 
     def grant(self, dn: DN, aces: Sequence[Ace]) -> None:
         """See the port."""
-        entry = self._id(dn)
+        entry, _ = self._id(dn)
         self._demand(Right.WRITE_ACL, dn)
         with self.transaction():
             self._insert_aces(entry, aces)
             self._access_changed()
 
+    def revoke(self, dn: DN, aces: Sequence[Ace]) -> None:
+        """See the port."""
+        entry, _ = self._id(dn)
+        self._demand(Right.WRITE_ACL, dn)
+        with self.transaction():
+            self._db.executemany(
+                "DELETE FROM ace WHERE entry = ? AND principal = ? AND rights = ? AND inherit = ? AND object_class = ? "
+                "AND attributes = ?",
+                [_row(entry, ace) for ace in aces],
+            )
+            self._access_changed()
+
     def set_password(self, dn: DN, password: str) -> None:
         """See the port. The right is WRITE on the account."""
-        entry = self._id(dn)
+        entry, classes = self._id(dn)
         self._demand(Right.WRITE, dn)
-        if not self._classes(dn) & {"user", "computer"}:
+        if not classes & {"user", "computer"}:
             raise SchemaViolation(f"{dn} is no account: only users and computers have passwords")
         with self.transaction():
             self._db.execute(
@@ -420,11 +500,14 @@ class EmbeddedSession:
         ).fetchone()
         return row is not None
 
-    def _id(self, dn: DN) -> int:
-        row = self._db.execute("SELECT id FROM entry WHERE path = ?", (dn.path,)).fetchone()
-        if row is None or not self._visible(dn):
+    def _id(self, dn: DN) -> tuple[int, frozenset[str]]:
+        """The row of a visible entry, and its classes."""
+        self._load_access()
+        row = self._find(dn)
+        classes = self._classes(dn) if row is not None else frozenset()
+        if row is None or not self._may(Right.READ, dn, "", classes) or not self._listed(dn):
             raise NoSuchObject(f"{dn} is not there, or not visible to {self.account}")
-        return int(row["id"])
+        return int(row["id"]), classes
 
     def _check_account_name(self, entry: int, attributes: Mapping[str, Sequence[str]]) -> None:
         for name in attributes.get("sAMAccountName", ()):
@@ -445,24 +528,16 @@ class EmbeddedSession:
         )
 
     def _insert_aces(self, entry: int, aces: Sequence[Ace]) -> None:
-        self._db.executemany(
-            "INSERT OR IGNORE INTO ace VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    entry,
-                    str(a.principal),
-                    a.rights.value,
-                    a.inherit.value,
-                    a.object_class,
-                    " ".join(sorted(name.lower() for name in a.attributes)),
-                )
-                for a in aces
-            ],
-        )
+        self._db.executemany("INSERT OR IGNORE INTO ace VALUES (?, ?, ?, ?, ?, ?)", [_row(entry, ace) for ace in aces])
 
     def _access_changed(self) -> None:
         self._db.execute("UPDATE state SET number = number + 1 WHERE name = 'access'")
         self._access_number = -1
+
+
+def _row(entry: int, ace: Ace) -> tuple[object, ...]:
+    attributes = " ".join(sorted(name.lower() for name in ace.attributes))
+    return entry, str(ace.principal), ace.rights.value, ace.inherit.value, ace.object_class, attributes
 
 
 def _ace(row: Any) -> Ace:

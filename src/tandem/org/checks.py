@@ -5,11 +5,13 @@ Each check yields the object that it is about, the severity, what was found, and
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from tandem.org import model as m
+from tandem.org import topology
 from tandem.org.errors import Severity
-from tandem.org.groups import GROUPS
+from tandem.org.groups import groups_in
 
 Check = tuple[object, Severity, str, str]
 
@@ -28,7 +30,7 @@ def check(org: m.Organization) -> Iterator[Check]:
     yield from _versions(org)
     yield from _security(org)
     yield from _users(org)
-    yield from _advice(org)
+    yield from topology.check(org)
 
 
 def default_policy(dial_plan: str) -> str:
@@ -42,11 +44,18 @@ def mailbox_policies(org: m.Organization) -> dict[str, m.UMMailboxPolicy]:
     return {p.name: p for p in (*defaults, *org.um_mailbox_policies)}
 
 
+@dataclass(frozen=True, slots=True)
+class _Numbered:
+    about: object
+    number: str
+
+
 def _error(about: object, found: str, expected: str) -> Check:
     return about, Severity.ERROR, found, expected
 
 
 def _references(org: m.Organization) -> Iterator[Check]:
+    attendants = {(a.um_dial_plan, a.name) for a in org.um_auto_attendants}
     known: dict[str, Iterable[str]] = {
         "forest": {f.name for f in org.forests},
         "UM dial plan": {p.name for p in org.um_dial_plans},
@@ -54,13 +63,16 @@ def _references(org: m.Organization) -> Iterator[Check]:
         "mailbox policy": mailbox_policies(org),
         "voice dial plan": {p.identity for p in org.voice_dial_plans},
         "voice policy": {p.identity for p in org.voice_policies},
+        "PSTN usage": set(org.pstn_usages),
+        "PSTN gateway": {g.fqdn for g in org.pstn_gateways},
         "OU": set(org.organizational_units),
-        "group": {name for names in GROUPS.values() for name in names},
     }
     wanted: list[tuple[object, str, str]] = []
     in_forests: tuple[Any, ...] = (*org.messaging_servers, *org.voice_pools, *org.um_dial_plans, *org.users)
-    for each in in_forests:
+    for each in (*in_forests, *org.administrators):
         wanted.append((each, "forest", each.forest))
+    for forest in org.forests:
+        wanted += [(forest, "forest", name) for name in forest.trusts]
     for server in org.messaging_servers:
         wanted += [(server, "UM dial plan", name) for name in server.dial_plans or ()]
     of_plans: tuple[Any, ...] = (*org.um_mailbox_policies, *org.um_ip_gateways, *org.um_auto_attendants, *org.contacts)
@@ -68,6 +80,19 @@ def _references(org: m.Organization) -> Iterator[Check]:
         wanted.append((item, "UM dial plan", item.um_dial_plan))
     for contact in org.contacts:
         wanted += [(contact, "voice pool", contact.pool), (contact, "OU", contact.ou)]
+        if contact.auto_attendant and (contact.um_dial_plan, contact.auto_attendant) not in attendants:
+            yield _error(
+                contact,
+                f"UM dial plan {contact.um_dial_plan} has no auto attendant {contact.auto_attendant!r}",
+                "one of um_auto_attendants, or none for Subscriber Access",
+            )
+    for policy in org.voice_policies:
+        wanted += [(policy, "PSTN usage", name) for name in policy.pstn_usages]
+    for route in org.voice_routes:
+        wanted += [(route, "PSTN usage", name) for name in route.pstn_usages]
+        wanted += [(route, "PSTN gateway", name) for name in route.pstn_gateways]
+    for gateway in org.pstn_gateways:
+        wanted.append((gateway, "voice pool", gateway.pool))
     for user in org.users:
         wanted += [
             (user, "OU", user.ou),
@@ -76,16 +101,23 @@ def _references(org: m.Organization) -> Iterator[Check]:
             (user, "voice dial plan", user.voice_dial_plan),
             (user, "voice policy", user.voice_policy),
         ]
-    for admin in org.administrators:
-        wanted += [(admin, "group", name) for name in admin.groups]
     for about, kind, name in wanted:
         if name and name not in known[kind]:
             names = ", ".join(sorted(known[kind])[:20]) or "none is declared"
             yield _error(about, f"there is no {kind} {name!r}", f"one of those declared: {names}")
+    for admin in org.administrators:
+        names_there = groups_in(org, admin.forest or org.forests[0].name)
+        for name in admin.groups:
+            if name not in names_there:
+                yield _error(
+                    admin, f"there is no group {name!r}", f"one of those of its forest: {', '.join(names_there)}"
+                )
 
 
 def _unique(org: m.Organization) -> Iterator[Check]:
     plan_of = {name: policy.um_dial_plan for name, policy in mailbox_policies(org).items()}
+    pilots: list[tuple[object, str]] = [(a, number) for a in org.um_auto_attendants for number in a.pilot_identifiers]
+    pilots += [(p, number) for p in org.um_dial_plans for number in p.access_numbers]
     everyone: tuple[Any, ...] = (*org.users, *org.administrators)
     groups: tuple[tuple[str, Iterable[object], Callable[[Any], str]], ...] = (
         ("forest", org.forests, lambda x: x.name),
@@ -96,6 +128,10 @@ def _unique(org: m.Organization) -> Iterator[Check]:
         ("gateway address", org.um_ip_gateways, lambda x: x.address),
         ("voice dial plan", org.voice_dial_plans, lambda x: x.identity.lower()),
         ("voice policy", org.voice_policies, lambda x: x.identity.lower()),
+        ("auto attendant", org.um_auto_attendants, lambda x: x.name.lower()),
+        ("number of UM", [_Numbered(about, number) for about, number in pilots], lambda x: x.number),
+        ("voice route", org.voice_routes, lambda x: x.name.lower()),
+        ("PSTN gateway", org.pstn_gateways, lambda x: x.fqdn),
         ("account", everyone, lambda x: x.account.lower()),
         ("SIP address", (*org.users, *org.contacts), lambda x: x.sip_address.lower()),
         ("mail address", org.users, lambda x: x.mail.lower()),
@@ -111,46 +147,54 @@ def _unique(org: m.Organization) -> Iterator[Check]:
         counts = Counter(k for _, k in listed if k)
         for each, k in listed:
             if counts[k] > 1:
-                yield _error(each, f"{kind} {k!r} is used {counts[k]} times", "each one once")
+                yield _error(
+                    each.about if isinstance(each, _Numbered) else each,
+                    f"{kind} {k!r} is used {counts[k]} times",
+                    "each one once",
+                )
 
 
 def _versions(org: m.Organization) -> Iterator[Check]:
     for server in org.messaging_servers:
-        if server.kind is m.ServerKind.TANDEM:
-            if server.version:
-                yield _error(server, f"version {server.version!r} on a server of kind tandem", "none")
-            continue
-        match server.version, server.service_pack:
-            case "2007", 0:
-                yield _error(
-                    server,
-                    "Exchange 2007 without a service pack",
-                    "Service Pack 1 or later: RTM knows no SIP URI dial plan",
-                )
-            case "2007", 1 | 2:
-                yield server, Severity.WARNING, f"Exchange 2007 SP{server.service_pack}", "Service Pack 3"
-            case (("2007" | "2010" | "2013"), _):
-                pass
-            case "2016", _:
-                yield (
-                    server,
-                    Severity.WARNING,
-                    "Exchange 2016, which the topic does not cover",
-                    "2013's steps, which are used",
-                )
-            case "2019", _:
-                yield _error(
-                    server,
-                    "Exchange 2019",
-                    "2007 SP1 to 2016, or kind tandem: 2019 and later have no Unified Messaging",
-                )
-            case version, _:
-                yield _error(server, f"Exchange version {version!r}", "2007, 2010, 2013 or 2016")
+        yield from _version(server)
+    for pool in org.voice_pools:
+        if pool.kind is m.PoolKind.TANDEM and pool.version:
+            yield _error(pool, f"version {pool.version!r} on a pool of kind tandem", "none")
+        elif pool.kind is m.PoolKind.LYNC and pool.version not in ("", "2010", "2013", "2015"):
+            yield _error(pool, f"Lync version {pool.version!r}", "2010, 2013 or 2015 (Skype for Business)")
+        elif pool.kind is m.PoolKind.LYNC and pool.version in ("2010", "2015"):
+            yield pool, Severity.WARNING, f"version {pool.version}, which the topic does not cover", "Lync Server 2013"
+
+
+def _version(server: m.MessagingServer) -> Iterator[Check]:
+    if server.kind is m.ServerKind.TANDEM:
+        if server.version:
+            yield _error(server, f"version {server.version!r} on a server of kind tandem", "none")
+        return
+    match server.version, server.service_pack:
+        case "2007", 0:
+            found = "Exchange 2007 without a service pack"
+            yield _error(server, found, "Service Pack 1 or later: RTM knows no SIP URI dial plan")
+        case "2007", 1 | 2:
+            yield server, Severity.WARNING, f"Exchange 2007 SP{server.service_pack}", "Service Pack 3"
+        case (("2007" | "2010" | "2013"), _):
+            pass
+        case "2016", _:
+            found = "Exchange 2016, which the topic does not cover"
+            yield server, Severity.WARNING, found, "2013's steps, which are used"
+        case "2019", _:
+            expected = "2007 SP1 to 2016, or kind tandem: 2019 and later have no Unified Messaging"
+            yield _error(server, "Exchange 2019", expected)
+        case version, _:
+            yield _error(server, f"Exchange version {version!r}", "2007, 2010, 2013 or 2016")
 
 
 def _security(org: m.Organization) -> Iterator[Check]:
     plain = {g.um_dial_plan for g in org.um_ip_gateways}
     for plan in org.um_dial_plans:
+        if org.phone_edition is not m.PhoneEdition.NONE and plan.voip_security is m.VoIPSecurity.SIP_SECURED:
+            found = f"VoIP security SIPSecured with Lync Phone Edition devices {org.phone_edition}"
+            yield plan, Severity.WARNING, found, "Secured (phase 4): those devices insist on SRTP"
         secured = plan.voip_security is not m.VoIPSecurity.UNSECURED
         if secured and plan.name in plain:
             yield _error(
@@ -182,12 +226,21 @@ def _users(org: m.Organization) -> Iterator[Check]:
     digits = {p.name: p.extension_digits for p in org.um_dial_plans}
     plans = {p.name: p for p in org.um_dial_plans}
     policies = mailbox_policies(org)
+    pools = {pool.fqdn: pool for pool in org.voice_pools}
     domains = {domain for forest in org.forests for domain in forest.domains}
     for user in org.users:
         if user.sip_address and user.sip_address.partition("@")[2].lower() not in domains:
             yield _error(
                 user, f"SIP address {user.sip_address}", f"a domain of the forests: {', '.join(sorted(domains))}"
             )
+        if topology.domain_of(user.ou) != user.forest:
+            yield _error(user, f"OU {user.ou}, but forest {user.forest}", "an OU of the user's forest")
+        if user.sip_address and user.forest != org.voice_forest:
+            yield _error(
+                user, f"a SIP address, but an account in {user.forest}", f"one in the voice forest, {org.voice_forest}"
+            )
+        if (pool := pools.get(user.pool)) and pool.pool_type is m.PoolType.DIRECTOR:
+            yield _error(user, f"registers at {pool.fqdn}, which is a Director", "a pool that hosts users")
         if user.sip_address and not user.pool:
             yield _error(user, "a SIP address without a pool", "pool: the voice pool that the user registers at")
         if user.line_uri and not user.sip_address:
@@ -199,6 +252,10 @@ def _users(org: m.Organization) -> Iterator[Check]:
         plan = plans.get(policy.um_dial_plan) if policy else None
         if plan is None:
             continue
+        if user.forest not in (plan.forest, org.voice_forest):
+            yield _error(
+                user, f"an account in {user.forest}", f"one in {plan.forest} or {org.voice_forest}, as {plan.name} is"
+            )
         if not user.mail:
             yield _error(user, "enabled for UM without a mail address", "mail: the mailbox that messages go to")
         if plan.uri_type is m.UriType.SIP_NAME and not user.sip_address:
@@ -209,40 +266,3 @@ def _users(org: m.Organization) -> Iterator[Check]:
                 f"extension {user.extension} has {len(user.extension)} digits",
                 f"{digits[plan.name]}, as UM dial plan {plan.name} has",
             )
-
-
-def _advice(org: m.Organization) -> Iterator[Check]:
-    for plan in org.um_dial_plans:
-        if not plan.access_numbers and plan.voip_security is not m.VoIPSecurity.UNSECURED:
-            yield plan, Severity.WARNING, "no access number", "access_numbers, or there is no subscriber access"
-        servers = [s for s in org.messaging_servers if s.dial_plans is None or plan.name in s.dial_plans]
-        if len(servers) < 2:
-            count = "one UM server" if servers else "no UM server"
-            yield plan, Severity.WARNING, f"{count} for this dial plan", "two, so that one may fail"
-    if len(org.forests) > 1:
-        yield org.forests[1], Severity.ERROR, "a second forest", "one forest: several come with a later release"
-    if "://" in org.directory:
-        yield org, Severity.ERROR, f"directory {org.directory}", "a file: LDAP comes with a later release"
-    for each, what in carried_out_later(org):
-        yield each, Severity.INFO, f"{what} is read, and carried out by a later release", ""
-
-
-def carried_out_later(org: m.Organization) -> Iterator[tuple[object, str]]:
-    """What is declared and not carried out yet, with a name for it: the plan says so."""
-    for attendant in org.um_auto_attendants:
-        yield attendant, f"auto attendant {attendant.name}"
-    for route in org.voice_routes:
-        yield route, f"voice route {route.name}"
-    for gateway in org.pstn_gateways:
-        yield gateway, f"PSTN gateway {gateway.fqdn}"
-    for contact in org.contacts:
-        if contact.auto_attendant:
-            yield contact, f"contact {contact.display_name} of an auto attendant"
-    for server in org.messaging_servers:
-        if server.kind is m.ServerKind.EXCHANGE:
-            yield server, f"the runbook for Exchange server {server.fqdn}"
-    for pool in org.voice_pools:
-        if pool.kind is m.PoolKind.LYNC:
-            yield pool, f"the runbook for Lync pool {pool.fqdn}"
-    if org.pstn_usages:
-        yield org, f"PSTN usages {', '.join(org.pstn_usages)}"

@@ -112,7 +112,8 @@ class MessagingServer:
     """A server of the messaging side.
 
     ``version`` is ``2007``, ``2010``, ``2013``, ``2016`` or ``2019`` for Exchange and empty for Tandem; ``service_pack``
-    is 0 for RTM. ``roles`` are Exchange's (:data:`tandem.org.versions.ROLES`); none means every role that UM needs. ``dial_plans`` are the UM dial plans it answers for; ``None`` means every SIP URI and plain dial plan
+    is 0 for RTM. ``roles`` are Exchange's (:data:`tandem.org.versions.ROLES`); none means every role that UM needs.
+    ``dial_plans`` are the UM dial plans it answers for; ``None`` means every SIP URI and plain dial plan
     of its forest.
     """
 
@@ -352,7 +353,7 @@ class Organization:
     @property
     def messaging_forests(self) -> tuple[str, ...]:
         """The forests that have messaging servers or UM dial plans, in the order of the file."""
-        used = {each.forest for each in (*self.messaging_servers, *self.um_dial_plans)}
+        used = {s.forest for s in self.messaging_servers} | {p.forest for p in self.um_dial_plans}
         return tuple(forest.name for forest in self.forests if forest.name in used)
 
     def servers_in(self, forest: str, kind: ServerKind) -> tuple[MessagingServer, ...]:

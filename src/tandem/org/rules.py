@@ -1,24 +1,28 @@
 """What single values have to look like: one rule per field that needs one, with the words for what is expected."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Any
 
 from tandem.org.numbers import is_e164, is_line_uri, is_sip_address
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A test and what it expects, for people."""
+    """A test and what it expects, for people; ``schema`` is what JSON Schema can say of it."""
 
     holds: Callable[[str], bool]
     expected: str
+    schema: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _matches(pattern: str) -> Callable[[str], bool]:
+def _like(pattern: str, expected: str) -> Rule:
+    """Text that matches a pattern as a whole."""
     compiled = re.compile(pattern)
-    return lambda text: compiled.fullmatch(text) is not None
+    told = {"pattern": f"^(?:{pattern})$"} if "\\Z" not in pattern else {}
+    return Rule(lambda text: compiled.fullmatch(text) is not None, expected, told)
 
 
 def _is_address(text: str) -> bool:
@@ -30,7 +34,9 @@ def _is_address(text: str) -> bool:
 
 
 def _range(low: int, high: int) -> Rule:
-    return Rule(lambda text: low <= int(text) <= high, f"a number from {low} to {high}")
+    return Rule(
+        lambda text: low <= int(text) <= high, f"a number from {low} to {high}", {"minimum": low, "maximum": high}
+    )
 
 
 def _regex(text: str) -> bool:
@@ -41,27 +47,27 @@ def _regex(text: str) -> bool:
     return len(text) <= 256
 
 
-FQDN = Rule(
-    _matches(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]"),
+FQDN = _like(
+    r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]",
     "a fully qualified name in lower case, such as um1.example.com (no wildcard)",
 )
-UM_NAME = Rule(
-    _matches(r"[A-Za-z0-9_-]{1,49}"),
+UM_NAME = _like(
+    r"[A-Za-z0-9_-]{1,49}",
     "a name of 1 to 49 letters, digits, - and _ (with a voice pool, no dots and no spaces)",
 )
-OBJECT_NAME = Rule(
-    _matches(r"[^\"/\\\[\]:;|=,+*?<>\x00-\x1f]{1,64}"),
+OBJECT_NAME = _like(
+    r"[^\"/\\\[\]:;|=,+*?<>\x00-\x1f]{1,64}",
     'a name of 1 to 64 characters without " / \\ [ ] : ; | = , + * ? < >',
 )
-ACCOUNT = Rule(_matches(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"), "an account name: letters, digits, . _ and -")
-OU = Rule(
-    _matches(r"(OU=[^,=]{1,64},)+DC=[^,=]+(,DC=[^,=]+)*"), "a distinguished name, such as OU=People,DC=example,DC=com"
-)
+ACCOUNT = _like(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "an account name: letters, digits, . _ and -")
+OU = _like(r"(OU=[^,=]{1,64},)+DC=[^,=]+(,DC=[^,=]+)*", "a distinguished name, such as OU=People,DC=example,DC=com")
 E164 = Rule(is_e164, "a number in E.164 form, such as +14255550100")
 SIP_ADDRESS = Rule(is_sip_address, "a SIP address without sip:, such as alice@example.com")
-DIGITS = Rule(_matches(r"[0-9]{1,20}"), "1 to 20 digits")
+DIGITS = _like(r"[0-9]{1,20}", "1 to 20 digits")
 PORT = _range(1, 65_535)
-TEXT = Rule(_matches(r"[^\x00-\x1f\x7f]{1,256}"), "1 to 256 characters without control characters")
+TEXT = _like(r"[^\x00-\x1f\x7f]{1,256}", "1 to 256 characters without control characters")
+
+LANGUAGE = Rule(lambda text: text in ("en-US",), "en-US, the language that this release speaks", {"enum": ["en-US"]})
 
 RULES: dict[tuple[str, str], Rule] = {
     ("Organization", "name"): OBJECT_NAME,
@@ -78,8 +84,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("UMDialPlan", "name"): UM_NAME,
     ("UMDialPlan", "extension_digits"): _range(1, 20),
     ("UMDialPlan", "access_numbers"): E164,
-    ("UMDialPlan", "country_code"): Rule(_matches(r"[0-9]{1,4}"), "1 to 4 digits"),
-    ("UMDialPlan", "language"): Rule(lambda text: text in ("en-US",), "en-US, the language that this release speaks"),
+    ("UMDialPlan", "country_code"): _like(r"[0-9]{1,4}", "1 to 4 digits"),
+    ("UMDialPlan", "language"): LANGUAGE,
     ("UMDialPlan", "operator_extension"): DIGITS,
     ("UMDialPlan", "max_call_duration_min"): _range(10, 120),
     ("UMDialPlan", "max_recording_duration_min"): _range(1, 100),
@@ -95,19 +101,22 @@ RULES: dict[tuple[str, str], Rule] = {
     ("UMIPGateway", "name"): OBJECT_NAME,
     ("UMIPGateway", "address"): Rule(_is_address, "an IP address: a plain gateway is known by its address only"),
     ("UMIPGateway", "port"): PORT,
-    ("UMIPGateway", "pilot_identifier"): Rule(_matches(r"[A-Za-z0-9+._-]{1,64}"), "digits or letters, such as 5000"),
+    ("UMIPGateway", "pilot_identifier"): _like(r"[A-Za-z0-9+._-]{1,64}", "digits or letters, such as 5000"),
     ("UMAutoAttendant", "name"): UM_NAME,
     ("UMAutoAttendant", "pilot_identifiers"): E164,
-    ("VoiceDialPlan", "identity"): Rule(
-        _matches(r"Global|Site:[^/\\]{1,60}|Registrar:[a-z0-9.-]{1,253}|[A-Za-z0-9_-]{1,64}"),
+    ("UMAutoAttendant", "language"): LANGUAGE,
+    ("VoiceDialPlan", "identity"): _like(
+        r"Global|Site:[^/\\]{1,60}|Registrar:[a-z0-9.-]{1,253}|[A-Za-z0-9_-]{1,64}",
         "Global, Site:NAME, Registrar:FQDN, or a tag of letters, digits, - and _",
     ),
-    ("VoiceDialPlan", "simple_name"): Rule(_matches(r"[A-Za-z0-9._+()-]{1,256}"), "letters, digits and - . + _ ( )"),
+    ("VoiceDialPlan", "simple_name"): _like(r"[A-Za-z0-9._+()-]{1,256}", "letters, digits and - . + _ ( )"),
     ("NormalizationRule", "name"): OBJECT_NAME,
     ("NormalizationRule", "pattern"): Rule(_regex, r"a regular expression, such as ^(\d{4})$"),
-    ("VoicePolicy", "identity"): Rule(
-        _matches(r"Global|Site:[^/\\]{1,60}|[A-Za-z0-9_-]{1,64}"), "Global, Site:NAME, or a tag"
-    ),
+    ("VoicePolicy", "identity"): _like(r"Global|Site:[^/\\]{1,60}|[A-Za-z0-9_-]{1,64}", "Global, Site:NAME, or a tag"),
+    ("VoiceRoute", "name"): OBJECT_NAME,
+    ("VoiceRoute", "number_pattern"): Rule(_regex, r"a regular expression, such as ^\+1425"),
+    ("Organization", "pstn_usages"): OBJECT_NAME,
+    ("Organization", "certificate_authority"): TEXT,
     ("PstnGateway", "fqdn"): FQDN,
     ("PstnGateway", "port"): PORT,
     ("Contact", "sip_address"): SIP_ADDRESS,

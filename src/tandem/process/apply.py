@@ -1,95 +1,180 @@
 """Apply: do what the operator may do and what has what it needs, again and again until nothing more can be done.
 
 Each task is one transaction. What a crash interrupts is simply still to be done the next time. Two applies at once: one
-works, the other says so.
+works, the other says so. A task that the directory refuses changes nothing and does not stop the others.
 """
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tandem.directory.errors import AccessDenied, StillReferenced
 from tandem.process.errors import Busy, NotPermitted, ProcessError
+from tandem.process.guard import Guard
+from tandem.process.holders import Roles
 from tandem.process.journal import Journal
-from tandem.process.phases import Phase, requirement_text
-from tandem.process.plan import Plan, Planned, Roles, Status, make_plan
-from tandem.process.task import Change, Context
+from tandem.process.phases import Phase
+from tandem.process.plan import Observer, Plan, Planned, Status, Wanted, everything, make_plan
+from tandem.process.roles import requirement_text
+from tandem.process.saved import SavedPlan
+from tandem.process.task import Change, Context, Step, Task, Tick
+from tandem.process.tasks import all_tasks
 
-Progress = Callable[[Planned, tuple[Change, ...]], None]
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Told what happens: a task begins (with what it will change), has made so many changes, is done."""
+
+    begun: Callable[[Planned], None] = lambda planned: None
+    tick: Tick = lambda made: None
+    done: Callable[[Planned, tuple[Change, ...]], None] = lambda planned, changes: None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What was done, and the plan as it is afterwards."""
+    """What was done, what was refused or stale (task id and why), and the plan as it is afterwards."""
 
     done: tuple[str, ...]
+    refused: dict[str, str]
+    stale: dict[str, str]
     plan: Plan
 
 
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    context: Context
+    wanted: Wanted
+    guard: Guard
+    saved: SavedPlan | None
+    progress: Progress
+    journal: Journal
+    done: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    stale: dict[str, str] = field(default_factory=dict)
+
+    def round(self) -> bool:
+        """Go through all tasks once; whether anything was done."""
+        observer = Observer(self.context, self.guard)
+        before = len(self.done)
+        for task in all_tasks(self.context):
+            planned = observer.observe(task)
+            if self._due(planned) and self._carry_out(planned):
+                observer.done(task)
+        return len(self.done) > before
+
+    def _due(self, planned: Planned) -> bool:
+        task = planned.task
+        if planned.status is not Status.READY or not planned.permitted or not self.wanted(task):
+            return False
+        if task.id in self.refused:
+            return False
+        if self.saved is not None and (why := self.saved.stale(task.id, planned.changes)):
+            self.stale[task.id] = why
+            return False
+        if task.id in self.done:
+            changes = "; ".join(str(change) for change in planned.changes[:5])
+            raise ProcessError(f"task {task.id} was done and is still to be done: {changes}")
+        return True
+
+    def _carry_out(self, planned: Planned) -> bool:
+        task = planned.task
+        self.progress.begun(planned)
+        self._note(task, "begun", (f"{len(planned.changes)} change(s)",))
+        try:
+            changes = task.apply(self.context, self.progress.tick)
+        except (AccessDenied, StillReferenced) as error:
+            self._note(task, "refused", (str(error),))
+            self.refused[task.id] = str(error)
+            return False
+        self._note(task, "done", tuple(str(change) for change in changes))
+        self.done.append(task.id)
+        self.progress.done(planned, changes)
+        return True
+
+    def _note(self, task: Task, state: str, changes: tuple[str, ...]) -> None:
+        who = self.context.session.account
+        self.journal.append(at=self.context.clock.at(), who=who, task=task.id, state=state, changes=changes)
+
+
 def apply(
-    context: Context, *, only: Phase | None = None, progress: Progress = lambda planned, changes: None
+    context: Context,
+    *,
+    only: Phase | None = None,
+    target: str = "",
+    saved: SavedPlan | None = None,
+    guard: Guard | None = None,
+    progress: Progress | None = None,
 ) -> Applied:
-    """Carry out what can be carried out.
+    """Carry out what can be carried out: of one phase or task only, or what a saved plan says and no more.
 
     Raises:
         NotPermitted: ``only`` names a phase in which something is to be done, and the operator may do none of it.
         Busy: another apply is at work.
     """
-    journal = Journal(path=context.organization.state / "journal.jsonl")
-    with _alone(context.organization.state):
-        plan = make_plan(context, only=only)
-        if only is not None:
-            _demand_role(context, plan, only)
-        done: list[str] = []
-        while (planned := _next(plan, done)) is not None:
-            _carry_out(context, journal, planned, progress)
-            done.append(planned.task.id)
-            plan = make_plan(context, only=only)
-        return Applied(done=tuple(done), plan=plan)
+    wanted = selection(only, target)
+    run = _Run(
+        context=context,
+        wanted=wanted,
+        guard=guard or Guard(),
+        saved=saved,
+        progress=progress or Progress(),
+        journal=Journal(path=context.journal),
+    )
+    with alone(context.organization.state):
+        if wanted is not everything:
+            _demand_role(context, make_plan(context, wanted=wanted, guard=guard))
+        while True:
+            run.round()
+            plan = make_plan(context, wanted=wanted, guard=guard)
+            if not any(run._due(planned) for planned in plan.tasks):
+                break
+        return Applied(done=tuple(run.done), refused=run.refused, stale=run.stale, plan=plan)
 
 
-def _next(plan: Plan, done: list[str]) -> Planned | None:
-    for planned in plan.tasks:
-        if planned.status is Status.READY and planned.permitted:
-            if planned.task.id in done:
-                changes = "; ".join(str(change) for change in planned.changes)
-                raise ProcessError(f"task {planned.task.id} was done and is still to be done: {changes}")
-            return planned
-    return None
+def selection(only: Phase | None, target: str) -> Wanted:
+    """Which tasks: those of a phase, or one (of every forest if the forest is not named)."""
+    if only is None and not target:
+        return everything
+
+    def wanted(task: Task) -> bool:
+        return (only is None or task.phase == only) and target in ("", task.id, task.id.partition("@")[0])
+
+    return wanted
 
 
-def _carry_out(context: Context, journal: Journal, planned: Planned, progress: Progress) -> None:
-    def note(state: str, changes: tuple[Change, ...]) -> None:
-        journal.append(
-            at=context.clock.at(),
-            who=context.session.account,
-            task=planned.task.id,
-            state=state,
-            changes=tuple(str(change) for change in changes),
-        )
-
-    note("begun", planned.changes)
-    changes = planned.task.apply(context)
-    note("done", changes)
-    progress(planned, changes)
-
-
-def _demand_role(context: Context, plan: Plan, only: Phase) -> None:
+def _demand_role(context: Context, plan: Plan) -> None:
     todo = [p for p in plan.todo if p.status is not Status.UNREADABLE or not p.permitted]
     if todo and not any(p.permitted for p in todo):
-        roles = Roles(context.session, context.layout)
-        first = todo[0]
+        first = todo[0].task
         raise NotPermitted(
-            f"phase {only.number} ({only.id}) needs {requirement_text(first.task.required)}; "
-            f"{plan.operator} is not in {roles.missing(first.task.required)}. "
-            f"It can be done by: {', '.join(first.holders) or 'nobody yet'}. Nothing was changed."
+            f"{first.id} needs {requirement_text(first.required)}; {plan.operator} is not in "
+            f"{Roles(context).missing(first.required, first.forest)}. "
+            f"It can be done by: {', '.join(todo[0].holders) or 'nobody yet'}. Nothing was changed."
         )
+
+
+def carry_out(context: Context, name: str, steps: Iterable[Step]) -> tuple[Change, ...]:
+    """What a tool does on its own: its steps in one transaction, alone, with a line in the journal."""
+    made: list[Change] = []
+    with alone(context.organization.state):
+        with context.session.transaction():
+            for change, make in steps:
+                make()
+                made.append(change)
+        if made:
+            who, changes = context.session.account, tuple(map(str, made))
+            Journal(path=context.journal).append(
+                at=context.clock.at(), who=who, task=name, state="done", changes=changes
+            )
+    return tuple(made)
 
 
 @contextmanager
-def _alone(state: Path) -> Iterator[None]:
+def alone(state: Path) -> Iterator[None]:
+    """Nobody else changes the directory by the process at the same time. Raises :class:`Busy`."""
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(state / "apply.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

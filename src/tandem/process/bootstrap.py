@@ -7,16 +7,15 @@ from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.directory import objects as o
 from tandem.directory.defaults import domain_aces
-from tandem.directory.layout import Layout
-from tandem.directory.repository import Repository
-from tandem.directory.sqlite import EmbeddedDirectory, create_embedded
+from tandem.directory.repository import Cache, Repository
+from tandem.directory.sqlite import EmbeddedDirectory, EmbeddedSession, create_embedded
 from tandem.org.example import example_text
 from tandem.org.groups import GROUPS
 from tandem.org.load import require_organization
 from tandem.org.model import Organization
 from tandem.process.errors import ProcessError
-from tandem.process.task import Context
-from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR, accounts_of_servers, read_secret
+from tandem.process.task import Context, layout_of
+from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR, accounts_of_servers, pairs, read_secret
 
 
 def write_example(folder: Path, ids: Ids) -> Organization:
@@ -32,30 +31,48 @@ def write_example(folder: Path, ids: Ids) -> Organization:
 
 
 def create_directory(organization: Organization, ids: Ids) -> tuple[str, ...]:
-    """``tandem directory create``: the secrets that are missing, and the embedded directory; returns new accounts."""
+    """``tandem directory create``: the secrets that are missing, and the embedded directory; returns new accounts.
+
+    Of a directory that is there already, only what new accounts and forests need is made.
+    """
     made = make_secrets(organization, ids)
     organization.state.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = Path(organization.directory)
-    create_embedded(path)
+    new = not path.exists()
+    if new:
+        create_embedded(path)
     session = EmbeddedDirectory(path).trusted()
     try:
-        layout = layout_of(organization)
-        repository = Repository(session, layout)
         with session.transaction():
-            session.add(layout.domain, {"objectClass": ("top", "domainDNS")}, aces=domain_aces(layout))
-            for dn in (layout.users, layout.computers, layout.configuration, layout.services):
-                session.add(dn, {"objectClass": ("top", "container")})
-            administrator = o.User(account=INITIAL_ADMINISTRATOR, container=str(layout.users))
-            repository.add(administrator)
-            for name in GROUPS["D"]:
-                repository.add(o.Group(name=name, members=(str(repository.dn_of(administrator)),)))
-            session.set_password(repository.dn_of(administrator), read_secret(organization, INITIAL_ADMINISTRATOR))
+            for forest in organization.forests:
+                _create_forest(organization, session, forest.name)
     except BaseException:
         session.close()
-        path.unlink(missing_ok=True)
+        if new:
+            path.unlink(missing_ok=True)
         raise
     session.close()
     return made
+
+
+def _create_forest(organization: Organization, session: EmbeddedSession, forest: str) -> None:
+    """A forest's root, with the groups of its directory administrators; the initial administrator is in the first forest."""
+    layout = layout_of(organization, forest)
+    if session.get(layout.domain) is not None:
+        return
+    repository = Repository(session, layout)
+    aces = domain_aces(forest, pairs(organization))
+    session.add(layout.domain, {"objectClass": ("top", "domainDNS")}, aces=aces, protected=True)
+    for dn in (layout.users, layout.computers, layout.configuration, layout.services, layout.system):
+        session.add(dn, {"objectClass": ("top", "container")})
+    first = layout_of(organization, organization.forests[0].name)
+    administrator = o.User(account=INITIAL_ADMINISTRATOR, container=str(first.users))
+    if forest == first.forest:
+        repository.add(administrator)
+        password = read_secret(organization, INITIAL_ADMINISTRATOR)
+        session.set_password(repository.dn_of(administrator), password)
+    for name in GROUPS["D"]:
+        repository.add(o.Group(name=name, members=(str(repository.dn_of(administrator)),)))
 
 
 def make_secrets(organization: Organization, ids: Ids) -> tuple[str, ...]:
@@ -77,23 +94,26 @@ def make_secrets(organization: Organization, ids: Ids) -> tuple[str, ...]:
     return tuple(made)
 
 
-def layout_of(organization: Organization) -> Layout:
-    """Where the organization's objects are."""
-    return Layout(forest=organization.forests[0].name, organization=organization.name)
-
-
 def open_context(
-    organization: Organization, *, clock: Clock, ids: Ids, account: str = INITIAL_ADMINISTRATOR, password: str = ""
+    organization: Organization,
+    *,
+    clock: Clock,
+    ids: Ids,
+    account: str = INITIAL_ADMINISTRATOR,
+    password: str = "",
+    read_only: bool = False,
 ) -> Context:
     """The directory as an operator may use it; without a password, the one in the secrets folder."""
-    directory = EmbeddedDirectory(Path(organization.directory), clock)
+    directory = EmbeddedDirectory(Path(organization.directory), clock, read_only=read_only)
     session = directory.bind(account, password or read_secret(organization, account))
-    layout = layout_of(organization)
+    layout = layout_of(organization, organization.forests[0].name)
+    cache: Cache = {}
     return Context(
         organization=organization,
         session=session,
-        repository=Repository(session, layout),
+        repository=Repository(session, layout, owner=organization.name, cache=cache),
         layout=layout,
         clock=clock,
         ids=ids,
+        cache=cache,
     )

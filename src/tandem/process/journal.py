@@ -9,11 +9,12 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from tandem.process.errors import ProcessError
 
 _START = "0" * 64
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +62,38 @@ class Journal:
             out.append(line)
         return out
 
+    def declared(self, state: str) -> list[dict[str, Any]]:
+        """The lines of one state, without a check of the chain: for declarations, which are few among many lines."""
+        if not self.path.exists():
+            return []
+        mark = f'"state": "{state}"'.encode()
+        with self.path.open("rb") as file:
+            return [json.loads(line) for line in file if mark in line and line.endswith(b"\n")]
+
     def _last_hash(self) -> str:
+        """The hash of the last whole line; what a crash has cut is cut off, since nothing follows from it."""
         if not self.path.exists():
             return _START
-        data = self.path.read_bytes()
-        if data and not data.endswith(b"\n"):  # a crash cut the last line: nothing follows from it
-            data = data[: data.rfind(b"\n") + 1]
-            with self.path.open("r+b") as file:
-                file.truncate(len(data))
-        last = data.rstrip(b"\n").rpartition(b"\n")[2]
-        return str(json.loads(last)["hash"]) if last else _START
+        with self.path.open("r+b") as file:
+            end = _last_break(file, file.seek(0, os.SEEK_END))
+            file.truncate(end)
+            if not end:
+                return _START
+            begin = _last_break(file, end - 1)
+            file.seek(begin)
+            return str(json.loads(file.read(end - begin))["hash"])
+
+
+def _last_break(file: BinaryIO, end: int) -> int:
+    """The place after the last line break before ``end``, or 0."""
+    while end > 0:
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def _hash(line: dict[str, Any]) -> str:

@@ -1,10 +1,8 @@
 """The twelve phases: what each is, whose it is, what it needs (the topic's order, and ours for phase 0).
 
-Roles are groups of the directory, under Exchange 2013's and Lync's names. A requirement is a list of alternatives; of one
-alternative every group is needed. Membership counts through nested groups and is read from the directory.
+Who may carry out their tasks is in :mod:`tandem.process.roles`.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -15,32 +13,6 @@ class Side(StrEnum):
     DIRECTORY = "directory administrators"
     MESSAGING = "messaging administrators"
     VOICE = "voice administrators"
-
-
-Requirement = tuple[frozenset[str], ...]
-
-
-def any_of(*alternatives: str | Iterable[str]) -> Requirement:
-    """Alternatives; one of several groups is an iterable."""
-    return tuple(frozenset([a]) if isinstance(a, str) else frozenset(a) for a in alternatives)
-
-
-def requirement_text(requirement: Requirement) -> str:
-    """As people read it: ``A and B, or C``."""
-    return ", or ".join(" and ".join(sorted(alternative)) for alternative in requirement)
-
-
-DIRECTORY_ADMINS = any_of("Domain Admins", "Enterprise Admins")
-ENTERPRISE_ADMINS = any_of("Enterprise Admins")
-ORGANIZATION = any_of("Organization Management")
-SERVER_OPERATORS = any_of(("Administrators", "Server Management"), ("Administrators", "Organization Management"))
-LOCAL_ADMINS = any_of("Administrators")
-RECIPIENTS = any_of("Recipient Management", "Organization Management")
-EXCHUCUTIL = any_of(("Organization Management", "Recipient Management"), "Organization Management")
-UM_USERS = any_of("UM Management", "Organization Management")
-VOICE_SERVERS = any_of("RTCUniversalServerAdmins")
-VOICE_USERS = any_of("RTCUniversalUserAdmins")
-OCSUMUTIL = any_of(("RTCUniversalServerAdmins", "RTCUniversalUserAdmins"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

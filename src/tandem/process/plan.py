@@ -1,12 +1,14 @@
 """The plan: every task, what it would change, whose it is, who may do it, and what it waits for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from tandem.directory.layout import Layout
-from tandem.directory.port import Session
-from tandem.process.phases import PHASES, Phase, Requirement, requirement_text
+from tandem.process.guard import Guard
+from tandem.process.holders import Roles
+from tandem.process.phases import PHASES, Side
+from tandem.process.roles import requirement_text
 from tandem.process.task import Change, Context, Task
 from tandem.process.tasks import all_tasks
 
@@ -18,31 +20,40 @@ class Status(StrEnum):
     READY = "ready"
     WAITING = "waiting"
     UNREADABLE = "unreadable"
+    BY_HAND = "by hand"
+    GUARDED = "guarded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A task as it was observed. ``waits_for`` are the ids of phases; ``holders`` the accounts that may do it."""
+    """A task as it was observed.
+
+    ``reason`` says what a task that is not ready waits for; ``holders`` are the accounts that may do it; ``advice`` is
+    what the operator should know of his roles.
+    """
 
     task: Task
     status: Status
     changes: tuple[Change, ...]
-    waits_for: tuple[str, ...]
+    reason: str
     holders: tuple[str, ...]
     permitted: bool
+    advice: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """For scripts."""
+        """For scripts, and for a saved plan."""
         return {
             "id": self.task.id,
             "phase": self.task.phase.id,
             "title": self.task.title,
             "team": self.task.side,
+            "forest": self.task.forest,
             "required": requirement_text(self.task.required),
             "holders": list(self.holders),
             "permitted": self.permitted,
             "status": self.status,
-            "waits_for": list(self.waits_for),
+            "reason": self.reason,
+            "advice": self.advice,
             "changes": [str(change) for change in self.changes],
         }
 
@@ -63,68 +74,73 @@ class Plan:
             if planned.status is not Status.DONE and (planned.status is not Status.UNREADABLE or planned.task.gate)
         )
 
+    def only(self, wanted: Callable[[Planned], bool]) -> "Plan":
+        """A part of it."""
+        return Plan(operator=self.operator, tasks=tuple(filter(wanted, self.tasks)))
 
-def make_plan(context: Context, *, only: Phase | None = None) -> Plan:
+
+Wanted = Callable[[Task], bool]
+
+
+def everything(task: Task) -> bool:
+    """No selection."""
+    return True
+
+
+def make_plan(context: Context, *, wanted: Wanted = everything, guard: Guard | None = None) -> Plan:
     """Observe everything and say what is to be done. Changes nothing."""
-    tasks = all_tasks(context)
-    roles = Roles(context.session, context.layout)
-    seen: dict[str, tuple[Status, tuple[Change, ...]]] = {}
-    for task in tasks:
-        if task.unreadable(context.session):
-            seen[task.id] = Status.UNREADABLE, ()
-        else:
-            changes = task.changes(context)
-            seen[task.id] = (Status.READY if changes else Status.DONE), changes
-    open_phases = {t.phase.number for t in tasks if t.gate and seen[t.id][0] is not Status.DONE}
-    planned = []
-    for task in tasks:
-        status, changes = seen[task.id]
+    observer = Observer(context, guard or Guard())
+    planned = [observer.observe(task) for task in all_tasks(context)]
+    planned = [p for p in planned if p.status is not Status.DONE or not p.task.only_when_due]
+    planned.sort(key=lambda each: each.task.phase.number)
+    return Plan(operator=context.session.account, tasks=tuple(p for p in planned if wanted(p.task)))
+
+
+class Observer:
+    """Goes through the tasks in the order in which they are carried out, and knows what each waits for."""
+
+    def __init__(self, context: Context, guard: Guard) -> None:
+        self._context = context
+        self._guard = guard
+        self._open: dict[str, Task] = {}
+        self.roles = Roles(context)
+
+    def observe(self, task: Task) -> Planned:
+        """How a task stands now; it has to come after those that it may wait for."""
+        context = self._context
+        hidden = task.unreadable(context.session)
+        changes = () if hidden else task.changes(context)
+        status, reason = Status.READY, ""
+        if hidden:
+            status, reason = Status.UNREADABLE, task.hidden
+        elif not changes:
+            status = Status.DONE
+        elif waits := self._waits(task):
+            status, reason = Status.WAITING, f"waits for {', '.join(waits)}"
+        elif task.by_hand:
+            status, reason = Status.BY_HAND, task.by_hand
+        elif refusal := self._guard.refusal(context, task, changes):
+            status, reason = Status.GUARDED, refusal
+        if status is not Status.DONE:
+            self._open[task.id] = task
+        return Planned(
+            task=task,
+            status=status,
+            changes=changes,
+            reason=reason,
+            holders=self.roles.holders(task.required, task.forest),
+            permitted=self.roles.permits(task.required, task.forest),
+            advice=self.roles.advice(task.required, task.forest),
+        )
+
+    def done(self, task: Task) -> None:
+        """It was carried out since: nothing waits for it any more, and it may have changed who may do what."""
+        del self._open[task.id]
+        if task.side is Side.DIRECTORY:
+            self.roles = Roles(self._context)
+
+    def _waits(self, task: Task) -> list[str]:
         needs = task.phase.needs if task.needs is None else task.needs
-        waits = tuple(PHASES[n].id for n in needs if n in open_phases)
-        if status is Status.READY and waits:
-            status = Status.WAITING
-        if only is None or task.phase == only:
-            planned.append(
-                Planned(
-                    task=task,
-                    status=status,
-                    changes=changes,
-                    waits_for=waits if status is not Status.DONE else (),
-                    holders=roles.holders(task.required),
-                    permitted=roles.permits(task.required),
-                )
-            )
-    return Plan(operator=context.session.account, tasks=tuple(planned))
-
-
-class Roles:
-    """Who holds which roles, read from the directory with nested membership."""
-
-    def __init__(self, session: Session, layout: Layout) -> None:
-        self._session = session
-        self._layout = layout
-        self._own = {dn.name for dn in session.groups_of(session.identity)}
-        self._members: dict[str, frozenset[str]] = {}
-
-    def permits(self, required: Requirement) -> bool:
-        """Whether the operator may do a task."""
-        return any(alternative <= self._own for alternative in required)
-
-    def missing(self, required: Requirement) -> str:
-        """The groups that the operator lacks, of the alternative that is nearest."""
-        lacking = sorted((sorted(alternative - self._own) for alternative in required), key=lambda names: len(names))
-        return " and ".join(lacking[0])
-
-    def holders(self, required: Requirement) -> tuple[str, ...]:
-        """The accounts that may do a task, sorted."""
-        found: set[str] = set()
-        for alternative in required:
-            sets = [self._of(group) for group in alternative]
-            found |= frozenset.intersection(*sets) if sets else frozenset()
-        return tuple(sorted(found))
-
-    def _of(self, group: str) -> frozenset[str]:
-        if group not in self._members:
-            members = self._session.members(self._layout.group(group))
-            self._members[group] = frozenset(dn.name for dn in members)
-        return self._members[group]
+        open_phases = {each.phase.number for each in self._open.values() if each.gate}
+        names = [PHASES[n].id for n in needs if n in open_phases]
+        return names + [each for each in self._open if each.partition("@")[0] in task.after]

@@ -8,6 +8,7 @@ several versions accepts the names of each. Voice and directory groups have the 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tandem.org.groups import delegation
 from tandem.org.model import MessagingServer
 from tandem.org.versions import Generation, generation, generations
 
@@ -36,11 +37,6 @@ def any_of(*alternatives: str | Iterable[str]) -> Requirement:
 def requirement_text(requirement: Requirement) -> str:
     """As people read it: ``A and B, or C``."""
     return ", or ".join(" and ".join(sorted(alternative)) for alternative in requirement)
-
-
-def delegation(server: str) -> str:
-    """The group that stands for 2007's delegation of one server (``Add-ExchangeAdministrator -Role ServerAdmin``)."""
-    return f"Exchange Server Administrator {server}"[:64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +85,7 @@ def um_service(server: MessagingServer) -> Requirement:
     """Phase 5 for the UM role or service of one server: its local administrators who may also manage it in Exchange."""
     if generation(server) is Generation.E2007:
         return _both(delegation(server.fqdn), ORGANIZATION_2007)
-    return _both(SERVER, ORGANIZATION)
+    return SERVER_OPERATORS
 
 
 def call_router() -> Requirement:
@@ -97,6 +93,8 @@ def call_router() -> Requirement:
     return _both(ORGANIZATION, UM)
 
 
+SERVER_OPERATORS = _both(SERVER, ORGANIZATION)
+"""Phase 5 for Tandem servers, as for 2010's UM role and 2013's UM service."""
 CERTIFICATES = any_of(ADMINISTRATORS)
 """Phase 2, on either side: Administrators of the server."""
 DIRECTORY_ADMINS = any_of(DOMAIN_ADMINS, ENTERPRISE_ADMINS)

@@ -4,6 +4,7 @@ Before exchucutil (phase 7) the directory shows it no UM object: ``um_readable``
 to UM fail for that reason.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tandem.directory import objects as o
@@ -41,22 +42,23 @@ class VoiceConfig:
         return None
 
 
-def read_config(repository: Repository, fqdn: str) -> VoiceConfig:
-    """Take a snapshot for the server ``fqdn``."""
-    users = {sip_of(user): user for user in repository.all(o.User) if user.sip_enabled and user.sip_address}
-    contacts = {sip_of(contact): contact for contact in repository.all(o.Contact) if contact.sip_address}
+def read_config(repositories: Sequence[Repository], fqdn: str) -> VoiceConfig:
+    """Take a snapshot for the server ``fqdn``: of its own forest, and of UM in each messaging forest that lets it in."""
+    own = repositories[0]
+    users = {sip_of(user): user for user in own.all(o.User) if user.sip_enabled and user.sip_address}
+    contacts = {sip_of(contact): contact for contact in own.all(o.Contact) if contact.sip_address}
     lines: list[o.User | o.Contact] = [*users.values(), *contacts.values()]
-    plans = repository.all(o.UMDialPlan)
-    servers = [s for s in repository.all(o.MessagingServer) if s.status == "Enabled"]
+    plans = [plan for each in repositories for plan in each.all(o.UMDialPlan)]
+    servers = [s for each in repositories for s in each.all(o.MessagingServer) if s.status == "Enabled"]
     return VoiceConfig(
-        pool=next((p for p in repository.all(o.VoicePool) if fqdn in (p.fqdn, *p.servers)), None),
+        pool=next((p for p in own.all(o.VoicePool) if fqdn in (p.fqdn, *p.servers)), None),
         users=users,
         lines={each.line_uri.lower(): each for each in lines if each.line_uri},
         contacts=contacts,
-        dial_plans={plan.identity: plan for plan in repository.all(o.VoiceDialPlan)},
+        dial_plans={plan.identity: plan for plan in own.all(o.VoiceDialPlan)},
         um_dial_plans={plan.phone_context.lower(): plan for plan in plans if plan.uri_type == "SipName"},
         um_servers={plan.name: tuple(s for s in servers if plan.name in s.dial_plans) for plan in plans},
-        um_readable=repository.session.may(Right.READ, repository.layout.um_dial_plans) and bool(plans),
+        um_readable=bool(plans) and any(e.session.may(Right.READ, e.layout.um_dial_plans) for e in repositories),
     )
 
 

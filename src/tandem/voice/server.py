@@ -82,8 +82,7 @@ class VoiceServer:
         number = self._repository.session.change_number()
         if number != self._change:
             # What may be read, and so where it is, changes with exchucutil.
-            self._repository = discover(self._repository.session)
-            self.config = read_config(self._repository, self._fqdn)
+            self.config = read_config(discover(self._repository.session), self._fqdn)
             self._change = number
             um = "readable" if self.config.um_readable else "not readable (phase 7)"
             event(_log, logging.INFO, "voice.config", users=len(self.config.users), um=um)

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from tandem.directory import objects as o
 from tandem.directory.defaults import exchange_aces
@@ -12,101 +13,78 @@ from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import phone_context
 from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore
-from tandem.process.phases import ENTERPRISE_ADMINS, LOCAL_ADMINS, ORGANIZATION, SERVER_OPERATORS, Side
-from tandem.process.task import Change, Context, Step, Task, container, ensure, phase
-from tandem.process.tasks.preconditions import tandem_pools, tandem_um_servers
+from tandem.process.phases import Side
+from tandem.process.roles import CERTIFICATES, ENTERPRISE_ADMINS, SERVER_OPERATORS, MessagingRoles, any_of
+from tandem.process.task import Change, Context, Step, Task, container, difference, ensure, nothing, phase
+from tandem.process.tasks.preconditions import tandem_pools, task_id
 
 TANDEM_VERSION = "Tandem UM 15"
 """What a Tandem server's version is in the directory: its phases follow Exchange 2013 (major version 15)."""
 
 
 def tasks(context: Context) -> Iterator[Task]:
-    """The tasks of phases 1 to 5."""
-    at, x = context.layout, Side.MESSAGING
-    exchange = (at.exchange,)
+    """The tasks of phases 1 to 5 for servers of kind tandem, in each forest that has some."""
+    org = context.organization
+    for forest in org.messaging_forests:
+        if org.servers_in(forest, model.ServerKind.TANDEM):
+            yield from _tasks(context.at(forest))
+    if tandem_pools(org):
+        yield Task(
+            id="2/voice-servers",
+            phase=phase(2),
+            title="Certificates of the voice servers",
+            side=Side.VOICE,
+            required=CERTIFICATES,
+            forest=org.voice_forest,
+            steps=_voice_certificates,
+            needs=(0,),
+        )
+
+
+def _tasks(context: Context) -> Iterator[Task]:
+    at, org = context.layout, context.organization
+    roles = MessagingRoles.of(org.servers_in(at.forest, model.ServerKind.TANDEM))
     first = not context.repository.all(o.MessagingServer)
-    yield Task(
-        id="1/organization",
-        phase=phase(1),
-        title=f"Messaging organization {at.organization}",
-        side=x,
-        required=ENTERPRISE_ADMINS,
-        steps=_organization,
-        reads=exchange,
-        gate=False,  # 1/servers tells more; the voice side may list the organization, not read it
-    )
-    yield Task(
-        id="1/servers",
-        phase=phase(1),
-        title="Messaging servers" + (" (the first of the organization)" if first else ""),
-        side=x,
-        required=ENTERPRISE_ADMINS if first else ORGANIZATION,
-        steps=_servers,
-        reads=(at.servers,),
-    )
-    yield Task(
-        id="2/um-servers",
-        phase=phase(2),
-        title="Certificates of the UM servers",
-        side=x,
-        required=LOCAL_ADMINS,
-        steps=_um_certificates,
-    )
-    yield Task(
-        id="2/voice-servers",
-        phase=phase(2),
-        title="Certificates of the voice servers",
-        side=Side.VOICE,
-        required=LOCAL_ADMINS,
-        steps=_voice_certificates,
-        needs=(0,),
-    )
-    yield Task(
-        id="3/dial-plans",
-        phase=phase(3),
-        title="UM dial plans",
-        side=x,
-        required=ORGANIZATION,
-        steps=_dial_plans,
-        reads=(at.um_dial_plans,),
-    )
-    yield Task(
-        id="3/mailbox-policies",
-        phase=phase(3),
-        title="UM mailbox policies",
-        side=x,
-        required=ORGANIZATION,
-        steps=_mailbox_policies,
-        reads=(at.um_mailbox_policies,),
-        gate=False,  # the voice side never reads them, and needs none
-    )
-    yield Task(
-        id="3/plain-gateways",
-        phase=phase(3),
-        title="Plain UM IP gateways and their hunt groups",
-        side=x,
-        required=ORGANIZATION,
-        steps=_plain_gateways,
-        reads=(at.um_ip_gateways,),
-    )
-    yield Task(
-        id="4/security",
-        phase=phase(4),
-        title="VoIP security of the UM dial plans",
-        side=x,
-        required=ORGANIZATION,
-        steps=_security,
-        reads=(at.um_dial_plans,),
-    )
-    yield Task(
-        id="5/servers",
-        phase=phase(5),
-        title="UM servers in the dial plans: startup mode, certificate for UM",
-        side=x,
-        required=SERVER_OPERATORS,
-        steps=_dial_plan_servers,
-        reads=(at.servers,),
-    )
+    for id_, title, required, steps, reads, gate in (
+        # Not a gate: 1/servers tells more, and the voice side may list the organization, not read it.
+        ("1/organization", f"Messaging organization {at.organization}", any_of(ENTERPRISE_ADMINS), _organization,
+         (at.exchange,), False),
+        ("1/servers", "Messaging servers" + (" (the first of the organization)" if first else ""),
+         roles.servers(first=first), _servers, (at.servers,), True),
+        ("2/um-servers", "Certificates of the UM servers", CERTIFICATES, _um_certificates, (), True),
+        ("3/dial-plans", "UM dial plans", roles.organization(), _dial_plans, (at.um_dial_plans,), True),
+        # The voice side never reads mailbox policies, and needs none.
+        ("3/mailbox-policies", "UM mailbox policies", roles.organization(), _mailbox_policies,
+         (at.um_mailbox_policies,), False),
+        ("3/auto-attendants", "UM auto attendants", roles.organization(), _auto_attendants,
+         (at.um_auto_attendants,), True),
+        ("3/plain-gateways", "Plain UM IP gateways and their hunt groups", roles.organization(), _plain_gateways,
+         (at.um_ip_gateways,), True),
+        ("4/security", "VoIP security of the UM dial plans", roles.organization(), _security,
+         (at.um_dial_plans,), True),
+        ("5/servers", "UM servers in the dial plans: startup mode, certificate for UM", SERVER_OPERATORS,
+         _dial_plan_servers, (at.servers,), True),
+    ):  # fmt: skip
+        yield Task(
+            id=task_id(id_, at.forest, org.messaging_forests),
+            phase=phase(int(id_[0])),
+            title=title,
+            side=Side.MESSAGING,
+            required=required,
+            forest=at.forest,
+            steps=steps,
+            reads=reads,
+            gate=gate,
+        )
+
+
+def _here(context: Context) -> tuple[model.MessagingServer, ...]:
+    return context.organization.servers_in(context.layout.forest, model.ServerKind.TANDEM)
+
+
+def dial_plans_here(context: Context) -> tuple[model.UMDialPlan, ...]:
+    """The UM dial plans of the forest at hand."""
+    return tuple(plan for plan in context.organization.um_dial_plans if plan.forest == context.layout.forest)
 
 
 def _organization(context: Context) -> Iterator[Step]:
@@ -121,7 +99,7 @@ def _organization(context: Context) -> Iterator[Step]:
 
 
 def _servers(context: Context) -> Iterator[Step]:
-    for server in tandem_um_servers(context.organization):
+    for server in _here(context):
         wanted = o.MessagingServer(
             fqdn=server.fqdn,
             kind=server.kind,
@@ -148,7 +126,7 @@ def _certificate(context: Context, subject: str, names: tuple[str, ...]) -> Iter
 
 
 def _um_certificates(context: Context) -> Iterator[Step]:
-    for server in tandem_um_servers(context.organization):
+    for server in _here(context):
         yield from _certificate(context, server.fqdn, ())
 
 
@@ -158,7 +136,7 @@ def _voice_certificates(context: Context) -> Iterator[Step]:
 
 
 def _dial_plans(context: Context) -> Iterator[Step]:
-    for plan in context.organization.um_dial_plans:
+    for plan in dial_plans_here(context):
         wanted = o.UMDialPlan(
             name=plan.name,
             phone_context=phone_context(plan.name, plan.forest),
@@ -177,7 +155,10 @@ def _dial_plans(context: Context) -> Iterator[Step]:
 
 
 def _mailbox_policies(context: Context) -> Iterator[Step]:
+    here = {plan.name for plan in dial_plans_here(context)}
     for policy in mailbox_policies(context.organization).values():
+        if policy.um_dial_plan not in here:
+            continue
         wanted = o.UMMailboxPolicy(
             name=policy.name,
             dial_plan=policy.um_dial_plan,
@@ -194,8 +175,26 @@ def _mailbox_policies(context: Context) -> Iterator[Step]:
         yield from ensure(context, "UM mailbox policy", wanted)
 
 
+def _auto_attendants(context: Context) -> Iterator[Step]:
+    here = {plan.name for plan in dial_plans_here(context)}
+    for attendant in context.organization.um_auto_attendants:
+        if attendant.um_dial_plan in here:
+            wanted = o.UMAutoAttendant(
+                name=attendant.name,
+                dial_plan=attendant.um_dial_plan,
+                pilot_identifiers=attendant.pilot_identifiers,
+                enabled=attendant.enabled,
+                speech_enabled=attendant.speech_enabled,
+                language=attendant.language,
+            )
+            yield from ensure(context, "UM auto attendant", wanted)
+
+
 def _plain_gateways(context: Context) -> Iterator[Step]:
+    here = {plan.name for plan in dial_plans_here(context)}
     for gateway in context.organization.um_ip_gateways:
+        if gateway.um_dial_plan not in here:
+            continue
         wanted = o.UMIPGateway(
             name=gateway.name,
             address=gateway.address,
@@ -215,23 +214,14 @@ def _plain_gateways(context: Context) -> Iterator[Step]:
 
 def _security(context: Context) -> Iterator[Step]:
     present = {plan.name: plan for plan in context.repository.all(o.UMDialPlan)}
-    for plan in context.organization.um_dial_plans:
+    for plan in dial_plans_here(context):
         current = present.get(plan.name)
-        if current is None:
-            if plan.voip_security is not model.VoIPSecurity.UNSECURED:
-                yield (
-                    Change(action="~", kind="UM dial plan", name=plan.name, details=(plan.voip_security,)),
-                    lambda: None,
-                )
-        elif current.voip_security != plan.voip_security:
-            after = dataclasses.replace(current, voip_security=plan.voip_security)
-            change = Change(
-                action="~",
-                kind="UM dial plan",
-                name=plan.name,
-                details=(f"voip_security {current.voip_security} -> {plan.voip_security}",),
-            )
-            yield change, partial(context.repository.update, current, after)
+        before = current.voip_security if current else model.VoIPSecurity.UNSECURED  # as phase 3 makes it
+        if before != plan.voip_security:
+            detail = difference("voip_security", before, plan.voip_security)
+            change = Change(action="~", kind="UM dial plan", name=plan.name, details=(detail,))
+            after = dataclasses.replace(current, voip_security=plan.voip_security) if current else None
+            yield change, partial(context.repository.update, current, after) if current else nothing
 
 
 def startup_mode(security: set[str]) -> str:
@@ -241,20 +231,24 @@ def startup_mode(security: set[str]) -> str:
 
 
 def _dial_plan_servers(context: Context) -> Iterator[Step]:
+    """Dial plans that are no longer declared stay until nothing is left of them (see removals)."""
     org = context.organization
     present = {server.fqdn: server for server in context.repository.all(o.MessagingServer)}
-    for server in tandem_um_servers(org):
-        plans = [p for p in org.um_dial_plans if server.dial_plans is None or p.name in server.dial_plans]
+    known = {plan.name for plan in org.um_dial_plans}
+    for server in _here(context):
+        plans = [p for p in dial_plans_here(context) if server.dial_plans is None or p.name in server.dial_plans]
         current = present.get(server.fqdn)
-        if current is None or not plans:
-            if plans:
-                names = ", ".join(p.name for p in plans)
-                yield Change(action="~", kind="messaging server", name=server.fqdn, details=(names,)), lambda: None
-            continue
-        after = dataclasses.replace(
-            current,
-            dial_plans=tuple(p.name for p in plans),
-            startup_mode=startup_mode({p.voip_security for p in plans}),
-            certificate_thumbprint=CertificateStore(folder=context.pki / server.fqdn).thumbprint(),
-        )
-        yield from ensure(context, "messaging server", after)
+        before = current or o.MessagingServer(fqdn=server.fqdn, kind=server.kind)
+        leaving = tuple(name for name in before.dial_plans if name not in known)
+        fields: dict[str, Any] = {
+            "dial_plans": (*(p.name for p in plans), *leaving),
+            "startup_mode": startup_mode({p.voip_security for p in plans}) if plans else before.startup_mode,
+        }
+        details = [difference(n, getattr(before, n), v) for n, v in fields.items() if getattr(before, n) != v]
+        thumbprint = CertificateStore(folder=context.pki / server.fqdn).thumbprint()
+        if not thumbprint or thumbprint != before.certificate_thumbprint:
+            details.append("certificate of phase 2 enabled for UM")
+        if details:
+            change = Change(action="~", kind="messaging server", name=server.fqdn, details=tuple(details))
+            after = dataclasses.replace(before, **fields, certificate_thumbprint=thumbprint)
+            yield change, partial(context.repository.update, current, after) if current else nothing

@@ -1,18 +1,33 @@
 """Phase 0: what the topic assumes is there. Groups, accounts, OUs, users, voice pools, SIP addresses."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from tandem.directory import objects as o
-from tandem.directory.defaults import voice_aces
+from tandem.directory.defaults import domain_aces, voice_aces
 from tandem.directory.dn import DN
+from tandem.directory.layout import Layout, forest_of
 from tandem.org import model
-from tandem.org.groups import GROUPS, SERVICE_GROUPS
+from tandem.org.groups import NESTED, SERVICE_GROUPS, groups_in
 from tandem.process.errors import ProcessError
-from tandem.process.phases import DIRECTORY_ADMINS, VOICE_SERVERS, VOICE_USERS, Requirement, Side
-from tandem.process.task import Change, Context, Step, Steps, Task, container, differences, ensure, phase
+from tandem.process.phases import Side
+from tandem.process.roles import DIRECTORY_ADMINS, VOICE_SERVERS, VOICE_USERS
+from tandem.process.task import (
+    Change,
+    Context,
+    Step,
+    Task,
+    container,
+    difference,
+    ensure,
+    ensure_aces,
+    layout_of,
+    nothing,
+    phase,
+)
 
 INITIAL_ADMINISTRATOR = "administrator"
 UM_SERVER_GROUPS = ("Exchange Servers",)
@@ -20,20 +35,48 @@ VOICE_SERVER_GROUPS = ("RTCHSUniversalServices", "RTCComponentUniversalServices"
 
 
 def tasks(context: Context) -> Iterator[Task]:
-    """The tasks of phase 0, in an order in which each finds what it needs."""
+    """The tasks of phase 0, in an order in which each finds what it needs; most of them for each forest."""
+    org = context.organization
+    for forest in org.forests:
+        name, voice = forest.name, forest.name == org.voice_forest
+        sole = len(org.forests) == 1
+        for id_, title, steps in (
+            *(() if sole else (("trusts", "Trusts with the other forests", _trusts),)),
+            ("permissions", "Rights of both teams on accounts", _permissions),
+            ("groups", "Groups of both teams", _groups),
+            ("organizational-units", "Organizational units", _ous),
+            ("administrators", "Administrators and their groups", _administrators),
+            *((("voice-containers", "Containers of the voice side", _voice_containers),) if voice else ()),
+            ("server-accounts", "Accounts of the servers", _server_accounts),
+            ("users", "Users", _users),
+        ):
+            yield Task(
+                id=task_id(f"0/{id_}", name, org.forests),
+                phase=phase(0),
+                title=title,
+                side=Side.DIRECTORY,
+                required=DIRECTORY_ADMINS,
+                forest=name,
+                steps=steps,
+            )
+    for id_, title, required, steps in (
+        ("pools", "Voice pools", VOICE_SERVERS, _pools),
+        ("sip-addresses", "SIP addresses of users", VOICE_USERS, _sip_addresses),
+    ):
+        yield Task(
+            id=f"0/{id_}",
+            phase=phase(0),
+            title=title,
+            side=Side.VOICE,
+            required=required,
+            forest=org.voice_forest,
+            steps=steps,
+        )
 
-    def task(name: str, title: str, side: Side, required: Requirement, steps: Steps) -> Task:
-        return Task(id=f"0/{name}", phase=phase(0), title=title, side=side, required=required, steps=steps)
 
-    d = Side.DIRECTORY
-    yield task("groups", "Groups of both teams", d, DIRECTORY_ADMINS, _groups)
-    yield task("organizational-units", "Organizational units", d, DIRECTORY_ADMINS, _ous)
-    yield task("administrators", "Administrators and their groups", d, DIRECTORY_ADMINS, _administrators)
-    yield task("voice-containers", "Containers of the voice side", d, DIRECTORY_ADMINS, _voice_containers)
-    yield task("server-accounts", "Accounts of the servers", d, DIRECTORY_ADMINS, _server_accounts)
-    yield task("users", "Users", d, DIRECTORY_ADMINS, _users)
-    yield task("pools", "Voice pools", Side.VOICE, VOICE_SERVERS, _pools)
-    yield task("sip-addresses", "SIP addresses of users", Side.VOICE, VOICE_USERS, _sip_addresses)
+def task_id(name: str, forest: str, forests: Sequence[object]) -> str:
+    """A task's name; with several forests the forest is part of it."""
+    return name if len(forests) == 1 else f"{name}@{forest}"
 
 
 def tandem_um_servers(org: model.Organization) -> tuple[model.MessagingServer, ...]:
@@ -46,11 +89,16 @@ def tandem_pools(org: model.Organization) -> tuple[model.VoicePool, ...]:
     return tuple(p for p in org.voice_pools if p.kind is model.PoolKind.TANDEM)
 
 
-def accounts_of_servers(org: model.Organization) -> dict[str, tuple[str, ...]]:
-    """The account of each server (its FQDN) with the groups that it is to be in."""
-    um: dict[str, tuple[str, ...]] = {server.fqdn: UM_SERVER_GROUPS for server in tandem_um_servers(org)}
+def accounts_of_servers(org: model.Organization, forest: str = "") -> dict[str, tuple[str, ...]]:
+    """The account of each server (its FQDN) of a forest, or of all, with the groups that it is to be in."""
+    um: dict[str, tuple[str, ...]] = {
+        server.fqdn: UM_SERVER_GROUPS for server in tandem_um_servers(org) if forest in ("", server.forest)
+    }
     voice: dict[str, tuple[str, ...]] = {
-        name: VOICE_SERVER_GROUPS for pool in tandem_pools(org) for name in (pool.servers or (pool.fqdn,))
+        name: VOICE_SERVER_GROUPS
+        for pool in tandem_pools(org)
+        if forest in ("", pool.forest)
+        for name in (pool.servers or (pool.fqdn,))
     }
     return um | voice
 
@@ -84,18 +132,42 @@ def _member(context: Context, group: str, member: DN) -> Iterable[Step]:
         yield Change(action="+", kind="member", name=group, details=(member.name,)), add
 
 
+def _trusts(context: Context) -> Iterator[Step]:
+    org = context.organization
+    trusting = {forest.name: forest.trusts for forest in org.forests}
+    here = context.layout.forest
+    yield from container(context, context.layout.system, "container")
+    for other in trusting:
+        direction = o.OUTBOUND * (other in trusting[here]) | o.INBOUND * (here in trusting[other])
+        if direction and other != here:
+            yield from ensure(context, "trust", o.Trust(partner=other, direction=direction))
+
+
+def _permissions(context: Context) -> Iterator[Step]:
+    org, at = context.organization, context.layout
+    yield from ensure_aces(context, at.domain, domain_aces(at.forest, pairs(org)))
+
+
+def pairs(org: model.Organization) -> tuple[Layout, ...]:
+    """The layout of each messaging forest with the voice forest."""
+    return tuple(layout_of(org, name) for name in org.messaging_forests or (org.voice_forest,))
+
+
 def _groups(context: Context) -> Iterator[Step]:
-    administrator = context.layout.users.child("CN", INITIAL_ADMINISTRATOR)
-    for name in (name for names in GROUPS.values() for name in names):
+    administrator = layout_of(context.organization, context.organization.forests[0].name).users
+    initial = str(administrator.child("CN", INITIAL_ADMINISTRATOR))
+    for name in groups_in(context.organization, context.layout.forest):
         if context.session.get(context.layout.group(name)) is None:
             # The initial administrator holds every role, and none of the servers' rights.
-            wanted = o.Group(name=name, members=() if name in SERVICE_GROUPS else (str(administrator),))
-            yield from ensure(context, "group", wanted)
+            members = () if name in SERVICE_GROUPS else (initial,)
+            nested = tuple(str(context.layout.group(each)) for each in NESTED.get(name, ()))
+            yield from ensure(context, "group", o.Group(name=name, members=members + nested))
 
 
 def _ous(context: Context) -> Iterator[Step]:
     for text in context.organization.organizational_units:
-        yield from container(context, DN.parse(text), "organizationalUnit")
+        if forest_of(DN.parse(text)) == context.layout.forest:
+            yield from container(context, DN.parse(text), "organizationalUnit")
 
 
 def _account(context: Context, kind: str, wanted: o.User | o.Computer, account: str) -> Iterator[Step]:
@@ -109,6 +181,8 @@ def _account(context: Context, kind: str, wanted: o.User | o.Computer, account: 
 
 def _administrators(context: Context) -> Iterator[Step]:
     for admin in context.organization.administrators:
+        if (admin.forest or context.organization.forests[0].name) != context.layout.forest:
+            continue
         user = o.User(account=admin.account, container=str(context.layout.users), display_name=admin.display_name)
         yield from _account(context, "administrator", user, admin.account)
         for group in admin.groups:
@@ -116,7 +190,7 @@ def _administrators(context: Context) -> Iterator[Step]:
 
 
 def _server_accounts(context: Context) -> Iterator[Step]:
-    for fqdn, groups in accounts_of_servers(context.organization).items():
+    for fqdn, groups in accounts_of_servers(context.organization, context.layout.forest).items():
         computer = o.Computer(fqdn=fqdn)
         yield from _account(context, "server account", computer, fqdn)
         for group in groups:
@@ -129,7 +203,8 @@ def _voice_containers(context: Context) -> Iterator[Step]:
     yield from container(context, at.pools, "msRTCSIP-Pools")
     yield from container(context, at.voice, "container", aces=voice_aces(at))
     yield from container(context, at.voice_dial_plans, "container")
-    yield from container(context, at.voice_policies, "container")
+    for dn in (at.voice_policies, at.voice_routes, at.pstn_usages, at.trunks):
+        yield from container(context, dn, "container")
 
 
 def _pools(context: Context) -> Iterator[Step]:
@@ -148,23 +223,39 @@ def _pools(context: Context) -> Iterator[Step]:
 
 
 def _users(context: Context) -> Iterator[Step]:
+    owner = context.organization.name
     present = {user.account: user for user in context.repository.all(o.User)}
     for user in context.organization.users:
-        wanted = o.User(account=user.account, container=user.ou, display_name=user.display_name, mail=user.mail)
+        if user.forest != context.layout.forest:
+            continue
         current = present.get(user.account)
         if current is None:
-            change = Change(action="+", kind="user", name=user.account)
-            yield change, partial(context.repository.add, wanted)
-            continue
-        after = dataclasses.replace(current, display_name=user.display_name, mail=user.mail)
-        yield from changed(context, current, after)
+            wanted = o.User(
+                account=user.account,
+                container=user.ou,
+                display_name=user.display_name,
+                mail=user.mail,
+                managed_by=owner,
+            )
+            yield Change(action="+", kind="user", name=user.account), partial(context.repository.add, wanted)
+        else:
+            fields = {"display_name": user.display_name, "mail": user.mail, "managed_by": owner}
+            yield from changed(context, current, fields)
 
 
-def changed(context: Context, before: o.User, after: o.User) -> Iterator[Step]:
-    """A user whose attributes are to be others."""
-    if details := differences(before, after):
+def declared(user: model.User) -> o.User:
+    """A user as phase 0 makes it: how one that is still absent is described."""
+    return o.User(account=user.account, container=user.ou, display_name=user.display_name, mail=user.mail)
+
+
+def changed(context: Context, before: o.User, fields: Mapping[str, Any], *, there: bool = True) -> Iterator[Step]:
+    """A user some of whose fields are to be others; of one that is not ``there`` yet it can only be said."""
+    wanted = {name: value for name, value in fields.items() if getattr(before, name) != value}
+    if wanted:
+        details = tuple(difference(name, getattr(before, name), value) for name, value in wanted.items())
         change = Change(action="~", kind="user", name=before.account, details=details)
-        yield change, lambda: context.repository.update(before, after)
+        after = dataclasses.replace(before, **wanted)
+        yield change, partial(context.repository.update, before, after) if there else nothing
 
 
 def sip_proxy(before: tuple[str, ...], address: str) -> tuple[str, ...]:
@@ -175,24 +266,21 @@ def sip_proxy(before: tuple[str, ...], address: str) -> tuple[str, ...]:
 
 
 def _sip_addresses(context: Context) -> Iterator[Step]:
+    """Users that have none are enabled; one that differs is mended in phase 6."""
     present = {user.account: user for user in context.repository.all(o.User)}
     for user in context.organization.users:
         current = present.get(user.account)
-        if current is None:
-            if user.sip_address:
-                yield Change(action="~", kind="user", name=user.account, details=("SIP address",)), lambda: None
+        if not user.sip_address or (current is not None and current.sip_enabled):
             continue
-        if not user.sip_address:
-            continue
-        after = dataclasses.replace(
-            current,
-            sip_address=f"sip:{user.sip_address}",
-            sip_enabled=True,
-            home_pool=user.pool,
-            proxy_addresses=sip_proxy(current.proxy_addresses, user.sip_address),
-        )
-        yield from changed(context, current, after)
-        if not current.sip_enabled:
-            # The secret cannot be read back by whoever sets it: it is made when the address is enabled.
-            change = Change(action="+", kind="SIP secret", name=user.account, details=("(sensitive)",))
-            yield change, partial(context.repository.set_sip_secret, after, context.ids.token(16))
+        before = current or declared(user)
+        fields = {
+            "sip_address": f"sip:{user.sip_address}",
+            "sip_enabled": True,
+            "home_pool": user.pool,
+            "proxy_addresses": sip_proxy(before.proxy_addresses, user.sip_address),
+        }
+        yield from changed(context, before, fields, there=current is not None)
+        # The secret cannot be read back by whoever sets it: it is made when the address is enabled.
+        change = Change(action="+", kind="SIP secret", name=user.account, details=("(sensitive)",))
+        secret = partial(context.repository.set_sip_secret, before, context.ids.token(16))
+        yield change, secret if current is not None else nothing

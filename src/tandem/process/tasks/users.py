@@ -1,66 +1,98 @@
-"""Phases 6, 10 and 11 for users: EUM addresses, Enterprise Voice, and UM."""
+"""Phases 6, 10 and 11 for users: SIP and EUM addresses, Enterprise Voice, and UM."""
 
-import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from tandem.directory import objects as o
+from tandem.directory.layout import domain_of
 from tandem.org import model
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import EumAddress, phone_context
-from tandem.process.phases import RECIPIENTS, UM_USERS, VOICE_USERS, Side
-from tandem.process.task import Change, Context, Step, Task, phase
-from tandem.process.tasks.preconditions import changed
+from tandem.process.phases import Side
+from tandem.process.roles import VOICE_USERS, MessagingRoles
+from tandem.process.task import Context, Step, Task, phase
+from tandem.process.tasks.preconditions import changed, declared, sip_proxy, task_id
 
-Transform = Callable[[Context, model.User, o.User], o.User]
+Fields = Mapping[str, Any]
+HIDDEN = "the users of the voice forest are not readable by you: does it trust your forest?"
 
 
 def tasks(context: Context) -> Iterator[Task]:
     """The tasks of phases 6, 10 and 11 that are about users."""
-    yield Task(
-        id="6/eum-addresses",
-        phase=phase(6),
-        title="SIP addresses of mailboxes (EUM proxy addresses)",
-        side=Side.MESSAGING,
-        required=RECIPIENTS,
-        steps=lambda c: _each(c, _with_eum_address, lambda u: bool(u.um_mailbox_policy and u.sip_address)),
-    )
-    yield Task(
-        id="10/users",
-        phase=phase(10),
-        title="Users enabled for Enterprise Voice",
-        side=Side.VOICE,
-        required=VOICE_USERS,
-        steps=lambda c: _each(c, _with_enterprise_voice, lambda u: bool(u.line_uri)),
-    )
-    yield Task(
-        id="11/um-users",
-        phase=phase(11),
-        title="Users enabled for UM",
-        side=Side.MESSAGING,
-        required=UM_USERS,
-        steps=lambda c: _each(c, _with_um, lambda u: bool(u.um_mailbox_policy)),
-    )
+    org = context.organization
+    if org.pools_of(model.PoolKind.TANDEM):
+        for id_, title, steps in (
+            ("6/sip-addresses", "SIP addresses that differ from what is declared", _mended_addresses),
+            ("10/users", "Users enabled for Enterprise Voice", _enterprise_voice),
+        ):
+            yield Task(
+                id=id_,
+                phase=phase(int(id_.partition("/")[0])),
+                title=title,
+                side=Side.VOICE,
+                required=VOICE_USERS,
+                forest=org.voice_forest,
+                steps=steps,
+            )
+    for forest in org.messaging_forests:
+        if servers := org.servers_in(forest, model.ServerKind.TANDEM):
+            roles = MessagingRoles.of(servers)
+            reads = (domain_of(org.voice_forest).child("CN", "Users"),)
+            for id_, title, required, steps in (
+                ("6/eum-addresses", "EUM proxy addresses of mailboxes", roles.eum_addresses(), _eum_addresses),
+                ("11/um-users", "Users enabled for UM", roles.um_users(), _um),
+            ):
+                yield Task(
+                    id=task_id(id_, forest, org.messaging_forests),
+                    phase=phase(int(id_.partition("/")[0])),
+                    title=title,
+                    side=Side.MESSAGING,
+                    required=required,
+                    forest=forest,
+                    steps=steps,
+                    reads=reads,
+                    hidden=HIDDEN,
+                )
 
 
-def _each(context: Context, transform: Transform, wanted: Callable[[model.User], bool]) -> Iterator[Step]:
-    """Every declared user that this is for, as it is to be."""
+def _each(
+    context: Context, users: Iterable[model.User], fields: Callable[[model.User, o.User], Fields]
+) -> Iterator[Step]:
+    """These users as they are to be."""
     present = {user.account: user for user in context.repository.all(o.User)}
-    for user in filter(wanted, context.organization.users):
+    for user in users:
         current = present.get(user.account)
-        if current is None:
-            yield Change(action="~", kind="user", name=user.account, details=("not there yet",)), lambda: None
-        else:
-            yield from changed(context, current, transform(context, user, current))
+        before = current or declared(user)
+        yield from changed(context, before, fields(user, before), there=current is not None)
 
 
-def dial_plan_of(org: model.Organization, user: model.User) -> model.UMDialPlan:
-    """The UM dial plan that a user's mailbox policy belongs to."""
-    name = mailbox_policies(org)[user.um_mailbox_policy].um_dial_plan
-    return next(plan for plan in org.um_dial_plans if plan.name == name)
+def um_users(org: model.Organization, forest: str) -> Iterator[tuple[model.User, model.UMDialPlan]]:
+    """The users who are to be enabled for UM in a forest, with their dial plans."""
+    plans = {plan.name: plan for plan in org.um_dial_plans if plan.forest == forest}
+    of_policy = {name: plans.get(policy.um_dial_plan) for name, policy in mailbox_policies(org).items()}
+    for user in org.users:
+        if user.um_mailbox_policy and (plan := of_policy[user.um_mailbox_policy]):
+            yield user, plan
 
 
-def _eum(proxies: tuple[str, ...], wanted: EumAddress) -> tuple[str, ...]:
+def _mended_addresses(context: Context) -> Iterator[Step]:
+    present = {user.account: user for user in context.repository.all(o.User)}
+    users = [u for u in context.organization.users if u.sip_address and u.account in present]
+
+    def fields(user: model.User, before: o.User) -> Fields:
+        return {
+            "sip_address": f"sip:{user.sip_address}",
+            "home_pool": user.pool,
+            "proxy_addresses": sip_proxy(before.proxy_addresses, user.sip_address),
+        }
+
+    yield from _each(context, (u for u in users if present[u.account].sip_enabled), fields)
+
+
+def eum_proxies(proxies: tuple[str, ...], wanted: EumAddress) -> tuple[str, ...]:
     """Proxy addresses with this EUM address; one of the same form (SIP or extension) and dial plan is replaced."""
+    if str(wanted) in proxies:
+        return proxies
 
     def same_form(text: str) -> bool:
         held = EumAddress.parse(text)
@@ -70,37 +102,59 @@ def _eum(proxies: tuple[str, ...], wanted: EumAddress) -> tuple[str, ...]:
             and held.phone_context.lower() == wanted.phone_context.lower()
         )
 
-    if str(wanted) in proxies:
-        return proxies
     return (*(p for p in proxies if not same_form(p)), str(wanted))
 
 
-def _with_eum_address(context: Context, user: model.User, current: o.User) -> o.User:
-    plan = dial_plan_of(context.organization, user)
-    address = EumAddress(address=user.sip_address, phone_context=phone_context(plan.name, plan.forest))
-    return dataclasses.replace(current, proxy_addresses=_eum(current.proxy_addresses, address))
+def _eum_addresses(context: Context) -> Iterator[Step]:
+    """One SIP address within the dial plan; that of another dial plan stays until phase 11 has moved the user."""
+    plans = {user.account: plan for user, plan in um_users(context.organization, context.layout.forest)}
+    users = [user for user in context.organization.users if user.account in plans and user.sip_address]
+
+    def fields(user: model.User, before: o.User) -> Fields:
+        plan = plans[user.account]
+        address = EumAddress(address=user.sip_address, phone_context=phone_context(plan.name, plan.forest))
+        return {"proxy_addresses": eum_proxies(before.proxy_addresses, address)}
+
+    yield from _each(context, users, fields)
 
 
-def _with_enterprise_voice(context: Context, user: model.User, current: o.User) -> o.User:
-    return dataclasses.replace(
-        current,
-        line_uri=user.line_uri,
-        option_flags=current.option_flags | o.UC_ENABLED | o.ENHANCED_PRESENCE,
-        voice_dial_plan=user.voice_dial_plan,
-        voice_policy=user.voice_policy,
-    )
+def _enterprise_voice(context: Context) -> Iterator[Step]:
+    def fields(user: model.User, before: o.User) -> Fields:
+        return {
+            "line_uri": user.line_uri,
+            "option_flags": before.option_flags | o.UC_ENABLED | o.ENHANCED_PRESENCE,
+            "voice_dial_plan": user.voice_dial_plan,
+            "voice_policy": user.voice_policy,
+        }
+
+    yield from _each(context, (u for u in context.organization.users if u.line_uri), fields)
 
 
-def _with_um(context: Context, user: model.User, current: o.User) -> o.User:
-    plan = dial_plan_of(context.organization, user)
-    extension = EumAddress(
-        address=user.extension, phone_context=phone_context(plan.name, plan.forest), primary=not user.sip_address
-    )
-    return dataclasses.replace(
-        current,
-        um_flags=current.um_flags or o.UM_ENABLED,
-        um_mailbox_policy=user.um_mailbox_policy,
-        um_dial_plan=plan.name,
-        proxy_addresses=_eum(current.proxy_addresses, extension),
-        pin_state=current.pin_state or "pending",
+def _um(context: Context) -> Iterator[Step]:
+    """Enabled for UM, or moved: with the new dial plan the addresses of the old one go, in one write."""
+    plans = {user.account: plan for user, plan in um_users(context.organization, context.layout.forest)}
+    users = [user for user in context.organization.users if user.account in plans]
+
+    def fields(user: model.User, before: o.User) -> Fields:
+        plan = plans[user.account]
+        where = phone_context(plan.name, plan.forest)
+        extension = EumAddress(address=user.extension, phone_context=where, primary=not user.sip_address)
+        proxies = eum_proxies(before.proxy_addresses, extension)
+        if before.um_dial_plan not in ("", plan.name):
+            proxies = without_eum(proxies, but=where)
+        return {
+            "um_flags": before.um_flags or o.UM_ENABLED,
+            "um_mailbox_policy": user.um_mailbox_policy,
+            "um_dial_plan": plan.name,
+            "proxy_addresses": proxies,
+            "pin_state": before.pin_state or "pending",
+        }
+
+    yield from _each(context, users, fields)
+
+
+def without_eum(proxies: tuple[str, ...], *, but: str = "") -> tuple[str, ...]:
+    """Proxy addresses without EUM addresses, but those of one phone context."""
+    return tuple(
+        p for p in proxies if (held := EumAddress.parse(p)) is None or held.phone_context.lower() == but.lower()
     )

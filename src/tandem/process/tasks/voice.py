@@ -1,43 +1,53 @@
-"""Phases 8, 9 and 10 but its users: voice dial plans, contact objects (ocsumutil), voice policies."""
+"""Phases 8, 9 and 10 but its users: voice dial plans, contact objects (ocsumutil), trunks, usages, routes, policies."""
 
 from collections.abc import Iterator
 from functools import partial
 
 from tandem.directory import objects as o
-from tandem.directory.filters import escape
+from tandem.directory.dn import DN
+from tandem.directory.layout import forest_of
 from tandem.org import model
 from tandem.org.numbers import phone_context
-from tandem.process.phases import OCSUMUTIL, VOICE_SERVERS, Side
+from tandem.process import oupermission
+from tandem.process.phases import Side
+from tandem.process.roles import DIRECTORY_ADMINS, OCSUMUTIL, VOICE_SERVERS
+from tandem.process.targets import target_of
 from tandem.process.task import Change, Context, Step, Task, ensure, phase
 
 
 def tasks(context: Context) -> Iterator[Task]:
-    """The tasks of phases 8 to 10 that are about servers and policies."""
-    v = Side.VOICE
-    yield Task(
-        id="8/voice-dial-plans",
-        phase=phase(8),
-        title="Voice dial plans and their normalization rules",
-        side=v,
-        required=VOICE_SERVERS,
-        steps=_dial_plans,
-    )
-    yield Task(
-        id="9/contacts",
-        phase=phase(9),
-        title="Subscriber Access contacts",
-        side=v,
-        required=OCSUMUTIL,
-        steps=_contacts,
-    )
-    yield Task(
-        id="10/voice-policies",
-        phase=phase(10),
-        title="Voice policies",
-        side=v,
-        required=VOICE_SERVERS,
-        steps=_policies,
-    )
+    """The tasks of phases 8 to 10 that are about servers, contacts and policies."""
+    org = context.organization
+    if tandem := bool(org.pools_of(model.PoolKind.TANDEM)):
+        yield Task(
+            id="9/ou-permission",
+            phase=phase(9),
+            title="The right to create contacts in their OUs",
+            side=Side.DIRECTORY,
+            required=DIRECTORY_ADMINS,
+            forest=org.voice_forest,
+            steps=_ou_permission,
+            needs=(0,),
+            only_when_due=True,
+        )
+    for id_, title, required, steps in (
+        ("8/voice-dial-plans", "Voice dial plans and their normalization rules", VOICE_SERVERS, _dial_plans),
+        ("9/contacts", "Subscriber Access and Auto Attendant contacts", OCSUMUTIL, _contacts),
+        ("10/pstn-gateways", "PSTN gateways and their trunks", VOICE_SERVERS, _pstn_gateways),
+        ("10/pstn-usages", "PSTN usage records", VOICE_SERVERS, _pstn_usages),
+        ("10/voice-routes", "Voice routes", VOICE_SERVERS, _routes),
+        ("10/voice-policies", "Voice policies", VOICE_SERVERS, _policies),
+    ):
+        if tandem:
+            yield Task(
+                id=id_,
+                phase=phase(int(id_.partition("/")[0])),
+                title=title,
+                side=Side.VOICE,
+                required=required,
+                forest=org.voice_forest,
+                steps=steps,
+            )
 
 
 def _dial_plans(context: Context) -> Iterator[Step]:
@@ -67,31 +77,59 @@ def _policies(context: Context) -> Iterator[Step]:
         yield from ensure(context, "voice policy", wanted)
 
 
-def subscriber_access_target(address: str, context_name: str) -> str:
-    """Our form of otherIpPhone for Subscriber Access (docs/adr/0004)."""
-    return f"sip:{address};opaque=app:sa;phone-context={context_name}"
+def _pstn_gateways(context: Context) -> Iterator[Step]:
+    for gateway in context.organization.pstn_gateways:
+        wanted = o.PstnGateway(fqdn=gateway.fqdn, pool=gateway.pool, port=gateway.port, transport=gateway.transport)
+        yield from ensure(context, "PSTN gateway", wanted)
+
+
+def _pstn_usages(context: Context) -> Iterator[Step]:
+    for name in context.organization.pstn_usages:
+        yield from ensure(context, "PSTN usage", o.PstnUsage(name=name))
+
+
+def _routes(context: Context) -> Iterator[Step]:
+    for priority, route in enumerate(context.organization.voice_routes):
+        wanted = o.VoiceRoute(
+            name=route.name,
+            number_pattern=route.number_pattern,
+            priority=priority,
+            pstn_usages=route.pstn_usages,
+            pstn_gateways=route.pstn_gateways,
+        )
+        yield from ensure(context, "voice route", wanted)
+
+
+def _ou_permission(context: Context) -> Iterator[Step]:
+    """Where inheritance is blocked, for instance; an OU that is still absent inherits."""
+    ous = dict.fromkeys(contact.ou for contact in context.organization.contacts)
+    for ou in (DN.parse(text) for text in ous):
+        there = forest_of(ou) == context.layout.forest and context.session.get(ou) is not None
+        if there and not oupermission.may_create_contacts(context, ou):
+            yield from oupermission.grant_steps(context, "Contact", ou)
 
 
 def _contacts(context: Context) -> Iterator[Step]:
     org, repository = context.organization, context.repository
     plans = {plan.name: plan for plan in org.um_dial_plans}
+    by_address = {held.sip_address.lower(): held for held in repository.all(o.Contact)}
     for contact in org.contacts:
-        if contact.auto_attendant:
-            continue
         plan: model.UMDialPlan = plans[contact.um_dial_plan]
-        address = f"sip:{contact.sip_address}"
-        held = repository.find(o.Contact, f"(msRTCSIP-PrimaryUserAddress={escape(address)})")
+        held = by_address.get(f"sip:{contact.sip_address}".lower())
         wanted = o.Contact(
-            name=held[0].name if held else f"{{{context.ids.uuid()}}}",
-            container=held[0].container if held else contact.ou,
+            name=held.name if held else f"{{{context.ids.uuid()}}}",
+            container=held.container if held else contact.ou,
             display_name=contact.display_name,
-            sip_address=address,
+            sip_address=f"sip:{contact.sip_address}",
             line_uri=f"tel:{contact.number}",
             home_pool=contact.pool,
-            target=subscriber_access_target(contact.sip_address, phone_context(plan.name, plan.forest)),
+            target=target_of(
+                contact.sip_address, phone_context(plan.name, plan.forest), attendant=contact.auto_attendant
+            ),
         )
         if held:
             yield from ensure(context, "contact", wanted)
         else:
-            change = Change(action="+", kind="contact", name=contact.display_name, details=(contact.number,))
+            details = (contact.number, contact.sip_address, contact.auto_attendant or "Subscriber Access", contact.ou)
+            change = Change(action="+", kind="contact", name=contact.display_name, details=details)
             yield change, partial(repository.add, wanted)

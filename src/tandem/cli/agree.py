@@ -1,0 +1,45 @@
+"""``tandem agree`` and ``tandem confirm``: what people declare, recorded in the journal."""
+
+from pathlib import Path
+
+import click
+
+from tandem.cli.common import AS, FILE, PASSWORD_FILE, open_as
+from tandem.process import agreement
+
+
+@click.command()
+@FILE
+@AS
+@PASSWORD_FILE
+def agree(file: Path, account: str, password_file: Path | None) -> None:
+    """Record that a team accepts the split of work: which tasks are whose, and which roles they need.
+
+    The teams are those whose roles the administrator holds. 'tandem plan --for exchange' (or voice) shows the share first.
+    'tandem apply' warns until both teams have agreed, and again when the split changes.
+
+    \b
+    Examples:
+      tandem agree example/organization.yaml --as maria
+      tandem agree example/organization.yaml --as victor
+    """
+    sides = agreement.agree(open_as(file, account, password_file))
+    click.echo(f"{account} agrees for the {' and the '.join(sides)}.")
+
+
+@click.command()
+@FILE
+@click.argument("steps", nargs=-1, required=True, metavar="STEP...")
+@AS
+@PASSWORD_FILE
+def confirm(file: Path, steps: tuple[str, ...], account: str, password_file: Path | None) -> None:
+    """Record that STEPs of the runbook were carried out on servers of kind exchange or lync, and their checks passed.
+
+    The administrator has to hold the step's roles. A confirmation is void when the step's text changes.
+
+    \b
+    Example:
+      tandem confirm example/organization.yaml 3/exchange-dial-plans 4/exchange-security --as maria
+    """
+    agreement.confirm(open_as(file, account, password_file), steps)
+    click.echo(f"{len(steps)} step(s) confirmed by {account}.")

@@ -1,0 +1,160 @@
+"""What the process asks of forests, servers and pools together, and what it warns of (docs/process.md)."""
+
+from collections.abc import Iterator
+
+from tandem.org import model as m
+from tandem.org.errors import Severity
+from tandem.org.numbers import phone_context
+from tandem.org.versions import ROLES, generations, names_must_match, roles_of
+
+Check = tuple[object, Severity, str, str]
+MOST_GATEWAYS = 200
+"""UM IP gateways of one dial plan; beyond that Exchange's UM service does not start."""
+
+
+def check(org: m.Organization) -> Iterator[Check]:
+    """Every finding about the topology."""
+    yield from _forests(org)
+    yield from _roles(org)
+    yield from _pools(org)
+    yield from _dial_plans(org)
+    yield from _voice_dial_plans(org)
+    yield from _attendants(org)
+    yield from _contacts(org)
+    yield from _unknown(org)
+    if "://" in org.directory:
+        yield org, Severity.ERROR, f"directory {org.directory}", "a file: LDAP comes with a later release"
+
+
+def _forests(org: m.Organization) -> Iterator[Check]:
+    """Phase 1: each messaging forest has to trust the voice forest; guidelines ask it of both."""
+    forests = {forest.name: forest for forest in org.forests}
+    voice = forests.get(org.voice_forest)
+    for name in org.messaging_forests:
+        forest = forests[name]
+        if voice is None or forest is voice or not org.voice_pools:
+            continue
+        if voice.name not in forest.trusts:
+            yield forest, Severity.ERROR, f"does not trust the voice forest {voice.name}", f"trusts: [{voice.name}]"
+        if forest.name not in voice.trusts:
+            found = f"the voice forest does not trust the messaging forest {forest.name}"
+            yield voice, Severity.WARNING, found, "trust both ways: messaging administrators and servers read its users"
+
+
+def _roles(org: m.Organization) -> Iterator[Check]:
+    """Phase 1: per messaging forest every role of the version on at least one server."""
+    for forest in org.messaging_forests:
+        servers = [
+            s for s in org.servers_in(forest, m.ServerKind.EXCHANGE) if s.version in ("2007", "2010", "2013", "2016")
+        ]
+        held = {role for server in servers for role in roles_of(server)}
+        for generation in generations(servers):
+            if missing := [role for role in ROLES[generation] if role not in held]:
+                found = f"no Exchange server of {forest} has the role {', '.join(missing)}"
+                yield servers[0], Severity.ERROR, found, f"the roles {', '.join(ROLES[generation])} in that forest"
+                break
+    for server in org.messaging_servers:
+        known = {role for roles in ROLES.values() for role in roles} | {"EdgeTransport"}
+        for role in server.roles:
+            if server.kind is m.ServerKind.TANDEM or role not in known:
+                expected = "none" if server.kind is m.ServerKind.TANDEM else f"of {', '.join(sorted(known))}"
+                yield server, Severity.ERROR, f"role {role!r}", expected
+
+
+def _pools(org: m.Organization) -> Iterator[Check]:
+    for pool in org.voice_pools:
+        if pool.forest != org.voice_forest:
+            found = f"a voice pool in {pool.forest}, beside pools in {org.voice_forest}"
+            yield pool, Severity.ERROR, found, "every voice pool in one forest"
+        if pool.pool_type is m.PoolType.STANDARD_EDITION and pool.servers not in ((), (pool.fqdn,)):
+            found = f"a Standard Edition server with servers {', '.join(pool.servers)}"
+            yield pool, Severity.ERROR, found, f"servers: [{pool.fqdn}], or pool_type FrontEnd"
+
+
+def _dial_plans(org: m.Organization) -> Iterator[Check]:
+    for plan in org.um_dial_plans:
+        if not plan.access_numbers and plan.voip_security is not m.VoIPSecurity.UNSECURED:
+            yield plan, Severity.WARNING, "no access number", "access_numbers, or there is no subscriber access"
+        servers = org.servers_of(plan)
+        if len(servers) < 2:
+            count = "one UM server" if servers else "no UM server"
+            yield plan, Severity.WARNING, f"{count} for this dial plan", "two, so that one may fail"
+        gateways = sum(1 for g in org.um_ip_gateways if g.um_dial_plan == plan.name)
+        if plan.voip_security is not m.VoIPSecurity.UNSECURED:
+            gateways += len(org.voice_pools)
+        if gateways > MOST_GATEWAYS:
+            yield plan, Severity.ERROR, f"{gateways} UM IP gateways", f"at most {MOST_GATEWAYS}"
+    for server in org.messaging_servers:
+        for name in server.dial_plans or ():
+            if any(p.name == name and p.forest != server.forest for p in org.um_dial_plans):
+                yield server, Severity.ERROR, f"UM dial plan {name} is of another forest", f"one of {server.forest}"
+
+
+def _voice_dial_plans(org: m.Organization) -> Iterator[Check]:
+    """Phase 8: before 2010 SP1 names have to match, the oldest server of a dial plan decides; later some have to suit."""
+    names = {plan.simple_name.lower() for plan in org.voice_dial_plans}
+    for plan in org.um_dial_plans:
+        if plan.voip_security is m.VoIPSecurity.UNSECURED or not org.voice_pools:
+            continue
+        servers = [s for s in org.servers_of(plan) if s.version in ("", "2007", "2010", "2013", "2016")]
+        wanted = phone_context(plan.name, plan.forest)
+        if names_must_match(servers) and wanted.lower() not in names:
+            found = "no voice dial plan has its FQDN as simple name, which Exchange before 2010 SP1 needs"
+            yield plan, Severity.ERROR, found, f"a voice dial plan with simple_name {wanted} (phase 8)"
+    if org.voice_pools and not org.voice_dial_plans:
+        yield (
+            org.voice_pools[0],
+            Severity.WARNING,
+            "no voice dial plan is declared",
+            "a suitable one: Global, or of the pool",
+        )
+
+
+def _attendants(org: m.Organization) -> Iterator[Check]:
+    called = {(contact.um_dial_plan, contact.auto_attendant) for contact in org.contacts}
+    for attendant in org.um_auto_attendants:
+        if not attendant.enabled:
+            yield attendant, Severity.WARNING, "the auto attendant is disabled", "enabled: true, or nobody reaches it"
+        if not attendant.pilot_identifiers:
+            yield attendant, Severity.WARNING, "no pilot number", "pilot_identifiers, or nobody can call it"
+        if (attendant.um_dial_plan, attendant.name) not in called and org.voice_pools:
+            yield attendant, Severity.WARNING, "no contact makes it callable", "an entry of contacts (phase 9)"
+
+
+def _contacts(org: m.Organization) -> Iterator[Check]:
+    plans = {plan.name: plan for plan in org.um_dial_plans}
+    attendants = {attendant.name: attendant for attendant in org.um_auto_attendants}
+    subscriber = {contact.um_dial_plan for contact in org.contacts if not contact.auto_attendant}
+    for plan in org.um_dial_plans:
+        unsecured = plan.voip_security is m.VoIPSecurity.UNSECURED
+        if plan.access_numbers and not unsecured and plan.name not in subscriber and org.voice_pools:
+            yield plan, Severity.WARNING, "no Subscriber Access contact", "an entry of contacts (phase 9)"
+    for contact in org.contacts:
+        found_plan = plans.get(contact.um_dial_plan)
+        if found_plan is None:
+            continue
+        if found_plan.uri_type is not m.UriType.SIP_NAME:
+            found = f"a contact of {found_plan.name}, which is no SIP URI dial plan"
+            yield contact, Severity.ERROR, found, "one of uri_type SipName"
+        attendant = attendants.get(contact.auto_attendant)
+        numbers = attendant.pilot_identifiers if attendant else found_plan.access_numbers
+        if contact.number not in numbers:
+            what = "pilot_identifiers" if attendant else "access_numbers"
+            yield contact, Severity.WARNING, f"number {contact.number} is none of UM's", f"one of the {what}"
+        if domain_of(contact.ou) != org.voice_forest:
+            yield contact, Severity.ERROR, f"OU {contact.ou}", f"one in the voice forest, {org.voice_forest}"
+
+
+def domain_of(ou: str) -> str:
+    """The domain that an OU's distinguished name ends in."""
+    return ".".join(part[3:] for part in ou.lower().split(",") if part.startswith("dc="))
+
+
+def _unknown(org: m.Organization) -> Iterator[Check]:
+    """What cannot be known: how Microsoft's servers and ours address each other is not public."""
+    found = "calls between Tandem and Microsoft servers are not proven: their Request-URI is not public (docs/adr/0004)"
+    lync, tandem = org.pools_of(m.PoolKind.LYNC), org.pools_of(m.PoolKind.TANDEM)
+    for server in org.messaging_servers:
+        other = lync if server.kind is m.ServerKind.TANDEM else tandem
+        if other:
+            yield server, Severity.WARNING, found, f"servers of one maker; {other[0].fqdn} is of kind {other[0].kind}"

@@ -1,0 +1,51 @@
+"""Drift: where the directory is not as the file says. Only reads; the session that it is given cannot write.
+
+A difference is what the plan would change, and also an object of the deployment's kinds that is neither declared nor made
+by Tandem: somebody made it beside the process.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tandem.process.phases import Phase
+from tandem.process.plan import Status, make_plan
+from tandem.process.task import Context, phase
+from tandem.process.tasks.removals import MESSAGING, VOICE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One difference, the phase that it belongs to, and the accounts that may mend it."""
+
+    phase: Phase
+    what: str
+    holders: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """For scripts."""
+        return {"phase": self.phase.id, "what": self.what, "holders": list(self.holders)}
+
+
+def find_drift(context: Context) -> tuple[Difference, ...]:
+    """Every difference, in the order of the phases."""
+    found = [
+        Difference(phase=planned.task.phase, what=str(change), holders=planned.holders)
+        for planned in make_plan(context).tasks
+        if planned.status not in (Status.DONE, Status.UNREADABLE)
+        for change in planned.changes
+    ]
+    return tuple(sorted((*found, *_foreign(context)), key=lambda each: each.phase.number))
+
+
+def _foreign(context: Context) -> Iterator[Difference]:
+    org = context.organization
+    for forests, removals in ((org.messaging_forests, MESSAGING), ((org.voice_forest,), VOICE)):
+        for here in map(context.at, forests):
+            for removal in removals:
+                wanted, owned = removal.declared(here), set(here.repository.owned(removal.type))
+                for each in here.repository.all(removal.type):
+                    if each not in owned and removal.key(each) not in wanted:
+                        name = here.repository.dn_of(each).name
+                        what = f"? {removal.kind} {name}: not declared, and not made by Tandem"
+                        yield Difference(phase=phase(int(removal.id.partition("/")[0])), what=what)

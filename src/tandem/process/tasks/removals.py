@@ -1,0 +1,278 @@
+"""What is gone from the file goes from the directory, if Tandem made it: in the order in which nothing is left hanging.
+
+First people are taken out (UM, then Enterprise Voice), then what served them, at last what that stood on. Accounts, groups,
+OUs and containers are never deleted: a user who is gone loses the settings that Tandem gave, and nothing else. Messages
+already taken are delivered all the same: the spool holds the mail address.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from tandem.directory import objects as o
+from tandem.org import model
+from tandem.org.checks import mailbox_policies
+from tandem.org.numbers import EumAddress
+from tandem.process.phases import Side
+from tandem.process.roles import (
+    DIRECTORY_ADMINS,
+    OCSUMUTIL,
+    SERVER_OPERATORS,
+    VOICE_SERVERS,
+    VOICE_USERS,
+    MessagingRoles,
+    Requirement,
+)
+from tandem.process.task import Change, Context, Step, Steps, Task, phase
+from tandem.process.tasks.exchucutil import pools
+from tandem.process.tasks.preconditions import changed, task_id
+from tandem.process.tasks.users import HIDDEN, um_users, without_eum
+
+_PEOPLE = ("11/um-users", "11/remove-um-users", "10/users", "10/remove-users")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """One kind of object that goes: which are declared, and after which tasks the others may go."""
+
+    id: str
+    title: str
+    type: type[Any]
+    kind: str
+    declared: Callable[[Context], set[Any]]
+    key: Callable[[Any], Any]
+    after: tuple[str, ...] = ()
+
+
+def _names(objects: Iterable[Any]) -> set[Any]:
+    return {each.name for each in objects}
+
+
+MESSAGING = (
+    Removal(
+        id="7/remove-hunt-groups", title="Hunt groups that are gone", type=o.UMHuntGroup, kind="UM hunt group",
+        declared=lambda c: _declared_hunt_groups(c), key=lambda g: (g.gateway, g.dial_plan), after=_PEOPLE,
+    ),
+    Removal(
+        id="7/remove-gateways", title="UM IP gateways that are gone", type=o.UMIPGateway, kind="UM IP gateway",
+        declared=lambda c: {p.fqdn for p in pools(c.organization)} | {g.address for g in c.organization.um_ip_gateways},
+        key=lambda g: g.address.lower(), after=("7/remove-hunt-groups",),
+    ),
+    Removal(
+        id="3/remove-auto-attendants", title="UM auto attendants that are gone", type=o.UMAutoAttendant,
+        kind="UM auto attendant", declared=lambda c: _names(c.organization.um_auto_attendants),
+        key=lambda a: a.name, after=("9/remove-contacts",),
+    ),
+    Removal(
+        id="3/remove-mailbox-policies", title="UM mailbox policies that are gone", type=o.UMMailboxPolicy,
+        kind="UM mailbox policy", declared=lambda c: set(mailbox_policies(c.organization)), key=lambda p: p.name,
+        after=_PEOPLE,
+    ),
+    Removal(
+        id="3/remove-dial-plans", title="UM dial plans that are gone", type=o.UMDialPlan, kind="UM dial plan",
+        declared=lambda c: _names(c.organization.um_dial_plans), key=lambda p: p.name,
+        after=("5/remove-dial-plans", "3/remove-mailbox-policies", "3/remove-auto-attendants", "7/remove-hunt-groups"),
+    ),
+    Removal(
+        id="1/remove-servers", title="Messaging servers that are gone", type=o.MessagingServer, kind="messaging server",
+        declared=lambda c: {s.fqdn for s in c.organization.messaging_servers}, key=lambda s: s.fqdn,
+        after=("5/servers", *_PEOPLE),
+    ),
+)  # fmt: skip
+VOICE = (
+    Removal(
+        id="9/remove-contacts", title="Contacts that are gone", type=o.Contact, kind="contact",
+        declared=lambda c: {f"sip:{k.sip_address}".lower() for k in c.organization.contacts},
+        key=lambda k: k.sip_address.lower(),
+    ),
+    Removal(
+        id="10/remove-voice-policies", title="Voice policies that are gone", type=o.VoicePolicy, kind="voice policy",
+        declared=lambda c: {p.identity for p in c.organization.voice_policies}, key=lambda p: p.identity, after=_PEOPLE,
+    ),
+    Removal(
+        id="10/remove-voice-routes", title="Voice routes that are gone", type=o.VoiceRoute, kind="voice route",
+        declared=lambda c: _names(c.organization.voice_routes), key=lambda r: r.name,
+    ),
+    Removal(
+        id="10/remove-pstn-usages", title="PSTN usage records that are gone", type=o.PstnUsage, kind="PSTN usage",
+        declared=lambda c: set(c.organization.pstn_usages), key=lambda u: u.name,
+        after=("10/voice-routes", "10/voice-policies", "10/remove-voice-routes", "10/remove-voice-policies"),
+    ),
+    Removal(
+        id="10/remove-pstn-gateways", title="PSTN gateways that are gone", type=o.PstnGateway, kind="PSTN gateway",
+        declared=lambda c: {g.fqdn for g in c.organization.pstn_gateways}, key=lambda g: g.fqdn,
+        after=("10/voice-routes", "10/remove-voice-routes"),
+    ),
+    Removal(
+        id="8/remove-voice-dial-plans", title="Voice dial plans that are gone", type=o.VoiceDialPlan,
+        kind="voice dial plan", declared=lambda c: {p.identity for p in c.organization.voice_dial_plans},
+        key=lambda p: p.identity, after=_PEOPLE,
+    ),
+    Removal(
+        id="0/remove-pools", title="Voice pools that are gone", type=o.VoicePool, kind="voice pool",
+        declared=lambda c: {p.fqdn for p in c.organization.voice_pools}, key=lambda p: p.fqdn,
+        after=("7/remove-gateways", "6/sip-addresses", "9/contacts", "9/remove-contacts", *_PEOPLE),
+    ),
+)  # fmt: skip
+
+
+def _declared_hunt_groups(context: Context) -> set[Any]:
+    org = context.organization
+    by_address = {g.address.lower(): g.name for g in context.repository.all(o.UMIPGateway)}
+    secured = [p.name for p in org.um_dial_plans if p.voip_security is not model.VoIPSecurity.UNSECURED]
+    wanted = {(by_address.get(pool.fqdn, pool.fqdn), plan) for pool in pools(org) for plan in secured}
+    return wanted | {(gateway.name, gateway.um_dial_plan) for gateway in org.um_ip_gateways}
+
+
+def tasks(context: Context) -> Iterator[Task]:
+    """Removals, in the order in which they are carried out."""
+    org = context.organization
+    forests = [f for f in org.messaging_forests if org.servers_in(f, model.ServerKind.TANDEM)]
+    # A file that no longer names servers still has to be able to take away what an earlier one made.
+    forests = forests or [f.name for f in org.forests if f.name in _once_messaging(context)]
+    voice, many = org.voice_forest, org.messaging_forests or org.forests[:1]
+
+    def messaging(id_: str, title: str, required: Requirement, steps: Steps, **more: Any) -> Iterator[Task]:
+        for forest in forests:
+            yield _task(task_id(id_, forest, many), title, Side.MESSAGING, required, forest, steps, **more)
+
+    roles = MessagingRoles.of(s for s in org.messaging_servers if s.kind is model.ServerKind.TANDEM)
+    yield from messaging(
+        "11/remove-um-users", "Users disabled for UM", roles.um_users(), _um_users, kept=_counted(o.User), hidden=HIDDEN
+    )
+    yield _task(
+        "10/remove-users", "Users disabled for Enterprise Voice, SIP addresses taken back", Side.VOICE, VOICE_USERS,
+        voice, _voice_users, kept=_counted(o.User), after=("11/remove-um-users",),
+    )  # fmt: skip
+    for removal in VOICE[:1]:
+        yield _of(removal, Side.VOICE, OCSUMUTIL, voice, removal.id)
+    for removal in VOICE[1:-1]:
+        yield _of(removal, Side.VOICE, VOICE_SERVERS, voice, removal.id)
+    for removal in MESSAGING:
+        if removal.id == "3/remove-dial-plans":
+            yield from messaging(
+                "5/remove-dial-plans",
+                "UM servers leave dial plans that are gone",
+                SERVER_OPERATORS,
+                _leave,
+                after=_PEOPLE,
+            )
+        for forest in forests:
+            yield _of(removal, Side.MESSAGING, roles.organization(), forest, task_id(removal.id, forest, many))
+    yield _of(VOICE[-1], Side.VOICE, VOICE_SERVERS, voice, VOICE[-1].id)
+    for each in org.forests:
+        yield _task(
+            task_id("0/remove-users", each.name, org.forests), "Users who are no longer managed", Side.DIRECTORY,
+            DIRECTORY_ADMINS, each.name, _released, after=_PEOPLE,
+        )  # fmt: skip
+
+
+def _once_messaging(context: Context) -> set[str]:
+    names = [forest.name for forest in context.organization.forests]
+    return {name for name in names if context.session.get(context.at(name).layout.um_dial_plans)}
+
+
+def _task(id_: str, title: str, side: Side, required: Requirement, forest: str, steps: Steps, **more: Any) -> Task:
+    number = int(id_.partition("/")[0])
+    return Task(
+        id=id_, phase=phase(number), title=title, side=side, required=required, forest=forest, steps=steps,
+        gate=False, needs=(), only_when_due=True, **more,
+    )  # fmt: skip
+
+
+def _of(removal: Removal, side: Side, required: Requirement, forest: str, id_: str) -> Task:
+    def steps(context: Context) -> Iterator[Step]:
+        wanted = removal.declared(context)
+        for each in context.repository.owned(removal.type):
+            if removal.key(each) not in wanted:
+                name = each.display_name if isinstance(each, o.Contact) else context.repository.dn_of(each).name
+                details = (f"at {each.gateway}",) if isinstance(each, o.UMHuntGroup) else ()
+                change = Change(action="-", kind=removal.kind, name=name, details=details)
+                yield change, partial(context.repository.remove, each)
+
+    kept = _counted(removal.type)
+    return _task(id_, removal.title, side, required, forest, steps, after=removal.after, kept=kept)
+
+
+def _counted(type_: type) -> Callable[[Context], int]:
+    if type_ is o.User:
+        return lambda c: sum(1 for user in c.repository.all(o.User) if user.managed_by == c.organization.name)
+    return lambda c: len(c.repository.owned(type_))
+
+
+def _gone(context: Context, wanted: set[str], has: Callable[[o.User], bool]) -> Iterator[o.User]:
+    """Managed users who have something that is no longer declared for them."""
+    for user in context.repository.all(o.User):
+        if user.managed_by == context.organization.name and has(user) and user.account not in wanted:
+            yield user
+
+
+def _reset(context: Context, user: o.User, fields: dict[str, Any]) -> Iterator[Step]:
+    for change, make in changed(context, user, fields):
+        yield dataclasses.replace(change, action="-"), make
+
+
+def _um_users(context: Context) -> Iterator[Step]:
+    """As Disable-UMMailbox, which keeps the PIN and the mailbox's properties."""
+    wanted = {
+        user.account for f in context.organization.messaging_forests for user, _ in um_users(context.organization, f)
+    }
+    here = f".{context.layout.forest}"
+    for user in _gone(context, wanted, lambda u: u.um_enabled):
+        contexts = [eum.phone_context for p in user.proxy_addresses if (eum := EumAddress.parse(p))]
+        if any(each.lower().endswith(here) for each in contexts) or not contexts:
+            fields = {
+                "um_flags": 0,
+                "um_mailbox_policy": "",
+                "um_dial_plan": "",
+                "proxy_addresses": without_eum(user.proxy_addresses),
+            }
+            yield from _reset(context, user, fields)
+
+
+def _voice_users(context: Context) -> Iterator[Step]:
+    """Of a user who keeps a SIP address only Enterprise Voice goes; otherwise the address and its secret go too."""
+    org = context.organization
+    speaking = {user.account for user in org.users if user.line_uri}
+    addressed = {user.account for user in org.users if user.sip_address}
+    for user in context.repository.all(o.User):
+        fields: dict[str, Any] = {}
+        if user.account not in speaking:
+            fields |= {
+                "line_uri": "",
+                "option_flags": user.option_flags & ~o.UC_ENABLED,
+                "voice_dial_plan": "",
+                "voice_policy": "",
+            }
+        if user.account not in addressed and user.sip_enabled:
+            proxies = tuple(p for p in user.proxy_addresses if not p.lower().startswith("sip:"))
+            fields |= {"sip_address": "", "sip_enabled": False, "home_pool": "", "proxy_addresses": proxies}
+        if user.managed_by == org.name:
+            for change, make in _reset(context, user, fields):
+                yield change, partial(_without_secret, context, user, make) if "sip_address" in fields else make
+
+
+def _without_secret(context: Context, user: o.User, make: Callable[[], None]) -> None:
+    make()
+    context.repository.set_sip_secret(user, "")
+
+
+def _leave(context: Context) -> Iterator[Step]:
+    known = _names(context.organization.um_dial_plans)
+    for server in context.repository.owned(o.MessagingServer):
+        left = tuple(name for name in server.dial_plans if name in known)
+        if left != server.dial_plans:
+            gone = [f"-{name}" for name in server.dial_plans if name not in known]
+            change = Change(
+                action="~", kind="messaging server", name=server.fqdn, details=(f"dial_plans {' '.join(gone)}",)
+            )
+            yield change, partial(context.repository.update, server, dataclasses.replace(server, dial_plans=left))
+
+
+def _released(context: Context) -> Iterator[Step]:
+    """The mark goes last, and only from users with nothing left of what Tandem gives."""
+    declared = {user.account for user in context.organization.users}
+    for user in _gone(context, declared, lambda u: not (u.um_enabled or u.sip_enabled or u.enterprise_voice)):
+        if str(context.repository.dn_of(user)).lower().endswith(str(context.layout.domain).lower()):
+            yield from changed(context, user, {"managed_by": ""})
