@@ -81,7 +81,9 @@ class ApplyView:
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
         )
-        self._bars = Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True, disable=quiet)
+        errors = Console(stderr=True)
+        self._live = errors.is_terminal and not quiet
+        self._bars = Bars(*columns, TimeRemainingColumn(), console=errors, transient=True)
         self.progress = Progress(self._start, self._tick, self._done)
 
     def __enter__(self) -> "ApplyView":
@@ -94,7 +96,7 @@ class ApplyView:
 
     def _start(self, planned: Planned) -> None:
         self._begun = time.monotonic()
-        if len(planned.changes) >= _MANY and not self._quiet:
+        if len(planned.changes) >= _MANY and self._live:
             self._bars.start()
             self._bar = self._bars.add_task(planned.task.id, total=len(planned.changes), rate="")
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from tandem.directory.errors import BadName
 
 _SPECIAL = re.compile(r'([,+"\\<>;=])')
+_TO_ESCAPE = re.compile(r'[,+"\\<>;=\x00-\x1f\x7f]|^[ #]| $')
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*\Z")
 
 
@@ -29,6 +30,13 @@ class DN:
             rdns.append((kind.strip(), _unescape(value)))
         return cls(tuple(rdns))
 
+    @classmethod
+    def known(cls, text: str, path: str) -> "DN":
+        """A name that is known to be good, with its path: as a directory holds it."""
+        dn = cls.parse(text)
+        dn.__dict__["path"] = path
+        return dn
+
     @property
     def parent(self) -> "DN":
         """The name of the entry above."""
@@ -36,7 +44,9 @@ class DN:
 
     def child(self, kind: str, value: str) -> "DN":
         """The name of an entry below."""
-        return DN(((kind, value), *self.rdns))
+        dn = DN(((kind, value), *self.rdns))
+        dn.__dict__["path"] = self.path + _step(kind, value)
+        return dn
 
     @property
     def name(self) -> str:
@@ -46,8 +56,7 @@ class DN:
     @cached_property
     def path(self) -> str:
         """The key under which entries sort below their parents: from the root down, lower case."""
-        texts = (f"{kind}={value}".lower().replace("\x1f", "\\1f") for kind, value in reversed(self.rdns))
-        return "".join(text + "\x1f" for text in texts)
+        return "".join(_step(kind, value) for kind, value in reversed(self.rdns))
 
     def below(self, other: "DN") -> bool:
         """Whether this is ``other`` or below it."""
@@ -63,7 +72,13 @@ class DN:
         return ",".join(f"{kind}={_escape(value)}" for kind, value in self.rdns)
 
 
+def _step(kind: str, value: str) -> str:
+    return f"{kind}={value}".lower().replace("\x1f", "\\1f") + "\x1f"
+
+
 def _escape(value: str) -> str:
+    if not _TO_ESCAPE.search(value):
+        return value
     text = _SPECIAL.sub(r"\\\1", value)
     text = "".join(f"\\{ord(c):02x}" if ord(c) < 32 or ord(c) == 127 else c for c in text)
     if text[:1] in (" ", "#"):
@@ -72,6 +87,8 @@ def _escape(value: str) -> str:
 
 
 def _split(text: str) -> list[str]:
+    if "\\" not in text:
+        return text.split(",")
     parts, start, escaped = [], 0, False
     for at, char in enumerate(text):
         if escaped:
@@ -85,6 +102,8 @@ def _split(text: str) -> list[str]:
 
 
 def _unescape(value: str) -> str:
+    if "\\" not in value:
+        return value.strip(" ")
     value = value.lstrip(" ")
     while value.endswith(" ") and not value.endswith("\\ "):
         value = value[:-1]

@@ -257,7 +257,7 @@ class Repository:
         kind = KINDS[type(value)]
         name = str(getattr(value, kind.naming))
         if kind.below == "container":
-            return DN.parse(str(getattr(value, "container"))).child("CN", name)  # noqa: B009 - not every type has it
+            return _parsed(str(getattr(value, "container"))).child("CN", name)  # noqa: B009 - not every type has it
         if kind.below:
             return kind.container(self.layout).child("CN", str(getattr(value, kind.below))).child("CN", name)
         return kind.container(self.layout).child("CN", name)
@@ -316,8 +316,12 @@ class Repository:
 
     def update(self, before: object, after: object) -> None:
         """Write what differs; both have the same name."""
-        old, new = self.attributes(before), self.attributes(after)
-        changed = {name: values for name, values in new.items() if old[name] != values}
+        kind = KINDS[type(after)]
+        changed = {
+            attribute: self._text(kind.references.get(field), getattr(after, field))
+            for field, attribute in kind.attributes.items()
+            if getattr(before, field) != getattr(after, field)
+        }
         if changed:
             self.session.replace(self.dn_of(after), changed)
             self._changed()
@@ -371,7 +375,7 @@ class Repository:
             case o.NormalizationRule():
                 return (json.dumps(dataclasses.asdict(value)),)
             case _ if reference is not None:
-                return (str(KINDS[reference].container(self.layout).child("CN", str(value))),)
+                return (_reference(self.layout, reference, str(value)),)
             case _:
                 return (str(value),)
 
@@ -389,6 +393,11 @@ class Repository:
             except (ValueError, TypeError, KeyError, BadName):
                 raise BadEntry(entry.dn, attribute, " ".join(texts)) from None
         return type_(**values)
+
+
+@lru_cache(maxsize=4096)
+def _reference(layout: Layout, type_: Any, name: str) -> str:
+    return str(KINDS[type_].container(layout).child("CN", name))
 
 
 Reader = Callable[[tuple[str, ...]], Any]
@@ -424,8 +433,12 @@ def _reader(hint: str, reference: type | None) -> Reader:
 
 
 @lru_cache(maxsize=4096)
+def _parsed(dn: str) -> DN:
+    return DN.parse(dn)
+
+
 def _name(dn: str) -> str:
-    return DN.parse(dn).name
+    return _parsed(dn).name
 
 
 def discover(session: Session) -> tuple[Repository, ...]:

@@ -217,7 +217,7 @@ class EmbeddedSession:
             ):
                 found[entry].setdefault(attribute, []).append(value)
             for row in chunk:
-                dn, attributes = DN.parse(row["dn"]), found[row["id"]]
+                dn, attributes = DN.known(row["dn"], row["path"]), found[row["id"]]
                 classes = frozenset(c.lower() for c in attributes["objectclass"])
                 if self._may(Right.READ, dn, "", classes) and self._listed(dn):
                     for name in _CONFIDENTIAL & attributes.keys():

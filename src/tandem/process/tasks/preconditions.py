@@ -9,7 +9,8 @@ from typing import Any
 from tandem.directory import objects as o
 from tandem.directory.defaults import domain_aces, voice_aces
 from tandem.directory.dn import DN
-from tandem.directory.layout import Layout, forest_of
+from tandem.directory.layout import Layout, domain_of, forest_of
+from tandem.directory.port import Right
 from tandem.org import model
 from tandem.org.groups import NESTED, SERVICE_GROUPS, groups_in
 from tandem.process.errors import ProcessError
@@ -39,7 +40,7 @@ def tasks(context: Context) -> Iterator[Task]:
     org = context.organization
     for forest in org.forests:
         name, voice = forest.name, forest.name == org.voice_forest
-        sole = len(org.forests) == 1
+        sole, root = len(org.forests) == 1, domain_of(name)
         for id_, title, steps in (
             *(() if sole else (("trusts", "Trusts with the other forests", _trusts),)),
             ("permissions", "Rights of both teams on accounts", _permissions),
@@ -58,6 +59,10 @@ def tasks(context: Context) -> Iterator[Task]:
                 required=DIRECTORY_ADMINS,
                 forest=name,
                 steps=steps,
+                reads=(root,),
+                hidden=f"{name} is not readable by you",
+                # Who is not let into a forest sees by the later phases whether it is prepared.
+                gate=context.session.may(Right.READ, root),
             )
     for id_, title, required, steps in (
         ("pools", "Voice pools", VOICE_SERVERS, _pools),
