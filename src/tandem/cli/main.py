@@ -16,6 +16,7 @@ COMMANDS = {
     "plan": "tandem.cli.plan:plan",
     "apply": "tandem.cli.apply:apply",
     "verify": "tandem.cli.verify:verify",
+    "runbook": "tandem.cli.runbook:runbook",
     "drift": "tandem.cli.drift:drift",
     "agree": "tandem.cli.agree:agree",
     "confirm": "tandem.cli.agree:confirm",

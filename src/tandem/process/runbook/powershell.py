@@ -1,0 +1,36 @@
+"""Values as PowerShell literals. Every value of the organization reaches a script through here."""
+
+from collections.abc import Iterable
+
+from tandem.process.errors import ProcessError
+
+_QUOTES = "'\u2018\u2019\u201a\u201b"
+"""PowerShell takes the typographic single quotes for the plain one."""
+
+
+def quote(value: str) -> str:
+    """A single-quoted literal, within which nothing is expanded. Raises :class:`ProcessError` for control characters."""
+    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+        raise ProcessError(f"{value!r} holds a control character and cannot stand in a script")
+    return "'" + "".join(char * 2 if char in _QUOTES else char for char in value) + "'"
+
+
+def array(values: Iterable[str]) -> str:
+    """An array of literals."""
+    return f"@({', '.join(map(quote, values))})"
+
+
+def table(rows: Iterable[dict[str, str]]) -> str:
+    """An array of objects, a row to a line."""
+    lines = ("    [pscustomobject]@{ " + "; ".join(f"{k} = {quote(v)}" for k, v in row.items()) + " }" for row in rows)
+    return "@(\n" + "\n".join(lines) + "\n)"
+
+
+def comment(text: str) -> str:
+    """A line comment: what would end it is taken out."""
+    return "# " + " ".join(text.split())
+
+
+def flag(value: bool) -> str:
+    """``$true`` or ``$false``."""
+    return "$true" if value else "$false"

@@ -1,0 +1,28 @@
+"""All steps of an organization's runbook, and each team's share."""
+
+from collections.abc import Iterable
+
+from tandem.org.model import Organization, PoolKind, ServerKind
+from tandem.process.phases import Side
+from tandem.process.runbook.exchange import ExchangeForest
+from tandem.process.runbook.lync import LyncSide
+from tandem.process.runbook.model import RunbookStep
+
+TEAMS = {"directory": Side.DIRECTORY, "exchange": Side.MESSAGING, "voice": Side.VOICE}
+"""The teams, as options name them."""
+
+
+def runbook_steps(organization: Organization) -> tuple[RunbookStep, ...]:
+    """The steps for servers of kind exchange and pools of kind lync, in the order of the phases."""
+    steps: list[RunbookStep] = []
+    for forest in organization.messaging_forests:
+        if organization.servers_in(forest, ServerKind.EXCHANGE):
+            steps += ExchangeForest(organization, forest).steps()
+    if organization.pools_of(PoolKind.LYNC):
+        steps += LyncSide(organization).steps()
+    return tuple(sorted(steps, key=lambda step: step.phase.number))
+
+
+def for_team(steps: Iterable[RunbookStep], team: str) -> tuple[RunbookStep, ...]:
+    """The share of a team, or with ``all`` everything."""
+    return tuple(step for step in steps if team == "all" or step.side is TEAMS[team])
