@@ -276,7 +276,14 @@ async def test_verify_live_proves_a_deployment_and_names_a_dead_server(deployed:
         names = [f"--resolve={name}=127.0.0.1:{port}" for name, port in servers.items()]
         good = await tandem("verify", str(deployed / "organization.yaml"), "--live", *names)
         assert good.returncode == 0, good.stdout
-        assert "greeting and tone heard over SRTP" in good.stdout
+        for proof in (
+            "um1.example.com answers pool1.example.com: TLS as um1.example.com",
+            "pool1.example.com answers um1.example.com: TLS as pool1.example.com",
+            "um1.example.com answers for Main: answered over SRTP",
+            "it is in the mailbox, the lamp shows 1 new",
+        ):
+            assert proof in good.stdout
+        assert "voice-ca" not in kinds(deployed)  # the message that it left is deleted again
     bad = await tandem("verify", str(deployed / "organization.yaml"), "--live", *names)
     assert bad.returncode == 1 and "is the UM server running" in bad.stdout
 

@@ -116,7 +116,13 @@ class Phone:
     """One phone with one account. Use :meth:`open`, then :meth:`register`, then call; at the end :meth:`close`."""
 
     def __init__(
-        self, account: Account, context: ssl.SSLContext, *, resolver: Resolver | None = None, host: str = "127.0.0.1"
+        self,
+        account: Account,
+        context: ssl.SSLContext,
+        *,
+        resolver: Resolver | None = None,
+        host: str = "127.0.0.1",
+        encryption: str = "require",
     ) -> None:
         self.account = account
         self.when = When.RING
@@ -127,7 +133,7 @@ class Phone:
         self.endpoint = Endpoint(
             clock=SystemClock(), ids=SystemIds(), resolver=resolver or Resolver(), client_context=context
         )
-        self._policy = MediaPolicy(host=host, encryption="require")
+        self._policy = MediaPolicy(host=host, encryption=encryption)
         self._pool = Hop(transport="tls", host=account.pool, port=account.port)
         self._calls = Calls(self.endpoint, contact=self._contact)
         self._calls.on_request = self._received
