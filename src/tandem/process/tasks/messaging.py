@@ -245,9 +245,11 @@ def _dial_plan_servers(context: Context) -> Iterator[Step]:
             "startup_mode": startup_mode({p.voip_security for p in plans}) if plans else before.startup_mode,
         }
         details = [difference(n, getattr(before, n), v) for n, v in fields.items() if getattr(before, n) != v]
-        thumbprint = CertificateStore(folder=context.pki / server.fqdn).thumbprint()
-        if not thumbprint or thumbprint != before.certificate_thumbprint:
-            details.append("certificate of phase 2 enabled for UM")
+        # It can be enabled only with TLS or Dual; until phase 2 has made it, there is nothing to compare with.
+        secured = fields["startup_mode"] != "TCP"
+        thumbprint = CertificateStore(folder=context.pki / server.fqdn).thumbprint() if secured else ""
+        if thumbprint != before.certificate_thumbprint or (secured and not thumbprint):
+            details.append("certificate of phase 2 enabled for UM" if secured else "no certificate enabled for UM")
         if details:
             change = Change(action="~", kind="messaging server", name=server.fqdn, details=tuple(details))
             after = dataclasses.replace(before, **fields, certificate_thumbprint=thumbprint)

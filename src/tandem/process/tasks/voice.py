@@ -1,5 +1,6 @@
 """Phases 8, 9 and 10 but its users: voice dial plans, contact objects (ocsumutil), trunks, usages, routes, policies."""
 
+import dataclasses
 from collections.abc import Iterator
 from functools import partial
 
@@ -128,7 +129,8 @@ def _contacts(context: Context) -> Iterator[Step]:
             ),
         )
         if held:
-            yield from ensure(context, "contact", wanted)
+            for change, make in ensure(context, "contact", wanted):
+                yield dataclasses.replace(change, name=contact.display_name), make
         else:
             details = (contact.number, contact.sip_address, contact.auto_attendant or "Subscriber Access", contact.ou)
             change = Change(action="+", kind="contact", name=contact.display_name, details=details)
