@@ -8,7 +8,7 @@ from tandem.core.ids import SystemIds
 from tandem.org.load import require_organization
 from tandem.org.model import Organization
 from tandem.process.apply import apply
-from tandem.process.bootstrap import open_context, write_example
+from tandem.process.bootstrap import make_secrets, open_context, write_example
 from tandem.process.task import Context
 
 PLAIN = """  - name: LobbyUDP
@@ -62,3 +62,8 @@ def copy(template: Path, folder: Path) -> Path:
     """A deployed organization of one's own."""
     shutil.copytree(template, folder)
     return folder
+
+
+def secrets(folder: Path) -> None:
+    """The passwords of accounts that have come into the file."""
+    make_secrets(require_organization(folder / "organization.yaml"), SystemIds())

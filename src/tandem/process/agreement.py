@@ -47,7 +47,9 @@ def agree(context: Context) -> tuple[Side, ...]:
     """Record that the operator accepts the split for the teams whose roles he holds. Raises :class:`NotPermitted`."""
     roles = Roles(context)
     tasks = all_tasks(context)
-    mine = {task.side for task in tasks if roles.permits(task.required, task.forest)} - {Side.DIRECTORY}
+    # Administrators of servers (phase 2) are on both sides: they speak for neither.
+    own = [task for task in tasks if task.phase.number != 2 and roles.permits(task.required, task.forest)]
+    mine = {task.side for task in own} - {Side.DIRECTORY}
     if not mine:
         raise NotPermitted(
             f"{context.session.account} holds no role of the messaging or voice administrators, and cannot agree for them"

@@ -60,10 +60,11 @@ def grant_steps(context: Context, object_type: str, ou: DN) -> Iterator[Step]:
 def revoke_steps(context: Context, object_type: str, ou: DN) -> Iterator[Step]:
     """The entries of this type that stand on the OU itself; what another granted type needs stays."""
     require_ou(context, ou)
-    present = set(context.session.aces(ou))
-    granted = {name for name in TYPES if name != object_type and set(aces_for(context, name)) <= present}
-    kept = {ace for name in granted if TYPES[name] != TYPES[object_type] for ace in aces_for(context, name)}
-    for ace in aces_for(context, object_type):
+    present, mine = set(context.session.aces(ou)), aces_for(context, object_type)
+    others = [set(aces_for(context, name)) for name in TYPES]
+    # Another type is granted if what it has beyond the common part stands there too.
+    kept = {ace for aces in others if aces <= present and aces - set(mine) for ace in aces}
+    for ace in mine:
         if ace in present and ace not in kept:
             yield ace_change("-", ou, ace), partial(context.session.revoke, ou, (ace,))
 

@@ -1,0 +1,286 @@
+"""Saved plans, drift, agreement, removal, and what commands print: as administrators use them."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+import deployment
+from tandem.cli.main import tandem as command
+from tandem.core.ids import SystemIds
+from tandem.directory import objects as o
+from tandem.directory.dn import DN
+from tandem.directory.sqlite import EmbeddedDirectory
+from tandem.org.load import require_organization
+from tandem.org.schema import json_schema
+from tandem.process import saved
+from tandem.process.agreement import TEAMS, agree, agreed, disagreement
+from tandem.process.apply import apply
+from tandem.process.bootstrap import create_directory, write_example
+from tandem.process.errors import NotPermitted, ProcessError
+from tandem.process.guard import Guard
+from tandem.process.phases import Side, find_phase
+from tandem.process.plan import make_plan
+
+pytestmark = pytest.mark.slow
+HOSTILE = '"><script>alert(1)</script>'
+
+
+@pytest.fixture(scope="module")
+def fresh_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fresh") / "x"
+    write_example(folder, SystemIds())
+    return folder
+
+
+@pytest.fixture
+def fresh(fresh_template: Path, tmp_path: Path) -> Path:
+    folder = deployment.copy(fresh_template, tmp_path / "x")
+    for phase in ("0", "1"):
+        apply(deployment.context(folder), only=find_phase(phase))
+    return folder
+
+
+def tandem(folder: Path, *arguments: str) -> Result:
+    file = str(folder / "organization.yaml")
+    return CliRunner().invoke(command, [file if word == "FILE" else word for word in arguments])
+
+
+def save(folder: Path, name: str = "plan.json") -> Path:
+    assert tandem(folder, "plan", "FILE", "--out", str(folder / name)).exit_code == 2
+    return folder / name
+
+
+def test_a_saved_plan_is_carried_out_by_both_teams_in_turns(fresh: Path) -> None:
+    plan = saved.load(save(fresh))
+    for account in ("maria", "victor", "maria"):
+        applied = apply(deployment.context(fresh, account), saved=plan)
+        assert applied.stale == {} and applied.refused == {}
+    assert make_plan(deployment.context(fresh)).todo == ()
+
+
+def test_a_saved_plan_changes_nothing_that_it_does_not_say(fresh: Path) -> None:
+    path = save(fresh)
+    deployment.change(fresh, ('access_numbers: ["+14255550100"]', 'access_numbers: ["+14255550100", "+14255550198"]'))
+    deployment.change(fresh, ("display_name: Main Subscriber Access", "display_name: Renamed"))
+    done = tandem(fresh, "apply", str(path))
+    assert done.exit_code == 5 and "stale 9/contacts" in done.stdout and "contact Renamed" in done.stdout
+    context = deployment.context(fresh)
+    assert context.repository.all(o.Contact) == ()
+    # A dial plan that the plan makes is made as the file says; what differs then is left for a new plan.
+    assert [plan.name for plan in context.repository.all(o.UMDialPlan)] == ["Lobby", "Main"]
+
+
+def test_what_one_team_observed_is_not_spoilt_by_the_others_work(fresh: Path) -> None:
+    plan = saved.load(save(fresh))
+    apply(deployment.context(fresh), saved=plan)
+    session = EmbeddedDirectory(fresh / "state" / "directory.db").trusted()
+    main = deployment.context(fresh).layout.um_dial_plans.child("CN", "Main")
+    session.replace(main, {"msExchUMMaxCallDuration": ["99"]})
+    applied = apply(deployment.context(fresh), saved=plan)
+    assert list(applied.stale) == ["3/dial-plans"] and "max_call_duration_min 99 -> 30" in applied.stale["3/dial-plans"]
+
+
+def test_a_plan_that_was_altered_or_is_of_another_version_or_organization_is_refused(fresh: Path) -> None:
+    path = save(fresh)
+    text = path.read_text()
+    path.write_text(
+        text.replace("extension", "extensiom", 1) if "extension" in text else text.replace("Main", "Mail", 1)
+    )
+    with pytest.raises(ProcessError, match="altered"):
+        saved.load(path)
+    document = json.loads(text) | {"tandem_plan": 99}
+    path.write_text(json.dumps(document))
+    with pytest.raises(ProcessError, match="plan format 99"):
+        saved.load(path)
+    path.write_text("{}")
+    with pytest.raises(ProcessError):
+        saved.load(path)
+    path.write_text(text)
+    deployment.change(fresh, ("name: Example ", "name: Other "))
+    assert "is a plan of 'Example'" in str(tandem(fresh, "apply", str(path)).exception)
+
+
+def test_drift_reads_only_and_names_what_was_changed_and_what_others_made(deployed: Path) -> None:
+    assert tandem(deployed, "drift", "FILE").exit_code == 0
+    layout = deployment.context(deployed).layout
+    session = EmbeddedDirectory(deployed / "state" / "directory.db").trusted()
+    session.replace(layout.um_dial_plans.child("CN", "Main"), {"msExchUMVoIPSecurity": ["Unsecured"]})
+    foreign = {"objectClass": ["top", "tandemPstnUsage"], "cn": ["Foreign"]}
+    session.add(layout.pstn_usages.child("CN", "Foreign"), foreign)
+    before = (deployed / "state" / "journal.jsonl").read_bytes(), session.change_number()
+    found = tandem(deployed, "drift", "FILE")
+    assert found.exit_code == 3
+    assert "voip_security Unsecured -> Secured" in found.stdout
+    assert "? PSTN usage Foreign: not declared, and not made by Tandem" in found.stdout
+    assert ((deployed / "state" / "journal.jsonl").read_bytes(), session.change_number()) == before
+    context = deployment.context(deployed)
+    reader = EmbeddedDirectory(deployed / "state" / "directory.db", read_only=True)
+    password = (deployed / "secrets" / "administrator").read_text().strip()
+    with pytest.raises(Exception, match="readonly"):
+        reader.bind("administrator", password).delete(context.layout.pstn_usages.child("CN", "Foreign"))
+
+
+def test_apply_warns_until_both_teams_agree_and_again_when_the_split_changes(fresh: Path) -> None:
+    assert "have not agreed" in disagreement(deployment.context(fresh))
+    assert "have not agreed" in tandem(fresh, "apply", "FILE", "--as", "victor").stderr
+    assert agree(deployment.context(fresh, "maria")) == (Side.MESSAGING,)
+    assert "the voice administrators have not" in disagreement(deployment.context(fresh))
+    assert tandem(fresh, "agree", "FILE", "--as", "victor").stdout.startswith("victor agrees for the voice")
+    assert disagreement(deployment.context(fresh)) == ""
+    assert agreed(deployment.context(fresh)) == {Side.MESSAGING: "maria", Side.VOICE: "victor"}
+    assert "voice administrators (victor)" in tandem(fresh, "plan", "FILE").stdout
+    more = "forests:\n  - name: other.example.org\n    domains: [other.example.org]\n"
+    deployment.change(fresh, ("forests:\n", more))
+    create_directory(require_organization(fresh / "organization.yaml"), SystemIds())
+    assert "have not agreed" in disagreement(deployment.context(fresh))
+
+
+def test_who_holds_no_role_cannot_agree(deployed: Path) -> None:
+    deployment.change(
+        deployed,
+        ("administrators:\n", "administrators:\n  - {account: olga, display_name: Olga, groups: [Domain Admins]}\n"),
+    )
+    deployment.secrets(deployed)
+    apply(deployment.context(deployed))
+    with pytest.raises(NotPermitted, match="cannot agree"):
+        agree(deployment.context(deployed, "olga"))
+
+
+def test_each_team_and_each_person_sees_its_share(fresh: Path) -> None:
+    def ids(who: str) -> set[str]:
+        shown = tandem(fresh, "plan", "FILE", "--json", "--for", who)
+        return {task["id"] for task in json.loads(shown.stdout)["tasks"]}
+
+    teams = {name: ids(name) for name in TEAMS}
+    assert "9/contacts" in teams["voice"] and "3/dial-plans" in teams["exchange"] and "0/users" in teams["directory"]
+    assert not teams["voice"] & teams["exchange"]
+    assert "9/contacts" in ids("victor") and "9/contacts" not in ids("maria")
+    wrong = tandem(fresh, "plan", "FILE", "--for", "nobody")
+    assert wrong.exit_code == 2 and "administrator, maria, victor" in wrong.stderr
+
+
+def test_a_page_has_a_section_for_each_team_and_escapes_what_people_wrote(fresh: Path) -> None:
+    deployment.change(fresh, ("display_name: Main Subscriber Access", f"display_name: '{HOSTILE}'"))
+    tandem(fresh, "plan", "FILE", "--html", str(fresh / "plan.html"))
+    page = (fresh / "plan.html").read_text()
+    assert page.count("<section>") == 3 and "<script>" not in page and "&lt;script&gt;" in page
+    assert "break-before: page" in page
+
+
+def test_one_task_alone_is_carried_out(fresh: Path) -> None:
+    done = tandem(fresh, "apply", "FILE", "--target", "2/um-servers", "--as", "maria")
+    assert done.exit_code == 0 and "1 task(s) done" in done.stdout
+    assert make_plan(deployment.context(fresh)).todo
+
+
+def test_everything_can_be_taken_away_again_but_accounts_and_mail(deployed: Path) -> None:
+    (deployed / "state" / "mail").mkdir(exist_ok=True)
+    refused = tandem(deployed, "destroy", "FILE")
+    assert refused.exit_code == 4 and "--allow-removals 4" in refused.stdout
+    shown = tandem(deployed, "plan", "FILE", "--destroy", "--allow-removals", "4")
+    assert "- UM dial plan Main" in shown.stdout and "- user alice" in shown.stdout
+    assert tandem(deployed, "destroy", "FILE", "--allow-removals", "4").exit_code == 0
+    context = deployment.context(deployed)
+    for type_ in (o.UMDialPlan, o.UMIPGateway, o.UMHuntGroup, o.Contact, o.VoicePool, o.VoicePolicy, o.MessagingServer):
+        assert context.repository.all(type_) == ()
+    alice = context.repository.get(o.User, "alice")
+    assert alice is not None and not alice.um_enabled and not alice.sip_enabled and alice.mail == "alice@example.com"
+    assert tandem(deployed, "apply", "FILE").exit_code == 0
+    assert make_plan(deployment.context(deployed)).todo == ()
+
+
+def test_two_administrators_destroy_in_turns(deployed: Path) -> None:
+    for account in ("maria", "victor", "maria", "victor", "maria"):
+        tandem(deployed, "destroy", "FILE", "--allow-removals", "9", "--as", account)
+    assert tandem(deployed, "destroy", "FILE").exit_code == 0  # what the directory administrators' mark is
+    assert deployment.context(deployed).repository.all(o.UMDialPlan) == ()
+
+
+def test_a_contact_is_edited_and_removed_and_the_journal_says_by_whom(deployed: Path) -> None:
+    edited = tandem(
+        deployed, "ocsumutil", "contacts", "edit", "FILE", "+14255550100", "--number", "+14255550133", "--as", "victor"
+    )
+    assert edited.exit_code == 0 and "+14255550133" in edited.stdout
+    shown = tandem(
+        deployed, "ocsumutil", "contacts", "show", "FILE", "sip:um-main@example.com", "--as", "victor", "--json"
+    )
+    assert json.loads(shown.stdout)["number"] == "+14255550133"
+    refused = tandem(deployed, "ocsumutil", "contacts", "remove", "FILE", "+14255550133", "--as", "maria")
+    assert isinstance(refused.exception, NotPermitted)
+    assert tandem(deployed, "ocsumutil", "contacts", "remove", "FILE", "+14255550133", "--as", "victor").exit_code == 0
+    assert "0 contacts are called" in str(
+        tandem(deployed, "ocsumutil", "contacts", "show", "FILE", "+14255550133").exception
+    )
+    journal = tandem(deployed, "journal", "FILE").stdout
+    assert "victor  ocsumutil" in journal and "line_uri tel:+14255550100 -> tel:+14255550133" in journal
+
+
+def test_ocsumutil_sees_nothing_before_phase_7_and_says_why(fresh: Path) -> None:
+    for phase in ("2", "3", "4"):
+        apply(deployment.context(fresh, "maria"), only=find_phase(phase))
+    refused = tandem(fresh, "ocsumutil", "load", "FILE", "--as", "victor")
+    assert "exchucutil has not given" in str(refused.exception)
+    tandem(fresh, "exchucutil", "FILE", "--as", "maria")
+    assert "example.com: 1 SIP URI dial plan(s)" in tandem(fresh, "ocsumutil", "load", "FILE", "--as", "victor").stdout
+
+
+def test_the_guard_counts_a_kind_and_lets_the_number_that_is_allowed_go(deployed: Path) -> None:
+    path = deployed / "organization.yaml"
+    tree = yaml.safe_load(path.read_text())
+    tree["users"] = tree["users"][:2]
+    path.write_text(yaml.safe_dump(tree))
+    plan = make_plan(deployment.context(deployed), guard=Guard(allowed=1))
+    reasons = {p.task.id: p.reason for p in plan.todo}
+    assert "would remove 2 of 4 user(s)" in reasons["11/remove-um-users"]
+    assert "would" not in make_plan(deployment.context(deployed), guard=Guard(allowed=2)).todo[0].reason
+
+
+def test_the_schema_takes_the_example_and_refuses_what_validate_refuses(fresh: Path) -> None:
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    good = yaml.safe_load((fresh / "organization.yaml").read_text())
+    jsonschema.validate(good, schema)
+    for wrong in (
+        {"nonsense": 1},
+        {"um_dial_plans": [good["um_dial_plans"][0] | {"extension_digits": 21}]},
+        {"tandem": 2},
+    ):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(good | wrong, schema)
+
+
+def test_exchucutil_reports_permissions_and_gateways(deployed: Path) -> None:
+    report = json.loads(tandem(deployed, "exchucutil", "FILE", "--verify", "--json").stdout)
+    assert report["changes"] == [] and all(row[3] for row in report["permissions"])
+    assert report["gateways"] == [["pool1.example.com", "pool1.example.com", ["Main"]]]
+    layout = deployment.context(deployed).layout
+    session = EmbeddedDirectory(deployed / "state" / "directory.db").trusted()
+    session.revoke(layout.um_ip_gateways, session.aces(layout.um_ip_gateways))
+    missing = tandem(deployed, "exchucutil", "FILE", "--verify", "--as", "maria")
+    assert missing.exit_code == 3 and "UM IPGateway Container" in missing.stdout
+    assert "needs Organization Management" in str(tandem(deployed, "exchucutil", "FILE", "--as", "victor").exception)
+    assert tandem(deployed, "exchucutil", "FILE", "--as", "maria").exit_code == 0
+    assert tandem(deployed, "exchucutil", "FILE", "--verify").exit_code == 0
+    assert "there is no forest" in str(tandem(deployed, "exchucutil", "FILE", "--forest", "x.example.org").exception)
+
+
+def test_an_account_counts_in_another_forest_only_with_its_trust(tmp_path: Path) -> None:
+    base = Path(__file__).parent.parent / "vectors" / "process" / "base" / "two.yaml"
+    folder = tmp_path / "x"
+    folder.mkdir()
+    (folder / "organization.yaml").write_text(base.read_text())
+    create_directory(require_organization(folder / "organization.yaml"), SystemIds())
+    deployment.deploy(folder)
+    dial_plan = deployment.context(folder).at("mail.example.com").layout.um_dial_plans.child("CN", "Main")
+    assert deployment.context(folder, "victor").session.get(dial_plan) is not None
+    session = EmbeddedDirectory(folder / "state" / "directory.db").trusted()
+    trust = DN.parse("CN=voice.example.net,CN=System,DC=mail,DC=example,DC=com")
+    session.replace(trust, {"trustDirection": [str(o.INBOUND)]})
+    assert deployment.context(folder, "victor").session.get(dial_plan) is None
+    assert deployment.context(folder, "maria").session.get(dial_plan) is not None
+    changes = [str(c) for p in make_plan(deployment.context(folder)).todo for c in p.changes]
+    assert changes == ["~ trust voice.example.net: direction 1 -> 3"]
