@@ -133,8 +133,8 @@ def test_apply_warns_until_both_teams_agree_and_again_when_the_split_changes(fre
     assert disagreement(deployment.context(fresh)) == ""
     assert agreed(deployment.context(fresh)) == {Side.MESSAGING: "maria", Side.VOICE: "victor"}
     assert "voice administrators (victor)" in tandem(fresh, "plan", "FILE").stdout
-    more = "forests:\n  - name: other.example.org\n    domains: [other.example.org]\n"
-    deployment.change(fresh, ("forests:\n", more))
+    more = "domains: [example.com]\n  - name: other.example.org\n    domains: [other.example.org]\n"
+    deployment.change(fresh, ("domains: [example.com]\n", more))
     create_directory(require_organization(fresh / "organization.yaml"), SystemIds())
     assert "have not agreed" in disagreement(deployment.context(fresh))
 

@@ -27,6 +27,7 @@ from tandem.speech.samples import bob_message
 MAIN = (
     "CN=Main,CN=UM DialPlan Container,CN=Example,CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=example,DC=com"
 )
+pytestmark = pytest.mark.slow
 ALICE = "CN=alice,OU=People,DC=example,DC=com"
 
 
@@ -57,7 +58,6 @@ async def follow() -> None:
     await asyncio.sleep(2)
 
 
-@pytest.mark.slow
 async def test_s1_a_green_field_is_deployed_called_and_the_lamp_goes_on_and_off(deployed: Path) -> None:
     assert {check.grade for check in verify_matrix(deployment.context(deployed))} == {Grade.PASSED, Grade.WARNING}
     async with calling(deployed) as (alice, bob):
@@ -74,7 +74,6 @@ async def test_s1_a_green_field_is_deployed_called_and_the_lamp_goes_on_and_off(
         assert (lamp.new, lamp.old) == (0, 1)
 
 
-@pytest.mark.slow
 async def test_s2_a_security_that_does_not_fit_refuses_every_call_until_it_is_mended(deployed: Path) -> None:
     edit(deployed, MAIN, msExchUMVoIPSecurity="SIPSecured")
     failed = [c for c in verify_matrix(deployment.context(deployed)) if c.grade is Grade.FAILED]
@@ -152,7 +151,6 @@ def test_s5_a_name_that_does_not_match_matters_before_2010_sp1_only(deployed: Pa
     assert tandem(deployed, "ocsumutil", "check-names", "FILE", account="victor").exit_code == 0
 
 
-@pytest.mark.slow
 async def test_s6_a_user_without_an_eum_address_has_no_voice_mail_until_he_is_enabled(deployed: Path) -> None:
     edit(deployed, ALICE, proxyAddresses="sip:alice@example.com", msExchUMEnabledFlags="")
     todo = make_plan(deployment.context(deployed)).todo

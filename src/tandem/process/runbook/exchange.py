@@ -6,7 +6,7 @@ left out; where one forest has several versions, the steps are for its newest sh
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from tandem.org import model as m
@@ -16,8 +16,9 @@ from tandem.org.versions import Generation, generation, generations, roles_of
 from tandem.process import exchucutil
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import CERTIFICATES, MessagingRoles, Requirement, call_router, um_service
+from tandem.process.runbook.gateways import WHATIF, container_rights, gateway, hunt_group, outcalls
 from tandem.process.runbook.model import RunbookStep, Text
-from tandem.process.runbook.powershell import array, flag, quote, table
+from tandem.process.runbook.powershell import array, flag, quote, table, unless_whatif
 from tandem.process.tasks.messaging import startup_mode
 
 _LINKS = {
@@ -41,7 +42,6 @@ _SHELL = Text(
     "Exchange Management Shell, on a server that runs UM",
     "Exchange Management Shell, sur un serveur de messagerie unifiée",
 )
-WHATIF = "-WhatIf:$WhatIfPreference"
 
 
 class ExchangeForest:
@@ -104,7 +104,7 @@ class ExchangeForest:
                     Text("Deploy the first Exchange server", "Déployer le premier serveur Exchange") if first
                     else Text("Deploy the other Exchange servers", "Déployer les autres serveurs Exchange"),
                     where=Text("each server", "chaque serveur"),
-                    checks=tuple(self._server_check(server) for server in servers),
+                    checks=tuple(self._server_check(server) for server in servers) + self._trust_check(),
                     notes=tuple(self._setup(server) for server in servers) + self._version_notes(),
                 )  # fmt: skip
 
@@ -117,6 +117,17 @@ class ExchangeForest:
             f"foreach ($role in {array(wanted)}) {{\n"
             f"    if (\"$($server.ServerRole)\" -notmatch $role) {{ throw ({name} + ' has no role ' + $role) }}\n"
             "}"
+        )
+
+    def _trust_check(self) -> tuple[str, ...]:
+        """Where the voice side is in another forest, this one has to trust it."""
+        if self._org.voice_forest == self.forest:
+            return ()
+        voice = quote(self._org.voice_forest)
+        return (
+            "$trusts = [System.DirectoryServices.ActiveDirectory.Forest]::GetCurrentForest().GetAllTrustRelationships()\n"
+            f"if (-not ($trusts | Where-Object {{ $_.TargetName -eq {voice} -and $_.TrustDirection -ne 'Inbound' }})) "
+            f"{{ throw ('no trust of ' + {voice}) }}",
         )
 
     def _setup(self, server: m.MessagingServer) -> Text:
@@ -189,10 +200,11 @@ class ExchangeForest:
                 f"    Set-Content -Path {request} -Value $text {WHATIF}"
             )
             read = f"    Import-ExchangeCertificate{at} -FileData ([IO.File]::ReadAllBytes((Resolve-Path {answer}))) {WHATIF}"
+        certreq = f"certreq.exe -submit -config {authority} -attrib 'CertificateTemplate:WebServer' {request} {answer}"
+        submit = "\n".join(f"    {line}" for line in unless_whatif(f"certreq for {server.fqdn}", certreq).split("\n"))
         return (
             f"if ({self._find(server, old=old)}) {{\n    Write-Verbose 'present'\n}} elseif (Test-Path {answer}) {{\n{read}\n}} else {{\n"
-            f"{new}\n    if ($PSCmdlet.ShouldProcess({name}, 'certreq')) {{\n"
-            f"        certreq.exe -submit -config {authority} -attrib 'CertificateTemplate:WebServer' {request} {answer}\n    }}\n}}"
+            f"{new}\n{submit}\n}}"
         )
 
     def _certificate_check(self, server: m.MessagingServer, *, old: bool) -> str:
@@ -216,12 +228,15 @@ class ExchangeForest:
 
     def _dial_plan(self, plan: m.UMDialPlan) -> str:
         name = quote(plan.name)
+        operator = f" -OperatorExtension {quote(plan.operator_extension)}" if plan.operator_extension else ""
         country = "" if self._newest is Generation.E2007 else f" -CountryOrRegionCode {quote(plan.country_code)}"
         return (
             f"if (-not (Get-UMDialPlan | Where-Object {{ $_.Name -eq {name} }})) {{\n"
             f"    New-UMDialPlan -Name {name} -URIType {plan.uri_type} -NumberOfDigitsInExtension {plan.extension_digits}{country} {WHATIF}\n"
             f"}}\nif (Get-UMDialPlan | Where-Object {{ $_.Name -eq {name} }}) {{\n"
-            f"    Set-UMDialPlan -Identity {name} -AccessTelephoneNumbers {array(plan.access_numbers)} -DefaultLanguage {quote(plan.language)} {WHATIF}\n}}"
+            f"    Set-UMDialPlan -Identity {name} -AccessTelephoneNumbers {array(plan.access_numbers)} -DefaultLanguage {quote(plan.language)} "
+            f"-MaxCallDuration {plan.max_call_duration_min} -MaxRecordingDuration {plan.max_recording_duration_min} "
+            f"-RecordingIdleTimeout {plan.recording_idle_timeout_s}{operator} {WHATIF}\n}}"
         )
 
     def _policies(self) -> RunbookStep:
@@ -235,8 +250,7 @@ class ExchangeForest:
                     f"if (-not (Get-UMMailboxPolicy | Where-Object {{ $_.Name -eq {name} }})) {{\n"
                     f"    New-UMMailboxPolicy -Name {name} -UMDialPlan {quote(policy.um_dial_plan)} {WHATIF}\n}}\n"
                     f"if (Get-UMMailboxPolicy | Where-Object {{ $_.Name -eq {name} }}) {{\n"
-                    f"    Set-UMMailboxPolicy -Identity {name} -MinPINLength {policy.min_pin_length} "
-                    f"-MaxLogonAttempts {policy.max_logon_attempts} {WHATIF}\n}}"
+                    f"    Set-UMMailboxPolicy -Identity {name} {_policy_settings(policy)} {WHATIF}\n}}"
                 )
         return self._step(
             3, "mailbox-policies", self._roles.organization(),
@@ -272,22 +286,22 @@ class ExchangeForest:
     def _plain_gateways(self) -> RunbookStep:
         mine = [g for g in self._org.um_ip_gateways if g.um_dial_plan in self._names]
         commands = tuple(
-            _gateway(g.name, g.address)
+            gateway(g.name, g.address)
             + "\n"
             + f"if (Get-UMIPGateway | Where-Object {{ $_.Name -eq {quote(g.name)} }}) {{\n"
             f"    Set-UMIPGateway -Identity {quote(g.name)} -Port {g.port} -OutcallsAllowed $false {WHATIF}\n}}\n"
-            + _hunt_group(g.name, g.um_dial_plan, g.pilot_identifier)
+            + hunt_group(g.name, g.um_dial_plan, g.pilot_identifier)
             for g in mine
         )
         return self._step(
             3, "plain-gateways", self._roles.organization(),
             Text("Plain UM IP gateways and their hunt groups", "Passerelles IP simples et leurs groupements de postes"),
-            commands=commands, checks=tuple(f"Get-UMHuntGroup -UMIPGateway {quote(g.name)}" for g in mine),
+            commands=commands, checks=tuple(f"if (-not (Get-UMHuntGroup | Where-Object {{ $_.UMIPGateway.Name -eq {quote(g.name)} }})) {{ throw {quote(g.name)} }}" for g in mine),
         )  # fmt: skip
 
     def _security(self) -> RunbookStep:
         commands = tuple(
-            f"if ((Get-UMDialPlan -Identity {quote(p.name)}).VoIPSecurity -ne {quote(p.voip_security)}) {{\n"
+            f"if (Get-UMDialPlan | Where-Object {{ $_.Name -eq {quote(p.name)} -and $_.VoIPSecurity -ne {quote(p.voip_security)} }}) {{\n"
             f"    Set-UMDialPlan -Identity {quote(p.name)} -VoIPSecurity {p.voip_security} {WHATIF}\n}}"
             for p in self._plans
         )
@@ -331,33 +345,37 @@ class ExchangeForest:
     def _server_step(
         self, server: m.MessagingServer, name: str, plans: list[m.UMDialPlan], mode: str, *, router: bool
     ) -> RunbookStep:
-        fqdn, names = quote(server.fqdn), array(p.name for p in plans)
-        if generation(server) < Generation.E2013:
-            link = (
-                f"$server = Get-UMServer -Identity {fqdn}\n$plans = @($server.DialPlans)\n"
-                f"foreach ($name in {names}) {{\n    $plan = Get-UMDialPlan -Identity $name\n"
-                "    if (-not ($plans | Where-Object { $_.Name -eq $plan.Name })) { $plans += $plan.Identity }\n}\n"
-                f"Set-UMServer -Identity {fqdn} -DialPlans $plans -UMStartupMode {mode} {WHATIF}"
-            )
-            read, service, switch = f"Get-UMServer -Identity {fqdn}", "MSExchangeUM", "UM"
+        fqdn, modern = quote(server.fqdn), generation(server) >= Generation.E2013
+        # From 2013 on a server cannot be put into a TelExtn or E.164 dial plan, and answers for it all the same.
+        names = array(p.name for p in plans if not modern or p.uri_type is m.UriType.SIP_NAME)
+        if not modern:
+            read, write = f"Get-UMServer -Identity {fqdn}", f"Set-UMServer -Identity {fqdn}"
+            service, switch = "MSExchangeUM", "UM"
         elif router:
-            link = f"Set-UMCallRouterSettings -Server {fqdn} -DialPlans {names} -UMStartupMode {mode} {WHATIF}"
-            read, service, switch = f"Get-UMCallRouterSettings -Server {fqdn}", "MSExchangeUMCR", "IIS,UMCallRouter"
+            read, write = f"Get-UMCallRouterSettings -Server {fqdn}", f"Set-UMCallRouterSettings -Server {fqdn}"
+            service, switch = "MSExchangeUMCR", "IIS,UMCallRouter"
         else:
-            link = f"Set-UMService -Identity {fqdn} -DialPlans {names} -UMStartupMode {mode} {WHATIF}"
-            read, service, switch = f"Get-UMService -Identity {fqdn}", "MSExchangeUM", "SMTP,IIS,UM"
-        commands = [link]
+            read, write = f"Get-UMService -Identity {fqdn}", f"Set-UMService -Identity {fqdn}"
+            service, switch = "MSExchangeUM", "SMTP,IIS,UM"
+        commands = [
+            f"$server = {read}\n$changed = $false\n$held = @($server.DialPlans | ForEach-Object {{ $_.Name }})\n"
+            f"$missing = @({names} | Where-Object {{ $held -notcontains $_ }})\n"
+            f"if ($missing.Count -gt 0 -or $server.UMStartupMode -ne '{mode}') {{\n"
+            f"    {write} -DialPlans ($held + $missing) -UMStartupMode {mode} {WHATIF}\n    $changed = $true\n}}"
+        ]
         if mode != "TCP" and generation(server) is not Generation.E2007:
-            find = self._find(server, old=False)
+            find, word = self._find(server, old=False), switch.split(",")[-1]
+            missing = quote(f"{server.fqdn}: no certificate; see phase 2")
             commands.append(
                 f"$certificate = {find} | Sort-Object NotAfter -Descending | Select-Object -First 1\n"
-                f"if (-not $certificate) {{ throw {quote(f'{server.fqdn}: no certificate; see phase 2')} }}\n"
-                f"Enable-ExchangeCertificate -Server {fqdn} -Thumbprint $certificate.Thumbprint -Services {array(switch.split(','))} {WHATIF}"
+                f"if (-not $certificate) {{\n    if (-not $WhatIfPreference) {{ throw {missing} }}\n"
+                f"}} elseif (\"$($certificate.Services)\" -notmatch '\\b{word}\\b') {{\n"
+                f"    Enable-ExchangeCertificate -Server {fqdn} -Thumbprint $certificate.Thumbprint -Services {array(switch.split(','))} {WHATIF}\n"
+                "    $changed = $true\n}"
             )
-        commands.append(
-            f"if ($PSCmdlet.ShouldProcess({fqdn}, 'Restart-Service {service}')) {{\n"
-            f"    Get-Service -ComputerName {fqdn} -Name {service} | Restart-Service -Force\n}}"
-        )
+        restart = f"Get-Service -ComputerName {fqdn} -Name {service} | Restart-Service -Force"
+        guarded = unless_whatif(f"Restart-Service {service} on {server.fqdn}", restart)
+        commands.append("if ($changed) {\n" + "\n".join(f"    {line}" for line in guarded.split("\n")) + "\n}")
         check = f"if (({read}).UMStartupMode -ne '{mode}') {{ throw {quote(f'{server.fqdn}: startup mode is not {mode}')} }}"
         what = (
             Text("UM Call Router", "routeur d'appels de messagerie unifiée")
@@ -416,27 +434,25 @@ class ExchangeForest:
         folder = f"Microsoft\\Exchange Server\\{_FOLDERS.get(self._newest, 'V15' + chr(92))}Scripts"
         forest = "" if org.voice_forest == self.forest else f" -Forest:{quote(org.voice_forest)}"
         commands = [
-            "$before = @{}\nforeach ($gateway in @(Get-UMIPGateway)) { $before[$gateway.Name] = $gateway.OutcallsAllowed }"
+            f"$pools = {array(p.fqdn for p in org.voice_pools)}\n$before = @{{}}\nforeach ($gateway in @(Get-UMIPGateway)) {{\n"
+            '    $before[$gateway.Name] = [pscustomobject]@{ Address = "$($gateway.Address)"; Calls = $gateway.OutcallsAllowed }\n}'
         ]
         if org.pools_of(m.PoolKind.LYNC):
-            commands.append(
-                "if ($PSCmdlet.ShouldProcess('exchucutil.ps1', 'run')) {\n"
-                f"    & (Join-Path $env:ProgramFiles {quote(folder + chr(92) + 'exchucutil.ps1')}){forest}\n}}"
-            )
+            script = f"& (Join-Path $env:ProgramFiles {quote(folder + chr(92) + 'exchucutil.ps1')}){forest}"
+            commands.append(unless_whatif("run exchucutil.ps1", script))
         for pool in org.pools_of(m.PoolKind.TANDEM):
-            commands.append(
-                "\n".join((_gateway(pool.fqdn, pool.fqdn), *(_hunt_group(pool.fqdn, n, n) for n in secured)))
-            )
+            commands.append("\n".join((gateway(pool.fqdn, pool.fqdn), *(hunt_group(pool.fqdn, n, n) for n in secured))))
         commands += [
-            _container_rights(org.voice_forest),
-            _outcalls([p.fqdn for p in org.voice_pools], caller, bool(secured)),
+            container_rights(org.voice_forest),
+            outcalls(caller, bool(secured)),
         ]
         checks = [
             f'if (-not (Get-UMIPGateway | Where-Object {{ "$($_.Address)" -eq {quote(p.fqdn)} }})) {{ throw {quote(f"no gateway for {p.fqdn}")} }}'
             for p in org.voice_pools
         ]
         checks.append(
-            "$calling = @(Get-UMIPGateway | Where-Object { $_.OutcallsAllowed })\n"
+            f"$pools = {array(p.fqdn for p in org.voice_pools)}\n"
+            '$calling = @(Get-UMIPGateway | Where-Object { $_.OutcallsAllowed -and $pools -contains "$($_.Address)" })\n'
             "if ($calling.Count -ne 1) { throw ('outgoing calls are allowed on ' + $calling.Count + ' gateways; leave exactly one') }"
         )
         notes = [
@@ -492,43 +508,14 @@ UNKNOWN = Text(
 )
 
 
-def _gateway(name: str, address: str) -> str:
-    return (
-        f'if (-not (Get-UMIPGateway | Where-Object {{ "$($_.Address)" -eq {quote(address)} }})) {{\n'
-        f"    New-UMIPGateway -Name {quote(name)} -Address {quote(address)} {WHATIF}\n}}"
+def _policy_settings(policy: m.UMMailboxPolicy) -> str:
+    """The parameters of Set-UMMailboxPolicy."""
+    settings = (
+        f"-MinPINLength {policy.min_pin_length} -PINLifetime {policy.pin_lifetime_days} "
+        f"-PINHistoryCount {policy.pin_history_count} -MaxLogonAttempts {policy.max_logon_attempts} "
+        f"-LogonFailuresBeforePINReset {policy.logon_failures_before_pin_reset} "
+        f"-AllowMissedCallNotifications {flag(policy.allow_missed_call_notifications)} "
+        f"-AllowMessageWaitingIndicator {flag(policy.allow_message_waiting_indicator)}"
     )
-
-
-def _hunt_group(gateway: str, plan: str, pilot: str) -> str:
-    return (
-        f"if (-not (Get-UMHuntGroup | Where-Object {{ $_.UMIPGateway.Name -eq {quote(gateway)} -and $_.UMDialPlan.Name -eq {quote(plan)} }})) {{\n"
-        f"    New-UMHuntGroup -Name {quote(plan)} -UMIPGateway {quote(gateway)} -UMDialPlan {quote(plan)} -PilotIdentifier {quote(pilot)} {WHATIF}\n}}"
-    )
-
-
-def _container_rights(voice_forest: str) -> str:
-    groups = array(f"{voice_forest}\\{g}" for g in ("RTCUniversalServerAdmins", "RTCComponentUniversalServices"))
-    return (
-        "$container = 'CN=UM IPGateway Container,' + (Get-OrganizationConfig).DistinguishedName\n"
-        f"foreach ($group in {groups}) {{\n"
-        "    if (-not (Get-ADPermission -Identity $container -User $group -ErrorAction SilentlyContinue)) {\n"
-        f"        Add-ADPermission -Identity $container -User $group -AccessRights @('ListChildren', 'ReadProperty') -InheritanceType All {WHATIF}\n"
-        "    }\n}"
-    )
-
-
-def _outcalls(pools: Iterable[str], caller: str, secured: bool) -> str:
-    """What was set before is put back; of new gateways one may call out, if none could before."""
-    port = (
-        f"    if ($gateway.Port -ne 5061) {{ Set-UMIPGateway -Identity $gateway.Identity -Port 5061 {WHATIF} }}\n"
-        if secured
-        else ""
-    )
-    return (
-        "$taken = @($before.Values | Where-Object { $_ }).Count -gt 0\n"
-        f'foreach ($gateway in @(Get-UMIPGateway | Where-Object {{ {array(pools)} -contains "$($_.Address)" }})) {{\n'
-        "    if ($before.ContainsKey($gateway.Name)) { $wanted = $before[$gateway.Name] } "
-        f'else {{ $wanted = (-not $taken) -and ("$($gateway.Address)" -eq {quote(caller)}) }}\n'
-        "    if ($gateway.OutcallsAllowed -ne $wanted) "
-        f"{{ Set-UMIPGateway -Identity $gateway.Identity -OutcallsAllowed $wanted {WHATIF} }}\n{port}}}"
-    )
+    texts = (("UMEnabledText", policy.um_enabled_text), ("VoiceMailText", policy.voice_mail_text))
+    return settings + "".join(f" -{name} {quote(text)}" for name, text in texts if text)

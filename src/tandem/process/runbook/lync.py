@@ -13,14 +13,19 @@ from tandem.org.versions import names_must_match
 from tandem.process.further import STEPS
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import CERTIFICATES, DIRECTORY_ADMINS, OCSUMUTIL, VOICE_SERVERS, VOICE_USERS, Requirement
-from tandem.process.runbook.exchange import UNKNOWN, WHATIF
+from tandem.process.runbook.exchange import UNKNOWN
+from tandem.process.runbook.gateways import WHATIF
 from tandem.process.runbook.model import RunbookStep, Text
-from tandem.process.runbook.powershell import array, flag, quote, table
+from tandem.process.runbook.powershell import array, flag, quote, table, unless_whatif
 
 _SHELL = Text(
     "Lync Server Management Shell, on a Front End Server", "Lync Server Management Shell, sur un serveur Front End"
 )
-_UTILITY = "Microsoft Lync Server 2013\\Support\\OcsUmUtil.exe"
+_UTILITY = {
+    "2010": "Microsoft Lync Server 2010\\Support\\OcsUmUtil.exe",
+    "2015": "Skype for Business Server 2015\\Support\\OcsUMUtil.exe",
+}
+"""Below %CommonProgramFiles%, by the pool's version."""
 
 
 class LyncSide:
@@ -138,9 +143,9 @@ class LyncSide:
 
     def _media(self) -> RunbookStep:
         checks = tuple(
-            f"$level = (Get-CsMediaConfiguration -Identity {quote(f'service:Registrar:{p.fqdn}')} -ErrorAction SilentlyContinue).EncryptionLevel\n"
-            "if (-not $level) { $level = (Get-CsMediaConfiguration -Identity Global).EncryptionLevel }\n"
-            f"if ($level -ne {quote(p.media_encryption)}) {{ throw ({quote(p.fqdn)} + ' has ' + $level) }}"
+            f"$media = Get-CsMediaConfiguration -Identity {quote(f'service:Registrar:{p.fqdn}')} -ErrorAction SilentlyContinue\n"
+            "if (-not $media) { $media = Get-CsMediaConfiguration -Identity Global }\n"
+            f"if ($media.EncryptionLevel -ne {quote(p.media_encryption)}) {{ throw ({quote(p.fqdn)} + ' has ' + $media.EncryptionLevel) }}"
             for p in self._pools
         )
         title = Text("Check the media encryption of the pools", "Vérifier le chiffrement des médias des pools")
@@ -153,9 +158,11 @@ class LyncSide:
     def _front_ends(self) -> RunbookStep:
         servers = [name for pool in self._pools for name in (pool.servers or (pool.fqdn,))]
         commands = tuple(
-            f"if ($PSCmdlet.ShouldProcess({quote(name)}, 'restart RTCSRV')) {{\n"
-            f"    Stop-CsWindowsService -Name RTCSRV -ComputerName {quote(name)} -Graceful\n"
-            f"    Start-CsWindowsService -Name RTCSRV -ComputerName {quote(name)}\n}}"
+            unless_whatif(
+                f"restart RTCSRV on {name}",
+                f"Stop-CsWindowsService -Name RTCSRV -ComputerName {quote(name)} -Graceful\n"
+                f"Start-CsWindowsService -Name RTCSRV -ComputerName {quote(name)}",
+            )
             for name in servers
         )
         checks = tuple(
@@ -225,10 +232,11 @@ class LyncSide:
         )
 
     def _contacts(self) -> RunbookStep:
+        utility = _UTILITY.get(self._pools[0].version, "Microsoft Lync Server 2013\\Support\\OcsUmUtil.exe")
         notes = [
             Text(
-                f"Start %CommonProgramFiles%\\{_UTILITY}, then Load Data.",
-                f"Lancez %CommonProgramFiles%\\{_UTILITY}, puis Load Data.",
+                f"Start %CommonProgramFiles%\\{utility}, then Load Data.",
+                f"Lancez %CommonProgramFiles%\\{utility}, puis Load Data.",
             )
         ]
         for c in self._org.contacts:

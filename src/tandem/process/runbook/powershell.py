@@ -34,3 +34,12 @@ def comment(text: str) -> str:
 def flag(value: bool) -> str:
     """``$true`` or ``$false``."""
     return "$true" if value else "$false"
+
+
+def unless_whatif(what: str, body: str) -> str:
+    """A block of commands that have no -WhatIf of their own: only said, not done, where it is asked for.
+
+    $WhatIfPreference is there in every shell, so that the block can also be pasted into one.
+    """
+    inner = "\n".join(f"    {line}" for line in body.split("\n"))
+    return f"if ($WhatIfPreference) {{\n    Write-Host {quote(f'What if: {what}')}\n}} else {{\n{inner}\n}}"
