@@ -27,18 +27,38 @@ def test_links_lead_somewhere() -> None:
 def test_the_commands_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert len(blocks) == 3
-    done = subprocess.run(
-        ["bash", "-euc", "trap 'kill $(jobs -p); wait' EXIT\n" + "".join(blocks)],
-        cwd=tmp_path,
+    done = shell("".join(blocks), tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "heard over SRTP" in done.stdout
+    assert (tmp_path / "heard.wav").stat().st_size > 50_000
+
+
+@pytest.mark.slow
+def test_the_tutorial_deploys_two_forests_as_it_stands(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "tutorial-two-forests.md").read_text()
+    (yaml_block,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (tmp_path / "contoso").mkdir()
+    (tmp_path / "contoso" / "organization.yaml").write_text(yaml_block)
+    done = shell("".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)), tmp_path)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "Nothing to do: the directory is as declared." in done.stdout
+    assert "RTCUniversalServerAdmins and RTCUniversalUserAdmins" in done.stderr  # Maria tries Victor's work
+    assert "um2.mail.example.com answers for Main: answered over SRTP" in done.stdout
+    assert "it is in the mailbox, the lamp shows 1 new" in done.stdout and ", 0 failed" in done.stdout
+    assert done.stderr.count("have not agreed") == 1  # before they agree, and no more after
+
+
+def shell(commands: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Commands of a page, run as they stand; what they left running is stopped."""
+    return subprocess.run(
+        ["bash", "-euc", "trap 'kill $(jobs -p); wait' EXIT\n" + commands],
+        cwd=folder,
         env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LANG": "C.UTF-8"},
         capture_output=True,
         text=True,
         timeout=170,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    assert "heard over SRTP" in done.stdout
-    assert (tmp_path / "heard.wav").stat().st_size > 50_000
 
 
 @pytest.mark.slow

@@ -57,6 +57,8 @@ _FAILURES_TO_LOCK = 10
 _LOCK_S = 900.0
 _CHUNK = 400
 """Entries whose values are read at once."""
+_COMMON = {"objectclass": 1, "tandemmanagedby": 2}
+"""What many entries have alike narrows a search least."""
 _ANY: frozenset[str] = frozenset()
 _CONFIDENTIAL = {name for name, each in schema.ATTRIBUTES.items() if each.confidential}
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's parameters for Argon2id
@@ -557,8 +559,7 @@ def _equality(wanted: filters.Filter) -> filters.Equal | None:
             return wanted
         case filters.Junction(every=True, filters=parts):
             found = [e for part in parts if (e := _equality(part)) is not None]
-            # objectClass narrows least.
-            return min(found, key=lambda e: e.attribute.lower() == "objectclass", default=None)
+            return min(found, key=lambda e: _COMMON.get(e.attribute.lower(), 0), default=None)
         case _:
             return None
 

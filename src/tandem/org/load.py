@@ -320,21 +320,20 @@ class _Reader:
             at = Place(file=name, line=line, key="")
             self.report(at, f"{len(row)} values", f"{len(header)}, as many as the header has")
             return None
-        values: dict[str, Any] = {}
-        whole = True
-        for field in dataclasses.fields(model.User):
-            text = row[header.index(field.name)].strip() if field.name in header else ""
-            at = Place(file=name, line=line, key=field.name)
-            if text:
-                value = self._convert(text, str, at, rules.RULES.get(("User", field.name)))
-                whole = whole and value is not None
-                values[field.name] = value
-            elif field.default is dataclasses.MISSING:
-                self.report(at, "missing", self._expected(model.User, field.name))
-                whole = False
-        place = Place(file=name, line=line, key=f"user {values.get('account', '')}")
-        user: model.User | None = self._made(model.User, values, place) if whole else None
+        values = {column: text for column, text in zip(header, map(str.strip, row), strict=True) if text}
+        wrong = [column for column, text in values.items() if (r := _USER_RULES[column]) and not r.holds(text)]
+        wrong += [column for column in _USER_NEEDS if column not in values]
+        for column in wrong:
+            found = f"found {values[column][:60]!r}" if column in values else "missing"
+            self.report(Place(file=name, line=line, key=column), found, self._expected(model.User, column))
+        if wrong:
+            return None
+        user: model.User = self._made(model.User, values, Place(file=name, line=line, key=f"user {values['account']}"))
         return user
+
+
+_USER_RULES = {f.name: rules.RULES.get(("User", f.name)) for f in dataclasses.fields(model.User)}
+_USER_NEEDS = [f.name for f in dataclasses.fields(model.User) if f.default is dataclasses.MISSING]
 
 
 def _shown(node: yaml.Node) -> str:

@@ -1,6 +1,7 @@
 """The UM server: answers the calls of its gateways into mailboxes, and keeps the lamps right."""
 
 import asyncio
+import fcntl
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -14,10 +15,8 @@ from tandem.call.leg import CallLeg, MediaPolicy, warning
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.directory.errors import DirectoryError
 from tandem.directory.repository import Repository
 from tandem.mail import compose
-from tandem.mail.errors import MailError
 from tandem.mail.maildir import Maildir, mailbox_folder
 from tandem.mail.spool import Envelope, Item, Recording, Spool
 from tandem.media.wav import write_wav
@@ -47,6 +46,9 @@ class UmPaths:
     spool: Path
     mail: Path
     pin_key: Path
+
+
+_NO_PIN_YET = (pins.PENDING, pins.MAILING)
 
 
 class UmServer:
@@ -80,6 +82,7 @@ class UmServer:
         contact = f"<sip:{fqdn}:{contact_port('tls')};transport=tls>"
         self._lamps = Lamps(endpoint, lambda: self.config, self._mailbox, contact)
         self._change = -1
+        self._pins_wanted = asyncio.Event()
         self._work = asyncio.Event()
         self._answering: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -92,7 +95,7 @@ class UmServer:
             event(_log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
         self._spool.start()
         self._work.set()
-        for work in (self._follow(), self._deliver(), self._lamps.watch()):
+        for work in (self._follow(), self._deliver(), self._make_pins(), self._lamps.watch()):
             self._tasks.append(asyncio.get_running_loop().create_task(work))
 
     async def stop(self, *, drain_s: float = 0.0) -> None:
@@ -115,7 +118,7 @@ class UmServer:
             self.config = read_config(self._repository, self._fqdn)
             self._change = number
             event(_log, logging.INFO, "um.config", dial_plans=",".join(self.config.dial_plans) or "none")
-            self._make_pins()
+            self._pins_wanted.set()
 
     async def _follow(self) -> None:
         while True:
@@ -125,24 +128,40 @@ class UmServer:
             except Exception as error:  # whatever it is, the snapshot at hand stays in force, and we go on following
                 event(_log, logging.ERROR, "um.directory", error=error)
 
-    def _make_pins(self) -> None:
-        """Make and mail the PINs that are pending."""
-        for user in self.config.users:
-            if user.pin_state not in (pins.PENDING, pins.MAILING) or user.um_dial_plan not in self.config.dial_plans:
-                continue
-            try:
-                self._make_pin(user, self.config.dial_plans[user.um_dial_plan])
-            except (MailError, DirectoryError) as error:
-                event(_log, logging.ERROR, "um.pin_not_made", account=user.account, error=error)
+    async def _make_pins(self) -> None:
+        """Make and mail the PINs that are pending, whenever there are some; calls go on meanwhile."""
+        while True:
+            await self._pins_wanted.wait()
+            self._pins_wanted.clear()
+            for user in [user for user in self.config.users if user.pin_state in _NO_PIN_YET]:
+                try:
+                    await self._make_pin(user)
+                except Exception as error:  # one PIN that cannot be made holds up no other
+                    event(_log, logging.ERROR, "um.pin_not_made", account=user.account, error=error)
 
-    def _make_pin(self, user: o.User, plan: o.UMDialPlan) -> None:
-        """Make one PIN, keep its hash, mail it. A crash in between makes and mails another one the next time."""
+    async def _make_pin(self, user: o.User) -> None:
+        """Make one PIN, keep its hash, mail it. A crash in between makes and mails another one the next time.
+
+        Of the UM servers of a machine one does it: the others find it set when they have the lock.
+        """
+        plan = self.config.dial_plans.get(user.um_dial_plan)
+        if plan is None:
+            return
+        lock = self._paths.pin_key.with_suffix(".lock")
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("w") as file:
+            await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+            held = self._repository.same(user)
+            if held is not None and held[0].pin_state in _NO_PIN_YET:
+                await self._make_pin_alone(held[0], plan)
+
+    async def _make_pin_alone(self, user: o.User, plan: o.UMDialPlan) -> None:
         policy = self.config.policies.get(user.um_mailbox_policy)
         extension = self.config.extension(user)
         minimum = policy.min_pin_length if policy else pins.GENERATED_DIGITS
         pin = pins.generate(extension=extension, minimum=minimum)
         dn = self._repository.dn_of(user)
-        hashed = self._hasher.hash(user.account, pin)
+        hashed = await asyncio.to_thread(self._hasher.hash, user.account, pin)
         self._repository.session.replace(dn, {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (pins.MAILING,)})
         message_id = f"welcome-{self._endpoint.ids.token(8)}"
         mail = compose.welcome(

@@ -7,6 +7,7 @@ from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.directory.repository import Repository
+from tandem.sip import fields
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.digest import Challenger, Verdict, parse_credentials
 from tandem.sip.errors import MalformedMessage
@@ -17,7 +18,7 @@ _log = get_logger("voice")
 
 
 class Access:
-    """Challenges and checks. The realm is the SIP domain, so that a secret serves every server of a pool."""
+    """Challenges and checks. The realm is the forest, so that a secret serves every server of a pool."""
 
     def __init__(self, repository: Repository, clock: Clock, realm: str) -> None:
         self._repository = repository
@@ -47,7 +48,7 @@ class Access:
         if self._lockout.locked(credentials.username, source, now):
             transaction.respond_with(403)
             return None
-        user = _user_named(config, credentials.username, self._realm)
+        user = _user_named(config, credentials.username, _domain(transaction) or self._realm)
         secret = (self._repository.sip_secret(user) if user else "") or self._decoy
         verdict = challenger.verify(credentials, secret=secret, method=transaction.request.method, now=now)
         if verdict is Verdict.ACCEPTED and user is not None:
@@ -75,10 +76,18 @@ class Access:
         transaction.respond_with(status, headers=headers)
 
 
-def _user_named(config: VoiceConfig, username: str, realm: str) -> o.User | None:
-    """A user by SIP address, or by its user part in our domain."""
+def _domain(transaction: ServerTransaction) -> str:
+    """The SIP domain that the phone speaks for; an empty string if it cannot be read."""
+    try:
+        return fields.from_(transaction.request).uri.host
+    except MalformedMessage:
+        return ""
+
+
+def _user_named(config: VoiceConfig, username: str, domain: str) -> o.User | None:
+    """A user by SIP address, or by its user part in a domain."""
     name = username.lower()
-    return config.users.get(name) or config.users.get(f"{name}@{realm.lower()}")
+    return config.users.get(name) or config.users.get(f"{name}@{domain.lower()}")
 
 
 def is_own(user: o.User, uri_user: str | None, uri_host: str) -> bool:
