@@ -18,7 +18,7 @@ from tandem.org.load import require_organization
 from tandem.org.schema import json_schema
 from tandem.process import saved
 from tandem.process.agreement import TEAMS, agree, agreed, disagreement
-from tandem.process.apply import apply
+from tandem.process.apply import Progress, apply
 from tandem.process.bootstrap import create_directory, write_example
 from tandem.process.errors import NotPermitted, ProcessError
 from tandem.process.guard import Guard
@@ -284,3 +284,28 @@ def test_an_account_counts_in_another_forest_only_with_its_trust(tmp_path: Path)
     assert deployment.context(folder, "maria").session.get(dial_plan) is not None
     changes = [str(c) for p in make_plan(deployment.context(folder)).todo for c in p.changes]
     assert changes == ["~ trust voice.example.net: direction 1 -> 3"]
+
+
+def test_what_a_successor_takes_over_is_never_shared_and_no_saved_plan_is_stale_by_it(deployed: Path) -> None:
+    path = deployed / "organization.yaml"
+    tree = yaml.safe_load(path.read_text())
+    tree["users"][0] = tree["users"][0] | {"account": "alina", "display_name": "Alina"}
+    path.write_text(yaml.safe_dump(tree))
+    assert tandem(deployed, "plan", "FILE", "--allow-removals", "1", "--out", str(deployed / "p")).exit_code == 2
+    plan = saved.load(deployed / "p")
+    shared = []
+
+    def look(*_: object) -> None:
+        users = deployment.context(deployed).repository.all(o.User)
+        numbers = [u.line_uri for u in users if u.line_uri] + [u.sip_address for u in users if u.sip_address]
+        eum = [p for u in users for p in u.proxy_addresses]
+        shared.extend(each for each in (numbers, eum) if len(each) != len(set(each)))
+
+    for account in ("administrator", "maria", "victor", "maria", "victor", "administrator"):
+        context = deployment.context(deployed, account)
+        applied = apply(context, saved=plan, guard=Guard(allowed=1), progress=Progress(done=look))
+        assert applied.stale == {} and applied.refused == {}
+    assert shared == []
+    assert make_plan(deployment.context(deployed)).todo == ()
+    alice = deployment.context(deployed).repository.get(o.User, "alice")
+    assert alice is not None and alice.proxy_addresses == () and alice.managed_by == ""

@@ -13,7 +13,9 @@ from tandem.process.journal import Journal
 @FILE
 @JSON
 def journal(file: Path, as_json: bool) -> None:
-    """Show every applied change, oldest first; checks that no line was altered (each holds the hash of the one before).
+    """Show every applied change, agreement, confirmation and refusal, oldest first.
+
+    Checks that no line was altered: each holds the hash of the one before.
 
     \b
     Example:
@@ -24,7 +26,8 @@ def journal(file: Path, as_json: bool) -> None:
         print_json(lines)
         return
     for line in lines:
-        if line["state"] == "done":
-            click.echo(f"{line['at'][:19]}Z  {line['who']}  {line['task']}")
+        if line["state"] != "begun":
+            state = "" if line["state"] == "done" else f"  {line['state']}"
+            click.echo(f"{line['at'][:19]}Z  {line['who']}  {line['task']}{state}")
             for change in line["changes"]:
                 click.echo(f"    {change}")

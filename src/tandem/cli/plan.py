@@ -68,6 +68,8 @@ def plan(
       tandem plan example/organization.yaml --for voice --html voice.html
       tandem plan example/organization.yaml --out monday.plan
     """
+    if destroy and out:
+        raise click.UsageError("--destroy cannot be saved with --out: 'tandem destroy FILE' carries it out")
     context = open_as(file, account, password_file, destroy=destroy)
     made = make_plan(context, wanted=selection(only, target), guard=guard)
     if share:

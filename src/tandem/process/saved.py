@@ -23,17 +23,18 @@ _KEYS = {"tandem_plan", "organization", "file", "made_at", "operator", "tasks", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedPlan:
-    """A plan that was read: whose organization, its file, and the changes of each task by its id."""
+    """A plan that was read: whose organization, its file, and for each task by its id what it changes, with the details."""
 
     organization: str
     file: Path
     operator: str
     made_at: str
-    tasks: dict[str, frozenset[str]]
+    tasks: dict[str, dict[str, frozenset[str]]]
 
     def stale(self, task: str, changes: Sequence[Change]) -> str:
         """Why a task must not be carried out by this plan, or an empty string."""
-        unsaid = [str(change) for change in changes if str(change) not in self.tasks.get(task, frozenset())]
+        said = self.tasks.get(task, {})
+        unsaid = [str(c) for c in changes if c.what not in said or not said[c.what].issuperset(c.details)]
         if not unsaid:
             return ""
         more = f" and {len(unsaid) - 1} more" if len(unsaid) > 1 else ""
@@ -50,7 +51,9 @@ def save(plan: Plan, path: Path, *, organization: str, file: Path, at: datetime)
         "file": str(file.resolve()),
         "made_at": at.isoformat(),
         "operator": plan.operator,
-        "tasks": [planned.as_json() for planned in plan.tasks],
+        "tasks": [
+            planned.as_json() | {"changes": [(c.what, *c.details) for c in planned.changes]} for planned in plan.tasks
+        ],
     }
     document["sha256"] = _hash(document)
     write_whole(path, (json.dumps(document, indent=1, ensure_ascii=False) + "\n").encode())
@@ -78,12 +81,20 @@ def load(path: Path) -> SavedPlan:
             file=Path(document["file"]),
             operator=document["operator"],
             made_at=document["made_at"],
-            tasks={task["id"]: frozenset(task["changes"]) for task in document["tasks"]},
+            tasks={task["id"]: _said(task["changes"]) for task in document["tasks"]},
         )
     except OSError as error:
         raise ProcessError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise ProcessError(f"{path} is no plan that 'tandem plan --out' made") from None
+
+
+def _said(changes: list[list[str]]) -> dict[str, frozenset[str]]:
+    """What is changed, with all that is said of how."""
+    said: dict[str, set[str]] = {}
+    for what, *details in changes:
+        said.setdefault(what, set()).update(details)
+    return {what: frozenset(details) for what, details in said.items()}
 
 
 def _hash(document: dict[str, Any]) -> str:

@@ -38,9 +38,13 @@ class Change:
     name: str
     details: tuple[str, ...] = ()
 
+    @property
+    def what(self) -> str:
+        """What is done to which object, without how it differs."""
+        return f"{self.action} {self.kind} {self.name}"
+
     def __str__(self) -> str:
-        details = f": {', '.join(self.details)}" if self.details else ""
-        return f"{self.action} {self.kind} {self.name}{details}"
+        return f"{self.what}: {', '.join(self.details)}" if self.details else self.what
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,6 +263,12 @@ def changed(context: Context, before: o.User, fields: Mapping[str, Any], *, ther
         yield change, partial(context.repository.update, before, after) if there else nothing
 
 
+def give_up(context: Context, holder: o.User | None, user: model.User, fields: Mapping[str, Any]) -> Iterator[Step]:
+    """Somebody who is no longer declared with an address or number gives it up to whoever is: nobody ever shares one."""
+    if holder is not None and holder.account != user.account and holder.managed_by == context.organization.name:
+        yield from changed(context, holder, fields)
+
+
 def sip_proxy(before: tuple[str, ...], address: str) -> tuple[str, ...]:
     """Proxy addresses with this SIP address and no other."""
     if [p for p in before if p.lower().startswith("sip:")] == [f"sip:{address}"]:
@@ -273,10 +279,16 @@ def sip_proxy(before: tuple[str, ...], address: str) -> tuple[str, ...]:
 def _sip_addresses(context: Context) -> Iterator[Step]:
     """Users that have none are enabled; one that differs is mended in phase 6."""
     present = {user.account: user for user in context.repository.all(o.User)}
+    addressed = {user.account for user in context.organization.users if user.sip_address}
+    holders = {user.sip_address.lower(): user for user in present.values() if user.account not in addressed}
     for user in context.organization.users:
         current = present.get(user.account)
         if not user.sip_address or (current is not None and current.sip_enabled):
             continue
+        if holder := holders.get(f"sip:{user.sip_address}".lower()):
+            proxies = tuple(p for p in holder.proxy_addresses if not p.lower().startswith("sip:"))
+            without = {"sip_address": "", "sip_enabled": False, "proxy_addresses": proxies}
+            yield from give_up(context, holder, user, without)
         before = current or declared(user)
         fields = {
             "sip_address": f"sip:{user.sip_address}",

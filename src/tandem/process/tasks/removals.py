@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from tandem.directory import objects as o
+from tandem.directory.layout import forest_of
 from tandem.org import model
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import EumAddress
@@ -271,8 +272,8 @@ def _leave(context: Context) -> Iterator[Step]:
 
 
 def _released(context: Context) -> Iterator[Step]:
-    """The mark goes last, and only from users with nothing left of what Tandem gives."""
+    """The mark goes last, when nothing is left of what Tandem gave."""
     declared = {user.account for user in context.organization.users}
-    for user in _gone(context, declared, lambda u: not (u.um_enabled or u.sip_enabled or u.enterprise_voice)):
-        if str(context.repository.dn_of(user)).lower().endswith(str(context.layout.domain).lower()):
+    for user in _gone(context, declared, lambda user: True):
+        if forest_of(context.repository.dn_of(user)) == context.layout.forest:
             yield from changed(context, user, {"managed_by": ""})

@@ -11,9 +11,11 @@ from tandem.org.numbers import EumAddress, phone_context
 from tandem.process.phases import Side
 from tandem.process.roles import VOICE_USERS, MessagingRoles
 from tandem.process.task import Context, Step, Task, phase
-from tandem.process.tasks.preconditions import changed, declared, sip_proxy, task_id
+from tandem.process.tasks.preconditions import changed, declared, give_up, sip_proxy, task_id
 
 Fields = Mapping[str, Any]
+Plans = Mapping[str, model.UMDialPlan]
+"""The UM dial plan of each account that is declared for UM."""
 HIDDEN = "the users of the voice forest are not readable by you: does it trust your forest?"
 
 
@@ -115,6 +117,7 @@ def _eum_addresses(context: Context) -> Iterator[Step]:
         address = EumAddress(address=user.sip_address, phone_context=phone_context(plan.name, plan.forest))
         return {"proxy_addresses": eum_proxies(before.proxy_addresses, address)}
 
+    yield from _given_up(context, plans, lambda user: user.sip_address)
     yield from _each(context, users, fields)
 
 
@@ -127,7 +130,12 @@ def _enterprise_voice(context: Context) -> Iterator[Step]:
             "voice_policy": user.voice_policy,
         }
 
-    yield from _each(context, (u for u in context.organization.users if u.line_uri), fields)
+    users = [user for user in context.organization.users if user.line_uri]
+    speaking = {user.account for user in users}
+    holders = {u.line_uri.lower(): u for u in context.repository.all(o.User) if u.account not in speaking}
+    for user in users:
+        yield from give_up(context, holders.get(user.line_uri.lower()), user, {"line_uri": ""})
+    yield from _each(context, users, fields)
 
 
 def _um(context: Context) -> Iterator[Step]:
@@ -150,7 +158,24 @@ def _um(context: Context) -> Iterator[Step]:
             "pin_state": before.pin_state or "pending",
         }
 
+    yield from _given_up(context, plans, lambda user: user.extension)
     yield from _each(context, users, fields)
+
+
+def _given_up(context: Context, plans: Plans, address: Callable[[model.User], str]) -> Iterator[Step]:
+    """EUM addresses of users who are no longer declared for UM, where somebody else has them now."""
+    holders: dict[tuple[str, str], tuple[o.User, str]] = {}
+    for holder in context.repository.all(o.User):
+        for proxy in holder.proxy_addresses if holder.account not in plans else ():
+            if eum := EumAddress.parse(proxy):
+                holders[eum.key] = holder, proxy
+    for user in context.organization.users if holders else ():
+        if plan := plans.get(user.account):
+            key = EumAddress(address=address(user), phone_context=phone_context(plan.name, plan.forest)).key
+            if key in holders:
+                holder, proxy = holders[key]
+                left = tuple(p for p in holder.proxy_addresses if p != proxy)
+                yield from give_up(context, holder, user, {"proxy_addresses": left})
 
 
 def without_eum(proxies: tuple[str, ...], *, but: str = "") -> tuple[str, ...]:
