@@ -106,4 +106,4 @@ async def test_an_unknown_address_is_refused_and_leaves_nothing(deployed: Path, 
         assert call.returncode == 1
     assert "403" in errors(tmp_path)
     kinds = [m["Content-Class"] for m, _ in messages(deployed / "state" / "mail" / "dave@example.com")]
-    assert kinds == [None]  # the welcome mail only
+    assert kinds in ([], [None])  # at most the welcome mail

@@ -64,7 +64,10 @@ def open_as(
     organization = require_organization(file)
     password = ""
     if password_file is not None:
-        password = password_file.read_text(encoding="utf-8").strip()
+        try:
+            password = password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProcessError(f"{password_file} cannot be read as a password in UTF-8: {error}") from None
     elif not (organization.secrets / account).exists():
         if not sys.stdin.isatty():
             raise ProcessError(

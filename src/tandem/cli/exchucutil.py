@@ -11,11 +11,12 @@ from rich.table import Table
 from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, console, open_as, print_json
 from tandem.cli.show import show_changes
 from tandem.directory.layout import forest_of
+from tandem.directory.port import Right
 from tandem.org.model import ServerKind
 from tandem.process import exchucutil as tool
 from tandem.process.apply import carry_out
-from tandem.process.errors import ProcessError
-from tandem.process.holders import require
+from tandem.process.errors import NotPermitted, ProcessError
+from tandem.process.holders import Roles, require
 from tandem.process.roles import MessagingRoles
 from tandem.process.task import Change, Context
 
@@ -57,8 +58,19 @@ def exchucutil(
     """
     context = open_as(file, account, password_file, read_only=verify)
     context = _at(context, messaging_forest, forest)
+    only_ev_pools = only_ev_pools or context.organization.only_ev_pools
     servers = context.organization.servers_in(context.layout.forest, ServerKind.TANDEM)
+    if not servers:
+        raise ProcessError(
+            f"{context.layout.forest} has no messaging server of kind tandem: on Exchange it is done by hand ('tandem runbook')"
+        )
+    if not context.session.may(Right.READ, context.layout.um_ip_gateways):
+        raise NotPermitted(
+            f"UM objects of {context.layout.forest} are not readable by {account}: nothing can be said of them"
+        )
     required = MessagingRoles.of(servers).exchucutil()
+    if advice := Roles(context).advice(required, context.layout.forest):
+        click.echo(f"warning: {advice}", err=True)
     if verify:
         changes = tuple(change for change, _ in tool.tool_steps(context, only_ev_pools=only_ev_pools))
     else:

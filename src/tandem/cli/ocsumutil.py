@@ -1,6 +1,7 @@
 """``tandem ocsumutil``: contact objects and the check of dial plan names (phase 9 on its own)."""
 
 import dataclasses
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import click
 
 from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, open_as, print_json
 from tandem.directory import objects as o
+from tandem.directory.repository import Repository
 from tandem.process import contacts as tool
 from tandem.process.apply import carry_out
 from tandem.process.holders import require
@@ -203,16 +205,22 @@ def add(
     wanted = tool.NewContact(
         dial_plan=dial_plan,
         display_name=display_name or named,
-        sip_address=sip_address or f"sip:um-{named.lower()}@{context.organization.forests[0].domains[0]}",
+        sip_address=sip_address or f"sip:um-{named.lower()}@{_domain(context)}",
         number=number or _pilot(context, dial_plan, auto_attendant),
         pool=pool,
         ou=ou,
         auto_attendant=auto_attendant,
     )
-    contact = tool.checked(context, wanted)
-    step: Step = (_change("+", contact), partial(context.repository.add, contact))
-    carry_out(context, "ocsumutil", [step])
-    click.echo(f"made: {_line(_row(contact))}")
+    # Not marked as managed: what the file does not declare is the administrator's own, and the plan leaves it.
+    unmarked = Repository(context.session, context.layout)
+
+    def steps() -> Iterator[Step]:
+        contact = tool.checked(context, wanted)
+        yield _change("+", contact), partial(unmarked.add, contact)
+
+    carry_out(context, "ocsumutil", steps())
+    click.echo(f"made: {_line(_row(tool.find(context, wanted.sip_address)))}")
+    click.echo("The organization file does not declare it: 'tandem drift' will show it.")
 
 
 @contacts.command()
@@ -253,10 +261,16 @@ def edit(
         ou=held.container,
         auto_attendant=attendant,
     )
-    contact = tool.checked(context, wanted, replaces=held)
-    change = Change(action="~", kind="contact", name=held.display_name, details=differences(held, contact))
-    carry_out(context, "ocsumutil", [(change, partial(context.repository.update, held, contact))])
-    click.echo(f"changed: {_line(_row(contact))}")
+    if not any((number, pool, sip_address, display_name)):
+        raise click.UsageError("nothing to change: give --number, --pool, --sip-address or --display-name")
+
+    def steps() -> Iterator[Step]:
+        contact = tool.checked(context, wanted, replaces=held)
+        change = Change(action="~", kind="contact", name=held.display_name, details=differences(held, contact))
+        yield change, partial(context.repository.update, held, contact)
+
+    carry_out(context, "ocsumutil", steps())
+    click.echo(f"changed: {_line(_row(tool.find(context, wanted.sip_address)))}")
 
 
 @contacts.command()
@@ -281,6 +295,13 @@ def remove(file: Path, name: str, account: str, password_file: Path | None) -> N
 def _open(file: Path, account: str, password_file: Path | None) -> Context:
     context = open_as(file, account, password_file)
     return context.at(context.organization.voice_forest)
+
+
+def _domain(context: Context) -> str:
+    """The SIP domain that contacts of the voice forest have by default: that of its other contacts, or its first."""
+    held = [contact.sip_address.partition("@")[2] for contact in context.repository.all(o.Contact)]
+    voice = next(f for f in context.organization.forests if f.name == context.organization.voice_forest)
+    return held[0] if held else voice.domains[0]
 
 
 def _pilot(context: Context, dial_plan: str, attendant: str) -> str:

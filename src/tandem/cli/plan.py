@@ -71,9 +71,11 @@ def plan(
     if destroy and out:
         raise click.UsageError("--destroy cannot be saved with --out: 'tandem destroy FILE' carries it out")
     context = open_as(file, account, password_file, destroy=destroy)
-    made = make_plan(context, wanted=selection(only, target), guard=guard)
+    made = make_plan(context, guard=guard)
     if share:
         made = _share(made, share)
+    wanted = selection(context, only, target)
+    made = made.only(lambda planned: wanted(planned.task))
     further = further_steps(context.organization)
     if out:
         saved.save(made, out, organization=context.organization.name, file=file, at=context.clock.at())

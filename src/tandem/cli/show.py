@@ -37,6 +37,8 @@ def show_plan(plan: Plan, further: Sequence[str], agreed: Mapping[Side, str], ou
         out.print(f"\n[yellow]Further step of phase 10: {escape(what)}[/]")
     names = [f"{side} ({escape(who)})" for side, who in agreed.items()]
     out.print(f"\nThe split of work is agreed to by: {', '.join(names) or 'no team yet'}.")
+    if hidden := sum(planned.status is Status.UNREADABLE for planned in plan.tasks):
+        out.print(f"[yellow]{hidden} task(s) are about what {escape(plan.operator)} may not read.[/]")
     out.print(f"{len(plan.todo)} task(s) to do: {_counts(plan.todo)}." if plan.todo else _NOTHING)
 
 

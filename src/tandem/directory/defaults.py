@@ -52,7 +52,12 @@ def domain_aces(forest: str, pairs: Sequence[Layout]) -> tuple[Ace, ...]:
     return tuple(
         dict.fromkeys(
             (
-                *(Ace(principal=here.group(name), rights=FULL_CONTROL) for name in GROUPS["D"]),
+                *(
+                    Ace(principal=here.group(name), rights=FULL_CONTROL)
+                    for name in ("Domain Admins", "Enterprise Admins")
+                ),
+                # Administrators of servers (phases 2 and 5) are no administrators of the directory.
+                Ace(principal=here.group("Administrators"), rights=_SEE),
                 *(Ace(principal=group, rights=_SEE) for group in seers),
                 *(ace for pair in messaging for ace in _messaging_aces(pair)),
                 *(ace for pair in voice[:1] for ace in _voice_side_aces(pair)),

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tandem.directory.errors import AccessDenied, StillReferenced
+from tandem.directory.errors import DirectoryError
 from tandem.process.errors import Busy, NotPermitted, ProcessError
 from tandem.process.guard import Guard
 from tandem.process.holders import Roles
@@ -71,6 +71,8 @@ class _Run:
             return False
         if task.id in self.refused:
             return False
+        if self.saved is not None and task.id not in self.saved.tasks:
+            return False  # the plan is a part: of one phase, say
         if self.saved is not None and (why := self.saved.stale(task.id, planned.changes)):
             self.stale[task.id] = why
             return False
@@ -85,7 +87,7 @@ class _Run:
         self._note(task, "begun", (f"{len(planned.changes)} change(s)",))
         try:
             changes = task.apply(self.context, self.progress.tick)
-        except (AccessDenied, StillReferenced) as error:
+        except (DirectoryError, ProcessError) as error:
             self._note(task, "refused", (str(error),))
             self.refused[task.id] = str(error)
             return False
@@ -114,7 +116,7 @@ def apply(
         NotPermitted: ``only`` names a phase in which something is to be done, and the operator may do none of it.
         Busy: another apply is at work.
     """
-    wanted = selection(only, target)
+    wanted = selection(context, only, target)
     run = _Run(
         context=context,
         wanted=wanted,
@@ -124,6 +126,7 @@ def apply(
         journal=Journal(path=context.journal),
     )
     with alone(context.organization.state):
+        run.journal.check_end()
         if wanted is not everything:
             _demand_role(context, make_plan(context, wanted=wanted, guard=guard))
         while True:
@@ -134,10 +137,16 @@ def apply(
         return Applied(done=tuple(run.done), refused=run.refused, stale=run.stale, plan=plan)
 
 
-def selection(only: Phase | None, target: str) -> Wanted:
-    """Which tasks: those of a phase, or one (of every forest if the forest is not named)."""
+def selection(context: Context, only: Phase | None, target: str) -> Wanted:
+    """Which tasks: those of a phase, or one (of every forest if the forest is not named).
+
+    Raises :class:`ProcessError` if there is no such task.
+    """
     if only is None and not target:
         return everything
+    known = [task.id for task in all_tasks(context)]
+    if target and target not in known and target not in [id_.partition("@")[0] for id_ in known]:
+        raise ProcessError(f"there is no task {target!r}; there are: {', '.join(known)}")
 
     def wanted(task: Task) -> bool:
         return (only is None or task.phase == only) and target in ("", task.id, task.id.partition("@")[0])
@@ -160,6 +169,7 @@ def carry_out(context: Context, name: str, steps: Iterable[Step]) -> tuple[Chang
     """What a tool does on its own: its steps in one transaction, alone, with a line in the journal."""
     made: list[Change] = []
     with alone(context.organization.state):
+        Journal(path=context.journal).check_end()
         with context.session.transaction():
             for change, make in steps:
                 make()

@@ -77,8 +77,9 @@ def gateway_steps(context: Context, pools: Sequence[Pool], *, secured: bool) -> 
         for change, make in ensure(
             context, "UM IP gateway", wanted, keep=("outcalls_allowed", "mwi_allowed", "status")
         ):
-            calls = (f"outcalls {'allowed' if wanted.outcalls_allowed else 'not allowed'}",)
-            yield (_detailed(change, calls) if change.action == "+" else change), make
+            # Fields that are as by default are not said; of this one it matters either way.
+            calls = () if not wanted.outcalls_allowed else ("outcalls_allowed True",)
+            yield (_detailed(change, (*change.details, *calls)) if change.action == "+" else change), make
 
 
 def _detailed(change: Change, details: tuple[str, ...]) -> Change:

@@ -70,6 +70,10 @@ class Journal:
         with self.path.open("rb") as file:
             return [json.loads(line) for line in file if mark in line and line.endswith(b"\n")]
 
+    def check_end(self) -> None:
+        """Make sure that a line can be appended, before anything is changed. Raises :class:`ProcessError`."""
+        self._last_hash()
+
     def _last_hash(self) -> str:
         """The hash of the last whole line; what a crash has cut is cut off, since nothing follows from it."""
         if not self.path.exists():
@@ -81,7 +85,13 @@ class Journal:
                 return _START
             begin = _last_break(file, end - 1)
             file.seek(begin)
-            return str(json.loads(file.read(end - begin))["hash"])
+            try:
+                return str(json.loads(file.read(end - begin))["hash"])
+            except (ValueError, KeyError, TypeError):
+                raise ProcessError(
+                    f"{self.path}: the last line is no line of the journal, so the chain ends there; nothing was changed. "
+                    "Move the file away to begin a new one, and keep it"
+                ) from None
 
 
 def _last_break(file: BinaryIO, end: int) -> int:

@@ -1,10 +1,12 @@
 """The plan: every task, what it would change, whose it is, who may do it, and what it waits for."""
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from tandem.directory.layout import forest_of
 from tandem.process.guard import Guard
 from tandem.process.holders import Roles
 from tandem.process.phases import PHASES, Side
@@ -103,12 +105,15 @@ class Observer:
         self._context = context
         self._guard = guard
         self._open: dict[str, Task] = {}
+        self._own = forest_of(context.session.identity)
         self.roles = Roles(context)
 
     def observe(self, task: Task) -> Planned:
         """How a task stands now; it has to come after those that it may wait for."""
         context = self._context
         hidden = task.unreadable(context.session)
+        if hidden and self._own not in (task.forest, context.organization.voice_forest):
+            task = dataclasses.replace(task, gate=False)  # another messaging forest's: nothing here waits for it
         changes = () if hidden else task.changes(context)
         status, reason = Status.READY, ""
         if hidden:
@@ -121,7 +126,7 @@ class Observer:
             status, reason = Status.BY_HAND, task.by_hand
         elif refusal := self._guard.refusal(context, task, changes):
             status, reason = Status.GUARDED, refusal
-        if status is not Status.DONE:
+        if status is not Status.DONE and (status is not Status.UNREADABLE or task.gate):
             self._open[task.id] = task
         return Planned(
             task=task,
@@ -135,12 +140,19 @@ class Observer:
 
     def done(self, task: Task) -> None:
         """It was carried out since: nothing waits for it any more, and it may have changed who may do what."""
-        del self._open[task.id]
+        self._open.pop(task.id, None)
         if task.side is Side.DIRECTORY:
             self.roles = Roles(self._context)
 
     def _waits(self, task: Task) -> list[str]:
+        """Messaging tasks of a forest wait for what is of their forest or of the voice forest; voice tasks for all."""
         needs = task.phase.needs if task.needs is None else task.needs
-        open_phases = {each.phase.number for each in self._open.values() if each.gate}
+        voice = self._context.organization.voice_forest
+        near = {
+            id_: each
+            for id_, each in self._open.items()
+            if task.forest == voice or each.forest in (task.forest, voice) or each.side is not Side.MESSAGING
+        }
+        open_phases = {each.phase.number for each in near.values() if each.gate}
         names = [PHASES[n].id for n in needs if n in open_phases]
-        return names + [each for each in self._open if each.partition("@")[0] in task.after]
+        return names + [id_ for id_ in near if id_.partition("@")[0] in task.after]

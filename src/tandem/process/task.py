@@ -163,7 +163,7 @@ def ensure(context: Context, kind: str, wanted: Any, *, keep: Iterable[str] = ()
     name = repository.dn_of(wanted).name
     held = repository.same(wanted)
     if held is None:
-        yield Change(action="+", kind=kind, name=name), partial(repository.add, wanted)
+        yield Change(action="+", kind=kind, name=name, details=described(wanted)), partial(repository.add, wanted)
         return
     current, managed = held
     after = dataclasses.replace(wanted, **{each: getattr(current, each) for each in keep})
@@ -172,6 +172,19 @@ def ensure(context: Context, kind: str, wanted: Any, *, keep: Iterable[str] = ()
     if not managed:
         change = Change(action="~", kind=kind, name=name, details=("managed from now on",))
         yield change, partial(repository.adopt, current)
+
+
+def described(value: Any) -> tuple[str, ...]:
+    """What is said of an object that is made: its fields, but those that are as by default, its name and place."""
+    fields = [f for f in dataclasses.fields(value) if f.name not in _UNSAID]
+    return tuple(
+        f"{f.name} {_shown(getattr(value, f.name))}"
+        for f in fields
+        if f.default is dataclasses.MISSING or getattr(value, f.name) != f.default
+    )
+
+
+_UNSAID = {"name", "fqdn", "identity", "account", "members", "managed_by"}
 
 
 def differences(before: Any, after: Any) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ class Lamps:
         """Look at every mailbox once, and tell what changed."""
         for user in self._config().users:
             try:
-                maildir = self._maildirs.setdefault(user.account, Maildir(self._mailbox(user.mail)))
+                maildir = self._maildirs.setdefault(user.mail, Maildir(self._mailbox(user.mail)))
             except MailError as error:
                 event(_log, logging.WARNING, "um.mailbox", account=user.account, error=error)
                 continue

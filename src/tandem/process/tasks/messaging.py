@@ -13,6 +13,7 @@ from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import phone_context
 from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore
+from tandem.process.errors import ProcessError
 from tandem.process.phases import Side
 from tandem.process.roles import CERTIFICATES, ENTERPRISE_ADMINS, SERVER_OPERATORS, MessagingRoles, any_of
 from tandem.process.task import Change, Context, Step, Task, container, difference, ensure, nothing, phase
@@ -75,6 +76,7 @@ def _tasks(context: Context) -> Iterator[Task]:
             steps=steps,
             reads=reads,
             gate=gate,
+            after=() if id_ == "3/dial-plans" else ("1/organization", "3/dial-plans"),
         )
 
 
@@ -151,6 +153,12 @@ def _dial_plans(context: Context) -> Iterator[Step]:
             max_recording_duration_min=plan.max_recording_duration_min,
             recording_idle_timeout_s=plan.recording_idle_timeout_s,
         )
+        held = context.repository.same(wanted)
+        if held is not None and held[0].uri_type != wanted.uri_type:
+            raise ProcessError(
+                f"UM dial plan {plan.name} is of URI type {held[0].uri_type} and declared as {wanted.uri_type}: "
+                "the type cannot be changed; declare a dial plan of another name, and move its users there"
+            )
         yield from ensure(context, "UM dial plan", wanted, keep=("voip_security",))
 
 

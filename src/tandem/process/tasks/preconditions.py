@@ -1,7 +1,7 @@
 """Phase 0: what the topic assumes is there. Groups, accounts, OUs, users, voice pools, SIP addresses."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from tandem.process.task import (
     Step,
     Task,
     container,
+    described,
     difference,
     ensure,
     ensure_aces,
@@ -50,6 +51,7 @@ def tasks(context: Context) -> Iterator[Task]:
             *((("voice-containers", "Containers of the voice side", _voice_containers),) if voice else ()),
             ("server-accounts", "Accounts of the servers", _server_accounts),
             ("users", "Users", _users),
+            ("members", "Memberships that are taken back", _surplus),
         ):
             yield Task(
                 id=task_id(f"0/{id_}", name, org.forests),
@@ -62,7 +64,9 @@ def tasks(context: Context) -> Iterator[Task]:
                 reads=(root,),
                 hidden=f"{name} is not readable by you",
                 # Who is not let into a forest sees by the later phases whether it is prepared.
-                gate=context.session.may(Right.READ, root),
+                gate=context.session.may(Right.READ, root) and id_ != "members",
+                kept=_memberships,
+                only_when_due=id_ == "members",
             )
     for id_, title, required, steps in (
         ("pools", "Voice pools", VOICE_SERVERS, _pools),
@@ -76,6 +80,8 @@ def tasks(context: Context) -> Iterator[Task]:
             required=required,
             forest=org.voice_forest,
             steps=steps,
+            kept=managed_users,
+            after=("0/voice-containers", "0/users"),
         )
 
 
@@ -146,6 +152,9 @@ def _trusts(context: Context) -> Iterator[Step]:
         direction = o.OUTBOUND * (other in trusting[here]) | o.INBOUND * (here in trusting[other])
         if direction and other != here:
             yield from ensure(context, "trust", o.Trust(partner=other, direction=direction))
+    for held in context.repository.owned(o.Trust):
+        if held.partner not in trusting[here] and here not in trusting.get(held.partner, ()):
+            yield Change(action="-", kind="trust", name=held.partner), partial(context.repository.remove, held)
 
 
 def _permissions(context: Context) -> Iterator[Step]:
@@ -202,6 +211,35 @@ def _server_accounts(context: Context) -> Iterator[Step]:
             yield from _member(context, group, context.repository.dn_of(computer))
 
 
+def _surplus(context: Context) -> Iterator[Step]:
+    """Memberships beyond those declared, of declared administrators, and of servers that are gone; others' are theirs."""
+    org, here = context.organization, context.layout
+    declared = {here.users.child("CN", admin.account): set(admin.groups) for admin in org.administrators}
+    servers = accounts_of_servers(org)
+    for name in groups_in(org, here.forest):
+        entry = context.session.get(here.group(name))
+        members = [DN.parse(text) for text in entry.all("member")] if entry else []
+        for member in members:
+            gone_server = name in SERVICE_GROUPS and member.below(here.computers) and member.name not in servers
+            if gone_server or (member in declared and name not in declared[member]):
+                yield (
+                    Change(action="-", kind="member", name=name, details=(member.name,)),
+                    partial(_leave, context, name, member),
+                )
+
+
+def _leave(context: Context, group: str, member: DN) -> None:
+    entry = context.session.get(context.layout.group(group))
+    left = [text for text in (entry.all("member") if entry else ()) if DN.parse(text) != member]
+    context.session.replace(context.layout.group(group), {"member": left})
+
+
+def _memberships(context: Context) -> int:
+    names = groups_in(context.organization, context.layout.forest)
+    entries = (context.session.get(context.layout.group(name)) for name in names)
+    return sum(len(entry.all("member")) for entry in entries if entry)
+
+
 def _voice_containers(context: Context) -> Iterator[Step]:
     at = context.layout
     yield from container(context, at.rtc_service, "msRTCSIP-Service", aces=voice_aces(at))
@@ -229,11 +267,11 @@ def _pools(context: Context) -> Iterator[Step]:
 
 def _users(context: Context) -> Iterator[Step]:
     owner = context.organization.name
-    present = {user.account: user for user in context.repository.all(o.User)}
+    present = {user.account.lower(): user for user in context.repository.all(o.User)}
     for user in context.organization.users:
         if user.forest != context.layout.forest:
             continue
-        current = present.get(user.account)
+        current = present.get(user.account.lower())
         if current is None:
             wanted = o.User(
                 account=user.account,
@@ -242,7 +280,8 @@ def _users(context: Context) -> Iterator[Step]:
                 mail=user.mail,
                 managed_by=owner,
             )
-            yield Change(action="+", kind="user", name=user.account), partial(context.repository.add, wanted)
+            change = Change(action="+", kind="user", name=user.account, details=described(wanted))
+            yield change, partial(context.repository.add, wanted)
         else:
             fields = {"display_name": user.display_name, "mail": user.mail, "managed_by": owner}
             yield from changed(context, current, fields)
@@ -263,10 +302,48 @@ def changed(context: Context, before: o.User, fields: Mapping[str, Any], *, ther
         yield change, partial(context.repository.update, before, after) if there else nothing
 
 
+def sip_holders(context: Context) -> dict[str, o.User]:
+    """Users who have a SIP address and are no longer declared with any, by the address."""
+    addressed = {user.account.lower() for user in context.organization.users if user.sip_address}
+    users = context.repository.all(o.User)
+    return {
+        user.sip_address.lower(): user for user in users if user.sip_address and user.account.lower() not in addressed
+    }
+
+
+def sip_given_up(
+    context: Context, users: Iterable[model.User], holders: Mapping[str, o.User] | None = None
+) -> Iterator[Step]:
+    """SIP addresses of users who are gone, which these users have now."""
+    known = sip_holders(context) if holders is None else holders
+    for user in users:
+        if holder := known.get(f"sip:{user.sip_address}".lower()):
+            proxies = tuple(p for p in holder.proxy_addresses if not p.lower().startswith("sip:"))
+            without = {"sip_address": "", "sip_enabled": False, "home_pool": "", "proxy_addresses": proxies}
+            for change, make in give_up(context, holder, user, without):
+                yield change, partial(without_secret, context, holder, make)
+
+
+def without_secret(context: Context, user: o.User, make: Callable[[], None]) -> None:
+    """A change that takes a user's SIP address, and with it the SIP secret."""
+    make()
+    context.repository.set_sip_secret(user, "")
+
+
+def managed_users(context: Context) -> int:
+    """How many users are managed: what the guard against removals goes by."""
+    return sum(1 for user in context.repository.all(o.User) if user.managed_by == context.organization.name)
+
+
 def give_up(context: Context, holder: o.User | None, user: model.User, fields: Mapping[str, Any]) -> Iterator[Step]:
     """Somebody who is no longer declared with an address or number gives it up to whoever is: nobody ever shares one."""
-    if holder is not None and holder.account != user.account and holder.managed_by == context.organization.name:
-        yield from changed(context, holder, fields)
+    if (
+        holder is not None
+        and holder.account.lower() != user.account.lower()
+        and holder.managed_by == context.organization.name
+    ):
+        for change, make in changed(context, holder, fields):
+            yield dataclasses.replace(change, action="-"), make  # the guard counts it
 
 
 def sip_proxy(before: tuple[str, ...], address: str) -> tuple[str, ...]:
@@ -278,17 +355,13 @@ def sip_proxy(before: tuple[str, ...], address: str) -> tuple[str, ...]:
 
 def _sip_addresses(context: Context) -> Iterator[Step]:
     """Users that have none are enabled; one that differs is mended in phase 6."""
-    present = {user.account: user for user in context.repository.all(o.User)}
-    addressed = {user.account for user in context.organization.users if user.sip_address}
-    holders = {user.sip_address.lower(): user for user in present.values() if user.account not in addressed}
+    present = {user.account.lower(): user for user in context.repository.all(o.User)}
+    holders = sip_holders(context)
     for user in context.organization.users:
-        current = present.get(user.account)
+        current = present.get(user.account.lower())
         if not user.sip_address or (current is not None and current.sip_enabled):
             continue
-        if holder := holders.get(f"sip:{user.sip_address}".lower()):
-            proxies = tuple(p for p in holder.proxy_addresses if not p.lower().startswith("sip:"))
-            without = {"sip_address": "", "sip_enabled": False, "proxy_addresses": proxies}
-            yield from give_up(context, holder, user, without)
+        yield from sip_given_up(context, (user,), holders)
         before = current or declared(user)
         fields = {
             "sip_address": f"sip:{user.sip_address}",

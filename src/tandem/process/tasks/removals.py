@@ -27,7 +27,7 @@ from tandem.process.roles import (
 )
 from tandem.process.task import Change, Context, Step, Steps, Task, phase
 from tandem.process.tasks.exchucutil import pools
-from tandem.process.tasks.preconditions import changed, task_id
+from tandem.process.tasks.preconditions import changed, managed_users, task_id, without_secret
 from tandem.process.tasks.users import HIDDEN, um_users, without_eum
 
 _PEOPLE = ("11/um-users", "11/remove-um-users", "10/users", "10/remove-users")
@@ -129,10 +129,13 @@ def _declared_hunt_groups(context: Context) -> set[Any]:
 def tasks(context: Context) -> Iterator[Task]:
     """Removals, in the order in which they are carried out."""
     org = context.organization
-    forests = [f for f in org.messaging_forests if org.servers_in(f, model.ServerKind.TANDEM)]
-    # A file that no longer names servers still has to be able to take away what an earlier one made.
-    forests = forests or [f.name for f in org.forests if f.name in _once_messaging(context)]
-    voice, many = org.voice_forest, org.messaging_forests or org.forests[:1]
+    # A file that no longer names a forest's servers still has to be able to take away what an earlier one made.
+    forests = [
+        f.name
+        for f in org.forests
+        if org.servers_in(f.name, model.ServerKind.TANDEM) or _once_messaging(context, f.name)
+    ]
+    voice, many = org.voice_forest, tuple(dict.fromkeys((*org.messaging_forests, *forests)))
 
     def messaging(id_: str, title: str, required: Requirement, steps: Steps, **more: Any) -> Iterator[Task]:
         for forest in forests:
@@ -169,9 +172,8 @@ def tasks(context: Context) -> Iterator[Task]:
         )  # fmt: skip
 
 
-def _once_messaging(context: Context) -> set[str]:
-    names = [forest.name for forest in context.organization.forests]
-    return {name for name in names if context.session.get(context.at(name).layout.um_dial_plans)}
+def _once_messaging(context: Context, forest: str) -> bool:
+    return context.session.get(context.at(forest).layout.um_dial_plans) is not None
 
 
 def _task(id_: str, title: str, side: Side, required: Requirement, forest: str, steps: Steps, **more: Any) -> Task:
@@ -198,14 +200,14 @@ def _of(removal: Removal, side: Side, required: Requirement, forest: str, id_: s
 
 def _counted(type_: type) -> Callable[[Context], int]:
     if type_ is o.User:
-        return lambda c: sum(1 for user in c.repository.all(o.User) if user.managed_by == c.organization.name)
+        return managed_users
     return lambda c: len(c.repository.owned(type_))
 
 
 def _gone(context: Context, wanted: set[str], has: Callable[[o.User], bool]) -> Iterator[o.User]:
     """Managed users who have something that is no longer declared for them."""
     for user in context.repository.all(o.User):
-        if user.managed_by == context.organization.name and has(user) and user.account not in wanted:
+        if user.managed_by == context.organization.name and has(user) and user.account.lower() not in wanted:
             yield user
 
 
@@ -217,7 +219,9 @@ def _reset(context: Context, user: o.User, fields: dict[str, Any]) -> Iterator[S
 def _um_users(context: Context) -> Iterator[Step]:
     """As Disable-UMMailbox, which keeps the PIN and the mailbox's properties."""
     wanted = {
-        user.account for f in context.organization.messaging_forests for user, _ in um_users(context.organization, f)
+        user.account.lower()
+        for f in context.organization.messaging_forests
+        for user, _ in um_users(context.organization, f)
     }
     here = f".{context.layout.forest}"
     for user in _gone(context, wanted, lambda u: u.um_enabled):
@@ -235,28 +239,24 @@ def _um_users(context: Context) -> Iterator[Step]:
 def _voice_users(context: Context) -> Iterator[Step]:
     """Of a user who keeps a SIP address only Enterprise Voice goes; otherwise the address and its secret go too."""
     org = context.organization
-    speaking = {user.account for user in org.users if user.line_uri}
-    addressed = {user.account for user in org.users if user.sip_address}
+    speaking = {user.account.lower() for user in org.users if user.line_uri}
+    addressed = {user.account.lower() for user in org.users if user.sip_address}
     for user in context.repository.all(o.User):
         fields: dict[str, Any] = {}
-        if user.account not in speaking:
+        if user.account.lower() not in speaking:
             fields |= {
                 "line_uri": "",
                 "option_flags": user.option_flags & ~o.UC_ENABLED,
                 "voice_dial_plan": "",
                 "voice_policy": "",
             }
-        if user.account not in addressed and user.sip_enabled:
+        if user.account.lower() not in addressed:
             proxies = tuple(p for p in user.proxy_addresses if not p.lower().startswith("sip:"))
             fields |= {"sip_address": "", "sip_enabled": False, "home_pool": "", "proxy_addresses": proxies}
+            fields["option_flags"] = 0
         if user.managed_by == org.name:
             for change, make in _reset(context, user, fields):
-                yield change, partial(_without_secret, context, user, make) if "sip_address" in fields else make
-
-
-def _without_secret(context: Context, user: o.User, make: Callable[[], None]) -> None:
-    make()
-    context.repository.set_sip_secret(user, "")
+                yield change, partial(without_secret, context, user, make) if "sip_address" in fields else make
 
 
 def _leave(context: Context) -> Iterator[Step]:
@@ -273,7 +273,7 @@ def _leave(context: Context) -> Iterator[Step]:
 
 def _released(context: Context) -> Iterator[Step]:
     """The mark goes last, when nothing is left of what Tandem gave."""
-    declared = {user.account for user in context.organization.users}
+    declared = {user.account.lower() for user in context.organization.users}
     for user in _gone(context, declared, lambda user: True):
         if forest_of(context.repository.dn_of(user)) == context.layout.forest:
             yield from changed(context, user, {"managed_by": ""})

@@ -11,11 +11,20 @@ from tandem.org.numbers import EumAddress, phone_context
 from tandem.process.phases import Side
 from tandem.process.roles import VOICE_USERS, MessagingRoles
 from tandem.process.task import Context, Step, Task, phase
-from tandem.process.tasks.preconditions import changed, declared, give_up, sip_proxy, task_id
+from tandem.process.tasks.preconditions import (
+    changed,
+    declared,
+    give_up,
+    managed_users,
+    sip_given_up,
+    sip_proxy,
+    task_id,
+)
 
 Fields = Mapping[str, Any]
 Plans = Mapping[str, model.UMDialPlan]
 """The UM dial plan of each account that is declared for UM."""
+_MOVES: dict[str, Any] = {"after": ("5/servers", "7/gateways", "7/hunt-groups"), "only_when_due": True}
 HIDDEN = "the users of the voice forest are not readable by you: does it trust your forest?"
 
 
@@ -23,9 +32,12 @@ def tasks(context: Context) -> Iterator[Task]:
     """The tasks of phases 6, 10 and 11 that are about users."""
     org = context.organization
     if org.pools_of(model.PoolKind.TANDEM):
-        for id_, title, steps in (
-            ("6/sip-addresses", "SIP addresses that differ from what is declared", _mended_addresses),
-            ("10/users", "Users enabled for Enterprise Voice", _enterprise_voice),
+        for id_, title, steps, more in (
+            # It mends what is the voice side's own, and waits for nothing of UM.
+            ("6/sip-addresses", "SIP addresses that differ from what is declared", _mended_addresses, {"needs": (0,)}),
+            ("10/users", "Users enabled for Enterprise Voice", _enterprise_voice, {}),
+            # UM has to know a pool before its users come.
+            ("10/move-users", "Users moved to another pool", _moved_to_pools, _MOVES),
         ):
             yield Task(
                 id=id_,
@@ -35,14 +47,18 @@ def tasks(context: Context) -> Iterator[Task]:
                 required=VOICE_USERS,
                 forest=org.voice_forest,
                 steps=steps,
+                kept=managed_users,
+                **more,
             )
     for forest in org.messaging_forests:
         if servers := org.servers_in(forest, model.ServerKind.TANDEM):
             roles = MessagingRoles.of(servers)
             reads = (domain_of(org.voice_forest).child("CN", "Users"),)
-            for id_, title, required, steps in (
-                ("6/eum-addresses", "EUM proxy addresses of mailboxes", roles.eum_addresses(), _eum_addresses),
-                ("11/um-users", "Users enabled for UM", roles.um_users(), _um),
+            for id_, title, required, steps, more in (
+                ("6/eum-addresses", "EUM proxy addresses of mailboxes", roles.eum_addresses(), _eum_addresses, {}),
+                ("11/um-users", "Users enabled for UM", roles.um_users(), _um, {}),
+                # A dial plan has to be served before its users come.
+                ("11/move-users", "Users moved to another dial plan", roles.um_users(), _moved_to_plans, _MOVES),
             ):
                 yield Task(
                     id=task_id(id_, forest, org.messaging_forests),
@@ -54,6 +70,8 @@ def tasks(context: Context) -> Iterator[Task]:
                     steps=steps,
                     reads=reads,
                     hidden=HIDDEN,
+                    kept=managed_users,
+                    **more,
                 )
 
 
@@ -61,9 +79,9 @@ def _each(
     context: Context, users: Iterable[model.User], fields: Callable[[model.User, o.User], Fields]
 ) -> Iterator[Step]:
     """These users as they are to be."""
-    present = {user.account: user for user in context.repository.all(o.User)}
+    present = {user.account.lower(): user for user in context.repository.all(o.User)}
     for user in users:
-        current = present.get(user.account)
+        current = present.get(user.account.lower())
         before = current or declared(user)
         yield from changed(context, before, fields(user, before), there=current is not None)
 
@@ -78,17 +96,25 @@ def um_users(org: model.Organization, forest: str) -> Iterator[tuple[model.User,
 
 
 def _mended_addresses(context: Context) -> Iterator[Step]:
-    present = {user.account: user for user in context.repository.all(o.User)}
-    users = [u for u in context.organization.users if u.sip_address and u.account in present]
+    present = {user.account.lower(): user for user in context.repository.all(o.User)}
+    users = [u for u in context.organization.users if u.sip_address and u.account.lower() in present]
 
     def fields(user: model.User, before: o.User) -> Fields:
         return {
             "sip_address": f"sip:{user.sip_address}",
-            "home_pool": user.pool,
             "proxy_addresses": sip_proxy(before.proxy_addresses, user.sip_address),
         }
 
-    yield from _each(context, (u for u in users if present[u.account].sip_enabled), fields)
+    enabled = [user for user in users if present[user.account.lower()].sip_enabled]
+    yield from sip_given_up(context, enabled)
+    yield from _each(context, enabled, fields)
+
+
+def _moved_to_pools(context: Context) -> Iterator[Step]:
+    present = {user.account.lower(): user for user in context.repository.all(o.User)}
+    users = [u for u in context.organization.users if u.sip_address and u.account.lower() in present]
+    moving = [user for user in users if present[user.account.lower()].sip_enabled]
+    yield from _each(context, moving, lambda user, _: {"home_pool": user.pool})
 
 
 def eum_proxies(proxies: tuple[str, ...], wanted: EumAddress) -> tuple[str, ...]:
@@ -109,11 +135,11 @@ def eum_proxies(proxies: tuple[str, ...], wanted: EumAddress) -> tuple[str, ...]
 
 def _eum_addresses(context: Context) -> Iterator[Step]:
     """One SIP address within the dial plan; that of another dial plan stays until phase 11 has moved the user."""
-    plans = {user.account: plan for user, plan in um_users(context.organization, context.layout.forest)}
-    users = [user for user in context.organization.users if user.account in plans and user.sip_address]
+    plans = {user.account.lower(): plan for user, plan in um_users(context.organization, context.layout.forest)}
+    users = [user for user in context.organization.users if user.account.lower() in plans and user.sip_address]
 
     def fields(user: model.User, before: o.User) -> Fields:
-        plan = plans[user.account]
+        plan = plans[user.account.lower()]
         address = EumAddress(address=user.sip_address, phone_context=phone_context(plan.name, plan.forest))
         return {"proxy_addresses": eum_proxies(before.proxy_addresses, address)}
 
@@ -131,34 +157,48 @@ def _enterprise_voice(context: Context) -> Iterator[Step]:
         }
 
     users = [user for user in context.organization.users if user.line_uri]
-    speaking = {user.account for user in users}
-    holders = {u.line_uri.lower(): u for u in context.repository.all(o.User) if u.account not in speaking}
+    speaking = {user.account.lower() for user in users}
+    holders = {u.line_uri.lower(): u for u in context.repository.all(o.User) if u.account.lower() not in speaking}
     for user in users:
         yield from give_up(context, holders.get(user.line_uri.lower()), user, {"line_uri": ""})
     yield from _each(context, users, fields)
 
 
 def _um(context: Context) -> Iterator[Step]:
-    """Enabled for UM, or moved: with the new dial plan the addresses of the old one go, in one write."""
-    plans = {user.account: plan for user, plan in um_users(context.organization, context.layout.forest)}
-    users = [user for user in context.organization.users if user.account in plans]
+    """Users who are not enabled yet, or whose settings differ."""
+    plans = {user.account.lower(): plan for user, plan in um_users(context.organization, context.layout.forest)}
+    yield from _given_up(context, plans, lambda user: user.extension)
+    yield from _each_of_um(context, plans, moving=False)
+
+
+def _moved_to_plans(context: Context) -> Iterator[Step]:
+    """Users who are in another dial plan: with the new one the addresses of the old go, in one write."""
+    plans = {user.account.lower(): plan for user, plan in um_users(context.organization, context.layout.forest)}
+    yield from _each_of_um(context, plans, moving=True)
+
+
+def _each_of_um(context: Context, plans: Plans, *, moving: bool) -> Iterator[Step]:
+    elsewhere = {u.account.lower() for u in context.repository.all(o.User) if u.um_enabled and u.account.lower() in plans
+                 and u.um_dial_plan not in ("", plans[u.account.lower()].name)}  # fmt: skip
+    users = [
+        u
+        for u in context.organization.users
+        if u.account.lower() in plans and (u.account.lower() in elsewhere) == moving
+    ]
 
     def fields(user: model.User, before: o.User) -> Fields:
-        plan = plans[user.account]
+        plan = plans[user.account.lower()]
         where = phone_context(plan.name, plan.forest)
         extension = EumAddress(address=user.extension, phone_context=where, primary=not user.sip_address)
         proxies = eum_proxies(before.proxy_addresses, extension)
-        if before.um_dial_plan not in ("", plan.name):
-            proxies = without_eum(proxies, but=where)
         return {
             "um_flags": before.um_flags or o.UM_ENABLED,
             "um_mailbox_policy": user.um_mailbox_policy,
             "um_dial_plan": plan.name,
-            "proxy_addresses": proxies,
+            "proxy_addresses": without_eum(proxies, but=where) if moving else proxies,
             "pin_state": before.pin_state or "pending",
         }
 
-    yield from _given_up(context, plans, lambda user: user.extension)
     yield from _each(context, users, fields)
 
 
@@ -166,11 +206,11 @@ def _given_up(context: Context, plans: Plans, address: Callable[[model.User], st
     """EUM addresses of users who are no longer declared for UM, where somebody else has them now."""
     holders: dict[tuple[str, str], tuple[o.User, str]] = {}
     for holder in context.repository.all(o.User):
-        for proxy in holder.proxy_addresses if holder.account not in plans else ():
+        for proxy in holder.proxy_addresses if holder.account.lower() not in plans else ():
             if eum := EumAddress.parse(proxy):
                 holders[eum.key] = holder, proxy
     for user in context.organization.users if holders else ():
-        if plan := plans.get(user.account):
+        if plan := plans.get(user.account.lower()):
             key = EumAddress(address=address(user), phone_context=phone_context(plan.name, plan.forest)).key
             if key in holders:
                 holder, proxy = holders[key]

@@ -48,6 +48,7 @@ def tasks(context: Context) -> Iterator[Task]:
                 required=required,
                 forest=org.voice_forest,
                 steps=steps,
+                kept=lambda here: len(here.repository.owned(o.Contact)),
             )
 
 
@@ -110,10 +111,22 @@ def _ou_permission(context: Context) -> Iterator[Step]:
             yield from oupermission.grant_steps(context, "Contact", ou)
 
 
+def _given_up(context: Context) -> Iterator[Step]:
+    """Contacts that are gone from the file, and whose number somebody else has now: a number is never shared."""
+    org = context.organization
+    addresses = {f"sip:{contact.sip_address}".lower() for contact in org.contacts}
+    taken = {f"tel:{contact.number}" for contact in org.contacts} | {user.line_uri.lower() for user in org.users}
+    for held in context.repository.owned(o.Contact):
+        if held.sip_address.lower() not in addresses and held.line_uri.lower() in taken:
+            change = Change(action="-", kind="contact", name=held.display_name, details=(held.line_uri,))
+            yield change, partial(context.repository.remove, held)
+
+
 def _contacts(context: Context) -> Iterator[Step]:
     org, repository = context.organization, context.repository
     plans = {plan.name: plan for plan in org.um_dial_plans}
     by_address = {held.sip_address.lower(): held for held in repository.all(o.Contact)}
+    yield from _given_up(context)
     for contact in org.contacts:
         plan: model.UMDialPlan = plans[contact.um_dial_plan]
         held = by_address.get(f"sip:{contact.sip_address}".lower())
