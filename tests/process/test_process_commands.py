@@ -398,3 +398,26 @@ def test_a_damaged_journal_is_noticed_before_anything_is_changed(deployed: Path)
         apply(deployment.context(deployed))
     plans = deployment.context(deployed).repository.all(o.UMDialPlan)
     assert {plan.extension_digits for plan in plans} == {3, 4}
+
+
+def test_the_journal_shows_what_a_crash_has_interrupted(deployed: Path) -> None:
+    lines = (deployed / "state" / "journal.jsonl").read_text().splitlines(keepends=True)
+    assert json.loads(lines[-1])["state"] == "done"
+    (deployed / "state" / "journal.jsonl").write_text("".join(lines[:-1]))
+    shown = tandem(deployed, "journal", "FILE").stdout
+    assert "11/um-users  begun, and never ended" in shown and shown.count("begun") == 1 and "~ user alice" in shown
+
+
+def test_drift_names_who_stands_in_another_ou(deployed: Path) -> None:
+    deployment.change(
+        deployed,
+        (
+            "    ou: OU=People,DC=example,DC=com\n    mail: bob",
+            "    ou: OU=UM Contacts,DC=example,DC=com\n    mail: bob",
+        ),
+    )
+    found = tandem(deployed, "drift", "FILE")
+    assert (
+        found.exit_code == 3
+        and "? user bob: in OU=People,DC=example,DC=com, declared in OU=UM Contacts" in found.stdout
+    )

@@ -126,6 +126,8 @@ def deploy(stage: Stage) -> None:
         f"maria, phase ocsumutil: exit 1, missing {'RTCUniversalServerAdmins' if 'RTCUniversalServerAdmins' in lines else '-'}",
         "Nothing was changed." in refusal,
     )
+    for account in ("maria", "victor"):
+        stage.run("agree", stage.file, "--as", account, expect=0)
     stage.run("apply", stage.file, "--as", "maria", expect=4)
     stage.run("apply", stage.file, "--as", "victor", expect=4)
     stage.run("apply", stage.file, "--as", "maria", expect=0)

@@ -1,5 +1,6 @@
 """``tandem journal``: who changed what, and when."""
 
+from itertools import zip_longest
 from pathlib import Path
 
 import click
@@ -25,9 +26,13 @@ def journal(file: Path, as_json: bool) -> None:
     if as_json:
         print_json(lines)
         return
-    for line in lines:
-        if line["state"] != "begun":
-            state = "" if line["state"] == "done" else f"  {line['state']}"
-            click.echo(f"{line['at'][:19]}Z  {line['who']}  {line['task']}{state}")
-            for change in line["changes"]:
-                click.echo(f"    {change}")
+    for line, following in zip_longest(lines, lines[1:]):
+        ended = following is not None and following["task"] == line["task"] and line["state"] == "begun"
+        if ended:
+            continue  # the next line says how
+        state = {"done": "", "begun": "  begun, and never ended: what follows may have been changed"}.get(
+            line["state"], f"  {line['state']}"
+        )
+        click.echo(f"{line['at'][:19]}Z  {line['who']}  {line['task']}{state}")
+        for change in line["changes"]:
+            click.echo(f"    {change}")

@@ -23,6 +23,9 @@ from tandem.process.saved import SavedPlan
 from tandem.process.task import Change, Context, Step, Task, Tick
 from tandem.process.tasks import all_tasks
 
+_FEW = 200
+"""Changes of a task that are written to the journal before it begins, too; of more, their number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -84,7 +87,9 @@ class _Run:
     def _carry_out(self, planned: Planned) -> bool:
         task = planned.task
         self.progress.begun(planned)
-        self._note(task, "begun", (f"{len(planned.changes)} change(s)",))
+        # If a crash comes now, the journal says what may have been changed.
+        few = len(planned.changes) <= _FEW
+        self._note(task, "begun", tuple(map(str, planned.changes)) if few else (f"{len(planned.changes)} change(s)",))
         try:
             changes = task.apply(self.context, self.progress.tick)
         except (DirectoryError, ProcessError) as error:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from tandem.directory import objects as o
+from tandem.directory.dn import DN
 from tandem.process.phases import Phase
 from tandem.process.plan import Status, make_plan
 from tandem.process.task import Context, phase
@@ -35,7 +37,27 @@ def find_drift(context: Context) -> tuple[Difference, ...]:
         if planned.status not in (Status.DONE, Status.UNREADABLE)
         for change in planned.changes
     ]
-    return tuple(sorted((*found, *_foreign(context)), key=lambda each: each.phase.number))
+    return tuple(sorted((*found, *_foreign(context), *_misplaced(context)), key=lambda each: each.phase.number))
+
+
+def _misplaced(context: Context) -> Iterator[Difference]:
+    """Users and contacts who stand in another OU than declared: Tandem moves no account, and no contact."""
+    org = context.organization
+    present = {user.account.lower(): user for f in org.forests for user in context.at(f.name).repository.all(o.User)}
+    for user in org.users:
+        held = present.get(user.account.lower())
+        if held is not None and DN.parse(held.container) != DN.parse(user.ou):
+            what = f"? user {user.account}: in {held.container}, declared in {user.ou}: move the account, or change the file"
+            yield Difference(phase=phase(0), what=what)
+    contacts = context.at(org.voice_forest).repository.all(o.Contact)
+    ous = {f"sip:{contact.sip_address}".lower(): contact.ou for contact in org.contacts}
+    for each in contacts:
+        ou = ous.get(each.sip_address.lower())
+        if ou is not None and DN.parse(each.container) != DN.parse(ou):
+            what = (
+                f"? contact {each.display_name}: in {each.container}, declared in {ou}: remove it, or change the file"
+            )
+            yield Difference(phase=phase(9), what=what)
 
 
 def _foreign(context: Context) -> Iterator[Difference]:

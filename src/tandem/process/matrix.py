@@ -190,6 +190,13 @@ def _numbers(context: Context, held: tuple[o.Contact, ...]) -> Iterator[Check]:
     yield check(
         "Numbers are assigned once", ", ".join(twice), f"{len(lines)} numbers", 9, "give each to one user or contact"
     )
+    everyone = context.repository.all(o.User)
+    addresses = [contact.sip_address for contact in held] + [user.sip_address for user in everyone if user.sip_address]
+    addresses += [str(eum.key) for u in everyone for p in u.proxy_addresses if (eum := EumAddress.parse(p))]
+    twice = sorted(each for each, count in Counter(map(str.lower, addresses)).items() if count > 1)
+    yield check(
+        "Addresses are used once", ", ".join(twice), f"{len(addresses)} SIP and EUM addresses", 6, "take one back"
+    )
     bad = [c.line_uri for c in held if not is_e164(c.line_uri.removeprefix("tel:"))]
     yield check("Contacts' numbers are E.164", ", ".join(bad), f"{len(held)} contacts", 9, "use + and up to 15 digits")
 

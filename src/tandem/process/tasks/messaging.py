@@ -19,6 +19,7 @@ from tandem.process.roles import CERTIFICATES, ENTERPRISE_ADMINS, SERVER_OPERATO
 from tandem.process.task import Change, Context, Step, Task, container, difference, ensure, nothing, phase
 from tandem.process.tasks.preconditions import tandem_pools, task_id
 
+_HIDDEN = "UM objects are not readable by you before phase 7"
 TANDEM_VERSION = "Tandem UM 15"
 """What a Tandem server's version is in the directory: its phases follow Exchange 2013 (major version 15)."""
 
@@ -76,6 +77,7 @@ def _tasks(context: Context) -> Iterator[Task]:
             steps=steps,
             reads=reads,
             gate=gate,
+            hidden=_HIDDEN if gate else "the voice side does not read this, and needs none of it",
             after=() if id_ == "3/dial-plans" else ("1/organization", "3/dial-plans"),
         )
 
