@@ -19,12 +19,12 @@ from tandem.directory.sqlite import EmbeddedDirectory
 from tandem.org.load import require_organization
 from tandem.org.schema import json_schema
 from tandem.process import saved
-from tandem.process.agreement import TEAMS, agree, agreed, disagreement
+from tandem.process.agreement import agree, agreed, disagreement
 from tandem.process.apply import Progress, apply
 from tandem.process.bootstrap import create_directory, write_example
 from tandem.process.errors import NotPermitted, ProcessError
 from tandem.process.guard import Guard
-from tandem.process.phases import Side, find_phase
+from tandem.process.phases import TEAMS, Side, find_phase
 from tandem.process.plan import make_plan
 
 pytestmark = pytest.mark.slow

@@ -20,11 +20,11 @@ from tandem.cli.page import plan_page
 from tandem.cli.show import show_plan
 from tandem.pki.files import write_whole
 from tandem.process import saved
-from tandem.process.agreement import TEAMS, agreed
+from tandem.process.agreement import agreed
 from tandem.process.apply import selection
 from tandem.process.further import further_steps
 from tandem.process.guard import Guard
-from tandem.process.phases import Phase
+from tandem.process.phases import TEAMS, Phase
 from tandem.process.plan import Plan, make_plan
 
 

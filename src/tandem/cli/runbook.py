@@ -8,9 +8,10 @@ import click
 from tandem.cli.common import FILE
 from tandem.org.load import require_organization
 from tandem.pki.files import write_whole
+from tandem.process.phases import TEAMS
 from tandem.process.runbook.model import Language
 from tandem.process.runbook.render import RENDERERS
-from tandem.process.runbook.steps import TEAMS, for_team, runbook_steps
+from tandem.process.runbook.steps import for_team, runbook_steps
 
 
 @click.command()

@@ -13,22 +13,23 @@ from tandem.process.holders import Roles, require
 from tandem.process.journal import Journal
 from tandem.process.phases import Side
 from tandem.process.roles import requirement_text
-from tandem.process.task import Context, Task
+from tandem.process.task import Context
 from tandem.process.tasks import all_tasks
 
-TEAMS = {"directory": Side.DIRECTORY, "exchange": Side.MESSAGING, "voice": Side.VOICE}
-"""The teams, as options name them."""
 
+def split(context: Context) -> str:
+    """The split of work as a hash: each task, its team and what it requires.
 
-def split(tasks: Sequence[Task]) -> str:
-    """The split of work as a hash: each task, its team and what it requires."""
-    lines = (f"{task.id}|{task.side}|{requirement_text(task.required)}" for task in tasks if not task.after)
+    Without phase 1, whose role changes when the first server is there, and without what is only sometimes due.
+    """
+    tasks = (task for task in all_tasks(context) if task.phase.number != 1 and not task.only_when_due)
+    lines = (f"{task.id}|{task.side}|{requirement_text(task.required)}" for task in tasks)
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
 def agreed(context: Context) -> dict[Side, str]:
     """Who agreed to the split as it is now, by team."""
-    now = _stable_split(context)
+    now = split(context)
     lines = Journal(path=context.journal).declared("agreed")
     return {
         Side(line["task"]): line["who"] for line in lines if line["changes"] == [now] and line["task"] in list(Side)
@@ -37,7 +38,8 @@ def agreed(context: Context) -> dict[Side, str]:
 
 def disagreement(context: Context) -> str:
     """The warning of an apply before both teams have agreed; empty afterwards."""
-    missing = [side for side in (Side.MESSAGING, Side.VOICE) if side not in agreed(context)]
+    there = agreed(context)
+    missing = [side for side in (Side.MESSAGING, Side.VOICE) if side not in there]
     if not missing:
         return ""
     return f"the {' and the '.join(missing)} have not agreed to the split of work yet ('tandem agree' records it)"
@@ -54,15 +56,11 @@ def agree(context: Context) -> tuple[Side, ...]:
         raise NotPermitted(
             f"{context.session.account} holds no role of the messaging or voice administrators, and cannot agree for them"
         )
+    now = split(context)
     with alone(context.organization.state):
         for side in sorted(mine):
-            _declare(context, side, "agreed", (_stable_split(context),))
+            _declare(context, side, "agreed", (now,))
     return tuple(sorted(mine))
-
-
-def _stable_split(context: Context) -> str:
-    """Without phase 1, whose role changes when the first server is there."""
-    return split([task for task in all_tasks(context) if task.phase.number != 1])
 
 
 def confirm(context: Context, ids: Sequence[str]) -> None:

@@ -58,15 +58,13 @@ class _Run:
     refused: dict[str, str] = field(default_factory=dict)
     stale: dict[str, str] = field(default_factory=dict)
 
-    def round(self) -> bool:
-        """Go through all tasks once; whether anything was done."""
+    def round(self) -> None:
+        """Go through all tasks once."""
         observer = Observer(self.context, self.guard)
-        before = len(self.done)
         for task in all_tasks(self.context):
             planned = observer.observe(task)
             if self._due(planned) and self._carry_out(planned):
                 observer.done(task)
-        return len(self.done) > before
 
     def _due(self, planned: Planned) -> bool:
         task = planned.task

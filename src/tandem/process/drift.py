@@ -12,7 +12,7 @@ from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.process.phases import Phase
 from tandem.process.plan import Status, make_plan
-from tandem.process.task import Context, phase
+from tandem.process.task import Context, phase, phase_of
 from tandem.process.tasks.removals import MESSAGING, VOICE
 
 
@@ -70,4 +70,4 @@ def _foreign(context: Context) -> Iterator[Difference]:
                     if each not in owned and removal.key(each) not in wanted:
                         name = here.repository.dn_of(each).name
                         what = f"? {removal.kind} {name}: not declared, and not made by Tandem"
-                        yield Difference(phase=phase(int(removal.id.partition("/")[0])), what=what)
+                        yield Difference(phase=phase_of(removal.id), what=what)

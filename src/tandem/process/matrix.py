@@ -20,6 +20,7 @@ from tandem.process.errors import ProcessError
 from tandem.process.phases import PHASES
 from tandem.process.targets import read_target
 from tandem.process.task import Context
+from tandem.process.tasks.messaging import startup_mode
 
 
 class Grade(StrEnum):
@@ -69,9 +70,7 @@ def _servers(context: Context) -> Iterator[Check]:
             f"Roles of {server.fqdn}", "" if server.roles else "none", ", ".join(server.roles), 1, "deploy its roles"
         )
         security = {plans[name].voip_security for name in server.dial_plans if name in plans}
-        plain = VoIPSecurity.UNSECURED in security
-        wanted = ("TCP" if security == {VoIPSecurity.UNSECURED} else "Dual") if plain else "TLS"
-        fits = server.startup_mode in (wanted, "Dual") or not security
+        fits = server.startup_mode in (startup_mode(security), "Dual") or not security
         advice = "set the startup mode, enable the certificate for UM, restart the service, in this order"
         wrong = "" if fits else f"{server.startup_mode}, with dial plans that are {', '.join(sorted(security))}"
         yield check(f"Startup mode of {server.fqdn}", wrong, server.startup_mode, 5, advice)

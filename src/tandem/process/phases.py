@@ -15,6 +15,10 @@ class Side(StrEnum):
     VOICE = "voice administrators"
 
 
+TEAMS = {"directory": Side.DIRECTORY, "exchange": Side.MESSAGING, "voice": Side.VOICE}
+"""The teams, as options name them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """One phase. ``needs`` are the numbers of the phases that come before it."""

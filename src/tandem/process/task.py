@@ -150,6 +150,11 @@ def phase(number: int) -> Phase:
     return PHASES[number]
 
 
+def phase_of(task_id: str) -> Phase:
+    """The phase that a task's name begins with: ``9/contacts`` is of phase 9."""
+    return phase(int(task_id.partition("/")[0]))
+
+
 def nothing() -> None:
     """How to make a change whose object another task makes first."""
 

@@ -6,11 +6,12 @@ to, and what to do.
 
 from collections.abc import Iterator
 
+from tandem.org.model import PoolKind
 from tandem.pki.store import CertificateStore
 from tandem.process.matrix import Check, check, verify_matrix
 from tandem.process.plan import Status, make_plan
 from tandem.process.task import Context
-from tandem.process.tasks.preconditions import tandem_pools, tandem_um_servers
+from tandem.process.tasks.preconditions import tandem_um_servers
 
 
 def verify_static(context: Context) -> Iterator[Check]:
@@ -34,7 +35,7 @@ def verify_static(context: Context) -> Iterator[Check]:
 
 def _certificates(context: Context) -> Iterator[Check]:
     subjects: list[tuple[str, tuple[str, ...]]] = [(s.fqdn, ()) for s in tandem_um_servers(context.organization)]
-    subjects += [(p.fqdn, p.servers) for p in tandem_pools(context.organization)]
+    subjects += [(p.fqdn, p.servers) for p in context.organization.pools_of(PoolKind.TANDEM)]
     for fqdn, names in subjects:
         why = CertificateStore(folder=context.pki / fqdn).problem(fqdn, names, at=context.clock.at())
         yield check(f"Certificate of {fqdn}", why, "named, trusted, in its time", 2, "apply phase 2")

@@ -3,13 +3,10 @@
 from collections.abc import Iterable
 
 from tandem.org.model import Organization, PoolKind, ServerKind
-from tandem.process.phases import Side
+from tandem.process.phases import TEAMS
 from tandem.process.runbook.exchange import ExchangeForest
 from tandem.process.runbook.lync import LyncSide
 from tandem.process.runbook.model import RunbookStep
-
-TEAMS = {"directory": Side.DIRECTORY, "exchange": Side.MESSAGING, "voice": Side.VOICE}
-"""The teams, as options name them."""
 
 
 def runbook_steps(organization: Organization) -> tuple[RunbookStep, ...]:

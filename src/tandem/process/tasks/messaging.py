@@ -16,8 +16,8 @@ from tandem.pki.store import CertificateStore
 from tandem.process.errors import ProcessError
 from tandem.process.phases import Side
 from tandem.process.roles import CERTIFICATES, ENTERPRISE_ADMINS, SERVER_OPERATORS, MessagingRoles, any_of
-from tandem.process.task import Change, Context, Step, Task, container, difference, ensure, nothing, phase
-from tandem.process.tasks.preconditions import tandem_pools, task_id
+from tandem.process.task import Change, Context, Step, Task, container, difference, ensure, nothing, phase, phase_of
+from tandem.process.tasks.preconditions import task_id
 
 _HIDDEN = "UM objects are not readable by you before phase 7"
 TANDEM_VERSION = "Tandem UM 15"
@@ -30,7 +30,7 @@ def tasks(context: Context) -> Iterator[Task]:
     for forest in org.messaging_forests:
         if org.servers_in(forest, model.ServerKind.TANDEM):
             yield from _tasks(context.at(forest))
-    if tandem_pools(org):
+    if org.pools_of(model.PoolKind.TANDEM):
         yield Task(
             id="2/voice-servers",
             phase=phase(2),
@@ -69,7 +69,7 @@ def _tasks(context: Context) -> Iterator[Task]:
     ):  # fmt: skip
         yield Task(
             id=task_id(id_, at.forest, org.messaging_forests),
-            phase=phase(int(id_[0])),
+            phase=phase_of(id_),
             title=title,
             side=Side.MESSAGING,
             required=required,
@@ -135,7 +135,7 @@ def _um_certificates(context: Context) -> Iterator[Step]:
 
 
 def _voice_certificates(context: Context) -> Iterator[Step]:
-    for pool in tandem_pools(context.organization):
+    for pool in context.organization.pools_of(model.PoolKind.TANDEM):
         yield from _certificate(context, pool.fqdn, pool.servers)
 
 

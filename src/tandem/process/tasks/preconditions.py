@@ -95,11 +95,6 @@ def tandem_um_servers(org: model.Organization) -> tuple[model.MessagingServer, .
     return tuple(s for s in org.messaging_servers if s.kind is model.ServerKind.TANDEM)
 
 
-def tandem_pools(org: model.Organization) -> tuple[model.VoicePool, ...]:
-    """The voice pools that this process deploys itself."""
-    return tuple(p for p in org.voice_pools if p.kind is model.PoolKind.TANDEM)
-
-
 def accounts_of_servers(org: model.Organization, forest: str = "") -> dict[str, tuple[str, ...]]:
     """The account of each server (its FQDN) of a forest, or of all, with the groups that it is to be in."""
     um: dict[str, tuple[str, ...]] = {
@@ -107,7 +102,7 @@ def accounts_of_servers(org: model.Organization, forest: str = "") -> dict[str, 
     }
     voice: dict[str, tuple[str, ...]] = {
         name: VOICE_SERVER_GROUPS
-        for pool in tandem_pools(org)
+        for pool in org.pools_of(model.PoolKind.TANDEM)
         if forest in ("", pool.forest)
         for name in (pool.servers or (pool.fqdn,))
     }
@@ -267,11 +262,11 @@ def _pools(context: Context) -> Iterator[Step]:
 
 def _users(context: Context) -> Iterator[Step]:
     owner = context.organization.name
-    present = {user.account.lower(): user for user in context.repository.all(o.User)}
+    there = present(context)
     for user in context.organization.users:
         if user.forest != context.layout.forest:
             continue
-        current = present.get(user.account.lower())
+        current = there.get(user.account.lower())
         if current is None:
             wanted = o.User(
                 account=user.account,
@@ -292,12 +287,22 @@ def declared(user: model.User) -> o.User:
     return o.User(account=user.account, container=user.ou, display_name=user.display_name, mail=user.mail)
 
 
-def changed(context: Context, before: o.User, fields: Mapping[str, Any], *, there: bool = True) -> Iterator[Step]:
-    """A user some of whose fields are to be others; of one that is not ``there`` yet it can only be said."""
+def present(context: Context) -> dict[str, o.User]:
+    """The users that there are, by account (account names compare without case)."""
+    return {user.account.lower(): user for user in context.repository.all(o.User)}
+
+
+def changed(
+    context: Context, before: o.User, fields: Mapping[str, Any], *, there: bool = True, action: str = "~"
+) -> Iterator[Step]:
+    """A user some of whose fields are to be others; of one that is not ``there`` yet it can only be said.
+
+    With the action ``-`` something is taken from the user, and the guard counts it.
+    """
     wanted = {name: value for name, value in fields.items() if getattr(before, name) != value}
     if wanted:
         details = tuple(difference(name, getattr(before, name), value) for name, value in wanted.items())
-        change = Change(action="~", kind="user", name=before.account, details=details)
+        change = Change(action=action, kind="user", name=before.account, details=details)
         after = dataclasses.replace(before, **wanted)
         yield change, partial(context.repository.update, before, after) if there else nothing
 
@@ -318,10 +323,14 @@ def sip_given_up(
     known = sip_holders(context) if holders is None else holders
     for user in users:
         if holder := known.get(f"sip:{user.sip_address}".lower()):
-            proxies = tuple(p for p in holder.proxy_addresses if not p.lower().startswith("sip:"))
-            without = {"sip_address": "", "sip_enabled": False, "home_pool": "", "proxy_addresses": proxies}
-            for change, make in give_up(context, holder, user, without):
+            for change, make in give_up(context, holder, user, without_sip(holder)):
                 yield change, partial(without_secret, context, holder, make)
+
+
+def without_sip(user: o.User) -> dict[str, Any]:
+    """What a user's fields are without a SIP address."""
+    proxies = tuple(p for p in user.proxy_addresses if not p.lower().startswith("sip:"))
+    return {"sip_address": "", "sip_enabled": False, "home_pool": "", "proxy_addresses": proxies}
 
 
 def without_secret(context: Context, user: o.User, make: Callable[[], None]) -> None:
@@ -342,8 +351,7 @@ def give_up(context: Context, holder: o.User | None, user: model.User, fields: M
         and holder.account.lower() != user.account.lower()
         and holder.managed_by == context.organization.name
     ):
-        for change, make in changed(context, holder, fields):
-            yield dataclasses.replace(change, action="-"), make  # the guard counts it
+        yield from changed(context, holder, fields, action="-")
 
 
 def sip_proxy(before: tuple[str, ...], address: str) -> tuple[str, ...]:
@@ -355,10 +363,10 @@ def sip_proxy(before: tuple[str, ...], address: str) -> tuple[str, ...]:
 
 def _sip_addresses(context: Context) -> Iterator[Step]:
     """Users that have none are enabled; one that differs is mended in phase 6."""
-    present = {user.account.lower(): user for user in context.repository.all(o.User)}
+    there = present(context)
     holders = sip_holders(context)
     for user in context.organization.users:
-        current = present.get(user.account.lower())
+        current = there.get(user.account.lower())
         if not user.sip_address or (current is not None and current.sip_enabled):
             continue
         yield from sip_given_up(context, (user,), holders)

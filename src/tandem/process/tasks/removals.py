@@ -25,10 +25,10 @@ from tandem.process.roles import (
     MessagingRoles,
     Requirement,
 )
-from tandem.process.task import Change, Context, Step, Steps, Task, phase
+from tandem.process.task import Change, Context, Step, Steps, Task, phase_of
 from tandem.process.tasks.exchucutil import pools
-from tandem.process.tasks.preconditions import changed, managed_users, task_id, without_secret
-from tandem.process.tasks.users import HIDDEN, um_users, without_eum
+from tandem.process.tasks.preconditions import changed, managed_users, task_id, without_secret, without_sip
+from tandem.process.tasks.users import HIDDEN, um_plans, without_eum
 
 _PEOPLE = ("11/um-users", "11/remove-um-users", "10/users", "10/remove-users")
 
@@ -143,11 +143,11 @@ def tasks(context: Context) -> Iterator[Task]:
 
     roles = MessagingRoles.of(s for s in org.messaging_servers if s.kind is model.ServerKind.TANDEM)
     yield from messaging(
-        "11/remove-um-users", "Users disabled for UM", roles.um_users(), _um_users, kept=_counted(o.User), hidden=HIDDEN
+        "11/remove-um-users", "Users disabled for UM", roles.um_users(), _um_users, kept=managed_users, hidden=HIDDEN
     )
     yield _task(
         "10/remove-users", "Users disabled for Enterprise Voice, SIP addresses taken back", Side.VOICE, VOICE_USERS,
-        voice, _voice_users, kept=_counted(o.User), after=("11/remove-um-users",),
+        voice, _voice_users, kept=managed_users, after=("11/remove-um-users",),
     )  # fmt: skip
     for removal in VOICE[:1]:
         yield _of(removal, Side.VOICE, OCSUMUTIL, voice, removal.id)
@@ -177,9 +177,8 @@ def _once_messaging(context: Context, forest: str) -> bool:
 
 
 def _task(id_: str, title: str, side: Side, required: Requirement, forest: str, steps: Steps, **more: Any) -> Task:
-    number = int(id_.partition("/")[0])
     return Task(
-        id=id_, phase=phase(number), title=title, side=side, required=required, forest=forest, steps=steps,
+        id=id_, phase=phase_of(id_), title=title, side=side, required=required, forest=forest, steps=steps,
         gate=False, needs=(), only_when_due=True, **more,
     )  # fmt: skip
 
@@ -194,14 +193,10 @@ def _of(removal: Removal, side: Side, required: Requirement, forest: str, id_: s
                 change = Change(action="-", kind=removal.kind, name=name, details=details)
                 yield change, partial(context.repository.remove, each)
 
-    kept = _counted(removal.type)
+    def kept(context: Context) -> int:
+        return len(context.repository.owned(removal.type))
+
     return _task(id_, removal.title, side, required, forest, steps, after=removal.after, kept=kept)
-
-
-def _counted(type_: type) -> Callable[[Context], int]:
-    if type_ is o.User:
-        return managed_users
-    return lambda c: len(c.repository.owned(type_))
 
 
 def _gone(context: Context, wanted: set[str], has: Callable[[o.User], bool]) -> Iterator[o.User]:
@@ -211,18 +206,9 @@ def _gone(context: Context, wanted: set[str], has: Callable[[o.User], bool]) -> 
             yield user
 
 
-def _reset(context: Context, user: o.User, fields: dict[str, Any]) -> Iterator[Step]:
-    for change, make in changed(context, user, fields):
-        yield dataclasses.replace(change, action="-"), make
-
-
 def _um_users(context: Context) -> Iterator[Step]:
     """As Disable-UMMailbox, which keeps the PIN and the mailbox's properties."""
-    wanted = {
-        user.account.lower()
-        for f in context.organization.messaging_forests
-        for user, _ in um_users(context.organization, f)
-    }
+    wanted = {account for f in context.organization.messaging_forests for account in um_plans(context.at(f))}
     here = f".{context.layout.forest}"
     for user in _gone(context, wanted, lambda u: u.um_enabled):
         contexts = [eum.phone_context for p in user.proxy_addresses if (eum := EumAddress.parse(p))]
@@ -233,7 +219,7 @@ def _um_users(context: Context) -> Iterator[Step]:
                 "um_dial_plan": "",
                 "proxy_addresses": without_eum(user.proxy_addresses),
             }
-            yield from _reset(context, user, fields)
+            yield from changed(context, user, fields, action="-")
 
 
 def _voice_users(context: Context) -> Iterator[Step]:
@@ -251,11 +237,9 @@ def _voice_users(context: Context) -> Iterator[Step]:
                 "voice_policy": "",
             }
         if user.account.lower() not in addressed:
-            proxies = tuple(p for p in user.proxy_addresses if not p.lower().startswith("sip:"))
-            fields |= {"sip_address": "", "sip_enabled": False, "home_pool": "", "proxy_addresses": proxies}
-            fields["option_flags"] = 0
+            fields |= without_sip(user) | {"option_flags": 0}
         if user.managed_by == org.name:
-            for change, make in _reset(context, user, fields):
+            for change, make in changed(context, user, fields, action="-"):
                 yield change, partial(without_secret, context, user, make) if "sip_address" in fields else make
 
 

@@ -10,12 +10,13 @@ from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import EumAddress, phone_context
 from tandem.process.phases import Side
 from tandem.process.roles import VOICE_USERS, MessagingRoles
-from tandem.process.task import Context, Step, Task, phase
+from tandem.process.task import Context, Step, Task, phase_of
 from tandem.process.tasks.preconditions import (
     changed,
     declared,
     give_up,
     managed_users,
+    present,
     sip_given_up,
     sip_proxy,
     task_id,
@@ -41,7 +42,7 @@ def tasks(context: Context) -> Iterator[Task]:
         ):
             yield Task(
                 id=id_,
-                phase=phase(int(id_.partition("/")[0])),
+                phase=phase_of(id_),
                 title=title,
                 side=Side.VOICE,
                 required=VOICE_USERS,
@@ -62,7 +63,7 @@ def tasks(context: Context) -> Iterator[Task]:
             ):
                 yield Task(
                     id=task_id(id_, forest, org.messaging_forests),
-                    phase=phase(int(id_.partition("/")[0])),
+                    phase=phase_of(id_),
                     title=title,
                     side=Side.MESSAGING,
                     required=required,
@@ -79,25 +80,25 @@ def _each(
     context: Context, users: Iterable[model.User], fields: Callable[[model.User, o.User], Fields]
 ) -> Iterator[Step]:
     """These users as they are to be."""
-    present = {user.account.lower(): user for user in context.repository.all(o.User)}
+    there = present(context)
     for user in users:
-        current = present.get(user.account.lower())
+        current = there.get(user.account.lower())
         before = current or declared(user)
         yield from changed(context, before, fields(user, before), there=current is not None)
 
 
-def um_users(org: model.Organization, forest: str) -> Iterator[tuple[model.User, model.UMDialPlan]]:
-    """The users who are to be enabled for UM in a forest, with their dial plans."""
-    plans = {plan.name: plan for plan in org.um_dial_plans if plan.forest == forest}
+def um_plans(context: Context) -> Plans:
+    """The dial plan of each user who is to be enabled for UM in the forest at hand."""
+    org = context.organization
+    plans = {plan.name: plan for plan in org.um_dial_plans if plan.forest == context.layout.forest}
     of_policy = {name: plans.get(policy.um_dial_plan) for name, policy in mailbox_policies(org).items()}
-    for user in org.users:
-        if user.um_mailbox_policy and (plan := of_policy[user.um_mailbox_policy]):
-            yield user, plan
+    of_user = ((user.account.lower(), of_policy.get(user.um_mailbox_policy)) for user in org.users)
+    return {account: plan for account, plan in of_user if plan}
 
 
 def _mended_addresses(context: Context) -> Iterator[Step]:
-    present = {user.account.lower(): user for user in context.repository.all(o.User)}
-    users = [u for u in context.organization.users if u.sip_address and u.account.lower() in present]
+    there = present(context)
+    users = [u for u in context.organization.users if u.sip_address and u.account.lower() in there]
 
     def fields(user: model.User, before: o.User) -> Fields:
         return {
@@ -105,15 +106,15 @@ def _mended_addresses(context: Context) -> Iterator[Step]:
             "proxy_addresses": sip_proxy(before.proxy_addresses, user.sip_address),
         }
 
-    enabled = [user for user in users if present[user.account.lower()].sip_enabled]
+    enabled = [user for user in users if there[user.account.lower()].sip_enabled]
     yield from sip_given_up(context, enabled)
     yield from _each(context, enabled, fields)
 
 
 def _moved_to_pools(context: Context) -> Iterator[Step]:
-    present = {user.account.lower(): user for user in context.repository.all(o.User)}
-    users = [u for u in context.organization.users if u.sip_address and u.account.lower() in present]
-    moving = [user for user in users if present[user.account.lower()].sip_enabled]
+    there = present(context)
+    users = [u for u in context.organization.users if u.sip_address and u.account.lower() in there]
+    moving = [user for user in users if there[user.account.lower()].sip_enabled]
     yield from _each(context, moving, lambda user, _: {"home_pool": user.pool})
 
 
@@ -135,7 +136,7 @@ def eum_proxies(proxies: tuple[str, ...], wanted: EumAddress) -> tuple[str, ...]
 
 def _eum_addresses(context: Context) -> Iterator[Step]:
     """One SIP address within the dial plan; that of another dial plan stays until phase 11 has moved the user."""
-    plans = {user.account.lower(): plan for user, plan in um_users(context.organization, context.layout.forest)}
+    plans = um_plans(context)
     users = [user for user in context.organization.users if user.account.lower() in plans and user.sip_address]
 
     def fields(user: model.User, before: o.User) -> Fields:
@@ -166,14 +167,14 @@ def _enterprise_voice(context: Context) -> Iterator[Step]:
 
 def _um(context: Context) -> Iterator[Step]:
     """Users who are not enabled yet, or whose settings differ."""
-    plans = {user.account.lower(): plan for user, plan in um_users(context.organization, context.layout.forest)}
+    plans = um_plans(context)
     yield from _given_up(context, plans, lambda user: user.extension)
     yield from _each_of_um(context, plans, moving=False)
 
 
 def _moved_to_plans(context: Context) -> Iterator[Step]:
     """Users who are in another dial plan: with the new one the addresses of the old go, in one write."""
-    plans = {user.account.lower(): plan for user, plan in um_users(context.organization, context.layout.forest)}
+    plans = um_plans(context)
     yield from _each_of_um(context, plans, moving=True)
 
 

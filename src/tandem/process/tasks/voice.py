@@ -13,7 +13,7 @@ from tandem.process import oupermission
 from tandem.process.phases import Side
 from tandem.process.roles import DIRECTORY_ADMINS, OCSUMUTIL, VOICE_SERVERS
 from tandem.process.targets import target_of
-from tandem.process.task import Change, Context, Step, Task, ensure, phase
+from tandem.process.task import Change, Context, Step, Task, ensure, phase, phase_of
 
 
 def tasks(context: Context) -> Iterator[Task]:
@@ -42,7 +42,7 @@ def tasks(context: Context) -> Iterator[Task]:
         if tandem:
             yield Task(
                 id=id_,
-                phase=phase(int(id_.partition("/")[0])),
+                phase=phase_of(id_),
                 title=title,
                 side=Side.VOICE,
                 required=required,
