@@ -13,8 +13,8 @@ from tandem.core.clock import SystemClock
 from tandem.core.errors import TandemError
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
+from tandem.directory.address import read_place
 from tandem.directory.repository import Repository, discover
-from tandem.directory.sqlite import EmbeddedDirectory
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, peer_names, server_context
 from tandem.sip.aio.endpoint import Endpoint
@@ -63,7 +63,8 @@ class Listen:
 
 def bind(home: Home, account: str) -> Repository:
     """The directory as an account may use it; where things are is read from the directory itself."""
-    session = EmbeddedDirectory(home.state / "directory.db").bind(account, home.password(account))
+    place = read_place(home.state)
+    session = place.open().bind(place.account(account), home.password(account))
     return discover(session)[0]
 
 

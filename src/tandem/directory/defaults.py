@@ -31,8 +31,8 @@ VOICE_USER_ATTRIBUTES = frozenset(
         "msrtcsip-primaryhomeserver",
         "msrtcsip-optionflags",
         "tandemsipsecret",
-        "tandemvoicedialplan",
-        "tandemvoicepolicy",
+        "tandemassigneddialplan",
+        "tandemassignedvoicepolicy",
         "tandemmanagedby",
     }
 )
@@ -45,10 +45,7 @@ def domain_aces(forest: str, pairs: Sequence[Layout]) -> tuple[Ace, ...]:
     the UM settings, so the messaging groups of every pair write there; the voice side has no rights in the others.
     """
     here = Layout(forest=forest, organization="-")
-    voice = [pair for pair in pairs if (pair.voice_forest or pair.forest) == forest]
-    messaging = voice or [pair for pair in pairs if pair.forest == forest]
-    seers = [pair.group(name) for pair in messaging for name in GROUPS["X"]]
-    seers += [pair.group(name) for pair in voice for name in GROUPS["V"]]
+    voice, messaging = _pairs_at(forest, pairs)
     return tuple(
         dict.fromkeys(
             (
@@ -58,12 +55,27 @@ def domain_aces(forest: str, pairs: Sequence[Layout]) -> tuple[Ace, ...]:
                 ),
                 # Administrators of servers (phases 2 and 5) are no administrators of the directory.
                 Ace(principal=here.group("Administrators"), rights=_SEE),
-                *(Ace(principal=group, rights=_SEE) for group in seers),
+                *see_aces(forest, pairs),
                 *(ace for pair in messaging for ace in _messaging_aces(pair)),
                 *(ace for pair in voice[:1] for ace in _voice_side_aces(pair)),
             )
         )
     )
+
+
+def see_aces(forest: str, pairs: Sequence[Layout]) -> tuple[Ace, ...]:
+    """Both teams and their servers see a forest; so do they the containers of services, which in Active Directory inherit
+    nothing from the domain."""
+    voice, messaging = _pairs_at(forest, pairs)
+    seers = [pair.group(name) for pair in messaging for name in GROUPS["X"]]
+    seers += [pair.group(name) for pair in voice for name in GROUPS["V"]]
+    return tuple(Ace(principal=group, rights=_SEE) for group in dict.fromkeys(seers))
+
+
+def _pairs_at(forest: str, pairs: Sequence[Layout]) -> tuple[list[Layout], list[Layout]]:
+    """The pairs whose voice forest this is, and those whose messaging groups have rights here."""
+    voice = [pair for pair in pairs if (pair.voice_forest or pair.forest) == forest]
+    return voice, voice or [pair for pair in pairs if pair.forest == forest]
 
 
 def _messaging_aces(layout: Layout) -> tuple[Ace, ...]:
@@ -114,6 +126,12 @@ def _voice_side_aces(layout: Layout) -> tuple[Ace, ...]:
             object_class="user",
         ),
     )
+
+
+def organizations_aces(layout: Layout, pairs: Sequence[Layout]) -> tuple[Ace, ...]:
+    """For the container of messaging organizations: the voice side finds its way through it, wherever it is."""
+    way = (Ace(principal=layout.group(name), rights=_SEE, inherit=Inherit.THIS) for name in GROUPS["V"])
+    return (*see_aces(layout.forest, pairs), *way)
 
 
 def exchange_aces(layout: Layout) -> tuple[Ace, ...]:

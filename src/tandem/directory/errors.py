@@ -11,6 +11,10 @@ class BadName(DirectoryError):
     """A distinguished name or filter that cannot be read."""
 
 
+class BadAddress(DirectoryError):
+    """An address of a directory that cannot be read."""
+
+
 class NoSuchObject(DirectoryError):
     """The entry is not there, or not visible to this identity: the directory does not tell which."""
 

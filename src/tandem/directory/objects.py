@@ -9,6 +9,17 @@ RUNTIME_ATTRIBUTES = frozenset({"msexchumpinchecksum", "msexchumpinstate"})
 """What servers write while they run: outside of plan and drift."""
 
 
+UNORDERED = frozenset({"proxy_addresses", "access_numbers", "dial_plans", "roles", "pilot_identifiers", "members"})
+"""Fields whose values have no order: a directory may give them in any."""
+
+
+def same(field: str, one: object, other: object) -> bool:
+    """Whether two values of a field mean the same."""
+    if field in UNORDERED and isinstance(one, tuple) and isinstance(other, tuple):
+        return sorted(one) == sorted(other)
+    return one == other
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """A security group; ``members`` are distinguished names."""
@@ -42,13 +53,15 @@ class Computer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """An account of a person. ``container`` is the distinguished name of its OU.
+    """An account of a person. ``container`` is the distinguished name of its OU, ``cn`` the entry's name where that is
+    not the account's.
 
     ``sip_address`` has no ``sip:``; ``line_uri`` has its ``tel:``. ``pin_state`` is empty, ``pending`` or ``set``.
     """
 
     account: str
     container: str
+    cn: str = ""
     display_name: str = ""
     mail: str = ""
     sip_address: str = ""

@@ -111,7 +111,11 @@ class Session(Protocol):
         ...
 
     def aces(self, dn: DN) -> tuple[Ace, ...]:
-        """The access control entries that stand on an entry itself."""
+        """The access control entries that stand on an entry itself; a directory may show one of ours as several."""
+        ...
+
+    def lacking(self, dn: DN, aces: Sequence[Ace]) -> tuple[Ace, ...]:
+        """Those of these that do not stand on the entry itself, as far as this identity can see."""
         ...
 
     def protected(self, dn: DN) -> bool:

@@ -33,6 +33,8 @@ class Kind:
     """Where to look for them, if not in the container alone."""
     below: str = ""
     """The field that holds the container's name itself (users, contacts: a DN; hunt groups: their gateway)."""
+    own_name: str = ""
+    """The field that holds the entry's name where that is not what ``naming`` says (users: their account)."""
 
 
 KINDS: dict[type, Kind] = {
@@ -52,6 +54,7 @@ KINDS: dict[type, Kind] = {
         container=lambda at: at.domain,
         bases=lambda at: at.domains,
         below="container",
+        own_name="cn",
         attributes={
             "display_name": "displayName",
             "mail": "mail",
@@ -65,8 +68,8 @@ KINDS: dict[type, Kind] = {
             "um_mailbox_policy": "msExchUMTemplateLink",
             "um_dial_plan": "msExchUMRecipientDialPlanLink",
             "pin_state": "msExchUMPinState",
-            "voice_dial_plan": "tandemVoiceDialPlan",
-            "voice_policy": "tandemVoicePolicy",
+            "voice_dial_plan": "tandemAssignedDialPlan",
+            "voice_policy": "tandemAssignedVoicePolicy",
             "managed_by": "tandemManagedBy",
         },
         references={"home_pool": o.VoicePool, "um_mailbox_policy": o.UMMailboxPolicy, "um_dial_plan": o.UMDialPlan},
@@ -255,7 +258,7 @@ class Repository:
     def dn_of(self, value: object) -> DN:
         """The name of an object's entry."""
         kind = KINDS[type(value)]
-        name = str(getattr(value, kind.naming))
+        name = str((kind.own_name and getattr(value, kind.own_name)) or getattr(value, kind.naming))
         if kind.below == "container":
             return _parsed(str(getattr(value, "container"))).child("CN", name)  # noqa: B009 - not every type has it
         if kind.below:
@@ -290,7 +293,8 @@ class Repository:
 
     def get(self, type_: type[T], name: str) -> T | None:
         """The one of this name (for users, the account)."""
-        found = self.find(type_, f"(cn={escape(name)})")
+        attribute = "sAMAccountName" if KINDS[type_].own_name else "cn"
+        found = self.find(type_, f"({attribute}={escape(name)})")
         return found[0] if found else None
 
     def same(self, value: T) -> tuple[T, bool] | None:
@@ -320,7 +324,7 @@ class Repository:
         changed = {
             attribute: self._text(kind.references.get(field), getattr(after, field))
             for field, attribute in kind.attributes.items()
-            if getattr(before, field) != getattr(after, field)
+            if not o.same(field, getattr(before, field), getattr(after, field))
         }
         if changed:
             self.session.replace(self.dn_of(after), changed)
@@ -382,6 +386,8 @@ class Repository:
     def _object(self, type_: type[T], entry: Entry) -> T:
         kind = KINDS[type_]
         values: dict[str, Any] = {kind.naming: entry.dn.name}
+        if kind.own_name and (account := entry.first("sAMAccountName")):
+            values = {kind.naming: account, kind.own_name: entry.dn.name if entry.dn.name != account else ""}
         if kind.below:
             values[kind.below] = str(entry.dn.parent) if kind.below == "container" else entry.dn.parent.name
         for field, attribute, read, optional in _readers(type_):  # type: ignore[arg-type] # a type is hashable

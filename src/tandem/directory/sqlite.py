@@ -343,6 +343,11 @@ class EmbeddedSession:
         rows = self._db.execute("SELECT a.* FROM ace a JOIN entry e ON e.id = a.entry WHERE e.path = ?", (dn.path,))
         return tuple(_ace(row) for row in rows)
 
+    def lacking(self, dn: DN, aces: Sequence[Ace]) -> tuple[Ace, ...]:
+        """See the port."""
+        present = set(self.aces(dn))
+        return tuple(ace for ace in aces if ace not in present)
+
     def protected(self, dn: DN) -> bool:
         """See the port."""
         row = self._db.execute("SELECT protected FROM entry WHERE path = ?", (dn.path,)).fetchone()

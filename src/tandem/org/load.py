@@ -115,6 +115,7 @@ class _Reader:
             path=self.path.resolve(),
             state=folder / values.get("state", "state"),
             secrets=folder / values.get("secrets", "secrets"),
+            **({"directory_roots": folder / roots} if (roots := values.get("directory_roots")) else {}),
         )
         directory = str(values["directory"])
         if "://" not in directory:

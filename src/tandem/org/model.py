@@ -100,11 +100,15 @@ class DigestAlgorithm(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
-    """An Active Directory forest, named by its root domain. ``trusts`` are the forests whose accounts it lets in."""
+    """An Active Directory forest, named by its root domain. ``trusts`` are the forests whose accounts it lets in.
+
+    ``directory`` is the address of its own domain controllers, where that is not the organization's.
+    """
 
     name: str
     domains: tuple[str, ...]
     trusts: tuple[str, ...] = ()
+    directory: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -316,7 +320,8 @@ class Organization:
     """All of it. Paths are absolute; ``directory`` is the database file of the embedded directory or an LDAP address.
 
     ``only_ev_pools`` is exchucutil's option of that name: gateways only for pools that have Enterprise Voice users.
-    ``certificate_authority`` is the CA that the runbook's certificate requests go to (``HOST\\NAME``).
+    ``directory_roots`` is a PEM file of the authorities that domain controllers' certificates are trusted by; without it the
+    system's are. ``certificate_authority`` is the CA that the runbook's certificate requests go to (``HOST\\NAME``).
     """
 
     name: str
@@ -324,6 +329,7 @@ class Organization:
     directory: str
     state: Path
     secrets: Path
+    directory_roots: Path | None = None
     phone_edition: PhoneEdition = PhoneEdition.NONE
     only_ev_pools: bool = False
     certificate_authority: str = ""
@@ -344,6 +350,15 @@ class Organization:
     organizational_units: tuple[str, ...] = ()
     users: tuple[User, ...] = ()
     administrators: tuple[Administrator, ...] = ()
+
+    @property
+    def uses_ldap(self) -> bool:
+        """Whether the directory is Active Directory rather than the embedded one."""
+        return "://" in self.directory
+
+    def address_of(self, forest: str) -> str:
+        """Where a forest's directory is."""
+        return next((each.directory for each in self.forests if each.name == forest and each.directory), self.directory)
 
     @property
     def voice_forest(self) -> str:

@@ -8,6 +8,7 @@ from tandem.org.numbers import phone_context
 from tandem.org.versions import ROLES, generations, names_must_match, roles_of
 
 Check = tuple[object, Severity, str, str]
+_SCHEMES = ("ldaps://", "ldap+starttls://")
 MOST_GATEWAYS = 200
 """UM IP gateways of one dial plan; beyond that Exchange's UM service does not start."""
 
@@ -22,8 +23,9 @@ def check(org: m.Organization) -> Iterator[Check]:
     yield from _attendants(org)
     yield from _contacts(org)
     yield from _unknown(org)
-    if "://" in org.directory:
-        yield org, Severity.ERROR, f"directory {org.directory}", "a file: LDAP comes with a later release"
+    for each, text in ((org, org.directory), *((forest, forest.directory) for forest in org.forests)):
+        if ("://" in text and not text.startswith(_SCHEMES)) or (each is not org and text and "://" not in text):
+            yield each, Severity.ERROR, f"directory {text}", "ldaps://HOST[,HOST...] or ldap+starttls://HOST, or a file"
 
 
 def _forests(org: m.Organization) -> Iterator[Check]:

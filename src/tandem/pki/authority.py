@@ -5,6 +5,7 @@ once, since in mutual TLS each side is both. Left out: revocation and other algo
 """
 
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -55,7 +56,7 @@ class Authority:
         return self._root.public_bytes(serialization.Encoding.PEM)
 
     def issue(self, subject: str, names: tuple[str, ...], *, at: datetime) -> tuple[bytes, bytes]:
-        """A certificate and its key (PEM) for a server; ``names`` are every FQDN that it answers to."""
+        """A certificate and its key (PEM) for a server; ``names`` are every FQDN (or address) that it answers to."""
         for name in (subject, *names):
             if "*" in name:
                 raise PkiError(f"{name}: a certificate's name is to be the server's own; no wildcard here")
@@ -70,7 +71,7 @@ class Authority:
             .not_valid_after(at + timedelta(days=SERVER_DAYS))
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(
-                x509.SubjectAlternativeName([x509.DNSName(n) for n in dict.fromkeys((subject, *names))]), critical=False
+                x509.SubjectAlternativeName([_general(n) for n in dict.fromkeys((subject, *names))]), critical=False
             )
             .add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
@@ -80,6 +81,13 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
+
+
+def _general(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def _root(key: ec.EllipticCurvePrivateKey, organization: str, at: datetime) -> x509.Certificate:

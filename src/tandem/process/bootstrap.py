@@ -6,6 +6,7 @@ from pathlib import Path
 from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.directory import objects as o
+from tandem.directory.address import Address, Place, write_place
 from tandem.directory.defaults import domain_aces
 from tandem.directory.repository import Cache, Repository
 from tandem.directory.sqlite import EmbeddedDirectory, EmbeddedSession, create_embedded
@@ -33,10 +34,14 @@ def write_example(folder: Path, ids: Ids) -> Organization:
 def create_directory(organization: Organization, ids: Ids) -> tuple[str, ...]:
     """``tandem directory create``: the secrets that are missing, and the embedded directory; returns new accounts.
 
-    Of a directory that is there already, only what new accounts and forests need is made.
+    Of a directory that is there already, only what new accounts and forests need is made; of one over LDAP, its address is
+    written down for the servers.
     """
     made = make_secrets(organization, ids)
     organization.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if organization.uses_ldap:
+        write_place(organization.state / "directory.json", place_of(organization))
+        return made
     path = Path(organization.directory)
     new = not path.exists()
     if new:
@@ -89,9 +94,26 @@ def make_secrets(organization: Organization, ids: Ids) -> tuple[str, ...]:
         if not path.exists():
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                file.write(ids.token(16) + "\n")
+                file.write(f"{ids.token(16)}-Tm\n")  # with what Active Directory asks of a password: capitals, too
             made.append(account)
     return tuple(made)
+
+
+def place_of(organization: Organization) -> Place:
+    """Where an organization's directory is, and which forest each account is of."""
+    if not organization.uses_ldap:
+        return Place(file=Path(organization.directory))
+    forests, first = organization.forests, organization.forests[0].name
+    accounts = {admin.account: admin.forest or first for admin in organization.administrators}
+    for forest in forests:
+        accounts |= dict.fromkeys(accounts_of_servers(organization, forest.name), forest.name)
+    roots = organization.directory_roots
+    return Place(
+        addresses=tuple(
+            Address(forest=each.name, url=organization.address_of(each.name), roots=roots) for each in forests
+        ),
+        accounts={INITIAL_ADMINISTRATOR: first, **accounts},
+    )
 
 
 def open_context(
@@ -104,8 +126,9 @@ def open_context(
     read_only: bool = False,
 ) -> Context:
     """The directory as an operator may use it; without a password, the one in the secrets folder."""
-    directory = EmbeddedDirectory(Path(organization.directory), clock, read_only=read_only)
-    session = directory.bind(account, password or read_secret(organization, account))
+    place = place_of(organization)
+    directory = place.open(clock, read_only=read_only)
+    session = directory.bind(place.account(account), password or read_secret(organization, account))
     layout = layout_of(organization, organization.forests[0].name)
     cache: Cache = {}
     return Context(

@@ -141,10 +141,10 @@ def report(context: Context, *, only_ev_pools: bool) -> Report:
     pools = chosen(pools_of_directory(context), only_ev_pools=only_ev_pools)
     permissions = []
     for text, aces in exchucutil_aces(context.layout):
-        present = set(context.session.aces(DN.parse(text)))
+        lacking = context.session.lacking(DN.parse(text), aces)
         for ace in aces:
             rights = "List" if "READ" not in (ace.rights.name or "") else "List, Read"
-            permissions.append((DN.parse(text).name, ace.principal.name, rights, ace in present))
+            permissions.append((DN.parse(text).name, ace.principal.name, rights, ace not in lacking))
     gateways = {g.address.lower(): g for g in context.repository.all(o.UMIPGateway)}
     groups = context.repository.all(o.UMHuntGroup)
     rows = []

@@ -140,8 +140,7 @@ def _permissions(context: Context) -> Iterator[Check]:
         dn = DN.parse(text)
         if context.session.get(dn) is None:
             continue  # who may not read the container cannot say
-        present = set(context.session.aces(dn))
-        missing = [ace.principal.name for ace in aces if ace not in present]
+        missing = [ace.principal.name for ace in context.session.lacking(dn, aces)]
         wrong = f"no rights: {', '.join(missing)}" if missing else ""
         yield check(f"Voice side's rights on {dn.name}", wrong, "list and read", 7, "run exchucutil again (phase 7)")
 

@@ -60,12 +60,15 @@ def grant_steps(context: Context, object_type: str, ou: DN) -> Iterator[Step]:
 def revoke_steps(context: Context, object_type: str, ou: DN) -> Iterator[Step]:
     """The entries of this type that stand on the OU itself; what another granted type needs stays."""
     require_ou(context, ou)
-    present, mine = set(context.session.aces(ou)), aces_for(context, object_type)
-    others = [set(aces_for(context, name)) for name in TYPES]
+    mine = aces_for(context, object_type)
+    lacking = context.session.lacking(ou, mine)
+    others = [aces_for(context, name) for name in TYPES]
     # Another type is granted if what it has beyond the common part stands there too.
-    kept = {ace for aces in others if aces <= present and aces - set(mine) for ace in aces}
+    kept = {
+        ace for aces in others if set(aces) - set(mine) and not context.session.lacking(ou, aces) for ace in aces
+    }
     for ace in mine:
-        if ace in present and ace not in kept:
+        if ace not in lacking and ace not in kept:
             yield ace_change("-", ou, ace), partial(context.session.revoke, ou, (ace,))
 
 
@@ -81,20 +84,21 @@ def may_create_contacts(context: Context, ou: DN) -> bool:
 
 
 def _effective(context: Context, wanted: Ace, ou: DN) -> bool:
-    """Whether an entry on the OU, or one above it that is inherited, gives what is wanted."""
+    """Whether entries on the OU, or above it that are inherited, give all that is wanted."""
+    principals = _with_nested(context, wanted)
+    missing = {(right, name) for right in Right if right in wanted.rights for name in wanted.attributes or {""}}
     at, own = ou, True
     while at.rdns:
         for ace in context.session.aces(at):
             inherited = own or ace.inherit is not Inherit.THIS
-            fits = not ace.attributes or wanted.attributes <= ace.attributes
             same_class = ace.object_class in ("", wanted.object_class)
-            enough = inherited and fits and same_class and wanted.rights in ace.rights
-            if enough and ace.principal in _with_nested(context, wanted):
-                return True
-        if context.session.protected(at):
-            return False
+            if inherited and same_class and ace.principal in principals:
+                named = ace.attributes
+                missing = {(r, name) for r, name in missing if r not in ace.rights or (named and name not in named)}
+        if not missing or context.session.protected(at):
+            break
         at, own = at.parent, False
-    return False
+    return not missing
 
 
 def _with_nested(context: Context, wanted: Ace) -> set[DN]:

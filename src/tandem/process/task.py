@@ -19,6 +19,7 @@ from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.directory.dn import DN
 from tandem.directory.layout import Layout
+from tandem.directory.objects import same
 from tandem.directory.port import Ace, Right, Session
 from tandem.directory.repository import Cache, Repository
 from tandem.org.model import Organization
@@ -189,7 +190,7 @@ def described(value: Any) -> tuple[str, ...]:
     )
 
 
-_UNSAID = {"name", "fqdn", "identity", "account", "members", "managed_by"}
+_UNSAID = {"name", "fqdn", "identity", "account", "cn", "members", "managed_by"}
 
 
 def differences(before: Any, after: Any) -> tuple[str, ...]:
@@ -197,7 +198,7 @@ def differences(before: Any, after: Any) -> tuple[str, ...]:
     return tuple(
         difference(f.name, getattr(before, f.name), getattr(after, f.name))
         for f in dataclasses.fields(before)
-        if getattr(before, f.name) != getattr(after, f.name)
+        if not same(f.name, getattr(before, f.name), getattr(after, f.name))
     )
 
 
@@ -213,10 +214,8 @@ def difference(name: str, before: Any, after: Any) -> str:
 
 def ensure_aces(context: Context, dn: DN, aces: Iterable[Ace]) -> Iterable[Step]:
     """Access control entries that have to stand on an entry; none is ever taken away."""
-    present = set(context.session.aces(dn))
-    for ace in aces:
-        if ace not in present:
-            yield ace_change("+", dn, ace), partial(context.session.grant, dn, (ace,))
+    for ace in context.session.lacking(dn, tuple(aces)):
+        yield ace_change("+", dn, ace), partial(context.session.grant, dn, (ace,))
 
 
 def ace_change(action: str, dn: DN, ace: Ace) -> Change:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from tandem.directory import objects as o
-from tandem.directory.defaults import exchange_aces
+from tandem.directory.defaults import exchange_aces, organizations_aces
 from tandem.directory.layout import ADMINISTRATIVE_GROUP
 from tandem.org import model
 from tandem.org.checks import mailbox_policies
@@ -17,7 +17,7 @@ from tandem.process.errors import ProcessError
 from tandem.process.phases import Side
 from tandem.process.roles import CERTIFICATES, ENTERPRISE_ADMINS, SERVER_OPERATORS, MessagingRoles, any_of
 from tandem.process.task import Change, Context, Step, Task, container, difference, ensure, nothing, phase, phase_of
-from tandem.process.tasks.preconditions import task_id
+from tandem.process.tasks.preconditions import known_aces, pairs, task_id
 
 _HIDDEN = "UM objects are not readable by you before phase 7"
 TANDEM_VERSION = "Tandem UM 15"
@@ -93,7 +93,8 @@ def dial_plans_here(context: Context) -> tuple[model.UMDialPlan, ...]:
 
 def _organization(context: Context) -> Iterator[Step]:
     at = context.layout
-    yield from container(context, at.microsoft_exchange, "container")
+    see = known_aces(context, organizations_aces(at, pairs(context.organization)))
+    yield from container(context, at.microsoft_exchange, "container", aces=see)
     yield from container(context, at.exchange, "msExchOrganizationContainer", aces=exchange_aces(at), protected=True)
     for dn in (at.um_dial_plans, at.um_ip_gateways, at.um_auto_attendants, at.um_mailbox_policies):
         yield from container(context, dn, "container")

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tandem.directory import objects as o
-from tandem.directory.defaults import domain_aces, voice_aces
+from tandem.directory.defaults import domain_aces, see_aces, voice_aces
 from tandem.directory.dn import DN
+from tandem.directory.filters import escape
 from tandem.directory.layout import Layout, domain_of, forest_of
-from tandem.directory.port import Right
+from tandem.directory.port import Ace, Right
 from tandem.org import model
 from tandem.org.groups import NESTED, SERVICE_GROUPS, groups_in
 from tandem.process.errors import ProcessError
@@ -44,8 +45,8 @@ def tasks(context: Context) -> Iterator[Task]:
         sole, root = len(org.forests) == 1, domain_of(name)
         for id_, title, steps in (
             *(() if sole else (("trusts", "Trusts with the other forests", _trusts),)),
-            ("permissions", "Rights of both teams on accounts", _permissions),
             ("groups", "Groups of both teams", _groups),
+            ("permissions", "Rights of both teams on accounts", _permissions),
             ("organizational-units", "Organizational units", _ous),
             ("administrators", "Administrators and their groups", _administrators),
             *((("voice-containers", "Containers of the voice side", _voice_containers),) if voice else ()),
@@ -145,16 +146,27 @@ def _trusts(context: Context) -> Iterator[Step]:
     yield from container(context, context.layout.system, "container")
     for other in trusting:
         direction = o.OUTBOUND * (other in trusting[here]) | o.INBOUND * (here in trusting[other])
-        if direction and other != here:
-            yield from ensure(context, "trust", o.Trust(partner=other, direction=direction))
-    for held in context.repository.owned(o.Trust):
-        if held.partner not in trusting[here] and here not in trusting.get(held.partner, ()):
-            yield Change(action="-", kind="trust", name=held.partner), partial(context.repository.remove, held)
+        wanted = o.Trust(partner=other, direction=direction)
+        held = context.repository.same(wanted)
+        # A real trust is made by both forests' administrators; one that goes both ways serves where one way is asked for.
+        enough = org.uses_ldap and held is not None and held[0].direction & direction == direction
+        if direction and other != here and not enough:
+            yield from ensure(context, "trust", wanted)
+    for mine in context.repository.owned(o.Trust):
+        if mine.partner not in trusting[here] and here not in trusting.get(mine.partner, ()):
+            yield Change(action="-", kind="trust", name=mine.partner), partial(context.repository.remove, mine)
 
 
 def _permissions(context: Context) -> Iterator[Step]:
     org, at = context.organization, context.layout
-    yield from ensure_aces(context, at.domain, domain_aces(at.forest, pairs(org)))
+    yield from ensure_aces(context, at.domain, known_aces(context, domain_aces(at.forest, pairs(org))))
+
+
+def known_aces(context: Context, aces: Iterable[Ace]) -> tuple[Ace, ...]:
+    """Those that are for a group of the organization: not every organization has Exchange 2007's."""
+    org = context.organization
+    groups = {layout_of(org, f.name).group(name) for f in org.forests for name in groups_in(org, f.name)}
+    return tuple(ace for ace in aces if ace.principal in groups)
 
 
 def pairs(org: model.Organization) -> tuple[Layout, ...]:
@@ -180,12 +192,21 @@ def _ous(context: Context) -> Iterator[Step]:
 
 
 def _account(context: Context, kind: str, wanted: o.User | o.Computer, account: str) -> Iterator[Step]:
-    dn = context.repository.dn_of(wanted)
-    if context.session.get(dn) is None:
+    held = _held(context, wanted)
+    dn = context.repository.dn_of(held or wanted)
+    if held is None:
         yield Change(action="+", kind=kind, name=account), lambda: context.repository.add(wanted)
     if not context.session.has_password(dn):
         change = Change(action="~", kind=kind, name=account, details=("password (sensitive)",))
         yield change, lambda: context.session.set_password(dn, read_secret(context.organization, account))
+
+
+def _held(context: Context, wanted: o.User | o.Computer) -> o.User | o.Computer | None:
+    """The account as it is there: a person's entry may have another name, and be elsewhere in the forest."""
+    if isinstance(wanted, o.Computer):
+        return wanted if context.session.get(context.repository.dn_of(wanted)) is not None else None
+    found = context.repository.find(o.User, f"(sAMAccountName={escape(wanted.account)})")
+    return next((user for user in found if forest_of(DN.parse(user.container)) == context.layout.forest), None)
 
 
 def _administrators(context: Context) -> Iterator[Step]:
@@ -195,7 +216,7 @@ def _administrators(context: Context) -> Iterator[Step]:
         user = o.User(account=admin.account, container=str(context.layout.users), display_name=admin.display_name)
         yield from _account(context, "administrator", user, admin.account)
         for group in admin.groups:
-            yield from _member(context, group, context.repository.dn_of(user))
+            yield from _member(context, group, context.repository.dn_of(_held(context, user) or user))
 
 
 def _server_accounts(context: Context) -> Iterator[Step]:
@@ -209,7 +230,9 @@ def _server_accounts(context: Context) -> Iterator[Step]:
 def _surplus(context: Context) -> Iterator[Step]:
     """Memberships beyond those declared, of declared administrators, and of servers that are gone; others' are theirs."""
     org, here = context.organization, context.layout
-    declared = {here.users.child("CN", admin.account): set(admin.groups) for admin in org.administrators}
+    administrators = (o.User(account=admin.account, container=str(here.users)) for admin in org.administrators)
+    held = (context.repository.dn_of(_held(context, user) or user) for user in administrators)
+    declared = {dn: set(admin.groups) for dn, admin in zip(held, org.administrators, strict=True)}
     servers = accounts_of_servers(org)
     for name in groups_in(org, here.forest):
         entry = context.session.get(here.group(name))
@@ -237,9 +260,10 @@ def _memberships(context: Context) -> int:
 
 def _voice_containers(context: Context) -> Iterator[Step]:
     at = context.layout
-    yield from container(context, at.rtc_service, "msRTCSIP-Service", aces=voice_aces(at))
+    aces = (*voice_aces(at), *known_aces(context, see_aces(at.forest, pairs(context.organization))))
+    yield from container(context, at.rtc_service, "msRTCSIP-Service", aces=aces)
     yield from container(context, at.pools, "msRTCSIP-Pools")
-    yield from container(context, at.voice, "container", aces=voice_aces(at))
+    yield from container(context, at.voice, "container", aces=aces)
     yield from container(context, at.voice_dial_plans, "container")
     for dn in (at.voice_policies, at.voice_routes, at.pstn_usages, at.trunks):
         yield from container(context, dn, "container")
@@ -299,7 +323,7 @@ def changed(
 
     With the action ``-`` something is taken from the user, and the guard counts it.
     """
-    wanted = {name: value for name, value in fields.items() if getattr(before, name) != value}
+    wanted = {name: value for name, value in fields.items() if not o.same(name, getattr(before, name), value)}
     if wanted:
         details = tuple(difference(name, getattr(before, name), value) for name, value in wanted.items())
         change = Change(action=action, kind="user", name=before.account, details=details)

@@ -1,0 +1,119 @@
+"""Where a directory is: a file of the embedded one, or the domain controllers of each forest; and how it is opened."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tandem.core.clock import Clock
+from tandem.directory.errors import BadAddress, DirectoryUnavailable
+from tandem.directory.port import Directory
+from tandem.directory.sqlite import EmbeddedDirectory
+
+CONNECT_S = 5.0
+"""How long a host or DNS is waited for."""
+SCHEMES = ("ldaps", "ldap+starttls")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where a forest's directory is.
+
+    ``url`` is ``ldaps://HOST[:PORT][,HOST...]`` or ``ldap+starttls://...``; a host that is the forest's own name stands for
+    its domain controllers as DNS names them (SRV). ``roots`` is a PEM file of the authorities that are trusted, of the
+    system if it is ``None``.
+    """
+
+    forest: str
+    url: str
+    roots: Path | None = None
+
+    def hosts(self) -> tuple[str, ...]:
+        """The addresses to try, each with its scheme. Raises :class:`BadAddress`."""
+        scheme, _, rest = self.url.partition("://")
+        hosts = [host for host in rest.rstrip("/").split(",") if host]
+        if scheme not in SCHEMES or not hosts or any("/" in host or "@" in host for host in hosts):
+            raise BadAddress(
+                f"{self.url!r} is no address of a directory: expected ldaps://HOST[,HOST...], such as "
+                "ldaps://dc1.example.com, or ldap+starttls://HOST"
+            )
+        found: list[str] = []
+        for host in hosts:
+            found += _controllers(self.forest) if host.lower() == self.forest.lower() else [host]
+        return tuple(f"{'ldaps' if scheme == 'ldaps' else 'ldap'}://{host}" for host in found)
+
+    @property
+    def starttls(self) -> bool:
+        """Whether the connection begins in the clear and is then secured."""
+        return not self.url.startswith("ldaps://")
+
+
+def _controllers(forest: str) -> list[str]:
+    """The domain controllers of a forest, as DNS orders them. Raises :class:`DirectoryUnavailable`."""
+    import dns.exception
+    import dns.resolver
+
+    name = f"_ldap._tcp.dc._msdcs.{forest}"
+    try:
+        answers = list(dns.resolver.resolve(name, "SRV", lifetime=CONNECT_S))
+    except dns.exception.DNSException as error:
+        raise DirectoryUnavailable(
+            f"DNS names no domain controller of {forest} (SRV {name}): {error}; name them: ldaps://dc1.{forest}"
+        ) from None
+    answers.sort(key=lambda each: (each.priority, -each.weight))
+    return [str(each.target).rstrip(".") for each in answers]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A directory: the embedded one's ``file``, or the ``addresses`` of forests. ``accounts`` tells servers' forests."""
+
+    file: Path | None = None
+    addresses: tuple[Address, ...] = ()
+    accounts: Mapping[str, str] = field(default_factory=dict)
+
+    def open(self, clock: Clock | None = None, *, read_only: bool = False) -> Directory:
+        """The directory, to bind to. Raises :class:`DirectoryUnavailable` where what LDAP needs is not installed."""
+        if self.file is not None:
+            return EmbeddedDirectory(self.file, clock, read_only=read_only)
+        try:
+            from tandem.directory.ldap.session import LdapDirectory
+        except ImportError as error:
+            raise DirectoryUnavailable(
+                f"a directory over LDAP needs the extra: pip install 'tandem-um[ldap]' ({error}); it is compiled, with "
+                "apt-get install gcc libldap2-dev libsasl2-dev"
+            ) from None
+        return LdapDirectory(self.addresses, read_only=read_only)
+
+    def account(self, name: str, forest: str = "") -> str:
+        """An account as it binds here: over LDAP with its forest."""
+        known = forest or self.accounts.get(name, "")
+        return f"{name}@{known}" if self.file is None and known and "@" not in name else name
+
+
+def write_place(path: Path, place: Place) -> None:
+    """Keep where a directory over LDAP is, for the servers."""
+    forests = [
+        {"forest": each.forest, "url": each.url, **({"roots": str(each.roots)} if each.roots else {})}
+        for each in place.addresses
+    ]
+    text = json.dumps({"forests": forests, "accounts": dict(place.accounts)}, indent=2)
+    temporary = path.with_suffix(".new")
+    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_place(state: Path) -> Place:
+    """Where the directory of a state folder is: ``directory.json`` says so, or ``directory.db`` is it."""
+    path = state / "directory.json"
+    if not path.exists():
+        return Place(file=state / "directory.db")
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        addresses = tuple(
+            Address(forest=each["forest"], url=each["url"], roots=Path(each["roots"]) if "roots" in each else None)
+            for each in held["forests"]
+        )
+        return Place(addresses=addresses, accounts=held["accounts"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadAddress(f"{path} cannot be read ({error}); 'tandem directory create' writes it anew") from None

@@ -1,0 +1,220 @@
+"""Connections to the domain controllers of one forest: TLS, binds, fail-over, time-outs, paging.
+
+A controller that fails is left alone for a while (1 s, doubled up to 30 s) and another one is asked. A read that a lost
+connection interrupts is made once more; a write is not, since nobody knows whether it was carried out: the caller observes
+anew. One request is under way on a connection at a time; threads get connections of their own from the pool.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import ldap
+import ldap.controls
+import ldap.sasl
+from ldap.controls import RequestControl, SimplePagedResultsControl
+
+from tandem.core.log import event, get_logger
+from tandem.directory.address import CONNECT_S, Address
+from tandem.directory.errors import DirectoryUnavailable, InvalidCredentials
+
+_log = get_logger("directory")
+T = TypeVar("T")
+Raw = tuple[str, dict[str, list[bytes]]]
+"""An entry as it comes: its name and the values of its attributes."""
+
+ANSWER_S = 60.0
+PAGE = 500
+"""Entries in an answer; Active Directory gives no more than 1000."""
+_LONGEST_BACK_OFF_S = 30.0
+_POOL = 4
+_LOST = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.UNAVAILABLE, ldap.BUSY, ldap.TIMEOUT, ldap.TIMELIMIT_EXCEEDED)
+
+@dataclass(slots=True)
+class _Health:
+    failures: int = 0
+    retry_at: float = 0.0
+
+
+class Pool:
+    """Connections of one identity to one forest.
+
+    A password of ``None`` stands for the Kerberos ticket at hand (GSSAPI).
+    """
+
+    def __init__(self, address: Address, account: str, password: str | None) -> None:
+        if password == "":  # noqa: S105 - it would be an anonymous bind, which succeeds
+            raise InvalidCredentials(f"{account}: an empty password is none")
+        self.address = address
+        self.account = account
+        self.generation = 0
+        """Rises whenever another controller answers than before: its change numbers are others."""
+        self.host = ""
+        self._password = password
+        self._idle: list[Any] = []
+        self._lock = threading.Lock()
+        self._room = threading.BoundedSemaphore(_POOL)
+        self._health: dict[str, _Health] = {}
+        self._lost = False
+
+    def close(self) -> None:
+        """Close what is idle."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            _unbind(connection)
+
+    def read(self, ask: Callable[[Any], T]) -> T:
+        """What a request answers that changes nothing; it is made once more if its connection is lost."""
+        try:
+            with self._leased() as connection:
+                return ask(connection)
+        except _LOST as error:
+            self._failed(error)
+        try:
+            with self._leased() as connection:
+                return ask(connection)
+        except _LOST as error:
+            self._failed(error)
+            raise DirectoryUnavailable(f"{self.address.forest}: {self.host} does not answer: {text_of(error)}") from None
+
+    def write(self, ask: Callable[[Any], T]) -> T:
+        """What a request answers that changes something. Raises :class:`DirectoryUnavailable` if it may not have arrived."""
+        try:
+            with self._leased() as connection:
+                return ask(connection)
+        except _LOST as error:
+            self._failed(error)
+            raise DirectoryUnavailable(
+                f"{self.address.forest}: {self.host} was lost while it was being written: {text_of(error)}; "
+                "what was under way may or may not be done, try again"
+            ) from None
+
+    @contextmanager
+    def _leased(self) -> Iterator[Any]:
+        with self._room:
+            with self._lock:
+                connection = self._idle.pop() if self._idle else None
+            connection = connection or self._connect()
+            try:
+                yield connection
+            except _LOST:
+                _unbind(connection)
+                raise
+            except BaseException:
+                self._give_back(connection)
+                raise
+            self._give_back(connection)
+
+    def _give_back(self, connection: Any) -> None:
+        with self._lock:
+            self._idle.append(connection)
+
+    def _failed(self, error: ldap.LDAPError) -> None:
+        self.close()
+        self._note_failure(self.host, error)
+
+    def _note_failure(self, host: str, error: Exception) -> None:
+        health = self._health.setdefault(host, _Health())
+        health.failures += 1
+        health.retry_at = time.monotonic() + min(2.0 ** (health.failures - 1), _LONGEST_BACK_OFF_S)
+        if not self._lost:
+            self._lost = True
+            event(_log, logging.WARNING, "directory.lost", forest=self.address.forest, host=host, error=text_of(error))
+
+    def _connect(self) -> Any:
+        """A bound connection to the first controller that answers, the last good one first."""
+        hosts = self.address.hosts()
+        ordered = sorted(hosts, key=lambda host: host != self.host)
+        now, problems = time.monotonic(), []
+        for host in ordered:
+            if self._health.get(host, _Health()).retry_at > now:
+                problems.append(f"{host}: failed a moment ago")
+                continue
+            try:
+                connection = self._open(host)
+            except (ldap.INVALID_CREDENTIALS, ldap.INAPPROPRIATE_AUTH):
+                raise InvalidCredentials(
+                    f"{self.account}: {self.address.forest} ({host}) refuses this account or password, or it is locked"
+                ) from None
+            except ldap.LDAPError as error:
+                self._note_failure(host, error)
+                problems.append(f"{host}: {text_of(error)}")
+                continue
+            self._answered(host)
+            return connection
+        raise DirectoryUnavailable(f"no domain controller of {self.address.forest} answers: {'; '.join(problems)}")
+
+    def _answered(self, host: str) -> None:
+        self._health.pop(host, None)
+        if self._lost:
+            self._lost = False
+            event(_log, logging.INFO, "directory.back", forest=self.address.forest, host=host)
+        if host != self.host:
+            self.host = host
+            self.generation += 1
+
+    def _open(self, host: str) -> Any:
+        connection = ldap.initialize(host)
+        connection.protocol_version = ldap.VERSION3
+        connection.set_option(ldap.OPT_REFERRALS, ldap.OPT_OFF)
+        connection.set_option(ldap.OPT_NETWORK_TIMEOUT, CONNECT_S)
+        connection.set_option(ldap.OPT_TIMEOUT, ANSWER_S)
+        connection.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
+        connection.set_option(ldap.OPT_X_TLS_PROTOCOL_MIN, ldap.OPT_X_TLS_PROTOCOL_TLS1_2)
+        if self.address.roots is not None:
+            connection.set_option(ldap.OPT_X_TLS_CACERTFILE, str(self.address.roots))
+        connection.set_option(ldap.OPT_X_TLS_NEWCTX, 0)  # takes the options into force
+        try:
+            if self.address.starttls:
+                connection.start_tls_s()
+            if self._password is None:
+                connection.sasl_interactive_bind_s("", ldap.sasl.gssapi())
+            else:
+                connection.simple_bind_s(self.account, self._password)
+        except ldap.LDAPError:
+            _unbind(connection)
+            raise
+        return connection
+
+
+def search(
+    connection: Any,
+    base: str,
+    scope: int,
+    filter_: str,
+    attributes: Sequence[str],
+    controls: Sequence[RequestControl] = (),
+) -> list[Raw]:
+    """Every entry that matches, page by page; continuations to other servers are left out."""
+    found: list[Raw] = []
+    page = SimplePagedResultsControl(True, size=PAGE, cookie="")
+    while True:
+        message = connection.search_ext(
+            base, scope, filter_, list(attributes), serverctrls=[page, *controls], timeout=ANSWER_S
+        )
+        _, entries, _, answers = connection.result3(message, timeout=ANSWER_S)
+        found += [(name, values) for name, values in entries if name is not None]
+        cookies = [each.cookie for each in answers if isinstance(each, SimplePagedResultsControl)]
+        if not cookies or not cookies[0]:
+            return found
+        page.cookie = cookies[0]
+
+
+def _unbind(connection: Any) -> None:
+    try:
+        connection.unbind_ext_s()
+    except ldap.LDAPError:
+        pass  # it was lost already
+
+
+def text_of(error: Exception) -> str:
+    """What an LDAP error says, in one line."""
+    details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    parts = (details.get("desc", ""), str(details.get("info", "")).strip())
+    return ": ".join(part for part in parts if part) or str(error) or type(error).__name__
+
