@@ -14,6 +14,7 @@ from tandem.core.errors import TandemError
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
 from tandem.directory.address import read_place
+from tandem.directory.port import Session
 from tandem.directory.repository import Repository, discover
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, peer_names, server_context
@@ -61,11 +62,15 @@ class Listen:
     media_ports: range = range(1)
 
 
+def connect(home: Home, account: str) -> Session:
+    """A session with the directory, wherever it is."""
+    place = read_place(home.state)
+    return place.open().bind(place.account(account), home.password(account))
+
+
 def bind(home: Home, account: str) -> Repository:
     """The directory as an account may use it; where things are is read from the directory itself."""
-    place = read_place(home.state)
-    session = place.open().bind(place.account(account), home.password(account))
-    return discover(session)[0]
+    return discover(connect(home, account))[0]
 
 
 async def start_um(home: Home, fqdn: str, listen: Listen) -> tuple[UmServer, dict[str, tuple[str, int]]]:
@@ -89,6 +94,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen) -> tuple[UmServer, dic
         fqdn=fqdn,
         endpoint=endpoint,
         repository=repository,
+        connect=lambda: connect(home, fqdn),
         clock=clock,
         paths=UmPaths(
             spool=home.state / "spool" / fqdn, mail=home.state / "mail", pin_key=home.state / "um" / "pin.key"
@@ -122,11 +128,13 @@ async def start_voice(home: Home, fqdn: str, listen: Listen) -> tuple[VoiceServe
     voice = VoiceServer(
         fqdn=fqdn,
         endpoint=endpoint,
-        repository=repository,
+        connect=lambda: connect(home, fqdn),
+        forest=repository.layout.forest,
         clock=clock,
         lamps=home.state / "voice" / f"{fqdn}.lamps.json",
         port=ports["tls"],
     )
+    repository.session.close()
     await voice.start()
     return voice, await _listen(endpoint, listen.address, ports, ("tls",), store, require_client=False)
 

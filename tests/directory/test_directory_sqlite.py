@@ -24,7 +24,8 @@ from tandem.directory.filters import escape, parse_filter
 from tandem.directory.layout import Layout
 from tandem.directory.port import Right, Scope
 from tandem.directory.repository import Repository
-from tandem.directory.sqlite import EmbeddedDirectory, EmbeddedSession, create_embedded
+from tandem.directory.sqlite import EmbeddedDirectory, EmbeddedSession
+from tandem.directory.store import create_embedded
 from tandem.org.groups import GROUPS
 
 LAYOUT = Layout(forest="example.com", organization="Example")

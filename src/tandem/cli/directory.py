@@ -42,7 +42,9 @@ def create(file: Path) -> None:
 @AS
 @PASSWORD_FILE
 @click.option("--plan", "only_plan", is_flag=True, help="Show what is missing and change nothing; exit code 2 if any.")
-@click.option("--ldif", is_flag=True, help="Print what is missing as LDIF, for review or for ldifde, and change nothing.")
+@click.option(
+    "--ldif", is_flag=True, help="Print what is missing as LDIF, for review or for ldifde, and change nothing."
+)
 @click.option("--forest", help="One forest only; default: all.")
 def prepare(
     file: Path, account: str, password_file: Path | None, only_plan: bool, ldif: bool, forest: str | None

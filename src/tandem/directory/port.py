@@ -58,10 +58,11 @@ class Ace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An entry as its reader may see it. Attribute names compare without case."""
+    """An entry as its reader may see it. Attribute names compare without case; ``uid`` stays when it is renamed."""
 
     dn: DN
     attributes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    uid: str = ""
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every value of an attribute."""
@@ -71,6 +72,42 @@ class Entry:
         """The first value, or an empty string."""
         values = self.all(name)
         return values[0] if values else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a directory that is followed: entries of some classes at and below a base.
+
+    ``few``: there are so few that all are read again whenever one has changed.
+    """
+
+    base: DN
+    classes: frozenset[str]
+    few: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What is new in the parts that are followed.
+
+    ``gone`` are the identifiers of entries that are no longer there; ``present`` are those that are there at all of a part
+    (the place of its base), where that was looked at: every other one is gone, or no longer to be seen.
+    """
+
+    entries: tuple[Entry, ...] = ()
+    gone: frozenset[str] = frozenset()
+    present: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+class Feed(Protocol):
+    """Follows parts of a directory. One thread at a time."""
+
+    def poll(self) -> Changes | None:
+        """What is new since the last time, all of it the first time; ``None`` if nothing is.
+
+        Raises :class:`tandem.directory.errors.DirectoryError`; the next poll then begins where the last good one ended.
+        """
+        ...
 
 
 class Session(Protocol):
@@ -144,6 +181,10 @@ class Session(Protocol):
 
     def has_password(self, dn: DN) -> bool:
         """Whether an account has a password, so that it can bind."""
+        ...
+
+    def follow(self, parts: Sequence[Part]) -> Feed:
+        """Follow parts of the directory, as far as this identity sees them."""
         ...
 
     def change_number(self) -> int:

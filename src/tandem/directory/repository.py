@@ -278,7 +278,7 @@ class Repository:
         """Those that match a filter."""
         both = f"(&(objectClass={KINDS[type_].classes[-1]}){filter_})"
         return tuple(
-            self._object(type_, entry)
+            read_object(type_, entry)
             for base in self._bases(type_)
             for entry in self.session.search(base, both, Scope.SUBTREE)
         )
@@ -300,7 +300,7 @@ class Repository:
     def same(self, value: T) -> tuple[T, bool] | None:
         """What stands at the name of an object, and whether it bears our mark; ``None`` if nothing does."""
         entry = self.session.get(self.dn_of(value))
-        return (self._object(type(value), entry), entry.first(_MARKER) == self.owner) if entry else None
+        return (read_object(type(value), entry), entry.first(_MARKER) == self.owner) if entry else None
 
     def add(self, value: object) -> None:
         """Make the entry of an object."""
@@ -383,22 +383,24 @@ class Repository:
             case _:
                 return (str(value),)
 
-    def _object(self, type_: type[T], entry: Entry) -> T:
-        kind = KINDS[type_]
-        values: dict[str, Any] = {kind.naming: entry.dn.name}
-        if kind.own_name and (account := entry.first("sAMAccountName")):
-            values = {kind.naming: account, kind.own_name: entry.dn.name if entry.dn.name != account else ""}
-        if kind.below:
-            values[kind.below] = str(entry.dn.parent) if kind.below == "container" else entry.dn.parent.name
-        for field, attribute, read, optional in _readers(type_):  # type: ignore[arg-type] # a type is hashable
-            texts = entry.attributes.get(attribute, ())
-            if not texts and optional:
-                continue
-            try:
-                values[field] = read(texts)
-            except (ValueError, TypeError, KeyError, BadName):
-                raise BadEntry(entry.dn, attribute, " ".join(texts)) from None
-        return type_(**values)
+
+def read_object(type_: type[T], entry: Entry) -> T:
+    """The object that an entry holds. Raises :class:`BadEntry`."""
+    kind = KINDS[type_]
+    values: dict[str, Any] = {kind.naming: entry.dn.name}
+    if kind.own_name and (account := entry.first("sAMAccountName")):
+        values = {kind.naming: account, kind.own_name: entry.dn.name if entry.dn.name != account else ""}
+    if kind.below:
+        values[kind.below] = str(entry.dn.parent) if kind.below == "container" else entry.dn.parent.name
+    for field, attribute, read, optional in _readers(type_):  # type: ignore[arg-type] # a type is hashable
+        texts = entry.attributes.get(attribute, ())
+        if not texts and optional:
+            continue
+        try:
+            values[field] = read(texts)
+        except (ValueError, TypeError, KeyError, BadName):
+            raise BadEntry(entry.dn, attribute, " ".join(texts)) from None
+    return type_(**values)
 
 
 @lru_cache(maxsize=4096)

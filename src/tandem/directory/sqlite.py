@@ -31,28 +31,9 @@ from tandem.directory.errors import (
 )
 from tandem.directory.layout import forest_of
 from tandem.directory.objects import OUTBOUND
-from tandem.directory.port import FULL_CONTROL, Ace, Entry, Inherit, Right, Scope
+from tandem.directory.port import Ace, Changes, Entry, Feed, Inherit, Part, Right, Scope
+from tandem.directory.store import open_store
 
-_SCHEMA = """
-CREATE TABLE entry (
-    id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, dn TEXT NOT NULL,
-    parent INTEGER REFERENCES entry(id), protected INTEGER NOT NULL DEFAULT 0);
-CREATE INDEX entry_parent ON entry(parent);
-CREATE TABLE value (
-    entry INTEGER NOT NULL REFERENCES entry(id) ON DELETE CASCADE, attribute TEXT NOT NULL,
-    place INTEGER NOT NULL, value TEXT NOT NULL, folded TEXT NOT NULL, PRIMARY KEY (entry, attribute, place)
-) WITHOUT ROWID;
-CREATE INDEX value_folded ON value(attribute, folded);
-CREATE TABLE ace (
-    entry INTEGER NOT NULL REFERENCES entry(id) ON DELETE CASCADE, principal TEXT NOT NULL, rights INTEGER NOT NULL,
-    inherit TEXT NOT NULL, object_class TEXT NOT NULL, attributes TEXT NOT NULL,
-    UNIQUE (entry, principal, rights, inherit, object_class, attributes));
-CREATE TABLE credential (
-    entry INTEGER PRIMARY KEY REFERENCES entry(id) ON DELETE CASCADE, hash TEXT NOT NULL,
-    failures INTEGER NOT NULL DEFAULT 0, locked_until REAL NOT NULL DEFAULT 0);
-CREATE TABLE state (name TEXT PRIMARY KEY, number INTEGER NOT NULL);
-INSERT INTO state VALUES ('change', 1), ('access', 1), ('version', 1);
-"""
 _FAILURES_TO_LOCK = 10
 _LOCK_S = 900.0
 _CHUNK = 400
@@ -66,22 +47,6 @@ _NOBODY = _HASHER.hash("nobody")
 """What a password is compared with when the account does not exist: the work is the same."""
 
 
-def create_embedded(path: Path) -> None:
-    """Make the file. Raises :class:`DirectoryError` if it is there."""
-    if path.exists():
-        raise DirectoryError(f"{path} is there already; a directory is made only once")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    db = sqlite3.connect(temporary)
-    try:
-        db.executescript(_SCHEMA)
-    finally:
-        db.close()
-    temporary.chmod(0o600)
-    temporary.rename(path)
-
-
 class EmbeddedDirectory:
     """Opens the file for each session anew."""
 
@@ -92,7 +57,7 @@ class EmbeddedDirectory:
 
     def bind(self, account: str, password: str) -> "EmbeddedSession":
         """See :class:`tandem.directory.port.Directory`. After 10 failures an account is locked for 15 minutes."""
-        db = _open(self._path)
+        db = open_store(self._path)
         try:
             identity = self._authenticated(db, account, password)
         except BaseException:
@@ -104,7 +69,7 @@ class EmbeddedDirectory:
 
     def trusted(self) -> "EmbeddedSession":
         """A session that may do everything: for making the first entries, by whoever owns the file."""
-        return EmbeddedSession(_open(self._path), "(owner)", None)
+        return EmbeddedSession(open_store(self._path), "(owner)", None)
 
     def _authenticated(self, db: sqlite3.Connection, account: str, password: str) -> DN:
         row = db.execute(
@@ -136,23 +101,6 @@ class EmbeddedDirectory:
         return DN.parse(row["dn"])
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        raise DirectoryUnavailable(
-            f"there is no directory at {path}; make one with 'tandem init' or 'tandem directory create'"
-        )
-    try:
-        db = sqlite3.connect(path, timeout=30, isolation_level=None)
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("SELECT number FROM state WHERE name = 'version'").fetchone()
-    except sqlite3.Error as error:
-        raise DirectoryUnavailable(f"{path} cannot be used as a directory: {error}") from None
-    return db
-
-
 class EmbeddedSession:
     """See :class:`tandem.directory.port.Session`. ``identity`` ``None`` is the file's owner, who may do everything."""
 
@@ -162,6 +110,7 @@ class EmbeddedSession:
         self._owner = identity is None
         self.identity = identity or DN(())
         self._depth = 0
+        self._number = 0
         self._access_number = -1
         self._aces: dict[str, list[Ace]] = {}
         self._own_rights: set[str] = set()
@@ -225,7 +174,29 @@ class EmbeddedSession:
                     for name in _CONFIDENTIAL & attributes.keys():
                         if not self._may(Right.READ_CONFIDENTIAL, dn, name, classes):
                             del attributes[name]
-                    yield Entry(dn=dn, attributes={name: tuple(values) for name, values in attributes.items()})
+                    yield Entry(
+                        dn=dn,
+                        attributes={name: tuple(values) for name, values in attributes.items()},
+                        uid=str(row["id"]),
+                    )
+
+    def follow(self, parts: Sequence[Part]) -> Feed:
+        """See the port."""
+        return _EmbeddedFeed(self, parts)
+
+    def changed_since(self, number: int, parts: Sequence[Part]) -> tuple[list[Entry], frozenset[str]]:
+        """Visible entries of these parts that changed after a change number, and what is gone since."""
+        rows = self._db.execute("SELECT id, dn, path FROM entry WHERE changed > ? ORDER BY path", (number,)).fetchall()
+        bases = tuple(part.base.path for part in parts)
+        entries = [e for e in self._entries([r for r in rows if r["path"].startswith(bases)]) if in_parts(e, parts)]
+        gone = self._db.execute("SELECT id FROM gone WHERE number > ?", (number,))
+        # What changed and is not to be seen is not there for this reader.
+        hidden = {str(row["id"]) for row in rows} - {entry.uid for entry in entries}
+        return entries, frozenset(str(row["id"]) for row in gone) | hidden
+
+    def numbers(self) -> tuple[int, int]:
+        """The number of the last change, and of the last one that concerned rights."""
+        return self._state("change"), self._state("access")
 
     def change_number(self) -> int:
         """See the port."""
@@ -382,6 +353,18 @@ class EmbeddedSession:
     # Writing
 
     @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read within is of one moment."""
+        if self._depth:
+            yield
+            return
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("COMMIT")
+
+    @contextmanager
     def transaction(self) -> Iterator[None]:
         """See the port."""
         if self._depth:
@@ -398,9 +381,10 @@ class EmbeddedSession:
                 f"the directory is being written by another process for too long: {error}"
             ) from None
         self._depth = 1
+        self._number = self._state("change") + 1
         try:
             yield
-            self._db.execute("UPDATE state SET number = number + 1 WHERE name = 'change'")
+            self._db.execute("UPDATE state SET number = ? WHERE name = 'change'", (self._number,))
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")
@@ -422,8 +406,8 @@ class EmbeddedSession:
                 raise NoSuchObject(f"{dn.parent} is not there (or not visible), so nothing can be added below it")
             try:
                 cursor = self._db.execute(
-                    "INSERT INTO entry (path, dn, parent, protected) VALUES (?, ?, ?, ?)",
-                    (dn.path, str(dn), parent["id"] if parent else None, protected),
+                    "INSERT INTO entry (path, dn, parent, protected, changed) VALUES (?, ?, ?, ?, ?)",
+                    (dn.path, str(dn), parent["id"] if parent else None, protected, self._number),
                 )
             except sqlite3.IntegrityError:
                 raise AlreadyExists(f"{dn} is there already") from None
@@ -453,6 +437,7 @@ class EmbeddedSession:
             for name, values in attributes.items():
                 if values:
                     self._store(entry, name, tuple(values))
+            self._touch(entry)
             if "member" in names or "trustdirection" in names:
                 self._access_changed()
 
@@ -464,10 +449,13 @@ class EmbeddedSession:
         with self.transaction():
             if self._db.execute("SELECT 1 FROM entry WHERE parent = ?", (entry,)).fetchone():
                 raise DirectoryError(f"{dn} has entries below it; delete those first")
+            held = self._db.execute("SELECT 1 FROM ace WHERE entry = ?", (entry,)).fetchone()
             self._db.execute("DELETE FROM entry WHERE id = ?", (entry,))
+            self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?)", (entry, self._number))
             # Whoever comes to have this name later is not a member of anything by it.
-            self._db.execute("DELETE FROM value WHERE attribute = 'member' AND folded = ?", (str(dn).lower(),))
-            self._access_changed()
+            left = self._db.execute("DELETE FROM value WHERE attribute = 'member' AND folded = ?", (str(dn).lower(),))
+            if held or left.rowcount or classes & {"group", "trusteddomain"}:
+                self._access_changed()
 
     def grant(self, dn: DN, aces: Sequence[Ace]) -> None:
         """See the port."""
@@ -507,6 +495,9 @@ class EmbeddedSession:
         ).fetchone()
         return row is not None
 
+    def _touch(self, entry: int) -> None:
+        self._db.execute("UPDATE entry SET changed = ? WHERE id = ?", (self._number, entry))
+
     def _id(self, dn: DN) -> tuple[int, frozenset[str]]:
         """The row of a visible entry, and its classes."""
         self._load_access()
@@ -542,6 +533,44 @@ class EmbeddedSession:
         self._access_number = -1
 
 
+class _EmbeddedFeed:
+    """See :class:`tandem.directory.port.Feed`. A change of rights, or of memberships, has everything read anew."""
+
+    def __init__(self, session: EmbeddedSession, parts: Sequence[Part]) -> None:
+        self._session = session
+        self._parts = parts
+        self._change, self._access = -1, -1
+
+    def poll(self) -> Changes | None:
+        """See the port."""
+        with self._session.snapshot():
+            change, access = self._session.numbers()
+            if (change, access) == (self._change, self._access):
+                return None
+            changes = self._whole() if access != self._access else self._more()
+        self._change, self._access = change, access
+        return changes
+
+    def _whole(self) -> Changes:
+        entries, present = [], {}
+        for part in self._parts:
+            filter_ = f"(|{''.join(f'(objectClass={each})' for each in sorted(part.classes))})"
+            found = self._session.search(part.base, filter_)
+            present[part.base.path] = frozenset(entry.uid for entry in found)
+            entries += found
+        return Changes(entries=tuple(entries), present=present)
+
+    def _more(self) -> Changes:
+        entries, gone = self._session.changed_since(self._change, self._parts)
+        return Changes(entries=tuple(entries), gone=gone)
+
+
+def in_parts(entry: Entry, parts: Sequence[Part]) -> bool:
+    """Whether an entry is of a class that is followed where it is."""
+    class_ = entry.all("objectClass")[-1].lower()
+    return any(entry.dn.below(part.base) and class_ in part.classes for part in parts)
+
+
 def _row(entry: int, ace: Ace) -> tuple[object, ...]:
     attributes = " ".join(sorted(name.lower() for name in ace.attributes))
     return entry, str(ace.principal), ace.rights.value, ace.inherit.value, ace.object_class, attributes
@@ -567,6 +596,3 @@ def _equality(wanted: filters.Filter) -> filters.Equal | None:
             return min(found, key=lambda e: _COMMON.get(e.attribute.lower(), 0), default=None)
         case _:
             return None
-
-
-__all__ = ["FULL_CONTROL", "EmbeddedDirectory", "EmbeddedSession", "create_embedded"]

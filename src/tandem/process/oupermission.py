@@ -64,9 +64,7 @@ def revoke_steps(context: Context, object_type: str, ou: DN) -> Iterator[Step]:
     lacking = context.session.lacking(ou, mine)
     others = [aces_for(context, name) for name in TYPES]
     # Another type is granted if what it has beyond the common part stands there too.
-    kept = {
-        ace for aces in others if set(aces) - set(mine) and not context.session.lacking(ou, aces) for ace in aces
-    }
+    kept = {ace for aces in others if set(aces) - set(mine) and not context.session.lacking(ou, aces) for ace in aces}
     for ace in mine:
         if ace not in lacking and ace not in kept:
             yield ace_change("-", ou, ace), partial(context.session.revoke, ou, (ace,))

@@ -1,28 +1,35 @@
-"""What the UM server knows: a snapshot of the directory as its own account may read it.
+"""What the UM server knows: the directory as its own account may read it, in memory.
 
-The snapshot is taken again when the directory's change number rises, so a change is in force within a second.
+The index follows the directory, so a change is in force within a second or two, and no call waits for the directory.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tandem.directory import objects as o
-from tandem.directory.repository import Repository
+from tandem.directory.index import Connect, Index, Table
 from tandem.org.numbers import EumAddress
+from tandem.um import pins
+
+NO_PIN_YET = (pins.PENDING, pins.MAILING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UmConfig:
-    """``dial_plans`` are those that this server is in; ``by_address`` finds users by EUM address and phone context."""
+    """``dial_plans`` are those that this server is in; ``by_address`` finds users by EUM address and phone context.
+
+    ``users`` are those enabled for UM, ``without_pin`` those of them whose PIN is still to be made, both by account.
+    """
 
     server: o.MessagingServer | None = None
     dial_plans: dict[str, o.UMDialPlan] = field(default_factory=dict)
     policies: dict[str, o.UMMailboxPolicy] = field(default_factory=dict)
     gateways: tuple[o.UMIPGateway, ...] = ()
     hunt_groups: tuple[o.UMHuntGroup, ...] = ()
-    users: tuple[o.User, ...] = ()
-    by_address: dict[tuple[str, str], o.User] = field(default_factory=dict)
-    by_sip: dict[str, o.User] = field(default_factory=dict)
+    users: Mapping[str, o.User] = field(default_factory=dict)
+    without_pin: Mapping[str, o.User] = field(default_factory=dict)
+    by_address: Mapping[tuple[str, str], o.User] = field(default_factory=dict)
+    by_sip: Mapping[str, o.User] = field(default_factory=dict)
 
     def gateways_of(self, dial_plan: str) -> Iterator[o.UMIPGateway]:
         """The enabled gateways that serve a dial plan, by its hunt groups."""
@@ -39,22 +46,44 @@ class UmConfig:
         return ""
 
 
-def read_config(repository: Repository, fqdn: str) -> UmConfig:
-    """Take a snapshot."""
-    server = repository.get(o.MessagingServer, fqdn)
-    served = set(server.dial_plans) if server and server.status == "Enabled" else set()
-    users = tuple(user for user in repository.all(o.User) if user.um_enabled)
-    return UmConfig(
-        server=server,
-        dial_plans={plan.name: plan for plan in repository.all(o.UMDialPlan) if plan.name in served},
-        policies={policy.name: policy for policy in repository.all(o.UMMailboxPolicy)},
-        gateways=repository.all(o.UMIPGateway),
-        hunt_groups=repository.all(o.UMHuntGroup),
-        users=users,
-        by_address={
-            eum.key: user for user in users for text in user.proxy_addresses if (eum := EumAddress.parse(text))
-        },
-        by_sip={
-            user.sip_address.partition(":")[2].lower(): user for user in repository.all(o.User) if user.sip_address
-        },
-    )
+class UmDirectory:
+    """The index of a UM server, and what it makes of it."""
+
+    def __init__(self, connect: Connect, fqdn: str, forest: str) -> None:
+        self._fqdn, self._forest = fqdn, forest
+        self._users = Table(lambda user: [user.account.lower()] if user.um_enabled else [])
+        self._without_pin = Table(
+            lambda user: [user.account.lower()] if user.um_enabled and user.pin_state in NO_PIN_YET else []
+        )
+        self._by_address = Table(_eum_keys)
+        self._by_sip = Table(_sip_keys)
+        tables = (self._users, self._without_pin, self._by_address, self._by_sip)
+        self.index = Index(connect, ((o.User, table) for table in tables), own_people=False)
+
+    def config(self) -> UmConfig:
+        """What is in force: services of this server's forest as they are now; users as they will be at each look."""
+        servers = self.index.all(o.MessagingServer, self._forest)
+        server = next((each for each in servers if each.fqdn.lower() == self._fqdn.lower()), None)
+        served = set(server.dial_plans) if server and server.status == "Enabled" else set()
+        plans = self.index.all(o.UMDialPlan, self._forest)
+        return UmConfig(
+            server=server,
+            dial_plans={plan.name: plan for plan in plans if plan.name in served},
+            policies={policy.name: policy for policy in self.index.all(o.UMMailboxPolicy, self._forest)},
+            gateways=self.index.all(o.UMIPGateway, self._forest),
+            hunt_groups=self.index.all(o.UMHuntGroup, self._forest),
+            users=self._users,
+            without_pin=self._without_pin,
+            by_address=self._by_address,
+            by_sip=self._by_sip,
+        )
+
+
+def _eum_keys(user: o.User) -> list[Hashable]:
+    if not user.um_enabled:
+        return []
+    return [eum.key for text in user.proxy_addresses if (eum := EumAddress.parse(text))]
+
+
+def _sip_keys(user: o.User) -> list[Hashable]:
+    return [user.sip_address.partition(":")[2].lower()] if user.sip_address else []

@@ -60,7 +60,7 @@ class Lamps:
 
     def look(self) -> None:
         """Look at every mailbox once, and tell what changed."""
-        for user in self._config().users:
+        for user in tuple(self._config().users.values()):
             try:
                 maildir = self._maildirs.setdefault(user.mail, Maildir(self._mailbox(user.mail)))
             except MailError as error:

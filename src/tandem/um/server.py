@@ -15,6 +15,8 @@ from tandem.call.leg import CallLeg, MediaPolicy, warning
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
+from tandem.directory.errors import DirectoryUnavailable
+from tandem.directory.index import Connect
 from tandem.directory.repository import Repository
 from tandem.mail import compose
 from tandem.mail.maildir import Maildir, mailbox_folder
@@ -28,7 +30,7 @@ from tandem.speech.catalogue import Catalogue, beep, digits, silence
 from tandem.um import pins
 from tandem.um.answering import MINIMUM_S, CallAnswering
 from tandem.um.classify import Answer, Incoming, Refusal, classify, find_gateway
-from tandem.um.config import UmConfig, read_config
+from tandem.um.config import NO_PIN_YET, UmConfig, UmDirectory
 from tandem.um.lamp import Lamps
 
 _log = get_logger("um")
@@ -48,9 +50,6 @@ class UmPaths:
     pin_key: Path
 
 
-_NO_PIN_YET = (pins.PENDING, pins.MAILING)
-
-
 class UmServer:
     """Made with an endpoint that does not listen yet; :meth:`start`, then listen, then :meth:`stop`."""
 
@@ -60,6 +59,7 @@ class UmServer:
         fqdn: str,
         endpoint: Endpoint,
         repository: Repository,
+        connect: Connect,
         clock: Clock,
         paths: UmPaths,
         media_host: str,
@@ -81,7 +81,7 @@ class UmServer:
         self._hasher = pins.PinHasher(paths.pin_key)
         contact = f"<sip:{fqdn}:{contact_port('tls')};transport=tls>"
         self._lamps = Lamps(endpoint, lambda: self.config, self._mailbox, contact)
-        self._change = -1
+        self._directory = UmDirectory(connect, fqdn, repository.layout.forest)
         self._pins_wanted = asyncio.Event()
         self._work = asyncio.Event()
         self._answering: set[asyncio.Task[None]] = set()
@@ -90,7 +90,7 @@ class UmServer:
 
     async def start(self) -> None:
         """Read the directory, close what a dead server left open, begin to deliver, watch and follow."""
-        self._follow_once()
+        await self._follow_once()
         for item in self._spool.recover(ended_at=self._clock.at().isoformat()):
             event(_log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
         self._spool.start()
@@ -109,22 +109,27 @@ class UmServer:
         self._spool.stop()
         await self._endpoint.close()
         self._repository.session.close()
+        self._directory.index.close()
 
     # The directory
 
-    def _follow_once(self) -> None:
-        number = self._repository.session.change_number()
-        if number != self._change:
-            self.config = read_config(self._repository, self._fqdn)
-            self._change = number
-            event(_log, logging.INFO, "um.config", dial_plans=",".join(self.config.dial_plans) or "none")
+    async def _follow_once(self) -> None:
+        index = self._directory.index
+        changes = await asyncio.to_thread(index.poll)
+        if changes is not None:
+            index.take(changes)
+            self.config = self._directory.config()
+            plans = ",".join(self.config.dial_plans) or "none"
+            event(_log, logging.INFO, "um.config", dial_plans=plans, users=len(self.config.users))
             self._pins_wanted.set()
 
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(FOLLOW_S)
             try:
-                self._follow_once()
+                await self._follow_once()
+            except DirectoryUnavailable:
+                pass  # it was logged when it was lost
             except Exception as error:  # whatever it is, the snapshot at hand stays in force, and we go on following
                 event(_log, logging.ERROR, "um.directory", error=error)
 
@@ -133,7 +138,7 @@ class UmServer:
         while True:
             await self._pins_wanted.wait()
             self._pins_wanted.clear()
-            for user in [user for user in self.config.users if user.pin_state in _NO_PIN_YET]:
+            for user in tuple(self.config.without_pin.values()):
                 try:
                     await self._make_pin(user)
                 except Exception as error:  # one PIN that cannot be made holds up no other
@@ -152,7 +157,7 @@ class UmServer:
         with lock.open("w") as file:
             await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
             held = self._repository.same(user)
-            if held is not None and held[0].pin_state in _NO_PIN_YET:
+            if held is not None and held[0].pin_state in NO_PIN_YET:
                 await self._make_pin_alone(held[0], plan)
 
     async def _make_pin_alone(self, user: o.User, plan: o.UMDialPlan) -> None:

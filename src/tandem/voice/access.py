@@ -6,7 +6,7 @@ import secrets
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.directory.repository import Repository
+from tandem.directory.index import Index
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.digest import Challenger, Verdict, parse_credentials
@@ -20,8 +20,8 @@ _log = get_logger("voice")
 class Access:
     """Challenges and checks. The realm is the forest, so that a secret serves every server of a pool."""
 
-    def __init__(self, repository: Repository, clock: Clock, realm: str) -> None:
-        self._repository = repository
+    def __init__(self, index: Index, clock: Clock, realm: str) -> None:
+        self._index = index
         self._clock = clock
         self._realm = realm
         self._lockout = Lockout()
@@ -49,7 +49,7 @@ class Access:
             transaction.respond_with(403)
             return None
         user = _user_named(config, credentials.username, _domain(transaction) or self._realm)
-        secret = (self._repository.sip_secret(user) if user else "") or self._decoy
+        secret = (self._index.sip_secret(user) if user else "") or self._decoy
         verdict = challenger.verify(credentials, secret=secret, method=transaction.request.method, now=now)
         if verdict is Verdict.ACCEPTED and user is not None:
             self._lockout.succeeded(credentials.username, source)

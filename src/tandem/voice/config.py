@@ -1,15 +1,14 @@
-"""What the voice server knows: a snapshot of the directory as its own account may read it.
+"""What the voice server knows: the directory as its own account may read it, in memory.
 
 Before exchucutil (phase 7) the directory shows it no UM object: ``um_readable`` is then false, and calls that should go
 to UM fail for that reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from tandem.directory import objects as o
-from tandem.directory.port import Right
-from tandem.directory.repository import Repository
+from tandem.directory.index import Connect, Index, Table
 from tandem.org.numbers import EumAddress
 
 
@@ -18,9 +17,9 @@ class VoiceConfig:
     """Users by SIP address and by line, dial plans by identity, UM servers by dial plan."""
 
     pool: o.VoicePool | None = None
-    users: dict[str, o.User] = field(default_factory=dict)
-    lines: dict[str, o.User | o.Contact] = field(default_factory=dict)
-    contacts: dict[str, o.Contact] = field(default_factory=dict)
+    users: Mapping[str, o.User] = field(default_factory=dict)
+    lines: Mapping[str, o.User | o.Contact] = field(default_factory=dict)
+    contacts: Mapping[str, o.Contact] = field(default_factory=dict)
     dial_plans: dict[str, o.VoiceDialPlan] = field(default_factory=dict)
     um_dial_plans: dict[str, o.UMDialPlan] = field(default_factory=dict)
     um_servers: dict[str, tuple[o.MessagingServer, ...]] = field(default_factory=dict)
@@ -42,24 +41,45 @@ class VoiceConfig:
         return None
 
 
-def read_config(repositories: Sequence[Repository], fqdn: str) -> VoiceConfig:
-    """Take a snapshot for the server ``fqdn``: of its own forest, and of UM in each messaging forest that lets it in."""
-    own = repositories[0]
-    users = {sip_of(user): user for user in own.all(o.User) if user.sip_enabled and user.sip_address}
-    contacts = {sip_of(contact): contact for contact in own.all(o.Contact) if contact.sip_address}
-    lines: list[o.User | o.Contact] = [*users.values(), *contacts.values()]
-    plans = [plan for each in repositories for plan in each.all(o.UMDialPlan)]
-    servers = [s for each in repositories for s in each.all(o.MessagingServer) if s.status == "Enabled"]
-    return VoiceConfig(
-        pool=next((p for p in own.all(o.VoicePool) if fqdn in (p.fqdn, *p.servers)), None),
-        users=users,
-        lines={each.line_uri.lower(): each for each in lines if each.line_uri},
-        contacts=contacts,
-        dial_plans={plan.identity: plan for plan in own.all(o.VoiceDialPlan)},
-        um_dial_plans={plan.phone_context.lower(): plan for plan in plans if plan.uri_type == "SipName"},
-        um_servers={plan.name: tuple(s for s in servers if plan.name in s.dial_plans) for plan in plans},
-        um_readable=bool(plans) and any(e.session.may(Right.READ, e.layout.um_dial_plans) for e in repositories),
-    )
+class VoiceDirectory:
+    """The index of a voice server, and what it makes of it."""
+
+    def __init__(self, connect: Connect, fqdn: str, forest: str) -> None:
+        self._fqdn, self._forest = fqdn, forest
+        self._users = Table(lambda user: [sip_of(user)] if user.sip_enabled and user.sip_address else [])
+        self._contacts = Table(lambda contact: [sip_of(contact)] if contact.sip_address else [])
+        self._lines = Table(_line_keys)
+        self.index = Index(
+            connect,
+            (
+                (o.User, self._users),
+                (o.User, self._lines),
+                (o.Contact, self._contacts),
+                (o.Contact, self._lines),
+            ),
+            own_people=True,
+        )
+
+    def config(self) -> VoiceConfig:
+        """What is in force: of its own forest, and of UM in each messaging forest that lets it in."""
+        plans = self.index.all(o.UMDialPlan)
+        servers = [server for server in self.index.all(o.MessagingServer) if server.status == "Enabled"]
+        pools = self.index.all(o.VoicePool, self._forest)
+        return VoiceConfig(
+            pool=next((p for p in pools if self._fqdn in (p.fqdn, *p.servers)), None),
+            users=self._users,
+            lines=self._lines,
+            contacts=self._contacts,
+            dial_plans={plan.identity: plan for plan in self.index.all(o.VoiceDialPlan, self._forest)},
+            um_dial_plans={plan.phone_context.lower(): plan for plan in plans if plan.uri_type == "SipName"},
+            um_servers={plan.name: tuple(s for s in servers if plan.name in s.dial_plans) for plan in plans},
+            um_readable=bool(plans),
+        )
+
+
+def _line_keys(each: o.User | o.Contact) -> list[Hashable]:
+    addressed = each.sip_address and (isinstance(each, o.Contact) or each.sip_enabled)
+    return [each.line_uri.lower()] if addressed and each.line_uri else []
 
 
 def sip_of(each: o.User | o.Contact) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.directory.repository import Repository, discover
+from tandem.directory.errors import DirectoryUnavailable
+from tandem.directory.index import Connect
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction, Target
 from tandem.sip.diversion import Reason
@@ -18,7 +19,7 @@ from tandem.sip.message import Request, Response
 from tandem.sip.sdp import parse_sdp
 from tandem.voice import routing
 from tandem.voice.access import Access, is_own
-from tandem.voice.config import VoiceConfig, read_config, sip_of
+from tandem.voice.config import VoiceConfig, VoiceDirectory, sip_of
 from tandem.voice.identity import assert_identity, strip_trust
 from tandem.voice.lamp import Lamps
 from tandem.voice.location import Location
@@ -38,15 +39,22 @@ class VoiceServer:
     """
 
     def __init__(
-        self, *, fqdn: str, endpoint: Endpoint, repository: Repository, clock: Clock, lamps: Path, port: int = 5061
+        self,
+        *,
+        fqdn: str,
+        endpoint: Endpoint,
+        connect: Connect,
+        forest: str,
+        clock: Clock,
+        lamps: Path,
+        port: int = 5061,
     ) -> None:
         self.config = VoiceConfig()
-        self._fqdn = fqdn
         self._endpoint = endpoint
-        self._repository = repository
+        self._directory = VoiceDirectory(connect, fqdn, forest)
         self._clock = clock
         self._location = Location()
-        self._access = Access(repository, clock, repository.layout.forest)
+        self._access = Access(self._directory.index, clock, forest)
         self._routes = Routes(endpoint, endpoint.name, lambda: port)
         self._lamps = Lamps(
             endpoint,
@@ -56,7 +64,6 @@ class VoiceServer:
             lamps,
         )
         self._turn = 0
-        self._change = -1
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         endpoint.on_request = self._received
@@ -64,7 +71,7 @@ class VoiceServer:
 
     async def start(self) -> None:
         """Read the directory, and follow it from here on."""
-        self._follow_once()
+        await self._follow_once()
         self._spawn(self._follow())
 
     async def stop(self) -> None:
@@ -74,16 +81,16 @@ class VoiceServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._endpoint.close()
-        self._repository.session.close()
+        self._directory.index.close()
 
     # The directory
 
-    def _follow_once(self) -> None:
-        number = self._repository.session.change_number()
-        if number != self._change:
-            # What may be read, and so where it is, changes with exchucutil.
-            self.config = read_config(discover(self._repository.session), self._fqdn)
-            self._change = number
+    async def _follow_once(self) -> None:
+        index = self._directory.index
+        changes = await asyncio.to_thread(index.poll)
+        if changes is not None:
+            index.take(changes)
+            self.config = self._directory.config()
             um = "readable" if self.config.um_readable else "not readable (phase 7)"
             event(_log, logging.INFO, "voice.config", users=len(self.config.users), um=um)
 
@@ -91,7 +98,9 @@ class VoiceServer:
         while True:
             await asyncio.sleep(FOLLOW_S)
             try:
-                self._follow_once()
+                await self._follow_once()
+            except DirectoryUnavailable:
+                pass  # it was logged when it was lost
             except Exception as error:  # whatever it is, the snapshot at hand stays in force, and we go on following
                 event(_log, logging.ERROR, "voice.directory", error=error)
 

@@ -5,6 +5,7 @@ connection interrupts is made once more; a write is not, since nobody knows whet
 anew. One request is under way on a connection at a time; threads get connections of their own from the pool.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -31,8 +32,10 @@ ANSWER_S = 60.0
 PAGE = 500
 """Entries in an answer; Active Directory gives no more than 1000."""
 _LONGEST_BACK_OFF_S = 30.0
+_REFUSED_S = 60.0
 _POOL = 4
 _LOST = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.UNAVAILABLE, ldap.BUSY, ldap.TIMEOUT, ldap.TIMELIMIT_EXCEEDED)
+
 
 @dataclass(slots=True)
 class _Health:
@@ -47,7 +50,7 @@ class Pool:
     """
 
     def __init__(self, address: Address, account: str, password: str | None) -> None:
-        if password == "":  # noqa: S105 - it would be an anonymous bind, which succeeds
+        if password == "":
             raise InvalidCredentials(f"{account}: an empty password is none")
         self.address = address
         self.account = account
@@ -60,6 +63,7 @@ class Pool:
         self._room = threading.BoundedSemaphore(_POOL)
         self._health: dict[str, _Health] = {}
         self._lost = False
+        self._refused_until = 0.0
 
     def close(self) -> None:
         """Close what is idle."""
@@ -80,7 +84,9 @@ class Pool:
                 return ask(connection)
         except _LOST as error:
             self._failed(error)
-            raise DirectoryUnavailable(f"{self.address.forest}: {self.host} does not answer: {text_of(error)}") from None
+            raise DirectoryUnavailable(
+                f"{self.address.forest}: {self.host} does not answer: {text_of(error)}"
+            ) from None
 
     def write(self, ask: Callable[[Any], T]) -> T:
         """What a request answers that changes something. Raises :class:`DirectoryUnavailable` if it may not have arrived."""
@@ -128,6 +134,8 @@ class Pool:
 
     def _connect(self) -> Any:
         """A bound connection to the first controller that answers, the last good one first."""
+        if self._refused_until > time.monotonic():  # asking on would lock the account
+            raise InvalidCredentials(f"{self.account} was refused by {self.address.forest} a moment ago")
         hosts = self.address.hosts()
         ordered = sorted(hosts, key=lambda host: host != self.host)
         now, problems = time.monotonic(), []
@@ -138,6 +146,7 @@ class Pool:
             try:
                 connection = self._open(host)
             except (ldap.INVALID_CREDENTIALS, ldap.INAPPROPRIATE_AUTH):
+                self._refused_until = time.monotonic() + _REFUSED_S
                 raise InvalidCredentials(
                     f"{self.account}: {self.address.forest} ({host}) refuses this account or password, or it is locked"
                 ) from None
@@ -206,10 +215,8 @@ def search(
 
 
 def _unbind(connection: Any) -> None:
-    try:
+    with contextlib.suppress(ldap.LDAPError):  # it may be lost already
         connection.unbind_ext_s()
-    except ldap.LDAPError:
-        pass  # it was lost already
 
 
 def text_of(error: Exception) -> str:
@@ -217,4 +224,3 @@ def text_of(error: Exception) -> str:
     details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     parts = (details.get("desc", ""), str(details.get("info", "")).strip())
     return ": ".join(part for part in parts if part) or str(error) or type(error).__name__
-

@@ -96,7 +96,7 @@ class Descriptor:
         for record in self.records:
             for gone in removed:
                 if not record.inherited and record.sid and record.like(gone):
-                    record = replace(record, mask=record.mask & ~gone.mask)  # noqa: PLW2901 - what is left of it
+                    record = replace(record, mask=record.mask & ~gone.mask)
             if record.mask or not record.sid:
                 kept.append(record)
         return replace(self, records=tuple(kept))

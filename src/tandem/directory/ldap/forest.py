@@ -10,11 +10,11 @@ import ldap
 from ldap.controls import RequestControl
 
 from tandem.directory import schema
+from tandem.directory.address import Address
 from tandem.directory.dn import DN
 from tandem.directory.errors import DirectoryError, NoSuchObject
 from tandem.directory.filters import escape
 from tandem.directory.layout import domain_of
-from tandem.directory.address import Address
 from tandem.directory.ldap.connection import Pool, Raw, search
 from tandem.directory.ldap.descriptor import sid_text
 from tandem.directory.ldap.rights import Guids
@@ -53,6 +53,13 @@ class Forest:
     def schema_dn(self) -> str:
         """Where the schema is."""
         return self._root["schemaNamingContext"][0].decode()
+
+    def context_of(self, dn: DN) -> str:
+        """The naming context that a name is in: the configuration's, or its domain's."""
+        configuration = DN.parse(self._root["configurationNamingContext"][0].decode())
+        if dn.below(configuration):
+            return str(configuration)
+        return str(DN(tuple(rdn for rdn in dn.rdns if rdn[0].upper() == "DC")))
 
     def demand_rights(self) -> None:
         """Raises :class:`DirectoryError` where there are no access control entries that LDAP shows."""

@@ -148,11 +148,11 @@ def _class(base: str, each: schema.Class) -> Extension:
         ("governsID", (f"{schema.ARC}.2.{each.number}",)),
         ("subClassOf", ("top",)),
         ("objectClassCategory", (_AUXILIARY if each.auxiliary else _STRUCTURAL,)),
-        *((() if each.auxiliary else (("rDNAttID", ("cn",)), ("possSuperiors", each.above)))),
+        *(() if each.auxiliary else (("rDNAttID", ("cn",)), ("possSuperiors", each.above))),
         *((("mayContain", each.attributes),) if each.attributes else ()),
         ("schemaIDGUID", (_identity(each.name),)),
         # An entry has the rights that it inherits, and none of its own.
-        *((() if each.auxiliary else (("defaultSecurityDescriptor", ("D:",)),))),
+        *(() if each.auxiliary else (("defaultSecurityDescriptor", ("D:",)),)),
         ("adminDescription", ("Tandem unified messaging and voice",)),
     )
     return Extension(dn=f"CN={each.name},{base}", name=each.name, action="class", attributes=values)

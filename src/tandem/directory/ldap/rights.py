@@ -98,9 +98,7 @@ def _mask(rights: Right) -> int:
 def existence(guids: Guids) -> Record:
     """Lets everyone who is let into the forest see that an entry is there, by its class, and no more of it."""
     class_ = guids.attributes["objectclass"]
-    return Record(
-        type=ALLOWED_OBJECT, flags=0, mask=_READ_PROPERTY, sid=AUTHENTICATED_USERS, object_type=class_
-    )
+    return Record(type=ALLOWED_OBJECT, flags=0, mask=_READ_PROPERTY, sid=AUTHENTICATED_USERS, object_type=class_)
 
 
 def decode(record: Record, principal: Callable[[str], DN | None], guids: Guids) -> Ace | None:

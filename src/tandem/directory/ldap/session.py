@@ -34,6 +34,7 @@ from tandem.directory.filters import escape
 from tandem.directory.layout import domain_of, forest_of
 from tandem.directory.ldap.connection import Raw, search, text_of
 from tandem.directory.ldap.descriptor import Descriptor, parse_descriptor
+from tandem.directory.ldap.feed import LdapFeed
 from tandem.directory.ldap.forest import Forest, sd_flags
 from tandem.directory.ldap.rights import decode, encode, existence
 from tandem.directory.ldap.values import (
@@ -44,7 +45,7 @@ from tandem.directory.ldap.values import (
     password_value,
     rendered,
 )
-from tandem.directory.port import Ace, Entry, Right, Scope
+from tandem.directory.port import Ace, Entry, Feed, Part, Right, Scope
 
 _log = get_logger("directory")
 _SCOPES = {Scope.BASE: ldap.SCOPE_BASE, Scope.ONE: ldap.SCOPE_ONELEVEL, Scope.SUBTREE: ldap.SCOPE_SUBTREE}
@@ -101,8 +102,9 @@ class LdapSession:
     def find_identity(self) -> None:
         """Find the account's own entry. Raises :class:`InvalidCredentials` if it cannot see itself."""
         home = self.forest(self._home)
-        names = f"(|(sAMAccountName={escape(self.account)})(sAMAccountName={escape(self.account)}$)(uid={escape(self.account)}))"
-        found = self._raw(home, str(domain_of(self._home)), ldap.SCOPE_SUBTREE, names, ("objectClass",))
+        name = escape(self.account)
+        names = f"(|(sAMAccountName={name})(sAMAccountName={name}$)(uid={name}))"
+        found = self.raw(home, str(domain_of(self._home)), ldap.SCOPE_SUBTREE, names, ("objectClass",))
         if not found:
             raise InvalidCredentials(f"{self.account} is let into {self._home}, but cannot see its own entry there")
         self.identity = DN.parse(found[0][0])
@@ -133,27 +135,26 @@ class LdapSession:
 
     def get(self, dn: DN) -> Entry | None:
         """See the port."""
-        try:
-            forest = self._of(dn)
-        except NoSuchObject:
+        forest = self.forest_at(dn)
+        if forest is None:
             return None
-        found = self._raw(forest, str(dn), ldap.SCOPE_BASE, "(objectClass=*)", ATTRIBUTES)
-        return next((e for e in self._entries(forest, found)), None)
+        found = self.raw(forest, str(dn), ldap.SCOPE_BASE, "(objectClass=*)", ATTRIBUTES)
+        return next((e for e in self.entries(forest, found)), None)
 
     def search(self, base: DN, filter_: str = "(objectClass=*)", scope: Scope = Scope.SUBTREE) -> list[Entry]:
         """See the port. A search of a whole forest is one of its configuration, too."""
-        try:
-            forest = self._of(base)
-        except NoSuchObject:
+        forest = self.forest_at(base)
+        if forest is None:
             return []
         text = rendered(filter_, active_directory=forest.active_directory)
         bases = [str(base)]
         if forest.active_directory and scope is Scope.SUBTREE and base == domain_of(forest.name):
             bases.append(str(base.child("CN", "Configuration")))
-        found = [raw for each in bases for raw in self._raw(forest, each, _SCOPES[scope], text, ATTRIBUTES)]
-        return sorted(self._entries(forest, found), key=lambda entry: entry.dn.path)
+        found = [raw for each in bases for raw in self.raw(forest, each, _SCOPES[scope], text, ATTRIBUTES)]
+        return sorted(self.entries(forest, found), key=lambda entry: entry.dn.path)
 
-    def _raw(self, forest: Forest, base: str, scope: int, filter_: str, attributes: Sequence[str]) -> list[Raw]:
+    def raw(self, forest: Forest, base: str, scope: int, filter_: str, attributes: Sequence[str]) -> list[Raw]:
+        """Entries as they come; none where the base is not there, or not visible."""
         try:
             return forest.pool.read(lambda c: search(c, base, scope, filter_, attributes))
         except (ldap.NO_SUCH_OBJECT, ldap.REFERRAL, ldap.INSUFFICIENT_ACCESS):
@@ -161,13 +162,33 @@ class LdapSession:
         except ldap.LDAPError as error:
             self._translate(error, "read", base)
 
-    def _entries(self, forest: Forest, found: Sequence[Raw]) -> Iterator[Entry]:
+    def entries(self, forest: Forest, found: Sequence[Raw]) -> Iterator[Entry]:
         """Entries of which more is visible than that they are there."""
         for name, values in found:
             values = forest.whole(name, values)
             entry = entry_of(name, values, self._person)
             if entry is not None:
                 yield entry
+
+    def follow(self, parts: Sequence[Part]) -> Feed:
+        """See the port."""
+        return LdapFeed(self, parts)
+
+    def forest_at(self, dn: DN) -> Forest | None:
+        """The forest of a name, if its directory is known."""
+        try:
+            return self._of(dn)
+        except NoSuchObject:
+            return None
+
+    def is_home(self, dn: DN) -> bool:
+        """Whether a name is in the identity's own forest."""
+        return dn.below(domain_of(self._home))
+
+    def bind_anew(self) -> None:
+        """Take the groups into account that the identity came into since it bound."""
+        for forest in tuple(self._forests.values()):
+            forest.pool.close()
 
     def change_number(self) -> int:
         """See the port. It rises by much when another domain controller answers, whose numbers are others."""
@@ -187,14 +208,19 @@ class LdapSession:
             entry = self.get(dn)
             classes = entry.all("objectClass") if entry else ()
             return bool(classes) and self.may(Right.CREATE, dn.parent, object_class=classes[-1])
-        try:
-            forest = self._of(dn)
-        except NoSuchObject:
+        forest = self.forest_at(dn)
+        if forest is None:
             return False
-        wanted = ("objectClass", "name", "allowedAttributesEffective", "allowedChildClassesEffective", "sDRightsEffective")
+        wanted = (
+            "objectClass",
+            "name",
+            "allowedAttributesEffective",
+            "allowedChildClassesEffective",
+            "sDRightsEffective",
+        )
         at = dn
         while at.rdns:
-            found = self._raw(forest, str(at), ldap.SCOPE_BASE, "(objectClass=*)", wanted)
+            found = self.raw(forest, str(at), ldap.SCOPE_BASE, "(objectClass=*)", wanted)
             if found:
                 return _allowed(found[0][1], right, attribute, object_class, seen=at == dn)
             at = at.parent
@@ -253,9 +279,8 @@ class LdapSession:
         self._write(dn, what, lambda c: c.modify_ext_s(str(dn), changes, serverctrls=[sd_flags()]))
 
     def _descriptor(self, dn: DN) -> Descriptor | None:
-        try:
-            forest = self._of(dn)
-        except NoSuchObject:
+        forest = self.forest_at(dn)
+        if forest is None:
             return None
         forest.demand_rights()
         values = forest.descriptor(dn)
@@ -307,13 +332,13 @@ class LdapSession:
                 return set()
         if forest.active_directory:
             text = f"(member:{_IN_CHAIN}:={escape(member)})"
-            found = self._raw(forest, str(domain_of(forest.name)), ldap.SCOPE_SUBTREE, text, ("objectClass",))
+            found = self.raw(forest, str(domain_of(forest.name)), ldap.SCOPE_SUBTREE, text, ("objectClass",))
             return {DN.parse(name) for name, _ in found}
         seen: set[DN] = set()
         todo = [member]
         while todo:
             text = f"(member={escape(todo.pop())})"
-            for name, _ in self._raw(forest, str(domain_of(forest.name)), ldap.SCOPE_SUBTREE, text, ("objectClass",)):
+            for name, _ in self.raw(forest, str(domain_of(forest.name)), ldap.SCOPE_SUBTREE, text, ("objectClass",)):
                 if (group := DN.parse(name)) not in seen:
                     seen.add(group)
                     todo.append(name)
@@ -321,14 +346,13 @@ class LdapSession:
 
     def members(self, group: DN) -> frozenset[DN]:
         """See the port; of foreign members, those whose forest can be read."""
-        try:
-            forest = self._of(group)
-        except NoSuchObject:
+        forest = self.forest_at(group)
+        if forest is None:
             return frozenset()
         if not forest.active_directory:
             return self._members_by_steps(group)
         text = f"(&(memberOf:{_IN_CHAIN}:={escape(str(group))})(|(objectClass=user)(objectClass=foreignSecurityPrincipal)))"
-        found = self._raw(forest, str(domain_of(forest.name)), ldap.SCOPE_SUBTREE, text, ("objectClass",))
+        found = self.raw(forest, str(domain_of(forest.name)), ldap.SCOPE_SUBTREE, text, ("objectClass",))
         return frozenset(DN.parse(self._person(name)) for name, _ in found)
 
     def _members_by_steps(self, group: DN) -> frozenset[DN]:
@@ -350,7 +374,7 @@ class LdapSession:
     def has_password(self, dn: DN) -> bool:
         """See the port: an account that is enabled and whose password was set once."""
         try:
-            found = self._raw(
+            found = self.raw(
                 self._of(dn),
                 str(dn),
                 ldap.SCOPE_BASE,
@@ -419,9 +443,7 @@ class LdapSession:
             records = [r for ace in aces for r in encode(ace, self._sid(ace.principal), forest.guids())]
             if protected:
                 records.append(existence(forest.guids()))
-            values.append(
-                ("nTSecurityDescriptor", [Descriptor(records=tuple(records), protected=protected).pack()])
-            )
+            values.append(("nTSecurityDescriptor", [Descriptor(records=tuple(records), protected=protected).pack()]))
         self._write(dn, f"create {classes[-1]}", lambda c: c.add_ext_s(str(dn), values))
         self._remember(lambda: self._write(dn, "delete", lambda c: c.delete_ext_s(str(dn))))
 
@@ -486,7 +508,9 @@ class LdapSession:
             case ldap.INSUFFICIENT_ACCESS():
                 raise AccessDenied(self.account, what.removesuffix(" on") + " on", dn) from None
             case ldap.NO_SUCH_OBJECT():
-                raise NoSuchObject(f"{dn} (or what is above it) is not there, or not visible to {self.account}") from None
+                raise NoSuchObject(
+                    f"{dn} (or what is above it) is not there, or not visible to {self.account}"
+                ) from None
             case ldap.ALREADY_EXISTS():
                 raise AlreadyExists(f"{dn} is there already") from None
             case ldap.INVALID_DN_SYNTAX() | ldap.FILTER_ERROR():
@@ -531,8 +555,10 @@ def _allowed(
         return wanted.lower().encode() in {each.lower() for each in values.get(of, ())}
 
     match right:
+        case Right.WRITE if attribute:
+            return seen and named("allowedAttributesEffective", attribute)
         case Right.WRITE:
-            return seen and (named("allowedAttributesEffective", attribute) if attribute else bool(values.get("allowedAttributesEffective")))
+            return seen and bool(values.get("allowedAttributesEffective"))
         case Right.CREATE:
             return named("allowedChildClassesEffective", object_class)
         case Right.WRITE_ACL:

@@ -21,7 +21,7 @@ _NEW_ACCOUNT = {"user": "514", "computer": "4098"}  # disabled until it has a pa
 SERVER_ADMINISTRATORS = "Tandem Server Administrators"
 """The account name of our group CN=Administrators,CN=Users: the domain's own Administrators has that name already."""
 _ORDER = re.compile(r"\{\d+\}")
-ATTRIBUTES = tuple(each.name for each in schema.WIRE_ATTRIBUTES)
+ATTRIBUTES = ("objectGUID", *(each.name for each in schema.WIRE_ATTRIBUTES))
 """What is asked for."""
 Wire = tuple[str, list[bytes]]
 Modification = tuple[int, str, list[bytes] | None]
@@ -49,7 +49,8 @@ def entry_of(name: str, values: Mapping[str, Sequence[bytes]], person: Callable[
         found["samaccountname"] = tuple(text.removesuffix("$") for text in found.get("samaccountname", ()))
     if "member" in found:
         found["member"] = tuple(person(text) for text in found["member"])
-    return Entry(dn=DN.parse(name), attributes={key: texts for key, texts in found.items() if texts})
+    uid = values.get("objectGUID", [b""])[0].hex()
+    return Entry(dn=DN.parse(name), attributes={key: texts for key, texts in found.items() if texts}, uid=uid)
 
 
 def _text(value: bytes) -> str | None:
@@ -101,7 +102,9 @@ def new_attributes(
     return list(wire.items())
 
 
-def changes_of(dn: DN, before: Entry | None, attributes: Mapping[str, Sequence[str]], member: Member) -> list[Modification]:
+def changes_of(
+    dn: DN, before: Entry | None, attributes: Mapping[str, Sequence[str]], member: Member
+) -> list[Modification]:
     """The modifications that set attributes to these values; members come and go one by one."""
     changes: list[Modification] = []
     for name, values in _placed(dn, attributes).items():
