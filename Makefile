@@ -1,4 +1,5 @@
 # make demo    sets up and runs the main job: an organization deployed, a real call answered into a mailbox
+#              with DIRECTORY=samba, as root, the same in a Samba Active Directory that it installs and starts
 # make test    sets up (as root with the peers from apt) and runs linters, types, import contracts, all tests
 # make check   the developer's loop: no root, no peers, under a minute
 
@@ -9,7 +10,13 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 .PHONY: demo test check lint format clean
 
 demo: .venv/.user
+ifeq ($(DIRECTORY),samba)
+	tools/samba install
+	$(PIP) --editable '.[ldap]'
+	$(BIN)/python tools/samba demo
+else
 	$(BIN)/tandem demo
+endif
 
 test: .venv/.developer
 	tools/peers

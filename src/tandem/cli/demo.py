@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import email
 import email.policy
+import re
 import socket
 import subprocess
 import sys
@@ -83,15 +84,30 @@ class Stage:
 @click.command()
 @click.option("--stay", is_flag=True, help="Leave everything running, and print an account for a softphone.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where; a new folder, by default a temporary one.")
-def demo(stay: bool, folder: Path | None) -> None:
+@click.option(
+    "--directory", metavar="URL", help="An empty Active Directory forest example.com (ldaps://HOST) to deploy to."
+)
+@click.option(
+    "--roots", type=click.Path(exists=True, path_type=Path), help="Authorities of its domain controllers, in PEM."
+)
+@click.option("--password-file", type=click.Path(exists=True, path_type=Path), help="Its administrator's password.")
+def demo(
+    stay: bool, folder: Path | None, directory: str | None, roots: Path | None, password_file: Path | None
+) -> None:
     """Deploy an example organization and prove it with a real call.
 
-    Takes about half a minute, needs no root and no network but loopback. Exit code 0: every proof holds.
+    Takes about half a minute, needs no root and no network but loopback. Exit code 0: every proof holds. With --directory the
+    same is done in Active Directory; "make demo DIRECTORY=samba" starts one for it.
     """
     out = console()
     place = folder or Path(tempfile.mkdtemp(prefix="tandem-demo-")) / "x"
     stage = Stage(folder=place, out=out)
     begun = time.monotonic()
+    stage.run("init", str(stage.folder), expect=0)
+    if directory is not None:
+        if password_file is None:
+            raise click.UsageError("--directory needs --password-file, with the password of its administrator")
+        _use_active_directory(stage, directory, roots, password_file)
     deploy(stage)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_call(stage, begun, stay=stay))
@@ -111,9 +127,21 @@ def show_proofs(stage: Stage, seconds: float) -> None:
     stage.out.print(f"Everything is in {stage.folder} ({seconds:.0f} s).")
 
 
+def _use_active_directory(stage: Stage, url: str, roots: Path | None, password_file: Path) -> None:
+    """The example, with a forest of Active Directory in place of the embedded directory."""
+    path = Path(stage.file)
+    lines = [f"directory: {url}"] + ([f"directory_roots: {roots.resolve()}"] if roots else [])
+    path.write_text(re.sub(r"^directory:.*$", "\n".join(lines), path.read_text(), flags=re.MULTILINE))
+    for made in (stage.folder / "state").glob("directory.db*"):
+        made.unlink()
+    secret = stage.folder / "secrets" / "administrator"
+    secret.write_text(password_file.read_text())
+    stage.run("directory", "create", stage.file, expect=0)
+    stage.run("directory", "prepare", stage.file, expect=0)
+
+
 def deploy(stage: Stage) -> None:
     """Plan and apply, alternating between the administrators."""
-    stage.run("init", str(stage.folder), expect=0)
     path = Path(stage.file)
     path.write_text(path.read_text().replace("ring_s: 20 ", f"ring_s: {RING_S} "))
     stage.run("plan", stage.file, expect=2)

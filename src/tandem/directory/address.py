@@ -66,7 +66,9 @@ def _controllers(forest: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A directory: the embedded one's ``file``, or the ``addresses`` of forests. ``accounts`` tells servers' forests."""
+    """A directory: the embedded one's ``file``, or the ``addresses`` of forests. ``accounts`` tells as what
+    each of the organization's accounts binds there: ``maria@example.com``, a server as ``um1.example.com$@example.com``.
+    """
 
     file: Path | None = None
     addresses: tuple[Address, ...] = ()
@@ -85,10 +87,9 @@ class Place:
             ) from None
         return LdapDirectory(self.addresses, read_only=read_only)
 
-    def account(self, name: str, forest: str = "") -> str:
-        """An account as it binds here: over LDAP with its forest."""
-        known = forest or self.accounts.get(name, "")
-        return f"{name}@{known}" if self.file is None and known and "@" not in name else name
+    def account(self, name: str) -> str:
+        """An account as it binds here."""
+        return self.accounts.get(name, name)
 
 
 def write_place(path: Path, place: Place) -> None:

@@ -105,15 +105,15 @@ def place_of(organization: Organization) -> Place:
     if not organization.uses_ldap:
         return Place(file=Path(organization.directory))
     forests, first = organization.forests, organization.forests[0].name
-    accounts = {admin.account: admin.forest or first for admin in organization.administrators}
+    accounts = {each.account: f"{each.account}@{each.forest or first}" for each in organization.administrators}
     for forest in forests:
-        accounts |= dict.fromkeys(accounts_of_servers(organization, forest.name), forest.name)
+        accounts |= {name: f"{name}$@{forest.name}" for name in accounts_of_servers(organization, forest.name)}
     roots = organization.directory_roots
     return Place(
         addresses=tuple(
             Address(forest=each.name, url=organization.address_of(each.name), roots=roots) for each in forests
         ),
-        accounts={INITIAL_ADMINISTRATOR: first, **accounts},
+        accounts={INITIAL_ADMINISTRATOR: f"{INITIAL_ADMINISTRATOR}@{first}", **accounts},
     )
 
 

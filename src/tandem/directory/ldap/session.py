@@ -88,7 +88,8 @@ class LdapSession:
         *,
         read_only: bool = False,
     ) -> None:
-        self.account = account
+        self.account = account.removesuffix("$")
+        self._login = account
         self._read_only = read_only
         self.identity = DN(())
         self._home = forest
@@ -102,8 +103,8 @@ class LdapSession:
     def find_identity(self) -> None:
         """Find the account's own entry. Raises :class:`InvalidCredentials` if it cannot see itself."""
         home = self.forest(self._home)
-        name = escape(self.account)
-        names = f"(|(sAMAccountName={name})(sAMAccountName={name}$)(uid={name}))"
+        name = escape(self._login)
+        names = f"(|(sAMAccountName={name})(uid={name}))"
         found = self.raw(home, str(domain_of(self._home)), ldap.SCOPE_SUBTREE, names, ("objectClass",))
         if not found:
             raise InvalidCredentials(f"{self.account} is let into {self._home}, but cannot see its own entry there")
@@ -120,7 +121,7 @@ class LdapSession:
         """A forest as this session reaches it."""
         with self._lock:
             if name not in self._forests:
-                self._forests[name] = Forest(self._addresses[name], self.account, self._home, self._password)
+                self._forests[name] = Forest(self._addresses[name], self._login, self._home, self._password)
             return self._forests[name]
 
     def _of(self, dn: DN) -> Forest:
