@@ -412,7 +412,8 @@ class EmbeddedSession:
             except sqlite3.IntegrityError:
                 raise AlreadyExists(f"{dn} is there already") from None
             assert cursor.lastrowid is not None
-            for name, values in attributes.items():
+            # An entry has the attribute that names it, said or not.
+            for name, values in {dn.rdns[0][0].lower(): (dn.name,), **_lowered(attributes)}.items():
                 known = schema.attribute(name)
                 if known.confidential:
                     self._demand(Right.WRITE, dn, attribute=known.name, object_class=classes[-1])
@@ -569,6 +570,10 @@ def in_parts(entry: Entry, parts: Sequence[Part]) -> bool:
     """Whether an entry is of a class that is followed where it is."""
     class_ = entry.all("objectClass")[-1].lower()
     return any(entry.dn.below(part.base) and class_ in part.classes for part in parts)
+
+
+def _lowered(attributes: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    return {name.lower(): values for name, values in attributes.items()}
 
 
 def _row(entry: int, ace: Ace) -> tuple[object, ...]:

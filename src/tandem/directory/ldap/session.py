@@ -103,6 +103,10 @@ class LdapSession:
     def find_identity(self) -> None:
         """Find the account's own entry. Raises :class:`InvalidCredentials` if it cannot see itself."""
         home = self.forest(self._home)
+        if "=" in self._login:
+            home.pool.read(lambda c: c.whoami_s())
+            self.identity = DN.parse(self._login)
+            return
         name = escape(self._login)
         names = f"(|(sAMAccountName={name})(uid={name}))"
         found = self.raw(home, str(domain_of(self._home)), ldap.SCOPE_SUBTREE, names, ("objectClass",))
