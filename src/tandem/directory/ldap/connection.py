@@ -11,8 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import ldap
 import ldap.controls
@@ -22,9 +23,12 @@ from ldap.controls import RequestControl, SimplePagedResultsControl
 from tandem.core.log import event, get_logger
 from tandem.directory.address import CONNECT_S, Address
 from tandem.directory.errors import DirectoryUnavailable, InvalidCredentials
+from tandem.directory.ldap.kerberos import Ticket
 
 _log = get_logger("directory")
 T = TypeVar("T")
+_SEALED = 128
+"""The least key strength, in bits, of what GSSAPI seals."""
 Raw = tuple[str, dict[str, list[bytes]]]
 """An entry as it comes: its name and the values of its attributes."""
 
@@ -43,27 +47,38 @@ class _Health:
     retry_at: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Simple:
+    """An account (``name@forest``, or a distinguished name) and its password."""
+
+    account: str
+    password: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.password:  # it would be an anonymous bind, which succeeds
+            raise InvalidCredentials(f"{self.account}: an empty password is none")
+
+
 class Pool:
-    """Connections of one identity to one forest.
+    """Connections of one identity to one forest: by a simple bind over TLS, or by a Kerberos ticket."""
 
-    A password of ``None`` stands for the Kerberos ticket at hand (GSSAPI).
-    """
-
-    def __init__(self, address: Address, account: str, password: str | None) -> None:
-        if password == "":
-            raise InvalidCredentials(f"{account}: an empty password is none")
+    def __init__(self, address: Address, credentials: "Simple | Ticket") -> None:
         self.address = address
-        self.account = account
         self.generation = 0
         """Rises whenever another controller answers than before: its change numbers are others."""
         self.host = ""
-        self._password = password
+        self._credentials = credentials
         self._idle: list[Any] = []
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(_POOL)
         self._health: dict[str, _Health] = {}
         self._lost = False
         self._refused_until = 0.0
+
+    @property
+    def _name(self) -> str:
+        held = self._credentials
+        return held.principal if isinstance(held, Ticket) else held.account
 
     def close(self) -> None:
         """Close what is idle."""
@@ -135,7 +150,7 @@ class Pool:
     def _connect(self) -> Any:
         """A bound connection to the first controller that answers, the last good one first."""
         if self._refused_until > time.monotonic():  # asking on would lock the account
-            raise InvalidCredentials(f"{self.account} was refused by {self.address.forest} a moment ago")
+            raise InvalidCredentials(f"{self._name} was refused by {self.address.forest} a moment ago")
         hosts = self.address.hosts()
         ordered = sorted(hosts, key=lambda host: host != self.host)
         now, problems = time.monotonic(), []
@@ -148,7 +163,7 @@ class Pool:
             except (ldap.INVALID_CREDENTIALS, ldap.INAPPROPRIATE_AUTH):
                 self._refused_until = time.monotonic() + _REFUSED_S
                 raise InvalidCredentials(
-                    f"{self.account}: {self.address.forest} ({host}) refuses this account or password, or it is locked"
+                    f"{self._name}: {self.address.forest} ({host}) refuses this account or password, or it is locked"
                 ) from None
             except ldap.LDAPError as error:
                 self._note_failure(host, error)
@@ -168,11 +183,10 @@ class Pool:
             self.generation += 1
 
     def _open(self, host: str) -> Any:
+        if isinstance(self._credentials, Ticket):
+            return self._open_by_ticket(self._credentials, host)
         connection = ldap.initialize(host)
-        connection.protocol_version = ldap.VERSION3
-        connection.set_option(ldap.OPT_REFERRALS, ldap.OPT_OFF)
-        connection.set_option(ldap.OPT_NETWORK_TIMEOUT, CONNECT_S)
-        connection.set_option(ldap.OPT_TIMEOUT, ANSWER_S)
+        _set_options(connection)
         connection.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
         connection.set_option(ldap.OPT_X_TLS_PROTOCOL_MIN, ldap.OPT_X_TLS_PROTOCOL_TLS1_2)
         if self.address.roots is not None:
@@ -181,14 +195,32 @@ class Pool:
         try:
             if self.address.starttls:
                 connection.start_tls_s()
-            if self._password is None:
-                connection.sasl_interactive_bind_s("", ldap.sasl.gssapi())
-            else:
-                connection.simple_bind_s(self.account, self._password)
+            connection.simple_bind_s(self._credentials.account, self._credentials.password)
         except ldap.LDAPError:
             _unbind(connection)
             raise
         return connection
+
+    def _open_by_ticket(self, ticket: Ticket, host: str) -> Any:
+        """GSSAPI proves the controller's name and seals what follows; Active Directory wants no TLS around it."""
+        connection = ldap.initialize(f"ldap://{urlsplit(host).hostname}")
+        _set_options(connection)
+        connection.set_option(ldap.OPT_X_SASL_NOCANON, ldap.OPT_ON)
+        connection.set_option(ldap.OPT_X_SASL_SSF_MIN, _SEALED)
+        try:
+            with ticket.in_force():
+                connection.sasl_interactive_bind_s("", ldap.sasl.gssapi())
+        except ldap.LDAPError:
+            _unbind(connection)
+            raise
+        return connection
+
+
+def _set_options(connection: Any) -> None:
+    connection.protocol_version = ldap.VERSION3
+    connection.set_option(ldap.OPT_REFERRALS, ldap.OPT_OFF)
+    connection.set_option(ldap.OPT_NETWORK_TIMEOUT, CONNECT_S)
+    connection.set_option(ldap.OPT_TIMEOUT, ANSWER_S)
 
 
 def search(

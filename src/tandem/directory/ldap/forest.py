@@ -15,8 +15,9 @@ from tandem.directory.dn import DN
 from tandem.directory.errors import DirectoryError, NoSuchObject
 from tandem.directory.filters import escape
 from tandem.directory.layout import domain_of
-from tandem.directory.ldap.connection import Pool, Raw, search
+from tandem.directory.ldap.connection import Pool, Raw, Simple, search
 from tandem.directory.ldap.descriptor import sid_text
+from tandem.directory.ldap.kerberos import Ticket
 from tandem.directory.ldap.rights import Guids
 
 _ACTIVE_DIRECTORY = b"1.2.840.113556.1.4.800"
@@ -34,7 +35,7 @@ class Forest:
 
     def __init__(self, address: Address, account: str, home: str, password: str | None) -> None:
         self.name = address.forest.lower()
-        self.pool = Pool(address, account if "=" in account else f"{account}@{home}", password)
+        self.pool = Pool(address, _credentials(self.name, account, home, password))
         self._sids: dict[DN, str] = {}
         self._principals: dict[str, DN | None] = {}
 
@@ -139,6 +140,15 @@ class Forest:
         """The entry that stands here for an identity of another forest; an empty string if there is none."""
         name = f"CN={sid},CN=ForeignSecurityPrincipals,{domain_of(self.name)}"
         return name if one_entry(self.pool, name, "(objectClass=*)", ("objectClass",)) else ""
+
+
+def _credentials(forest: str, account: str, home: str, password: str | None) -> Simple | Ticket:
+    """A simple bind in one's own forest; other forests take a ticket."""
+    if "=" in account:
+        return Simple(account, password or "")
+    if password is None or forest != home:
+        return Ticket(account, home, password)
+    return Simple(f"{account}@{home}", password)
 
 
 class _Known(dict[str, uuid.UUID]):

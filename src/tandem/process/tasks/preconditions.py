@@ -175,8 +175,10 @@ def pairs(org: model.Organization) -> tuple[Layout, ...]:
 
 
 def _groups(context: Context) -> Iterator[Step]:
-    administrator = layout_of(context.organization, context.organization.forests[0].name).users
-    initial = str(administrator.child("CN", INITIAL_ADMINISTRATOR))
+    org = context.organization
+    # In Active Directory every forest has its own, and a universal group has no members of other forests.
+    of = context.layout.forest if org.uses_ldap else org.forests[0].name
+    initial = str(layout_of(org, of).users.child("CN", INITIAL_ADMINISTRATOR))
     for name in groups_in(context.organization, context.layout.forest):
         if context.session.get(context.layout.group(name)) is None:
             # The initial administrator holds every role, and none of the servers' rights.
