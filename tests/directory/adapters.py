@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import signal
 import socket
 import subprocess
 import sys
@@ -141,20 +142,49 @@ def make_embedded(folder: Path, layout: Layout) -> Adapter:
 # Samba
 
 
-@contextmanager
-def samba(folder: Path, realm: str, address: str) -> Iterator[Place]:
-    """A domain controller (tools/samba), with the schema prepared; ends with the block."""
-    command = [sys.executable, str(ROOT / "tools" / "samba"), "run", str(folder), realm, address]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert "ready" in line, line + (process.stdout.read() if process.poll() is not None else "")
-        yield Place(addresses=(Address(forest=realm, url=f"ldaps://{address}", roots=folder / "roots.pem"),))
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stdout.close()  # type: ignore[union-attr]
+class Samba:
+    """A domain controller (tools/samba); ends with the block. It can be killed, and started again as it was."""
+
+    def __init__(self, folder: Path, realm: str, address: str) -> None:
+        self.folder, self.realm, self.address = folder, realm, address
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        roots = self.folder / "roots.pem"
+        return Place(addresses=(Address(forest=self.realm, url=f"ldaps://{self.address}", roots=roots),))
+
+    def __enter__(self) -> "Samba":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        command = [sys.executable, str(ROOT / "tools" / "samba"), "run", str(self.folder), self.realm, self.address]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert "ready" in line, line + self._process.stdout.read()
+
+    def kill(self) -> None:
+        """End it without warning."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+        for child in children:
+            os.kill(int(child), signal.SIGKILL)
+        self.stop()
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(30)
+            self._process.stdout.close()  # type: ignore[union-attr]
+            self._process = None
 
 
 def administrator_password(folder: Path) -> str:

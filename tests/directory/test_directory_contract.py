@@ -38,7 +38,8 @@ def layout() -> Layout:
 @pytest.fixture(scope="module")
 def samba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adapter]:
     folder = tmp_path_factory.mktemp("samba") / "dc"
-    with adapters.samba(folder, "example.com", "127.0.0.31") as place:
+    with adapters.Samba(folder, "example.com", "127.0.0.31") as controller:
+        place = controller.place
         owner = adapters.prepare_samba(place, adapters.administrator_password(folder))
         base = layout()
         adapters.populate_forest(owner, base)

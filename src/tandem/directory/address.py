@@ -74,8 +74,8 @@ class Place:
     addresses: tuple[Address, ...] = ()
     accounts: Mapping[str, str] = field(default_factory=dict)
 
-    def open(self, clock: Clock | None = None, *, read_only: bool = False) -> Directory:
-        """The directory, to bind to. Raises :class:`DirectoryUnavailable` where what LDAP needs is not installed."""
+    def open(self, clock: Clock | None = None, *, read_only: bool = False, patience_s: float = 0.0) -> Directory:
+        """The directory, to bind to; ``patience_s`` is how long one over LDAP is waited for. Raises :class:`DirectoryUnavailable` where what LDAP needs is not installed."""
         if self.file is not None:
             return EmbeddedDirectory(self.file, clock, read_only=read_only)
         try:
@@ -85,7 +85,7 @@ class Place:
                 f"a directory over LDAP needs the extra: pip install 'tandem-um[ldap]' ({error}); it is compiled, with "
                 "apt-get install gcc libldap2-dev libsasl2-dev"
             ) from None
-        return LdapDirectory(self.addresses, read_only=read_only)
+        return LdapDirectory(self.addresses, read_only=read_only, patience_s=patience_s)
 
     def account(self, name: str) -> str:
         """An account as it binds here."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tandem.directory.errors import DirectoryError
+from tandem.directory.errors import DirectoryError, DirectoryUnavailable
 from tandem.process.errors import Busy, NotPermitted, ProcessError
 from tandem.process.guard import Guard
 from tandem.process.holders import Roles
@@ -23,6 +23,8 @@ from tandem.process.saved import SavedPlan
 from tandem.process.task import Change, Context, Step, Task, Tick
 from tandem.process.tasks import all_tasks
 
+_MOST_INTERRUPTIONS = 5
+"""How often a task is begun again because the directory was lost, in one apply."""
 _FEW = 200
 """Changes of a task that are written to the journal before it begins, too; of more, their number."""
 
@@ -57,6 +59,7 @@ class _Run:
     done: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     stale: dict[str, str] = field(default_factory=dict)
+    interrupted: int = 0
 
     def round(self) -> None:
         """Go through all tasks once."""
@@ -90,6 +93,12 @@ class _Run:
         self._note(task, "begun", tuple(map(str, planned.changes)) if few else (f"{len(planned.changes)} change(s)",))
         try:
             changes = task.apply(self.context, self.progress.tick)
+        except DirectoryUnavailable as error:
+            self._note(task, "interrupted", (str(error),))
+            self.interrupted += 1
+            if self.interrupted > _MOST_INTERRUPTIONS:
+                self.refused[task.id] = str(error)
+            return False
         except (DirectoryError, ProcessError) as error:
             self._note(task, "refused", (str(error),))
             self.refused[task.id] = str(error)

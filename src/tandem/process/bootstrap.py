@@ -20,6 +20,10 @@ from tandem.process.task import Context, layout_of
 from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR, accounts_of_servers, pairs, read_secret
 
 
+PATIENCE_S = 60.0
+"""How long a command waits for a domain controller: one that restarts does not end an apply."""
+
+
 def write_example(folder: Path, ids: Ids) -> Organization:
     """``tandem init``: the example in a new folder, ready to be planned. Raises :class:`ProcessError` if it is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -128,7 +132,7 @@ def open_context(
 ) -> Context:
     """The directory as an operator may use it; without a password, the one in the secrets folder."""
     place = place_of(organization)
-    directory = place.open(clock, read_only=read_only)
+    directory = place.open(clock, read_only=read_only, patience_s=PATIENCE_S)
     session = directory.bind(place.account(account), password or read_secret(organization, account))
     layout = layout_of(organization, organization.forests[0].name)
     cache: Cache = {}

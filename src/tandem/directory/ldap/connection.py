@@ -1,6 +1,6 @@
 """Connections to the domain controllers of one forest: TLS, binds, fail-over, time-outs, paging.
 
-A controller that fails is left alone for a while (1 s, doubled up to 30 s) and another one is asked. A read that a lost
+A controller that fails is left alone for a while (1 s, doubled up to 15 s) and another one is asked. A read that a lost
 connection interrupts is made once more; a write is not, since nobody knows whether it was carried out: the caller observes
 anew. One request is under way on a connection at a time; threads get connections of their own from the pool.
 """
@@ -35,8 +35,9 @@ Raw = tuple[str, dict[str, list[bytes]]]
 ANSWER_S = 60.0
 PAGE = 500
 """Entries in an answer; Active Directory gives no more than 1000."""
-_LONGEST_BACK_OFF_S = 30.0
+_LONGEST_BACK_OFF_S = 15.0
 _REFUSED_S = 60.0
+_AGAIN_S = 0.5
 _POOL = 4
 _LOST = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.UNAVAILABLE, ldap.BUSY, ldap.TIMEOUT, ldap.TIMELIMIT_EXCEEDED)
 
@@ -60,10 +61,14 @@ class Simple:
 
 
 class Pool:
-    """Connections of one identity to one forest: by a simple bind over TLS, or by a Kerberos ticket."""
+    """Connections of one identity to one forest: by a simple bind over TLS, or by a Kerberos ticket.
 
-    def __init__(self, address: Address, credentials: "Simple | Ticket") -> None:
+    While no controller answers, they are asked again and again for ``patience_s`` seconds.
+    """
+
+    def __init__(self, address: Address, credentials: "Simple | Ticket", patience_s: float) -> None:
         self.address = address
+        self._patience_s = patience_s
         self.generation = 0
         """Rises whenever another controller answers than before: its change numbers are others."""
         self.host = ""
@@ -151,11 +156,19 @@ class Pool:
         """A bound connection to the first controller that answers, the last good one first."""
         if self._refused_until > time.monotonic():  # asking on would lock the account
             raise InvalidCredentials(f"{self._name} was refused by {self.address.forest} a moment ago")
-        hosts = self.address.hosts()
-        ordered = sorted(hosts, key=lambda host: host != self.host)
-        now, problems = time.monotonic(), []
-        for host in ordered:
-            if self._health.get(host, _Health()).retry_at > now:
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return self._connect_to_any()
+            except DirectoryUnavailable:
+                if time.monotonic() >= deadline:
+                    raise
+            time.sleep(_AGAIN_S)
+
+    def _connect_to_any(self) -> Any:
+        problems = []
+        for host in sorted(self.address.hosts(), key=lambda host: host != self.host):
+            if self._health.get(host, _Health()).retry_at > time.monotonic():
                 problems.append(f"{host}: failed a moment ago")
                 continue
             try:
@@ -177,7 +190,7 @@ class Pool:
         self._health.pop(host, None)
         if self._lost:
             self._lost = False
-            event(_log, logging.INFO, "directory.back", forest=self.address.forest, host=host)
+            event(_log, logging.WARNING, "directory.back", forest=self.address.forest, host=host)
         if host != self.host:
             self.host = host
             self.generation += 1

@@ -33,9 +33,9 @@ def sd_flags() -> RequestControl:
 class Forest:
     """One forest as one identity reaches it."""
 
-    def __init__(self, address: Address, account: str, home: str, password: str | None) -> None:
+    def __init__(self, address: Address, account: str, home: str, password: str | None, patience_s: float) -> None:
         self.name = address.forest.lower()
-        self.pool = Pool(address, _credentials(self.name, account, home, password))
+        self.pool = Pool(address, _credentials(self.name, account, home, password), patience_s)
         self._sids: dict[DN, str] = {}
         self._principals: dict[str, DN | None] = {}
 

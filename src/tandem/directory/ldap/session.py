@@ -56,10 +56,14 @@ _NORMAL_ACCOUNT, _WORKSTATION_ACCOUNT, _DISABLED, _NO_EXPIRY = 0x200, 0x1000, 0x
 
 
 class LdapDirectory:
-    """Forests by their addresses. An account is of the first, or of the one that it names: ``maria@example.com``."""
+    """Forests by their addresses. An account is of the first, or of the one that it names: ``maria@example.com``.
 
-    def __init__(self, addresses: Sequence[Address], *, read_only: bool = False) -> None:
+    ``patience_s``: how long a request waits for a domain controller that answers.
+    """
+
+    def __init__(self, addresses: Sequence[Address], *, read_only: bool = False, patience_s: float = 0.0) -> None:
         self._read_only = read_only
+        self._patience_s = patience_s
         self._addresses = {address.forest.lower(): address for address in addresses}
 
     def bind(self, account: str, password: str | None) -> "LdapSession":
@@ -68,6 +72,7 @@ class LdapDirectory:
         if forest.lower() not in self._addresses:
             raise InvalidCredentials(f"{account}: the forest {forest} is none of {', '.join(self._addresses)}")
         session = LdapSession(self._addresses, name, forest.lower(), password, read_only=self._read_only)
+        session.patience_s = self._patience_s
         try:
             session.find_identity()
         except BaseException:
@@ -91,6 +96,7 @@ class LdapSession:
         self.account = account.removesuffix("$")
         self._login = account
         self._read_only = read_only
+        self.patience_s = 0.0
         self.identity = DN(())
         self._home = forest
         self._password = password
@@ -125,7 +131,9 @@ class LdapSession:
         """A forest as this session reaches it."""
         with self._lock:
             if name not in self._forests:
-                self._forests[name] = Forest(self._addresses[name], self._login, self._home, self._password)
+                self._forests[name] = Forest(
+                    self._addresses[name], self._login, self._home, self._password, self.patience_s
+                )
             return self._forests[name]
 
     def _of(self, dn: DN) -> Forest:

@@ -1,0 +1,199 @@
+"""An organization in Samba's Active Directory: who sees what, a controller that dies, connections of each kind."""
+
+import asyncio
+import logging
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from directory import adapters
+from tandem.cli.demo import EXTENSION, POOL, UM, phones, running
+from tandem.directory import objects as o
+from tandem.directory.address import Address, Place
+from tandem.directory.errors import BadAddress, DirectoryUnavailable, InvalidCredentials
+from tandem.directory.port import Right
+from tandem.directory.repository import discover
+from tandem.pki.authority import Authority
+from tandem.speech.samples import bob_message
+from tandem.wiring import Home, bind
+
+pytestmark = [pytest.mark.peer, pytest.mark.slow]
+ADDRESS = "127.0.0.32"
+
+
+def tandem(*arguments: str, expect: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "tandem", *arguments],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    assert done.returncode == expect, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[adapters.Samba]:
+    with adapters.Samba(tmp_path_factory.mktemp("dc") / "dc", "example.com", ADDRESS) as samba:
+        yield samba
+
+
+@pytest.fixture(scope="module")
+def home(controller: adapters.Samba, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example organization, with nothing applied but the schema."""
+    folder = tmp_path_factory.mktemp("samba") / "x"
+    tandem("init", str(folder))
+    path = folder / "organization.yaml"
+    text = path.read_text().replace("ring_s: 20 ", "ring_s: 3 ")
+    lines = [f"directory: ldaps://{ADDRESS}", f"directory_roots: {controller.folder / 'roots.pem'}"]
+    path.write_text("\n".join(lines) + "\n" + "\n".join(x for x in text.splitlines() if not x.startswith("directory:")))
+    for made in (folder / "state").glob("directory.db*"):
+        made.unlink()
+    shutil.copy(controller.folder / "admin.password", folder / "secrets" / "administrator")
+    tandem("directory", "create", str(path))
+    assert "109 addition(s)" in tandem("directory", "prepare", str(path), "--plan", expect=2)
+    assert "changetype: add" in tandem("directory", "prepare", str(path), "--ldif")
+    tandem("directory", "prepare", str(path))
+    assert ": 0 addition(s)" in tandem("directory", "prepare", str(path), "--plan")
+    return folder
+
+
+def test_1_apply_goes_on_when_its_domain_controller_dies_and_comes_back(home: Path, controller: adapters.Samba) -> None:
+    file = str(home / "organization.yaml")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tandem", "apply", file, "--phase", "preconditions"],
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    # Once in the middle of the work: some of it is done, the rest is not.
+    journal = home / "state" / "journal.jsonl"
+    deadline = time.monotonic() + 60
+    while not journal.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.4)
+    controller.kill()
+    time.sleep(1.0)
+    controller.start()
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, out
+    assert "directory.lost" in out
+    assert "directory.back" in out
+    tandem("apply", file, "--phase", "preconditions")
+    tandem("apply", file, "--phase", "servers")
+
+
+def test_2_the_voice_server_reads_um_objects_after_exchucutil_and_not_before(home: Path) -> None:
+    file = str(home / "organization.yaml")
+    for account in ("maria", "victor"):
+        tandem("agree", file, "--as", account)
+    for phase in ("certificates", "um-dial-plans", "dial-plan-security"):
+        tandem("apply", file, "--as", "maria", "--phase", phase)
+    own = Home(folder=home)
+    voice = bind(own, POOL)
+    assert [pool.fqdn for pool in voice.all(o.VoicePool)] == [POOL]
+    assert voice.all(o.UMDialPlan) == voice.all(o.MessagingServer) == ()
+    assert not voice.session.may(Right.READ, discover(bind(own, UM).session)[0].layout.um_dial_plans)
+    tandem("apply", file, "--as", "maria", "--phase", "exchucutil")
+    seen = discover(voice.session)[0]
+    assert {plan.name for plan in seen.all(o.UMDialPlan)} == {"Main", "Lobby"}
+    assert [server.fqdn for server in seen.all(o.MessagingServer)] == [UM]
+    assert seen.all(o.UMMailboxPolicy) == ()
+    assert not seen.session.may(Right.WRITE, seen.layout.um_dial_plans, "displayName")
+    assert bind(own, UM).get(o.User, "alice").sip_address  # type: ignore[union-attr]
+    for account, expected in (("victor", 4), ("maria", 0), ("victor", 0)):
+        tandem("apply", file, "--as", account, expect=expected)
+    assert "Nothing to do" in tandem("plan", file)
+    assert "No drift" in tandem("drift", file)
+
+
+async def seen(log: Path, text: str, more_than: int = 0) -> None:
+    """Wait until a log tells it."""
+    deadline = time.monotonic() + 40
+    while (held := await asyncio.to_thread(log.read_text)).count(text) <= more_than:
+        assert time.monotonic() < deadline, held
+        await asyncio.sleep(0.1)
+
+
+def test_3_calls_go_on_while_the_domain_controller_is_away(home: Path, controller: adapters.Samba) -> None:
+    async def scenario() -> None:
+        async with running(home) as servers, phones(home, servers) as (alice, bob):
+            await alice.register()
+            await alice.subscribe_lamp()
+            await asyncio.to_thread(controller.kill)
+            await asyncio.sleep(2.5)
+            await bob.register()  # his secret is in memory
+            call = await bob.call(EXTENSION)
+            await call.wait_for_tone()
+            await call.speak(bob_message())
+            await call.hang_up()
+            await alice.wait_lamp(lambda summary: summary.waiting)
+            await asyncio.to_thread(controller.start)
+            await seen(home / f"{POOL}.log", "directory.back")
+            # What is changed from now on is seen again.
+            before = (home / f"{POOL}.log").read_text().count("voice.config")
+            path = home / "organization.yaml"
+            path.write_text(path.read_text().replace("Alice Adams", "Alice Anders"))
+            tandem("apply", str(path), "--target", "0/users")
+            await seen(home / f"{POOL}.log", "voice.config", more_than=before)
+
+    asyncio.run(scenario())
+    for name in (UM, POOL):
+        log = (home / f"{name}.log").read_text()
+        assert log.count("directory.lost") == 1, log
+        assert log.count("directory.back") == 1, log
+
+
+def opened(controller: adapters.Samba, url: str, roots: Path | None = None) -> Place:
+    return Place(addresses=(Address(forest="example.com", url=url, roots=roots or controller.folder / "roots.pem"),))
+
+
+def test_another_controller_is_asked_when_one_does_not_answer(
+    controller: adapters.Samba, caplog: pytest.LogCaptureFixture
+) -> None:
+    password = adapters.administrator_password(controller.folder)
+    place = opened(controller, f"ldaps://127.0.0.98,{ADDRESS}")
+    with caplog.at_level(logging.WARNING, "tandem.directory"):
+        session = place.open().bind("administrator", password)
+    assert session.identity.name == "Administrator"
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["directory.lost", "directory.back"]
+    assert "127.0.0.98" in caplog.records[0].getMessage()
+    session.close()
+
+
+def test_a_connection_may_begin_in_the_clear_and_be_secured(controller: adapters.Samba) -> None:
+    password = adapters.administrator_password(controller.folder)
+    session = opened(controller, f"ldap+starttls://{ADDRESS}").open().bind("administrator", password)
+    assert session.groups_of(session.identity)
+    session.close()
+
+
+def test_a_controller_that_another_authority_vouches_for_is_refused(controller: adapters.Samba, tmp_path: Path) -> None:
+    other = Authority.open_or_create(tmp_path / "ca", organization="other", at=datetime.now(UTC))
+    (tmp_path / "roots.pem").write_bytes(other.root_pem)
+    for url in (f"ldaps://{ADDRESS}", f"ldap+starttls://{ADDRESS}"):
+        with pytest.raises(DirectoryUnavailable, match=r"no domain controller of example.com answers"):
+            opened(controller, url, tmp_path / "roots.pem").open().bind("administrator", "Passw0rd!xyz")
+
+
+@pytest.mark.parametrize("url", ["ldap://dc1", "http://dc1", "ldaps://", "ldaps://dc1/ou=x", "ldaps://a@dc1", "dc1"])
+def test_an_address_that_is_none_is_named_with_what_was_expected(controller: adapters.Samba, url: str) -> None:
+    with pytest.raises(BadAddress, match="expected ldaps://HOST"):
+        opened(controller, url).open().bind("administrator", "x")
+
+
+def test_who_was_refused_is_not_asked_for_again_at_once(controller: adapters.Samba) -> None:
+    directory = opened(controller, f"ldaps://{ADDRESS}").open()
+    with pytest.raises(InvalidCredentials, match="refuses this account or password"):
+        directory.bind("administrator", "wrong")
+    with pytest.raises(InvalidCredentials, match="an empty password is none"):
+        directory.bind("administrator", "")
+    with pytest.raises(InvalidCredentials, match=r"is none of example.com"):
+        directory.bind("administrator@elsewhere.example", "x")
