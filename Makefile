@@ -11,7 +11,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 
 demo: .venv/.user
 ifeq ($(DIRECTORY),samba)
-	tools/samba install
+	tools/peers directory
 	$(PIP) --editable '.[ldap]'
 	$(BIN)/python tools/samba demo
 else
@@ -20,6 +20,7 @@ endif
 
 test: .venv/.developer
 	tools/peers
+	$(PIP) --editable '.[ldap]'
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest
 

@@ -24,6 +24,7 @@ def forests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("forests")
     command = [sys.executable, str(ROOT / "tools" / "samba"), "forests", str(folder)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    INSIDE[4:] = ["env", f"KRB5_CONFIG={folder / 'krb5.conf'}"]
     try:
         assert process.stdout is not None
         line = process.stdout.readline()

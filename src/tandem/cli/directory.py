@@ -1,5 +1,6 @@
 """``tandem directory``: the directory itself, embedded or Active Directory."""
 
+import dataclasses
 from pathlib import Path
 
 import click
@@ -8,9 +9,14 @@ from tandem.cli.common import AS, FILE, PASSWORD_FILE, open_as
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
 from tandem.directory.filters import escape
+from tandem.directory.sqlite import EmbeddedDirectory
 from tandem.org.load import require_organization
+from tandem.process.apply import carry_out
 from tandem.process.bootstrap import create_directory
+from tandem.process.copy import read, steps
 from tandem.process.errors import ProcessError
+from tandem.process.task import Context
+from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR, read_secret
 from tandem.wiring import Home, bind
 
 
@@ -82,6 +88,53 @@ def prepare(
                     click.echo(f"  {number}/{len(steps)} {step.what}")
     if only_plan and missing:
         click.get_current_context().exit(2)
+
+
+@directory.command()
+@click.argument("origin", metavar="FROM", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("target", metavar="TO", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@AS
+@click.option("--apply", "carry", is_flag=True, help="Do it; without it the plan is shown and nothing is changed.")
+def copy(origin: Path, target: Path, account: str, carry: bool) -> None:
+    """Copy an organization's directory: FROM and TO are organization files that name two directories.
+
+    From the embedded directory to Active Directory, or back: objects, users' settings, hashes of PINs, SIP secrets that you
+    may read, memberships, rights. Nothing is deleted in the target. Passwords of accounts are set from TO's secrets folder.
+    Active Directory is to be prepared first. Exit code 2: there is something to copy.
+
+    \b
+    Examples:
+      tandem directory copy mine/organization.yaml mine/on-ad.yaml
+      tandem directory copy mine/organization.yaml mine/on-ad.yaml --apply
+    """
+    source, goal = _side(origin, account), _side(target, account)
+    if source.organization.name != goal.organization.name:
+        raise ProcessError(f"{origin} is of {source.organization.name!r} and {target} of {goal.organization.name!r}")
+
+    def password(of: str) -> str:
+        path = goal.organization.secrets / of
+        return read_secret(goal.organization, of) if path.exists() else ""
+
+    found = read(source.session, source.organization)
+    for each in found.left_out:
+        click.echo(f"left out: {each} (made by the administrators of both forests)")
+    todo = steps(found, source.session, goal.session, password)
+    changes = carry_out(goal, "directory copy", todo) if carry else tuple(change for change, _ in todo)
+    for change in changes:
+        click.echo(f"  {change}")
+    click.echo(f"{len(found.entries)} entries read; {len(changes)} change(s) {'made' if carry else 'to make'}.")
+    if changes and not carry:
+        click.get_current_context().exit(2)
+
+
+def _side(file: Path, account: str) -> Context:
+    """A directory as it is copied: the embedded one as the owner of its file, which is whoever may write it."""
+    organization = require_organization(file)
+    if organization.uses_ldap:
+        return open_as(file, account, None)
+    create_directory(organization, SystemIds())
+    context = open_as(file, INITIAL_ADMINISTRATOR, None)
+    return dataclasses.replace(context, session=EmbeddedDirectory(Path(organization.directory)).trusted())
 
 
 @directory.command("sip-secret")

@@ -27,6 +27,8 @@ COMMANDS = {
     "journal": "tandem.cli.journal:journal",
     "schema": "tandem.cli.schema:schema",
     "directory": "tandem.cli.directory:directory",
+    "backup": "tandem.cli.backup:backup",
+    "restore": "tandem.cli.backup:restore",
     "serve": "tandem.cli.serve:serve",
     "phone": "tandem.cli.phone:phone",
     "demo": "tandem.cli.demo:demo",

@@ -75,7 +75,10 @@ class Place:
     accounts: Mapping[str, str] = field(default_factory=dict)
 
     def open(self, clock: Clock | None = None, *, read_only: bool = False, patience_s: float = 0.0) -> Directory:
-        """The directory, to bind to; ``patience_s`` is how long one over LDAP is waited for. Raises :class:`DirectoryUnavailable` where what LDAP needs is not installed."""
+        """The directory, to bind to; ``patience_s`` is how long one over LDAP is waited for.
+
+        Raises :class:`DirectoryUnavailable` where what LDAP needs is not installed.
+        """
         if self.file is not None:
             return EmbeddedDirectory(self.file, clock, read_only=read_only)
         try:

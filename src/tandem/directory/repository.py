@@ -5,6 +5,7 @@ The same table serves every adapter, so that the embedded directory cannot drift
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -391,7 +392,8 @@ def read_object(type_: type[T], entry: Entry) -> T:
     if kind.own_name and (account := entry.first("sAMAccountName")):
         values = {kind.naming: account, kind.own_name: entry.dn.name if entry.dn.name != account else ""}
     if kind.below:
-        values[kind.below] = str(entry.dn.parent) if kind.below == "container" else entry.dn.parent.name
+        # Many stand in the same place: they share its name.
+        values[kind.below] = sys.intern(str(entry.dn.parent) if kind.below == "container" else entry.dn.parent.name)
     for field, attribute, read, optional in _readers(type_):  # type: ignore[arg-type] # a type is hashable
         texts = entry.attributes.get(attribute, ())
         if not texts and optional:

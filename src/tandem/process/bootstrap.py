@@ -19,7 +19,6 @@ from tandem.process.errors import ProcessError
 from tandem.process.task import Context, layout_of
 from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR, accounts_of_servers, pairs, read_secret
 
-
 PATIENCE_S = 60.0
 """How long a command waits for a domain controller: one that restarts does not end an apply."""
 
