@@ -235,6 +235,7 @@ def slapd(folder: Path) -> Iterator[Place]:
                 f'rootdn "{SLAPD_OWNER}"',
                 f"rootpw {PASSWORD}",
                 f"directory {folder}/data",
+                "index objectClass,proxyAddresses,msRTCSIP-PrimaryUserAddress,msRTCSIP-Line,cn,sAMAccountName eq",
                 "maxsize 1073741824",
             ]
         )
@@ -295,10 +296,10 @@ def slapd_schema() -> str:
     }
     lines = []
     for number, each in enumerate(schema.WIRE_ATTRIBUTES):
-        if each.name not in standard:
+        if each.wire not in standard:
             single = "" if each.multi else " SINGLE-VALUE"
             syntax = f"{matching[each.syntax]} SYNTAX 1.3.6.1.4.1.1466.115.121.1.{syntaxes[each.syntax]}{single}"
-            lines.append(f"attributetype ( {schema.ARC}.9.{number} NAME '{each.name}' {syntax} )")
+            lines.append(f"attributetype ( {schema.ARC}.9.{number} NAME '{each.wire}' {syntax} )")
     helpers = [each for each in schema.DEFINED if each.auxiliary]
     own = {each.name: each.attributes for each in schema.DEFINED}
     common = (
@@ -306,8 +307,11 @@ def slapd_schema() -> str:
     )
     for number, name in enumerate(sorted(schema.CLASSES - {"top", "organizationalUnit"})):
         helped = [attribute for helper in helpers if name in helper.above for attribute in helper.attributes]
-        may = " $ ".join(dict.fromkeys([*common.split(), *own.get(name, ()), *helped]))
-        lines.append(f"objectclass ( {schema.ARC}.8.{number} NAME '{name}' SUP top STRUCTURAL MAY ( {may} ) )")
+        names = dict.fromkeys([*common.split(), *own.get(name, ()), *helped])
+        may = " $ ".join(map(schema.wire_name, names))
+        lines.append(
+            f"objectclass ( {schema.ARC}.8.{number} NAME '{schema.WIRE_CLASSES[name.lower()]}' SUP top STRUCTURAL MAY ( {may} ) )"
+        )
     return "\n".join(lines) + "\n"
 
 

@@ -1,8 +1,8 @@
-"""Classes and attributes, under Active Directory's names where those are public.
+"""Classes and attributes, under Exchange's and Lync's names where those are known.
 
-Exchange's user attributes and Lync's ``msRTCSIP-`` ones are as documented. The attribute names of UM configuration
-classes are not public: those with the prefix ``msExchUM`` below them are our choice, as are all with the prefix
-``tandem`` (docs/adr/0004).
+In the embedded directory these are the names. In Active Directory a name of Microsoft's is used only where its identifier
+and syntax are public (Lync's user attributes, the link to a user's dial plan): everything else stands there under a name and
+an identifier of our own (:func:`wire_name`, docs/adr/0004 and 0010), so that it is never in the way of Microsoft's setup.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,19 +18,24 @@ MAX_VALUE = 65_536
 class Attribute:
     """An attribute.
 
-    ``number`` places it below :data:`ARC` (0: every Active Directory has it). ``syntax`` is ``text``, ``int``, ``bool`` or
-    ``dn``. ``confidential`` ones are read and written only with a right that names them. ``ordered``: the order of its
-    values means something. ``abroad``: the embedded directory has no need of it.
+    ``oid`` is its object identifier: as published, or below :data:`ARC`; empty if every Active Directory has it.
+    ``syntax`` is ``text``, ``int``, ``bool`` or ``dn``. ``confidential`` ones are read and written only with a right that
+    names them. ``ordered``: the order of its values means something. ``abroad``: only a directory over LDAP has use of it.
     """
 
     name: str
-    number: int = 0
+    oid: str = ""
     syntax: str = "text"
     multi: bool = False
     ordered: bool = False
     confidential: bool = False
     indexed: bool = False
     abroad: bool = False
+
+    @property
+    def wire(self) -> str:
+        """Its name in Active Directory."""
+        return _wire(self.name) if self.oid.startswith(ARC) else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,105 +51,124 @@ class Class:
     attributes: tuple[str, ...]
     auxiliary: bool = False
 
+    @property
+    def oid(self) -> str:
+        """Its object identifier."""
+        return f"{ARC}.2.{self.number}"
+
+    @property
+    def wire(self) -> str:
+        """Its name in Active Directory."""
+        return _wire(self.name)
+
+
+def _wire(name: str) -> str:
+    """The name of what is ours, but bears a name of Exchange's or Lync's here.
+
+    In Active Directory a name of Microsoft's stands only for what Microsoft has defined: with another identifier it would
+    be in the way of their own setup.
+    """
+    return name.replace("msExch", "tandemExch", 1).replace("msRTCSIP-", "tandemRTCSIP-", 1)
+
 
 ARC = "1.2.840.113556.1.8000.2554.51991.60771.39737.16805.39569.7438448.12613532"
 """Ours, made from a GUID as Microsoft's procedure for private object identifiers has it: below it 1.N is attribute N,
 2.N class N. A number is never given twice."""
 
 _ATTRIBUTES = """
-  - cn                                   text
-  - ou                                   text
-  - dc                                   text
-  - name                                 text
-  - displayName                          text
-  - description                          text
-  - sAMAccountName                       text
-  - mail                                 text
-  - telephoneNumber                      text
-  - dNSHostName                          text
-  - userPrincipalName                    text
-  1 msRTCSIP-PrimaryUserAddress          text indexed
-  2 msRTCSIP-UserEnabled                 bool
-  3 msRTCSIP-Line                        text indexed
-  4 msRTCSIP-PrimaryHomeServer           dn indexed
-  5 msRTCSIP-OptionFlags                 int
-  6 msRTCSIP-SourceObjectType            int
-  7 msRTCSIP-PoolType                    text
-  8 msExchUMEnabledFlags                 int
-  9 msExchUMTemplateLink                 dn
- 10 msExchUMRecipientDialPlanLink        dn indexed
- 11 msExchVersion                        text
-  - versionNumber                        text
- 12 msExchUMPhoneContext                 text
- 13 msExchUMUriType                      text
- 14 msExchUMVoIPSecurity                 text
- 15 msExchUMNumberOfDigits               int
- 16 msExchUMCountryCode                  text
- 17 msExchUMDefaultLanguage              text
- 18 msExchUMOperatorExtension            text
- 19 msExchUMMaxCallDuration              int
- 20 msExchUMMaxRecordingDuration         int
- 21 msExchUMRecordingIdleTimeout         int
- 22 msExchUMDialPlanLink                 dn
- 23 msExchUMIPGatewayAddress             text
- 24 msExchUMIPGatewayPort                int
- 25 msExchUMIPGatewayStatus              text
- 26 msExchUMOutcallsAllowed              bool
- 27 msExchUMMWIAllowed                   bool
- 28 msExchUMPilotIdentifier              text
- 29 msExchUMServerStatus                 text
- 30 msExchUMStartupMode                  text
- 31 msExchUMTcpPort                      int
- 32 msExchUMTlsPort                      int
- 33 msExchUMCertificateThumbprint        text
- 34 msExchUMMinPINLength                 int
- 35 msExchUMPINLifetime                  int
- 36 msExchUMPINHistoryCount              int
- 37 msExchUMLogonFailuresBeforePINReset  int
- 38 msExchUMMaxLogonAttempts             int
- 39 msExchUMAllowMissedCallNotifications bool
- 40 msExchUMAllowMWI                     bool
- 41 msExchUMEnabledText                  text
- 42 msExchUMVoiceMailText                text
- 43 msExchUMPinState                     text
- 44 tandemKind                           text
- 45 tandemTransport                      text
- 46 tandemMediaEncryption                text
- 47 tandemRingSeconds                    int
- 48 tandemSimpleName                     text
- 49 tandemTlsPort                        int
- 50 tandemAssignedDialPlan               text
- 51 tandemAssignedVoicePolicy            text
- 52 tandemAllowCallForwarding            bool
- 53 tandemAllowSimulRing                 bool
- 54 tandemEnableCallTransfer             bool
- 55 tandemManagedBy                      text indexed
- 56 msExchUMAutoAttendantEnabled         bool
- 57 msExchUMSpeechEnabled                bool
- 58 tandemNumberPattern                  text
- 59 tandemPriority                       int
- 60 tandemPort                           int
- 61 tandemPool                           text
-  - trustPartner                         text
-  - trustDirection                       int
-  - objectClass                          text multi
-  - member                               dn multi
-  - proxyAddresses                       text multi
-  - otherIpPhone                         text multi
-  - servicePrincipalName                 text multi
- 62 msExchUMAccessTelephoneNumbers       text multi
- 63 msExchUMDialPlanLinks                dn multi
- 64 msExchUMRoles                        text multi
- 65 msExchUMPilotIdentifiers             text multi
- 66 tandemPstnGateways                   text ordered
- 67 tandemPoolServers                    text ordered
- 68 tandemDigest                         text ordered
- 69 tandemNormalizationRules             text ordered
- 70 tandemPstnUsages                     text ordered
- 71 tandemSipSecret                      text confidential
- 72 msExchUMPinChecksum                  text confidential
- 73 tandemForeignUMTemplate              text abroad
- 74 tandemForeignUMDialPlan              text abroad
+                                  - cn                                   text
+                                  - ou                                   text
+                                  - dc                                   text
+                                  - name                                 text
+                                  - displayName                          text
+                                  - description                          text
+                                  - sAMAccountName                       text
+                                  - mail                                 text
+                                  - telephoneNumber                      text
+                                  - dNSHostName                          text
+                                  - userPrincipalName                    text
+          1.2.840.113556.1.6.24.1.1 msRTCSIP-PrimaryUserAddress          text indexed
+          1.2.840.113556.1.6.24.1.6 msRTCSIP-UserEnabled                 bool
+         1.2.840.113556.1.6.24.1.88 msRTCSIP-Line                        text indexed
+         1.2.840.113556.1.6.24.1.57 msRTCSIP-PrimaryHomeServer           dn indexed
+         1.2.840.113556.1.6.24.1.87 msRTCSIP-OptionFlags                 int
+                                  1 msRTCSIP-SourceObjectType            int
+                                  2 msRTCSIP-PoolType                    text
+                                  3 msExchUMEnabledFlags                 int
+                                  4 msExchUMTemplateLink                 dn
+  1.2.840.113556.1.4.7000.102.50388 msExchUMRecipientDialPlanLink        dn indexed
+                                  5 msExchVersion                        text
+                                  - versionNumber                        text
+                                  6 msExchUMPhoneContext                 text
+                                  7 msExchUMUriType                      text
+                                  8 msExchUMVoIPSecurity                 text
+                                  9 msExchUMNumberOfDigits               int
+                                 10 msExchUMCountryCode                  text
+                                 11 msExchUMDefaultLanguage              text
+                                 12 msExchUMOperatorExtension            text
+                                 13 msExchUMMaxCallDuration              int
+                                 14 msExchUMMaxRecordingDuration         int
+                                 15 msExchUMRecordingIdleTimeout         int
+                                 16 msExchUMDialPlanLink                 dn
+                                 17 msExchUMIPGatewayAddress             text
+                                 18 msExchUMIPGatewayPort                int
+                                 19 msExchUMIPGatewayStatus              text
+                                 20 msExchUMOutcallsAllowed              bool
+                                 21 msExchUMMWIAllowed                   bool
+                                 22 msExchUMPilotIdentifier              text
+                                 23 msExchUMServerStatus                 text
+                                 24 msExchUMStartupMode                  text
+                                 25 msExchUMTcpPort                      int
+                                 26 msExchUMTlsPort                      int
+                                 27 msExchUMCertificateThumbprint        text
+                                 28 msExchUMMinPINLength                 int
+                                 29 msExchUMPINLifetime                  int
+                                 30 msExchUMPINHistoryCount              int
+                                 31 msExchUMLogonFailuresBeforePINReset  int
+                                 32 msExchUMMaxLogonAttempts             int
+                                 33 msExchUMAllowMissedCallNotifications bool
+                                 34 msExchUMAllowMWI                     bool
+                                 35 msExchUMEnabledText                  text
+                                 36 msExchUMVoiceMailText                text
+                                 37 msExchUMPinState                     text
+                                 38 tandemKind                           text
+                                 39 tandemTransport                      text
+                                 40 tandemMediaEncryption                text
+                                 41 tandemRingSeconds                    int
+                                 42 tandemSimpleName                     text
+                                 43 tandemTlsPort                        int
+                                 44 tandemAssignedDialPlan               text
+                                 45 tandemAssignedVoicePolicy            text
+                                 46 tandemAllowCallForwarding            bool
+                                 47 tandemAllowSimulRing                 bool
+                                 48 tandemEnableCallTransfer             bool
+                                 49 tandemManagedBy                      text indexed
+                                 50 msExchUMAutoAttendantEnabled         bool
+                                 51 msExchUMSpeechEnabled                bool
+                                 52 tandemNumberPattern                  text
+                                 53 tandemPriority                       int
+                                 54 tandemPort                           int
+                                 55 tandemPool                           text
+                                  - trustPartner                         text
+                                  - trustDirection                       int
+                                  - objectClass                          text multi
+                                  - member                               dn multi
+                                  - proxyAddresses                       text multi
+                                  - otherIpPhone                         text multi
+                                  - servicePrincipalName                 text multi
+                                 56 msExchUMAccessTelephoneNumbers       text multi
+                                 57 msExchUMDialPlanLinks                dn multi
+                                 58 msExchUMRoles                        text multi
+                                 59 msExchUMPilotIdentifiers             text multi
+                                 60 tandemPstnGateways                   text ordered
+                                 61 tandemPoolServers                    text ordered
+                                 62 tandemDigest                         text ordered
+                                 63 tandemNormalizationRules             text ordered
+                                 64 tandemPstnUsages                     text ordered
+                                 65 tandemSipSecret                      text confidential
+                                 66 msExchUMPinChecksum                  text confidential
+                                 67 tandemForeignUMTemplate              text abroad
+                                 68 tandemForeignUMDialPlan              text abroad
 """
 _CLASSES = """
   1 msExchOrganizationContainer container:
@@ -184,7 +208,7 @@ def _attributes() -> Iterator[Attribute]:
         number, name, syntax, *flags = line.split()
         yield Attribute(
             name=name,
-            number=0 if number == "-" else int(number),
+            oid="" if number == "-" else number if "." in number else f"{ARC}.1.{number}",
             syntax=syntax,
             multi="multi" in flags or "ordered" in flags,
             **{flag: True for flag in flags if flag != "multi"},
@@ -228,8 +252,18 @@ _NATIVE = (
     "group",
     "trustedDomain",
 )
+WIRE_CLASSES = {**{name.lower(): name for name in _NATIVE}, **{each.name.lower(): each.wire for each in DEFINED}}
+"""The names of classes in Active Directory, by our names in lower case."""
 CLASSES = {*_NATIVE, *(each.name for each in DEFINED if not each.auxiliary)}
 _BY_LOWER = {name.lower(): name for name in CLASSES}
+
+
+_WIRE_NAMES = {each.name.lower(): each.wire for each in WIRE_ATTRIBUTES}
+
+
+def wire_name(name: str) -> str:
+    """An attribute's name in Active Directory; an unknown one as it is."""
+    return _WIRE_NAMES.get(name.lower(), name)
 
 
 def attribute(name: str) -> Attribute:

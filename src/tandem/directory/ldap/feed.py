@@ -16,8 +16,8 @@ import ldap
 from ldap.controls import RequestControl
 
 from tandem.core.log import event, get_logger
+from tandem.directory import schema
 from tandem.directory.errors import DirectoryUnavailable, InvalidCredentials
-from tandem.directory.filters import escape
 from tandem.directory.ldap.connection import Raw, search
 from tandem.directory.ldap.forest import Forest
 from tandem.directory.ldap.values import ATTRIBUTES
@@ -147,11 +147,11 @@ class _Followed:
     def filter(self, since: int = 0) -> str:
         """Its entries, or those of them that changed; of a part with few entries, what holds them, too."""
         classes = self.part.classes | (_GROUND if since and self.part.few else frozenset())
-        terms = "".join(f"(objectClass={escape(each)})" for each in sorted(classes))
+        terms = "".join(f"(objectClass={schema.WIRE_CLASSES[each]})" for each in sorted(classes))
         kind = f"(|{terms})(!(objectClass=computer))"
         return f"(&{kind}(uSNChanged>={since}))" if since else f"(&{kind})"
 
 
 def uid_of(values: dict[str, list[bytes]]) -> str:
     """What an entry is known by for its life."""
-    return values.get("objectGUID", [b""])[0].hex()
+    return values.get("objectGUID", values.get("entryUUID", [b""]))[0].hex()

@@ -83,15 +83,19 @@ class Forest:
 
     @cached_property
     def _guids(self) -> Guids:
-        names = [*schema.CLASSES, *(each.name for each in schema.WIRE_ATTRIBUTES)]
+        classes = {wire.lower(): ours for ours, wire in schema.WIRE_CLASSES.items()}
+        attributes = {each.wire.lower(): each.name.lower() for each in schema.WIRE_ATTRIBUTES}
+        names = [*classes, *attributes]
         terms = "".join(f"(lDAPDisplayName={escape(name)})" for name in names)
         base = self.schema_dn
         wanted = ("lDAPDisplayName", "schemaIDGUID", "objectClass")
         found = self.pool.read(lambda c: search(c, base, ldap.SCOPE_ONELEVEL, f"(|{terms})", wanted))
         kinds: dict[bool, dict[str, uuid.UUID]] = {True: {}, False: {}}
         for _, values in found:
-            name = values["lDAPDisplayName"][0].decode().lower()
-            kinds[b"classSchema" in values["objectClass"]][name] = uuid.UUID(bytes_le=values["schemaIDGUID"][0])
+            name, is_class = values["lDAPDisplayName"][0].decode().lower(), b"classSchema" in values["objectClass"]
+            ours = (classes if is_class else attributes).get(name)
+            if ours is not None:
+                kinds[is_class][ours] = uuid.UUID(bytes_le=values["schemaIDGUID"][0])
         return Guids(classes=_Known(kinds[True], self.name), attributes=_Known(kinds[False], self.name))
 
     def whole(self, name: str, values: dict[str, list[bytes]]) -> dict[str, list[bytes]]:

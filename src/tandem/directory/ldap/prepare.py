@@ -20,7 +20,7 @@ from tandem.directory.ldap.forest import Forest
 _SYNTAXES = {"text": ("2.5.5.12", "64"), "int": ("2.5.5.9", "2"), "bool": ("2.5.5.8", "1"), "dn": ("2.5.5.1", "127")}
 _INDEXED, _CONFIDENTIAL = 0x1, 0x80
 _STRUCTURAL, _AUXILIARY = "1", "3"
-_ORGANIZATION = "msExchOrganizationContainer"
+_ORGANIZATION = schema.WIRE_CLASSES["msexchorganizationcontainer"]
 """Containers stand below it."""
 _NAMESPACE = uuid.UUID("cb17ed63-9b39-41a5-9a91-718070c0779c")
 """The GUID that the arc was made from; identifiers of what we add are made from it and their name."""
@@ -66,20 +66,22 @@ def extensions(forest: Forest) -> tuple[Extension, ...]:
     forest.demand_rights()
     base = forest.schema_dn
     held = _held(forest.pool, base)
-    missing_ones = [a for a in schema.WIRE_ATTRIBUTES if a.number and a.name.lower() not in held]
+    missing_ones = [a for a in schema.WIRE_ATTRIBUTES if a.oid and a.wire.lower() not in held]
     steps = [_attribute(base, each) for each in missing_ones]
     steps[-1:] = [_refreshed(steps[-1])] if steps else []
     for each in schema.DEFINED:
-        if each.name.lower() not in held:
+        there = held.get(each.wire.lower())
+        wanted = [schema.wire_name(name) for name in each.attributes]
+        if there is None:
             steps.append(_refreshed(_class(base, each)))
-        elif missing := [n for n in each.attributes if n.lower() not in held[each.name.lower()]]:
-            steps.append(_more(held[each.name.lower()].dn, each.name, "mayContain", missing))
+        elif missing := [name for name in wanted if name.lower() not in there]:
+            steps.append(_more(there.dn, each.wire, "mayContain", missing))
     for helper in (each for each in schema.DEFINED if each.auxiliary):
-        for name in helper.above:
+        for name in (schema.WIRE_CLASSES[each.lower()] for each in helper.above):
             there = held.get(name.lower())
-            if there is None or helper.name.lower() not in there:
+            if there is None or helper.wire.lower() not in there:
                 dn = there.dn if there else f"CN={name},{base}"
-                steps.append(_more(dn, name, "auxiliaryClass", [helper.name]))
+                steps.append(_more(dn, name, "auxiliaryClass", [helper.wire]))
     containers = held["container"]
     if _ORGANIZATION.lower() not in containers:
         steps.append(_more(containers.dn, "container", "possSuperiors", [_ORGANIZATION]))
@@ -96,7 +98,7 @@ class _Held(set[str]):
 def _held(pool: Pool, base: str) -> dict[str, _Held]:
     wanted = ("lDAPDisplayName", "mayContain", "systemMayContain", "mustContain", "systemMustContain", "auxiliaryClass",
               "possSuperiors", "systemPossSuperiors")  # fmt: skip
-    names = [a.name for a in schema.WIRE_ATTRIBUTES] + [c.name for c in schema.DEFINED] + list(schema.CLASSES)
+    names = [a.wire for a in schema.WIRE_ATTRIBUTES] + list(schema.WIRE_CLASSES.values())
     terms = "".join(f"(lDAPDisplayName={name})" for name in dict.fromkeys(names))
     found: dict[str, _Held] = {}
     for dn, values in pool.read(lambda c: search(c, base, ldap.SCOPE_ONELEVEL, f"(|{terms})", wanted)):
@@ -124,38 +126,45 @@ def _attribute(base: str, each: schema.Attribute) -> Extension:
     flags = _INDEXED * each.indexed | _CONFIDENTIAL * each.confidential
     values: tuple[tuple[str, str | bytes], ...] = (
         ("objectClass", "attributeSchema"),
-        ("cn", each.name),
-        ("lDAPDisplayName", each.name),
-        ("attributeID", f"{schema.ARC}.1.{each.number}"),
+        ("cn", each.wire),
+        ("lDAPDisplayName", each.wire),
+        ("attributeID", each.oid),
         ("attributeSyntax", syntax),
         ("oMSyntax", om),
         *((("oMObjectClass", bytes.fromhex("2b0c0287731c00854a")),) if each.syntax == "dn" else ()),
         ("isSingleValued", str(not each.multi).upper()),
         ("searchFlags", str(flags)),
-        ("schemaIDGUID", _identity(each.name)),
+        ("schemaIDGUID", _identity(each.wire)),
         ("adminDescription", "Tandem unified messaging and voice"),
     )
     return Extension(
-        dn=f"CN={each.name},{base}", name=each.name, action="attribute", attributes=tuple((n, (v,)) for n, v in values)
+        dn=f"CN={each.wire},{base}", name=each.wire, action="attribute", attributes=tuple((n, (v,)) for n, v in values)
     )
 
 
 def _class(base: str, each: schema.Class) -> Extension:
     values: tuple[tuple[str, tuple[str | bytes, ...]], ...] = (
         ("objectClass", ("classSchema",)),
-        ("cn", (each.name,)),
-        ("lDAPDisplayName", (each.name,)),
-        ("governsID", (f"{schema.ARC}.2.{each.number}",)),
+        ("cn", (each.wire,)),
+        ("lDAPDisplayName", (each.wire,)),
+        ("governsID", (each.oid,)),
         ("subClassOf", ("top",)),
         ("objectClassCategory", (_AUXILIARY if each.auxiliary else _STRUCTURAL,)),
-        *(() if each.auxiliary else (("rDNAttID", ("cn",)), ("possSuperiors", each.above))),
-        *((("mayContain", each.attributes),) if each.attributes else ()),
-        ("schemaIDGUID", (_identity(each.name),)),
+        *(
+            ()
+            if each.auxiliary
+            else (
+                ("rDNAttID", ("cn",)),
+                ("possSuperiors", tuple(schema.WIRE_CLASSES[name.lower()] for name in each.above)),
+            )
+        ),
+        *((("mayContain", tuple(map(schema.wire_name, each.attributes))),) if each.attributes else ()),
+        ("schemaIDGUID", (_identity(each.wire),)),
         # An entry has the rights that it inherits, and none of its own.
         *(() if each.auxiliary else (("defaultSecurityDescriptor", ("D:",)),)),
         ("adminDescription", ("Tandem unified messaging and voice",)),
     )
-    return Extension(dn=f"CN={each.name},{base}", name=each.name, action="class", attributes=values)
+    return Extension(dn=f"CN={each.wire},{base}", name=each.wire, action="class", attributes=values)
 
 
 def extend(forest: Forest, account: str, steps: Sequence[Extension]) -> Iterator[Extension]:

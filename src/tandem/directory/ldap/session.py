@@ -569,11 +569,11 @@ def _allowed(
 
     match right:
         case Right.WRITE if attribute:
-            return seen and named("allowedAttributesEffective", attribute)
+            return seen and named("allowedAttributesEffective", schema.wire_name(attribute))
         case Right.WRITE:
             return seen and bool(values.get("allowedAttributesEffective"))
         case Right.CREATE:
-            return named("allowedChildClassesEffective", object_class)
+            return named("allowedChildClassesEffective", schema.WIRE_CLASSES.get(object_class.lower(), object_class))
         case Right.WRITE_ACL:
             return bool(int(one(values, "sDRightsEffective") or b"0") & 4)
         case _:

@@ -15,13 +15,16 @@ from tandem.directory.dn import DN
 from tandem.directory.layout import forest_of
 from tandem.directory.port import Entry
 
-_LOCAL = {theirs: ours for ours, theirs in schema.FOREIGN.items()}
+_OURS = {each.wire.lower(): each.name.lower() for each in schema.WIRE_ATTRIBUTES}
+_OURS |= {theirs: ours for ours, theirs in schema.FOREIGN.items()}
+_OUR_CLASSES = {wire.lower(): ours for ours, wire in schema.WIRE_CLASSES.items()}
+_SPELT = {name.lower(): name for name in schema.CLASSES}
 _UNIVERSAL_SECURITY_GROUP = str(-2147483640)  # 0x80000008
 _NEW_ACCOUNT = {"user": "514", "computer": "4098"}  # disabled until it has a password
 SERVER_ADMINISTRATORS = "Tandem Server Administrators"
 """The account name of our group CN=Administrators,CN=Users: the domain's own Administrators has that name already."""
 _ORDER = re.compile(r"\{\d+\}")
-ATTRIBUTES = ("objectGUID", *(each.name for each in schema.WIRE_ATTRIBUTES))
+ATTRIBUTES = ("objectGUID", "entryUUID", *(each.wire for each in schema.WIRE_ATTRIBUTES))
 """What is asked for."""
 Wire = tuple[str, list[bytes]]
 Modification = tuple[int, str, list[bytes] | None]
@@ -33,7 +36,7 @@ def entry_of(name: str, values: Mapping[str, Sequence[bytes]], person: Callable[
     """An entry as its reader may see it; ``None`` where only its class is shown."""
     found: dict[str, tuple[str, ...]] = {}
     for key, held in values.items():
-        attribute = _LOCAL.get(key.lower(), key).lower()
+        attribute = _OURS.get(key.lower(), "")
         known = schema.ATTRIBUTES.get(attribute)
         if known is None:
             continue
@@ -44,12 +47,13 @@ def entry_of(name: str, values: Mapping[str, Sequence[bytes]], person: Callable[
     classes = found.get("objectclass", ())
     if not classes or not found.keys() - {"objectclass"}:
         return None
-    found["objectclass"] = ("top", classes[-1])
+    class_ = _OUR_CLASSES.get(classes[-1].lower(), "")
+    found["objectclass"] = ("top", _SPELT.get(class_, classes[-1]))
     if classes[-1] == "computer":
         found["samaccountname"] = tuple(text.removesuffix("$") for text in found.get("samaccountname", ()))
     if "member" in found:
         found["member"] = tuple(person(text) for text in found["member"])
-    uid = values.get("objectGUID", [b""])[0].hex()
+    uid = values.get("objectGUID", values.get("entryUUID", [b""]))[0].hex()
     return Entry(dn=DN.parse(name), attributes={key: texts for key, texts in found.items() if texts}, uid=uid)
 
 
@@ -77,10 +81,10 @@ def _placed(dn: DN, attributes: Mapping[str, Sequence[str]]) -> dict[str, list[b
     for name, values in attributes.items():
         if twin := schema.FOREIGN.get(name.lower()):
             abroad = [value for value in values if forest_of(DN.parse(value)) != forest_of(dn)]
-            wire[twin] = [value.encode() for value in abroad]
-            wire[name] = [value.encode() for value in values if value not in abroad]
+            wire[schema.wire_name(twin)] = [value.encode() for value in abroad]
+            wire[schema.wire_name(name)] = [value.encode() for value in values if value not in abroad]
         else:
-            wire[name] = _wire(name, values)
+            wire[schema.wire_name(name)] = _wire(name, values)
     return wire
 
 
@@ -91,7 +95,7 @@ def new_attributes(
     wire = {name: values for name, values in _placed(dn, attributes).items() if values}
     if "member" in wire:
         wire["member"] = [member(value.decode()).encode() for value in wire["member"]]
-    wire["objectClass"] = [class_name.encode() for class_name in attributes["objectClass"]]
+    wire["objectClass"] = [schema.WIRE_CLASSES[name.lower()].encode() for name in attributes["objectClass"]]
     if active_directory and class_ == "group":
         wire["groupType"] = [_UNIVERSAL_SECURITY_GROUP.encode()]
         wire["sAMAccountName"] = [(SERVER_ADMINISTRATORS if dn.name == "Administrators" else dn.name).encode()]
@@ -135,12 +139,14 @@ def rendered(filter_: str, *, active_directory: bool) -> str:
 def _render(wanted: filters.Filter, active_directory: bool) -> str:
     match wanted:
         case filters.Equal(attribute, value):
-            equal = f"({attribute}={filters.escape(value)})"
+            if attribute.lower() == "objectclass":
+                value = schema.WIRE_CLASSES.get(value.lower(), value)
+            equal = f"({schema.wire_name(attribute)}={filters.escape(value)})"
             if active_directory and attribute.lower() == "objectclass" and value.lower() == "user":
                 return f"(&(objectCategory=person){equal})"
             return equal
         case filters.Like(attribute, parts):
-            return f"({attribute}={'*'.join(map(filters.escape, parts))})"
+            return f"({schema.wire_name(attribute)}={'*'.join(map(filters.escape, parts))})"
         case filters.Junction(every, inner):
             return f"({'&' if every else '|'}{''.join(_render(each, active_directory) for each in inner)})"
         case filters.Negation(inner):
