@@ -309,9 +309,8 @@ def slapd_schema() -> str:
         helped = [attribute for helper in helpers if name in helper.above for attribute in helper.attributes]
         names = dict.fromkeys([*common.split(), *own.get(name, ()), *helped])
         may = " $ ".join(map(schema.wire_name, names))
-        lines.append(
-            f"objectclass ( {schema.ARC}.8.{number} NAME '{schema.WIRE_CLASSES[name.lower()]}' SUP top STRUCTURAL MAY ( {may} ) )"
-        )
+        wire = schema.WIRE_CLASSES[name.lower()]
+        lines.append(f"objectclass ( {schema.ARC}.8.{number} NAME '{wire}' SUP top STRUCTURAL MAY ( {may} ) )")
     return "\n".join(lines) + "\n"
 
 

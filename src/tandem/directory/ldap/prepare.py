@@ -143,6 +143,7 @@ def _attribute(base: str, each: schema.Attribute) -> Extension:
 
 
 def _class(base: str, each: schema.Class) -> Extension:
+    above = tuple(schema.WIRE_CLASSES[name.lower()] for name in each.above)
     values: tuple[tuple[str, tuple[str | bytes, ...]], ...] = (
         ("objectClass", ("classSchema",)),
         ("cn", (each.wire,)),
@@ -155,7 +156,7 @@ def _class(base: str, each: schema.Class) -> Extension:
             if each.auxiliary
             else (
                 ("rDNAttID", ("cn",)),
-                ("possSuperiors", tuple(schema.WIRE_CLASSES[name.lower()] for name in each.above)),
+                ("possSuperiors", above),
             )
         ),
         *((("mayContain", tuple(map(schema.wire_name, each.attributes))),) if each.attributes else ()),
