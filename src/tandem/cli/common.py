@@ -64,24 +64,28 @@ def open_as(
     """The organization and its directory, as an administrator may use it."""
     gc.disable()  # a command is short, and what it makes lives to its end: with 100,000 users looking for garbage takes a third
     organization = require_organization(file)
-    password = ""
-    if password_file is not None:
-        try:
-            password = password_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ProcessError(f"{password_file} cannot be read as a password in UTF-8: {error}") from None
-    elif not (organization.secrets / account).exists():
-        if not sys.stdin.isatty():
-            raise ProcessError(
-                f"no password for {account}: {organization.secrets / account} is not there, and nobody can be asked; "
-                "use --password-file"
-            )
-        password = click.prompt(f"Password of {account}", hide_input=True)
+    kept = organization.secrets / account
+    password = (
+        "" if password_file is None and kept.exists() else read_password(account, password_file, f"{kept} is not there")
+    )
     if destroy:
         organization = emptied(organization)
     return open_context(
         organization, clock=SystemClock(), ids=SystemIds(), account=account, password=password, read_only=read_only
     )
+
+
+def read_password(account: str, password_file: Path | None, why: str) -> str:
+    """A password from a file, or from whoever sits there. Raises :class:`ProcessError` where nobody does."""
+    if password_file is not None:
+        try:
+            return password_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProcessError(f"{password_file} cannot be read as a password in UTF-8: {error}") from None
+    if not sys.stdin.isatty():
+        raise ProcessError(f"no password for {account}: {why}, and nobody can be asked; use --password-file")
+    asked: str = click.prompt(f"Password of {account}", hide_input=True, err=True)
+    return asked
 
 
 def print_json(value: Any) -> None:

@@ -27,6 +27,8 @@ COMMANDS = {
     "journal": "tandem.cli.journal:journal",
     "schema": "tandem.cli.schema:schema",
     "directory": "tandem.cli.directory:directory",
+    "import": "tandem.cli.importing:import_",
+    "doctor": "tandem.cli.importing:doctor",
     "backup": "tandem.cli.backup:backup",
     "restore": "tandem.cli.backup:restore",
     "serve": "tandem.cli.serve:serve",

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -56,18 +57,23 @@ def verify(
     checks = list(verify_static(context))
     if live:
         checks += asyncio.run(_live(context, Resolver(parse_overrides(resolve)), caller, called))
+    show_checks(checks, as_json=as_json)
+    raise click.exceptions.Exit(1 if any(c.grade is Grade.FAILED for c in checks) else 0)
+
+
+def show_checks(checks: Sequence[Check], *, as_json: bool) -> None:
+    """Each with its evidence and what to do, and their number by grade."""
     if as_json:
         print_json([dataclasses.asdict(check) for check in checks])
-    else:
-        out = console()
-        for check in checks:
-            colour = _COLOURS[check.grade]
-            out.print(f"[{colour}]{check.grade:7}[/]  {escape(check.name)}: {escape(check.evidence)}")
-            if check.advice:
-                out.print(f"         phase {check.phase}: {escape(check.advice)}")
-        counts = {grade: sum(c.grade is grade for c in checks) for grade in Grade}
-        out.print(", ".join(f"{count} {grade}" for grade, count in counts.items()))
-    raise click.exceptions.Exit(1 if any(c.grade is Grade.FAILED for c in checks) else 0)
+        return
+    out = console()
+    for check in checks:
+        colour = _COLOURS[check.grade]
+        out.print(f"[{colour}]{check.grade:7}[/]  {escape(check.name)}: {escape(check.evidence)}")
+        if check.advice:
+            out.print(f"         phase {check.phase}: {escape(check.advice)}")
+    counts = {grade: sum(c.grade is grade for c in checks) for grade in Grade}
+    out.print(", ".join(f"{count} {grade}" for grade, count in counts.items()))
 
 
 async def _live(context: Context, resolver: Resolver, caller: str, called: str) -> list[Check]:

@@ -64,6 +64,22 @@ def _controllers(forest: str) -> list[str]:
     return [str(each.target).rstrip(".") for each in answers]
 
 
+def forest_behind(url: str, roots: Path | None) -> str:
+    """The forest that a domain controller is of, as it says itself before anyone binds. Raises :class:`DirectoryError`."""
+    try:
+        from tandem.directory.ldap.connection import root_domain
+    except ImportError as error:
+        raise _lacking(error) from None
+    return root_domain(Address(forest="-", url=url, roots=roots))
+
+
+def _lacking(error: ImportError) -> DirectoryUnavailable:
+    return DirectoryUnavailable(
+        f"a directory over LDAP needs the extra: pip install 'tandem-um[ldap]' ({error}); it is compiled, with "
+        "apt-get install gcc libldap2-dev libsasl2-dev"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A directory: the embedded one's ``file``, or the ``addresses`` of forests. ``accounts`` tells as what
@@ -84,10 +100,7 @@ class Place:
         try:
             from tandem.directory.ldap.session import LdapDirectory
         except ImportError as error:
-            raise DirectoryUnavailable(
-                f"a directory over LDAP needs the extra: pip install 'tandem-um[ldap]' ({error}); it is compiled, with "
-                "apt-get install gcc libldap2-dev libsasl2-dev"
-            ) from None
+            raise _lacking(error) from None
         return LdapDirectory(self.addresses, read_only=read_only, patience_s=patience_s)
 
     def account(self, name: str) -> str:

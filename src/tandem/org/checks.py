@@ -65,7 +65,8 @@ def _references(org: m.Organization) -> Iterator[Check]:
         "voice policy": {p.identity for p in org.voice_policies},
         "PSTN usage": set(org.pstn_usages),
         "PSTN gateway": {g.fqdn for g in org.pstn_gateways},
-        "OU": set(org.organizational_units),
+        # Containers, such as CN=Users, are the domain's own: they are there.
+        "OU": {*org.organizational_units, *(each.ou for each in (*org.users, *org.contacts) if each.ou[:3] == "CN=")},
     }
     wanted: list[tuple[object, str, str]] = []
     in_forests: tuple[Any, ...] = (*org.messaging_servers, *org.voice_pools, *org.um_dial_plans, *org.users)

@@ -60,7 +60,9 @@ OBJECT_NAME = _like(
     'a name of 1 to 64 characters without " / \\ [ ] : ; | = , + * ? < >',
 )
 ACCOUNT = _like(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", "an account name: letters, digits, . _ and -")
-OU = _like(r"(OU=[^,=]{1,64},)+DC=[^,=]+(,DC=[^,=]+)*", "a distinguished name, such as OU=People,DC=example,DC=com")
+OU = _like(
+    r"((OU|CN)=[^,=]{1,64},)+DC=[^,=]+(,DC=[^,=]+)*", "a distinguished name, such as OU=People,DC=example,DC=com"
+)
 E164 = Rule(is_e164, "a number in E.164 form, such as +14255550100")
 SIP_ADDRESS = Rule(is_sip_address, "a SIP address without sip:, such as alice@example.com")
 DIGITS = _like(r"[0-9]{1,20}", "1 to 20 digits")

@@ -22,7 +22,9 @@ from ldap.controls import RequestControl, SimplePagedResultsControl
 
 from tandem.core.log import event, get_logger
 from tandem.directory.address import CONNECT_S, Address
+from tandem.directory.dn import DN
 from tandem.directory.errors import DirectoryUnavailable, InvalidCredentials
+from tandem.directory.layout import forest_of
 from tandem.directory.ldap.kerberos import Ticket
 
 _log = get_logger("directory")
@@ -198,13 +200,7 @@ class Pool:
     def _open(self, host: str) -> Any:
         if isinstance(self._credentials, Ticket):
             return self._open_by_ticket(self._credentials, host)
-        connection = ldap.initialize(host)
-        _set_options(connection)
-        connection.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
-        connection.set_option(ldap.OPT_X_TLS_PROTOCOL_MIN, ldap.OPT_X_TLS_PROTOCOL_TLS1_2)
-        if self.address.roots is not None:
-            connection.set_option(ldap.OPT_X_TLS_CACERTFILE, str(self.address.roots))
-        connection.set_option(ldap.OPT_X_TLS_NEWCTX, 0)  # takes the options into force
+        connection = _initialized(host, self.address)
         try:
             if self.address.starttls:
                 connection.start_tls_s()
@@ -227,6 +223,37 @@ class Pool:
             _unbind(connection)
             raise
         return connection
+
+
+def root_domain(address: Address) -> str:
+    """The root domain that a controller is of. Raises :class:`DirectoryUnavailable`."""
+    problems = []
+    for host in address.hosts():
+        connection = _initialized(host, address)
+        try:
+            if address.starttls:
+                connection.start_tls_s()
+            found = connection.search_ext_s("", ldap.SCOPE_BASE, "(objectClass=*)", ["rootDomainNamingContext"])
+            for name in found[0][1].get("rootDomainNamingContext", ()) if found else ():
+                return forest_of(DN.parse(name.decode()))
+            problems.append(f"{host}: is no Active Directory")
+        except ldap.LDAPError as error:
+            problems.append(f"{host}: {text_of(error)}")
+        finally:
+            _unbind(connection)
+    raise DirectoryUnavailable(f"{address.url} does not say of which forest it is: {'; '.join(problems)}")
+
+
+def _initialized(host: str, address: Address) -> Any:
+    """A connection that is not made yet, with what it has to prove of the other side."""
+    connection = ldap.initialize(host)
+    _set_options(connection)
+    connection.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
+    connection.set_option(ldap.OPT_X_TLS_PROTOCOL_MIN, ldap.OPT_X_TLS_PROTOCOL_TLS1_2)
+    if address.roots is not None:
+        connection.set_option(ldap.OPT_X_TLS_CACERTFILE, str(address.roots))
+    connection.set_option(ldap.OPT_X_TLS_NEWCTX, 0)  # takes the options into force
+    return connection
 
 
 def _set_options(connection: Any) -> None:

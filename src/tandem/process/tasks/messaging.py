@@ -255,7 +255,9 @@ def _dial_plan_servers(context: Context) -> Iterator[Step]:
             "dial_plans": (*(p.name for p in plans), *leaving),
             "startup_mode": startup_mode({p.voip_security for p in plans}) if plans else before.startup_mode,
         }
-        details = [difference(n, getattr(before, n), v) for n, v in fields.items() if getattr(before, n) != v]
+        details = [
+            difference(n, getattr(before, n), v) for n, v in fields.items() if not o.same(n, getattr(before, n), v)
+        ]
         # It can be enabled only with TLS or Dual; until phase 2 has made it, there is nothing to compare with.
         secured = fields["startup_mode"] != "TCP"
         thumbprint = CertificateStore(folder=context.pki / server.fqdn).thumbprint() if secured else ""
