@@ -8,6 +8,7 @@ from tandem.directory.errors import BadName
 
 _SPECIAL = re.compile(r'([,+"\\<>;=])')
 _TO_ESCAPE = re.compile(r'[,+"\\<>;=\x00-\x1f\x7f]|^[ #]| $')
+_ESCAPED = re.compile(r"((?:\\[0-9a-fA-F]{2})+)|\\(.?)", re.DOTALL)
 _TYPE = re.compile(r"[A-Za-z][A-Za-z0-9-]*\Z")
 
 
@@ -107,4 +108,23 @@ def _unescape(value: str) -> str:
     value = value.lstrip(" ")
     while value.endswith(" ") and not value.endswith("\\ "):
         value = value[:-1]
-    return re.sub(r"\\(?:([0-9a-fA-F]{2})|(.))", lambda m: chr(int(m[1], 16)) if m[1] else m[2], value, flags=re.DOTALL)
+    return unescape(value)
+
+
+def unescape(text: str) -> str:
+    """Text without its escapes: a run of ``\\XX`` is bytes of UTF-8 (RFC 4514 section 2.4, RFC 4515 section 3).
+
+    Raises :class:`BadName` for bytes that are no UTF-8, and for a backslash that escapes nothing.
+    """
+
+    def plain(found: re.Match[str]) -> str:
+        if found[1]:
+            return bytes.fromhex(found[1].replace("\\", "")).decode()
+        if not found[2]:
+            raise BadName(f"{text!r} ends with a backslash that escapes nothing")
+        return found[2]
+
+    try:
+        return _ESCAPED.sub(plain, text)
+    except UnicodeDecodeError:
+        raise BadName(f"{text!r}: its escaped bytes are not UTF-8") from None

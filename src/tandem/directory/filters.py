@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tandem.directory.dn import unescape
 from tandem.directory.errors import BadName
 
 Values = Callable[[str], Sequence[str]]
@@ -98,7 +99,7 @@ def _parse(text: str, at: int, depth: int) -> tuple[Filter, int]:
     attribute, equals, value = text[at + 1 : end].partition("=")
     if end < 0 or not equals or not _ATTRIBUTE.match(attribute) or "(" in value:
         raise BadName(f"filter {text!r}: expected attribute=value at place {at + 1}")
-    parts = tuple(_unescape(part) for part in value.split("*"))
+    parts = tuple(unescape(part) for part in value.split("*"))
     return (Equal(attribute, parts[0]) if len(parts) == 1 else Like(attribute, parts)), end + 1
 
 
@@ -106,7 +107,3 @@ def _closed(text: str, at: int) -> int:
     if text[at : at + 1] != ")":
         raise BadName(f"filter {text!r}: expected ')' at place {at}")
     return at + 1
-
-
-def _unescape(value: str) -> str:
-    return re.sub(r"\\([0-9a-fA-F]{2})", lambda m: chr(int(m[1], 16)), value)

@@ -85,6 +85,10 @@ class Part:
     classes: frozenset[str]
     few: bool = False
 
+    def holds(self, entry: Entry) -> bool:
+        """Whether an entry is of this part."""
+        return entry.dn.below(self.base) and entry.all("objectClass")[-1].lower() in self.classes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:

@@ -19,6 +19,7 @@ from argon2.exceptions import VerificationError
 
 from tandem.core.clock import Clock, SystemClock
 from tandem.directory import filters, schema
+from tandem.directory.access import CONFIDENTIAL, Access, ace_of
 from tandem.directory.dn import DN
 from tandem.directory.errors import (
     AccessDenied,
@@ -29,9 +30,7 @@ from tandem.directory.errors import (
     NoSuchObject,
     SchemaViolation,
 )
-from tandem.directory.layout import forest_of
-from tandem.directory.objects import OUTBOUND
-from tandem.directory.port import Ace, Changes, Entry, Feed, Inherit, Part, Right, Scope
+from tandem.directory.port import Ace, Changes, Entry, Feed, Part, Right, Scope
 from tandem.directory.store import open_store
 
 _FAILURES_TO_LOCK = 10
@@ -40,8 +39,6 @@ _CHUNK = 400
 """Entries whose values are read at once."""
 _COMMON = {"objectclass": 1, "tandemmanagedby": 2}
 """What many entries have alike narrows a search least."""
-_ANY: frozenset[str] = frozenset()
-_CONFIDENTIAL = {name for name, each in schema.ATTRIBUTES.items() if each.confidential}
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's parameters for Argon2id
 _NOBODY = _HASHER.hash("nobody")
 """What a password is compared with when the account does not exist: the work is the same."""
@@ -109,14 +106,9 @@ class EmbeddedSession:
         self.account = account
         self._owner = identity is None
         self.identity = identity or DN(())
+        self._access = Access(db, self.identity, everything=self._owner)
         self._depth = 0
         self._number = 0
-        self._access_number = -1
-        self._aces: dict[str, list[Ace]] = {}
-        self._own_rights: set[str] = set()
-        self._roots: tuple[str, ...] = ()
-        self._closed: set[str] = set()
-        self._memo: dict[tuple[Right, str, str, frozenset[str]], bool] = {}
 
     def close(self) -> None:
         """See the port."""
@@ -147,8 +139,8 @@ class EmbeddedSession:
             sql += " JOIN value v ON v.entry = e.id AND v.attribute = ? AND v.folded = ?"
             values = [key.attribute.lower(), key.value.lower(), *values]
         rows = self._db.execute(f"{sql} WHERE {where} ORDER BY e.path", values).fetchall()
-        self._load_access()
-        if inner := [root for root in self._roots if root != base.path and root.startswith(base.path)]:
+        self._access.refresh(alone=self._depth > 0)
+        if inner := [root for root in self._access.roots if root != base.path and root.startswith(base.path)]:
             return [r for r in rows if not r["path"].startswith(tuple(inner))]
         return rows
 
@@ -157,7 +149,7 @@ class EmbeddedSession:
 
     def _entries(self, rows: Sequence[Any]) -> Iterator[Entry]:
         """Those of the rows that are visible, with what of them is. Values are fetched for many entries at once."""
-        self._load_access()
+        self._access.refresh(alone=self._depth > 0)
         for start in range(0, len(rows), _CHUNK):
             chunk = [row for row in rows[start : start + _CHUNK] if row is not None]
             found: dict[int, dict[str, list[str]]] = {row["id"]: {} for row in chunk}
@@ -170,9 +162,9 @@ class EmbeddedSession:
             for row in chunk:
                 dn, attributes = DN.known(row["dn"], row["path"]), found[row["id"]]
                 classes = frozenset(c.lower() for c in attributes["objectclass"])
-                if self._may(Right.READ, dn, "", classes) and self._listed(dn):
-                    for name in _CONFIDENTIAL & attributes.keys():
-                        if not self._may(Right.READ_CONFIDENTIAL, dn, name, classes):
+                if self._access.visible(dn, classes):
+                    for name in CONFIDENTIAL & attributes.keys():
+                        if not self._access.may(Right.READ_CONFIDENTIAL, dn, name, classes):
                             del attributes[name]
                     yield Entry(
                         dn=dn,
@@ -188,7 +180,8 @@ class EmbeddedSession:
         """Visible entries of these parts that changed after a change number, and what is gone since."""
         rows = self._db.execute("SELECT id, dn, path FROM entry WHERE changed > ? ORDER BY path", (number,)).fetchall()
         bases = tuple(part.base.path for part in parts)
-        entries = [e for e in self._entries([r for r in rows if r["path"].startswith(bases)]) if in_parts(e, parts)]
+        visible = self._entries([row for row in rows if row["path"].startswith(bases)])
+        entries = [entry for entry in visible if any(part.holds(entry) for part in parts)]
         gone = self._db.execute("SELECT id FROM gone WHERE number > ?", (number,))
         # What changed and is not to be seen is not there for this reader.
         hidden = {str(row["id"]) for row in rows} - {entry.uid for entry in entries}
@@ -210,97 +203,14 @@ class EmbeddedSession:
 
     def may(self, right: Right, dn: DN, attribute: str = "", object_class: str = "") -> bool:
         """See the port."""
-        self._load_access()
-        return self._may(right, dn, attribute.lower(), frozenset([object_class.lower()]) if object_class else None)
-
-    def _may(self, right: Right, dn: DN, attribute: str, classes: frozenset[str] | None) -> bool:
-        """``classes`` of the entry, ``None`` where they have to be looked up. Entries without rights of their own are
-        alike below one parent: the answer is remembered for them."""
-        if self._owner:
-            return True
-        path = dn.path
-        if self._root_of(path) in self._closed:
-            return False
-        known = classes if classes is not None else self._classes(dn)
-        if path in self._own_rights:
-            return self._granted(right, dn, attribute, known, own=True)
-        key = (right, attribute, path[: path.rfind("\x1f", 0, -1)], known)
-        if key not in self._memo:
-            self._memo[key] = self._granted(right, dn, attribute, known, own=True)
-        return self._memo[key]
-
-    def _granted(self, right: Right, at: DN, attribute: str, classes: frozenset[str], *, own: bool) -> bool:
-        while at.rdns:
-            for ace in self._aces.get(at.path, ()):
-                if (ace.inherit is Inherit.THIS and not own) or (ace.inherit is Inherit.DESCENDANTS and own):
-                    continue
-                if right in ace.rights and self._fits(ace, right, attribute, classes):
-                    return True
-            if at.path in self._protected or at.path in self._roots:
-                return False
-            at, own = at.parent, False
-        return False
-
-    def _root_of(self, path: str) -> str:
-        return next((root for root in self._roots if path.startswith(root)), "")
-
-    @staticmethod
-    def _fits(ace: Ace, right: Right, attribute: str, classes: frozenset[str]) -> bool:
-        if right is Right.READ_CONFIDENTIAL and attribute not in ace.attributes:
-            return False
-        if ace.attributes and right in (Right.WRITE, Right.READ_CONFIDENTIAL):
-            if attribute not in ace.attributes:
-                return False
-        elif right is Right.WRITE and attribute in _CONFIDENTIAL:
-            return False
-        return not ace.object_class or ace.object_class.lower() in classes
-
-    def _classes(self, dn: DN) -> frozenset[str]:
-        rows = self._db.execute(
-            "SELECT v.folded FROM value v JOIN entry e ON e.id = v.entry WHERE e.path = ? AND v.attribute = 'objectclass'",
-            (dn.path,),
+        self._access.refresh(alone=self._depth > 0)
+        return self._access.may(
+            right, dn, attribute.lower(), frozenset([object_class.lower()]) if object_class else None
         )
-        return frozenset(row["folded"] for row in rows)
 
-    def _visible(self, dn: DN) -> bool:
-        return self.may(Right.READ, dn) and self._listed(dn)
-
-    def _listed(self, dn: DN) -> bool:
-        if self._owner or len(dn.rdns) < 2 or dn.path in self._roots:
-            return True
-        return self._may(Right.LIST, dn.parent, "", _ANY)
-
-    def _load_access(self) -> None:
-        """Read the access control entries that are for this identity, anew when groups or entries changed."""
-        if self._depth and self._access_number >= 0:
-            return  # nobody else writes within our transaction
-        number = self._state("access")
-        if number == self._access_number:
-            return
-        groups = self.groups_of(self.identity)
-        principals = {self.identity.path, *(g.path for g in groups)}
-        self._aces, self._memo = {}, {}
-        for row in self._db.execute("SELECT a.*, e.path FROM ace a JOIN entry e ON e.id = a.entry"):
-            if (ace := _ace(row)).principal.path in principals:
-                self._aces.setdefault(row["path"], []).append(ace)
-        self._protected = {r["path"] for r in self._db.execute("SELECT path FROM entry WHERE protected")}
-        self._own_rights = self._protected | self._aces.keys()
-        roots = [r["path"] for r in self._db.execute("SELECT path FROM entry WHERE parent IS NULL")]
-        self._roots = tuple(sorted(roots, key=len, reverse=True))  # of two that fit, the longer is nearer
-        self._closed = {root for root in roots if not self._owner and not self._trusted(root, groups)}
-        self._access_number = number
-
-    def _trusted(self, root: str, groups: frozenset[DN]) -> bool:
-        """Whether the forest of a root lets this identity in."""
-        if self._root_of(self.identity.path) == root:
-            return True
-        if any(g.name == "Enterprise Admins" and g.path.startswith(root) for g in groups):
-            return True
-        row = self._db.execute(
-            "SELECT v.value FROM entry e JOIN value v ON v.entry = e.id WHERE e.path = ? AND v.attribute = 'trustdirection'",
-            (f"{root}cn=system\x1fcn={forest_of(self.identity)}\x1f",),
-        ).fetchone()
-        return row is not None and bool(int(row["value"]) & OUTBOUND)
+    def _seen(self, dn: DN) -> bool:
+        self._access.refresh(alone=self._depth > 0)
+        return self._access.visible(dn)
 
     def _demand(self, right: Right, dn: DN, attribute: str = "", object_class: str = "") -> None:
         if not self.may(right, dn, attribute, object_class):
@@ -309,10 +219,10 @@ class EmbeddedSession:
 
     def aces(self, dn: DN) -> tuple[Ace, ...]:
         """See the port."""
-        if not self._visible(dn):
+        if not self._seen(dn):
             return ()
         rows = self._db.execute("SELECT a.* FROM ace a JOIN entry e ON e.id = a.entry WHERE e.path = ?", (dn.path,))
-        return tuple(_ace(row) for row in rows)
+        return tuple(ace_of(row) for row in rows)
 
     def lacking(self, dn: DN, aces: Sequence[Ace]) -> tuple[Ace, ...]:
         """See the port."""
@@ -322,33 +232,15 @@ class EmbeddedSession:
     def protected(self, dn: DN) -> bool:
         """See the port."""
         row = self._db.execute("SELECT protected FROM entry WHERE path = ?", (dn.path,)).fetchone()
-        return row is not None and bool(row["protected"]) and self._visible(dn)
+        return row is not None and bool(row["protected"]) and self._seen(dn)
 
     def groups_of(self, dn: DN) -> frozenset[DN]:
         """See the port."""
-        return self._closure(
-            dn, "SELECT e.dn FROM value v JOIN entry e ON e.id = v.entry WHERE v.attribute = 'member' AND v.folded = ?"
-        )
+        return self._access.groups_of(dn)
 
     def members(self, group: DN) -> frozenset[DN]:
         """See the port."""
-        found = self._closure(
-            group,
-            "SELECT v.value AS dn FROM value v JOIN entry e ON e.id = v.entry WHERE v.attribute = 'member' AND e.path = ?",
-        )
-        return frozenset(dn for dn in found if "group" not in self._classes(dn))
-
-    def _closure(self, start: DN, sql: str) -> frozenset[DN]:
-        seen: set[DN] = set()
-        todo = [start]
-        while todo:
-            key = todo.pop()
-            for row in self._db.execute(sql, (key.path if "e.path" in sql else str(key).lower(),)).fetchall():
-                dn = DN.parse(row["dn"])
-                if dn not in seen:
-                    seen.add(dn)
-                    todo.append(dn)
-        return frozenset(seen)
+        return self._access.members(group)
 
     # Writing
 
@@ -388,7 +280,7 @@ class EmbeddedSession:
             self._db.execute("COMMIT")
         except BaseException:
             self._db.execute("ROLLBACK")
-            self._access_number = -1
+            self._access.forget()
             raise
         finally:
             self._depth = 0
@@ -430,7 +322,7 @@ class EmbeddedSession:
         names = [name.lower() for name in attributes]
         for name in names:
             known = schema.attribute(name).name
-            if not self._may(Right.WRITE, dn, name, classes):
+            if not self._access.may(Right.WRITE, dn, name, classes):
                 raise AccessDenied(self.account, f"write {known} on", dn)
         with self.transaction():
             marks = ",".join("?" * len(names))
@@ -445,7 +337,7 @@ class EmbeddedSession:
     def delete(self, dn: DN) -> None:
         """See the port."""
         entry, classes = self._id(dn)
-        if not self._may(Right.DELETE, dn, "", classes):
+        if not self._access.may(Right.DELETE, dn, "", classes):
             raise AccessDenied(self.account, "delete", dn)
         with self.transaction():
             if self._db.execute("SELECT 1 FROM entry WHERE parent = ?", (entry,)).fetchone():
@@ -501,10 +393,10 @@ class EmbeddedSession:
 
     def _id(self, dn: DN) -> tuple[int, frozenset[str]]:
         """The row of a visible entry, and its classes."""
-        self._load_access()
+        self._access.refresh(alone=self._depth > 0)
         row = self._find(dn)
-        classes = self._classes(dn) if row is not None else frozenset()
-        if row is None or not self._may(Right.READ, dn, "", classes) or not self._listed(dn):
+        classes = self._access.classes(dn) if row is not None else frozenset()
+        if row is None or not self._access.visible(dn, classes):
             raise NoSuchObject(f"{dn} is not there, or not visible to {self.account}")
         return int(row["id"]), classes
 
@@ -531,7 +423,7 @@ class EmbeddedSession:
 
     def _access_changed(self) -> None:
         self._db.execute("UPDATE state SET number = number + 1 WHERE name = 'access'")
-        self._access_number = -1
+        self._access.forget()
 
 
 class _EmbeddedFeed:
@@ -566,12 +458,6 @@ class _EmbeddedFeed:
         return Changes(entries=tuple(entries), gone=gone)
 
 
-def in_parts(entry: Entry, parts: Sequence[Part]) -> bool:
-    """Whether an entry is of a class that is followed where it is."""
-    class_ = entry.all("objectClass")[-1].lower()
-    return any(entry.dn.below(part.base) and class_ in part.classes for part in parts)
-
-
 def _lowered(attributes: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
     return {name.lower(): values for name, values in attributes.items()}
 
@@ -579,16 +465,6 @@ def _lowered(attributes: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]
 def _row(entry: int, ace: Ace) -> tuple[object, ...]:
     attributes = " ".join(sorted(name.lower() for name in ace.attributes))
     return entry, str(ace.principal), ace.rights.value, ace.inherit.value, ace.object_class, attributes
-
-
-def _ace(row: Any) -> Ace:
-    return Ace(
-        principal=DN.parse(row["principal"]),
-        rights=Right(row["rights"]),
-        inherit=Inherit(row["inherit"]),
-        object_class=row["object_class"],
-        attributes=frozenset(row["attributes"].split()),
-    )
 
 
 def _equality(wanted: filters.Filter) -> filters.Equal | None:

@@ -56,6 +56,8 @@ def _error(about: object, found: str, expected: str) -> Check:
 
 def _references(org: m.Organization) -> Iterator[Check]:
     attendants = {(a.um_dial_plan, a.name) for a in org.um_auto_attendants}
+    # Containers, such as CN=Users, are the domain's own: they are there.
+    containers = {ou for ou in [u.ou for u in org.users] + [c.ou for c in org.contacts] if ou.startswith("CN=")}
     known: dict[str, Iterable[str]] = {
         "forest": {f.name for f in org.forests},
         "UM dial plan": {p.name for p in org.um_dial_plans},
@@ -65,8 +67,7 @@ def _references(org: m.Organization) -> Iterator[Check]:
         "voice policy": {p.identity for p in org.voice_policies},
         "PSTN usage": set(org.pstn_usages),
         "PSTN gateway": {g.fqdn for g in org.pstn_gateways},
-        # Containers, such as CN=Users, are the domain's own: they are there.
-        "OU": {*org.organizational_units, *(each.ou for each in (*org.users, *org.contacts) if each.ou[:3] == "CN=")},
+        "OU": containers.union(org.organizational_units),
     }
     wanted: list[tuple[object, str, str]] = []
     in_forests: tuple[Any, ...] = (*org.messaging_servers, *org.voice_pools, *org.um_dial_plans, *org.users)
