@@ -185,6 +185,25 @@ def test_any_value_survives_a_distinguished_name_and_a_filter(value: str) -> Non
     )
 
 
+def test_escaped_bytes_are_utf_8_in_names_and_filters() -> None:
+    assert DN.parse(r"CN=Ren\C3\A9e\2C \e6\97\a5,DC=example").name == "Renée, 日"
+    assert parse_filter(r"(cn=Ren\c3\a9e\2a)").match(lambda _: ("renée*",))
+    for wrong in (r"CN=\C3,DC=example", r"CN=a\ff,DC=example", "CN=a\\"):
+        with pytest.raises(BadName):
+            DN.parse(wrong)
+    with pytest.raises(BadName):
+        parse_filter(r"(cn=\c3\28)")
+
+
+@given(st.text('\\,="+ #;<>aé\x00\n', max_size=30))
+def test_no_text_makes_a_name_that_is_read_as_another(text: str) -> None:
+    try:
+        dn = DN.parse(f"CN={text}")
+    except BadName:
+        return
+    assert DN.parse(str(dn)) == dn
+
+
 @given(st.text(max_size=40))
 def test_no_text_makes_the_filter_parser_raise_anything_else(text: str) -> None:
     for candidate in (text, f"({text})", "(&" * 50 + text):

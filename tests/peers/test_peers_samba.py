@@ -151,6 +151,45 @@ def test_3_calls_go_on_while_the_domain_controller_is_away(home: Path, controlle
         assert log.count("directory.back") == 1, log
 
 
+def test_4_the_directory_is_copied_out_of_active_directory_and_back(home: Path) -> None:
+    text = (home / "organization.yaml").read_text()
+    lines = [x for x in text.splitlines() if not x.startswith("directory")]
+    path = home / "embedded.yaml"
+    path.write_text("\n".join(["directory: state/directory.db", *lines]) + "\n")
+    source, target = str(home / "organization.yaml"), str(path)
+    assert "make one with" in tandem("directory", "copy", source, target, expect=1)
+    tandem("directory", "create", target)
+    planned = tandem("directory", "copy", source, target, expect=2)
+    assert planned == tandem("directory", "copy", source, target, expect=2)
+    assert "change(s) made" in tandem("directory", "copy", source, target, "--apply")
+    assert "0 change(s) to make" in tandem("directory", "copy", source, target)
+    assert "No drift" in tandem("drift", target)
+    assert "0 change(s) to make" in tandem("directory", "copy", target, source)
+    # What is changed in the one is what is copied to the other.
+    path.write_text(path.read_text().replace("Alice Anders", "Alice Again"))
+    tandem("apply", target, "--target", "0/users")
+    assert "display_name" in tandem("directory", "copy", target, source, expect=2).replace(
+        "displayName", "display_name"
+    )
+    tandem("directory", "copy", target, source, "--apply")
+    assert "Alice Again" in tandem("drift", source, expect=3)
+    tandem("directory", "create", source)  # the servers' own one again
+
+
+def test_5_what_a_forest_holds_is_imported_and_examined(home: Path, controller: adapters.Samba) -> None:
+    options = [
+        "--roots",
+        str(controller.folder / "roots.pem"),
+        "--password-file",
+        str(home / "secrets" / "administrator"),
+    ]
+    text = tandem("import", f"ldaps://{ADDRESS}", *options)
+    path = home / "organization.yaml"
+    path.write_text(text)
+    assert "Nothing to do" in tandem("plan", str(path))
+    tandem("doctor", f"ldaps://{ADDRESS}", *options)
+
+
 def opened(controller: adapters.Samba, url: str, roots: Path | None = None) -> Place:
     return Place(addresses=(Address(forest="example.com", url=url, roots=roots or controller.folder / "roots.pem"),))
 

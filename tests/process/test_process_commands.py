@@ -14,7 +14,7 @@ from tandem.cli.main import tandem as command
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
-from tandem.directory.errors import AccessDenied
+from tandem.directory.errors import AccessDenied, InvalidCredentials
 from tandem.directory.sqlite import EmbeddedDirectory
 from tandem.org.load import require_organization
 from tandem.org.schema import json_schema
@@ -26,6 +26,7 @@ from tandem.process.errors import NotPermitted, ProcessError
 from tandem.process.guard import Guard
 from tandem.process.phases import TEAMS, Side, find_phase
 from tandem.process.plan import make_plan
+from tandem.wiring import Home, connect
 
 pytestmark = pytest.mark.slow
 HOSTILE = '"><script>alert(1)</script>'
@@ -421,3 +422,17 @@ def test_drift_names_who_stands_in_another_ou(deployed: Path) -> None:
         found.exit_code == 3
         and "? user bob: in OU=People,DC=example,DC=com, declared in OU=UM Contacts" in found.stdout
     )
+
+
+def test_servers_use_the_directory_of_the_last_create(deployed: Path) -> None:
+    elsewhere = deployed.parent / "elsewhere.db"
+    own = Home(folder=deployed)
+    before = connect(own, "um1.example.com")
+    deployment.change(deployed, ("directory: state/directory.db", f"directory: {elsewhere}"))
+    (deployed / "state" / "directory.db").rename(elsewhere)
+    assert tandem(deployed, "directory", "create", "FILE").exit_code == 0
+    assert connect(own, "um1.example.com").identity == before.identity
+    deployment.change(deployed, (f"directory: {elsewhere}", "directory: state/directory.db"))
+    assert tandem(deployed, "directory", "create", "FILE").exit_code == 0
+    with pytest.raises(InvalidCredentials):  # this one is new, and empty
+        connect(own, "um1.example.com")

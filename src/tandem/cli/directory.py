@@ -100,7 +100,8 @@ def copy(origin: Path, target: Path, account: str, carry: bool) -> None:
 
     From the embedded directory to Active Directory, or back: objects, users' settings, hashes of PINs, SIP secrets that you
     may read, memberships, rights. Nothing is deleted in the target. Passwords of accounts are set from TO's secrets folder.
-    Active Directory is to be prepared first. Exit code 2: there is something to copy.
+    TO is to be there: 'tandem directory create' makes an embedded one, 'tandem directory prepare' prepares Active Directory.
+    Exit code 2: there is something to copy.
 
     \b
     Examples:
@@ -132,7 +133,6 @@ def _side(file: Path, account: str) -> Context:
     organization = require_organization(file)
     if organization.uses_ldap:
         return open_as(file, account, None)
-    create_directory(organization, SystemIds())
     context = open_as(file, INITIAL_ADMINISTRATOR, None)
     return dataclasses.replace(context, session=EmbeddedDirectory(Path(organization.directory)).trusted())
 

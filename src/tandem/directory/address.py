@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tandem.core.clock import Clock
 from tandem.directory.errors import BadAddress, DirectoryUnavailable
@@ -108,15 +109,23 @@ class Place:
         return self.accounts.get(name, name)
 
 
-def write_place(path: Path, place: Place) -> None:
-    """Keep where a directory over LDAP is, for the servers."""
-    forests = [
-        {"forest": each.forest, "url": each.url, **({"roots": str(each.roots)} if each.roots else {})}
-        for each in place.addresses
-    ]
-    text = json.dumps({"forests": forests, "accounts": dict(place.accounts)}, indent=2)
+def write_place(state: Path, place: Place) -> None:
+    """Keep where the directory is, for the servers."""
+    path = state / "directory.json"
+    held: dict[str, Any]
+    if place.addresses:
+        forests = [
+            {"forest": each.forest, "url": each.url, **({"roots": str(each.roots)} if each.roots else {})}
+            for each in place.addresses
+        ]
+        held = {"forests": forests, "accounts": dict(place.accounts)}
+    elif place.file != state / "directory.db":
+        held = {"file": str(place.file)}
+    else:
+        path.unlink(missing_ok=True)
+        return
     temporary = path.with_suffix(".new")
-    temporary.write_text(text + "\n", encoding="utf-8")
+    temporary.write_text(json.dumps(held, indent=2) + "\n", encoding="utf-8")
     temporary.replace(path)
 
 
@@ -127,6 +136,8 @@ def read_place(state: Path) -> Place:
         return Place(file=state / "directory.db")
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
+        if "file" in held:
+            return Place(file=Path(held["file"]))
         addresses = tuple(
             Address(forest=each["forest"], url=each["url"], roots=Path(each["roots"]) if "roots" in each else None)
             for each in held["forests"]

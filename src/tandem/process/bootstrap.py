@@ -38,13 +38,13 @@ def write_example(folder: Path, ids: Ids) -> Organization:
 def create_directory(organization: Organization, ids: Ids) -> tuple[str, ...]:
     """``tandem directory create``: the secrets that are missing, and the embedded directory; returns new accounts.
 
-    Of a directory that is there already, only what new accounts and forests need is made; of one over LDAP, its address is
-    written down for the servers.
+    Where it is, is written down for the servers. Of a directory that is there already, only what new accounts and forests
+    need is made; of one over LDAP nothing.
     """
     made = make_secrets(organization, ids)
     organization.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_place(organization.state, place_of(organization))
     if organization.uses_ldap:
-        write_place(organization.state / "directory.json", place_of(organization))
         return made
     path = Path(organization.directory)
     new = not path.exists()
