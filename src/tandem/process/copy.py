@@ -23,6 +23,8 @@ _LINKS = {each.name.lower() for each in schema.ATTRIBUTES.values() if each.synta
 _OWN = frozenset(each.name.lower() for each in schema.DEFINED)
 _FIXED = {"objectclass", "cn", "ou", "dc", "name", "samaccountname"}
 _ACCOUNTS = {"user", "computer"}
+_NOTHING = ((), ("0",), ("FALSE",))
+"""What an account that is neither enabled for UM nor for SIP has of an attribute: directories write one or the other."""
 Password = Callable[[str], str]
 """The password of an account, or an empty string."""
 
@@ -130,6 +132,7 @@ def _values(entry: Entry, *, links: bool) -> dict[str, tuple[str, ...]]:
 
 def _attributes(entry: Entry, target: Session, *, links: bool) -> Iterator[Step]:
     held = target.get(entry.dn)
+    account = entry.all("objectClass")[-1].lower() in _ACCOUNTS
     changed: dict[str, tuple[str, ...]] = {}
     details = []
     for name, values in _values(entry, links=links).items():
@@ -141,6 +144,7 @@ def _attributes(entry: Entry, target: Session, *, links: bool) -> Iterator[Step]
         else:
             wanted = values
             same = before == values or (known.multi and not known.ordered and sorted(before) == sorted(values))
+            same = same or (account and before in _NOTHING and values in _NOTHING)
         if not same:
             changed[name] = wanted
             shown = ("(sensitive)",) if known.confidential else wanted
