@@ -93,6 +93,29 @@ def test_two_forests_are_deployed_by_both_teams_and_a_message_arrives(forests: P
     assert "0 failed" in out
 
 
+def test_who_has_a_kerberos_ticket_needs_no_password(
+    forests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = organization(forests, tmp_path / "contoso")
+    (tmp_path / "contoso" / "state").mkdir()
+    password = tmp_path / "contoso" / "secrets" / "administrator"
+    monkeypatch.setenv("KRB5CCNAME", f"FILE:{tmp_path / 'ticket'}")
+    subprocess.run(
+        [*INSIDE, "kinit", "administrator@MAIL.EXAMPLE.COM"],
+        input=password.read_bytes(),
+        check=True,
+        stdout=subprocess.PIPE,
+    )
+    password.unlink()
+    # In what the test above deployed.
+    assert "schema" in tandem("directory", "prepare", file, "--forest", "mail.example.com", "--plan")
+    imported = tandem("import", "ldaps://dc1.mail.example.com", "--roots", str(forests / "roots.pem"))
+    assert "um_dial_plans" in imported
+    # The ticket of another one is not taken for his.
+    refused = tandem("plan", file, "--as", "maria", expect=1)
+    assert "the Kerberos ticket at hand is administrator@mail.example.com's" in refused
+
+
 @contextlib.contextmanager
 def server(home: Path, name: str) -> Iterator[None]:
     kind, more = ("voice", []) if name.startswith("pool") else ("um", ["--tcp-port=0", "--udp-port=0"])

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
+from tandem.directory.ldap.kerberos import ticket_holder
 from tandem.org.load import require_organization
-from tandem.process.bootstrap import open_context
+from tandem.process.bootstrap import open_context, place_of
 from tandem.process.destroy import emptied
 from tandem.process.errors import ProcessError
 from tandem.process.guard import Guard
@@ -26,7 +27,8 @@ AS = click.option("--as", "account", metavar="ADMIN", default=INITIAL_ADMINISTRA
 PASSWORD_FILE = click.option(
     "--password-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The administrator's password; without it the file in the secrets folder is read, or it is asked for.",
+    help="The administrator's password; without it: the file in the secrets folder, in Active Directory the administrator's "
+    "Kerberos ticket (kinit), or it is asked for.",
 )
 TARGET = click.option("--target", metavar="TASK", default="", help="Only this task, such as 7/gateways.")
 
@@ -65,9 +67,10 @@ def open_as(
     gc.disable()  # a command is short, and what it makes lives to its end: with 100,000 users looking for garbage takes a third
     organization = require_organization(file)
     kept = organization.secrets / account
-    password = (
-        "" if password_file is None and kept.exists() else read_password(account, password_file, f"{kept} is not there")
-    )
+    password: str | None = ""
+    if password_file is not None or not kept.exists():
+        login = place_of(organization).account(account) if organization.uses_ldap else ""
+        password = read_password(account, password_file, f"{kept} is not there", login)
     if destroy:
         organization = emptied(organization)
     return open_context(
@@ -75,13 +78,20 @@ def open_as(
     )
 
 
-def read_password(account: str, password_file: Path | None, why: str) -> str:
-    """A password from a file, or from whoever sits there. Raises :class:`ProcessError` where nobody does."""
+def read_password(account: str, password_file: Path | None, why: str, login: str = "") -> str | None:
+    """A password: from a file, or from whoever sits there; none if there is a Kerberos ticket of ``login``.
+
+    ``login`` is ``account@forest`` where the directory takes tickets. Raises :class:`ProcessError` where nobody can be asked.
+    """
     if password_file is not None:
         try:
             return password_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise ProcessError(f"{password_file} cannot be read as a password in UTF-8: {error}") from None
+    if login and (holder := ticket_holder()):
+        if holder == login.lower():
+            return None
+        why += f", the Kerberos ticket at hand is {holder}'s"
     if not sys.stdin.isatty():
         raise ProcessError(f"no password for {account}: {why}, and nobody can be asked; use --password-file")
     asked: str = click.prompt(f"Password of {account}", hide_input=True, err=True)

@@ -94,8 +94,9 @@ def _opened(
     directories: tuple[str, ...], account: str, password_file: Path | None, roots: Path | None
 ) -> tuple[Session, dict[str, str]]:
     """A session that only reads, and the address of each forest."""
-    password = read_password(account, password_file, "no file names it")
+    why = "no file names it"
     if "://" not in directories[0]:
+        password = read_password(account, password_file, why)
         path = Path(directories[0]).resolve()
         session = Place(file=path).open(read_only=True).bind(account, password)
         own = forest_of(session.identity)
@@ -105,7 +106,7 @@ def _opened(
     place = Place(addresses=tuple(Address(forest=name, url=url, roots=roots) for name, url in addresses.items()))
     first = next(iter(addresses))
     login = account if "@" in account else f"{account}@{first}"
-    return place.open(read_only=True).bind(login, password), addresses
+    return place.open(read_only=True).bind(login, read_password(account, password_file, why, login)), addresses
 
 
 def _found(session: Session, forests: tuple[str, ...]) -> Found:

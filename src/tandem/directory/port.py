@@ -207,6 +207,9 @@ class Session(Protocol):
 class Directory(Protocol):
     """A directory that accounts can bind to."""
 
-    def bind(self, account: str, password: str) -> Session:
-        """A session for an account. Raises :class:`tandem.directory.errors.InvalidCredentials`."""
+    def bind(self, account: str, password: str | None) -> Session:
+        """A session for an account; without a password by its Kerberos ticket, where the directory takes one.
+
+        Raises :class:`tandem.directory.errors.InvalidCredentials`.
+        """
         ...

@@ -52,8 +52,10 @@ class EmbeddedDirectory:
         self._clock = clock or SystemClock()
         self._read_only = read_only
 
-    def bind(self, account: str, password: str) -> "EmbeddedSession":
+    def bind(self, account: str, password: str | None) -> "EmbeddedSession":
         """See :class:`tandem.directory.port.Directory`. After 10 failures an account is locked for 15 minutes."""
+        if password is None:
+            raise InvalidCredentials(f"{account}: the embedded directory takes no Kerberos tickets; give a password")
         db = open_store(self._path)
         try:
             identity = self._authenticated(db, account, password)

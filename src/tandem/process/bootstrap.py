@@ -126,13 +126,14 @@ def open_context(
     clock: Clock,
     ids: Ids,
     account: str = INITIAL_ADMINISTRATOR,
-    password: str = "",
+    password: str | None = "",
     read_only: bool = False,
 ) -> Context:
-    """The directory as an operator may use it; without a password, the one in the secrets folder."""
+    """The directory as an operator may use it: an empty password is the one in the secrets folder, none a Kerberos ticket."""
     place = place_of(organization)
     directory = place.open(clock, read_only=read_only, patience_s=PATIENCE_S)
-    session = directory.bind(place.account(account), password or read_secret(organization, account))
+    secret = read_secret(organization, account) if password == "" else password
+    session = directory.bind(place.account(account), secret)
     layout = layout_of(organization, organization.forests[0].name)
     cache: Cache = {}
     return Context(

@@ -6,6 +6,7 @@ tickets are chosen by the environment, so one bind at a time is made with it.
 """
 
 import os
+import re
 import subprocess
 import tempfile
 import threading
@@ -19,6 +20,31 @@ from tandem.directory.errors import DirectoryUnavailable, InvalidCredentials
 _LOCK = threading.Lock()
 _RENEW_S = 1800.0
 _KINIT_S = 30.0
+
+
+def ticket_holder() -> str:
+    """Whose ticket is at hand and still good, as ``account@realm`` in lower case; empty if there is none."""
+    try:
+        done = subprocess.run(
+            ["klist", "-s"],  # noqa: S607 - as kinit below
+            capture_output=True,
+            check=False,
+            timeout=_KINIT_S,
+        )
+        if done.returncode:
+            return ""
+        told = subprocess.run(
+            ["klist"],  # noqa: S607 - as kinit below
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_KINIT_S,
+            env={**os.environ, "LC_ALL": "C"},
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"^\s*(?:Default principal|Principal): (\S+)", told.stdout, re.MULTILINE)
+    return found[1].lower() if found else ""
 
 
 class Ticket:
