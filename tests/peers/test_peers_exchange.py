@@ -12,7 +12,6 @@ from click.testing import CliRunner
 from directory import adapters
 from tandem.cli.main import tandem
 from tandem.directory.address import Address
-from tandem.directory.ldap.session import LdapDirectory
 from tandem.org.load import load_organization
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
@@ -60,6 +59,8 @@ class Directory:
     """A forest that somebody else has set up."""
 
     def __init__(self, controller: adapters.Samba) -> None:
+        from tandem.directory.ldap.session import LdapDirectory  # the extra is there where peers are
+
         password = adapters.administrator_password(controller.folder)
         address = Address(forest=FOREST, url=f"ldaps://{ADDRESS}", roots=controller.folder / "roots.pem")
         self._session = LdapDirectory((address,)).bind("administrator", password)
