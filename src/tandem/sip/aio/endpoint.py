@@ -361,7 +361,9 @@ class ServerTransaction:
 class ClientTransaction:
     """A request that we sent, and the responses to it.
 
-    A time-out gives a 408, a failing transport a 503, both made here (:attr:`local` is then true).
+    A time-out gives a 408, a failing transport a 503, both made here (:attr:`local` is then true). ``on_late`` is called
+    with each 2xx to an INVITE that comes after the first final response: the same again (its ACK was lost) or, where the
+    INVITE was forked, another one's (RFC 3261 §13.2.2.4).
     """
 
     def __init__(self, endpoint: Endpoint, request: Request) -> None:
@@ -369,6 +371,7 @@ class ClientTransaction:
         self.request = request
         self.local = False
         self.flow: Flow | None = None
+        self.on_late: Callable[[Response], None] = lambda response: None
         self._queue: asyncio.Queue[Response] = asyncio.Queue()
         self._machine: ClientTransactionMachine | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -447,13 +450,19 @@ class ClientTransaction:
                         event(_log, logging.INFO, "sip.request_not_sent", peer=self.flow.remote, error=error)
                 case Do.DELIVER:
                     assert output.response is not None
-                    self._finished = self._finished or output.response.status >= 200
-                    self._queue.put_nowait(output.response)
+                    self._deliver(output.response)
                 case Do.TIME_OUT:
                     self._finish_locally(408)
                 case Do.BREAK:
                     self._finish_locally(503)
         self._rearm()
+
+    def _deliver(self, response: Response) -> None:
+        if self._finished:
+            self.on_late(response)
+            return
+        self._finished = response.status >= 200
+        self._queue.put_nowait(response)
 
     def _finish_locally(self, status: int) -> None:
         if not self._finished:
