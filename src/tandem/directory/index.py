@@ -156,6 +156,9 @@ class Index:
 
     # Reading
 
+    def __len__(self) -> int:
+        return len(self._held)
+
     def all(self, type_: type[T], forest: str = "") -> tuple[T, ...]:
         """Every object of a type that is seen, of one forest or of all."""
         found = self._by_type.get(type_, {}).values()

@@ -6,16 +6,19 @@ renamed to ``ID.pcm``. What dies in between is closed at the next start. A threa
 neither the media path nor the event loop waits for the disk.
 """
 
+import contextlib
 import dataclasses
 import json
 import logging
 import os
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tandem.core.log import event, get_logger
+from tandem.mail import counts
 from tandem.mail.disk import replace_synced, sync_folder, write_synced
 from tandem.mail.errors import MailError
 
@@ -89,6 +92,7 @@ class Recording:
                 os.fdatasync(self._file)
         except OSError as error:
             self.failed = error.strerror or "disk error"
+            counts.not_written.value += 1
             event(_log, logging.ERROR, "spool.not_written", message=self.envelope.message_id, error=self.failed)
 
     def close(self, *, samples: int, ended_at: str) -> Item:
@@ -110,6 +114,8 @@ class Spool:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
+        counts.pending.source = lambda: len(self.waiting())
+        counts.oldest_s.source = self.oldest_s
 
     def start(self) -> None:
         """Begin to write what recordings take."""
@@ -167,6 +173,7 @@ class Spool:
             part = self.folder / f"{envelope.message_id}.part"
             samples = part.stat().st_size // 2 if part.exists() else 0
             found.append(self.seal(envelope, samples=samples, ended_at=ended_at, cut=True))
+            counts.recovered.value += 1
             event(_log, logging.WARNING, "spool.recovered", message=envelope.message_id, seconds=samples / 8000)
         return found
 
@@ -185,6 +192,18 @@ class Spool:
             except (ValueError, TypeError, KeyError) as error:
                 self._set_aside(path, error)
         return items
+
+    def waiting(self) -> list[float]:
+        """When each message that waits was closed, in seconds of the epoch."""
+        found = []
+        for path in self.folder.glob("*.json"):
+            with contextlib.suppress(FileNotFoundError):  # it was delivered meanwhile
+                found.append(path.stat().st_mtime)
+        return found
+
+    def oldest_s(self) -> float:
+        """How long the message that waits longest has waited, in seconds; 0 if none waits."""
+        return max(0.0, time.time() - min(self.waiting(), default=time.time()))
 
     def done(self, item: Item) -> None:
         """It is delivered: forget it. The description goes first, so that a crash leaves no message without sound."""

@@ -16,6 +16,7 @@ from tandem.mail.maildir import Maildir
 from tandem.sip.aio.endpoint import Endpoint, Hop
 from tandem.sip.message import Headers, Request
 from tandem.sip.mwi import CONTENT_TYPE, MessageSummary
+from tandem.um import counts
 from tandem.um.config import UmConfig
 
 _log = get_logger("um")
@@ -91,9 +92,11 @@ class Lamps:
         for _ in range(RETRIES):
             for gateway in self._config().gateways_of(user.um_dial_plan):
                 if gateway.mwi_allowed and await self._notify(user, gateway, summary):
+                    counts.lamp_told.value += 1
                     event(_log, logging.INFO, "um.lamp", account=user.account, gateway=gateway.name, new=summary.new)
                     return
             await asyncio.sleep(RETRY_S)
+        counts.lamp_not_told.value += 1
         event(_log, logging.WARNING, "um.lamp_not_told", account=user.account, new=summary.new)
 
     async def _notify(self, user: o.User, gateway: o.UMIPGateway, summary: MessageSummary) -> bool:

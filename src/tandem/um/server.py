@@ -14,11 +14,13 @@ from tandem.call.errors import CallRefused
 from tandem.call.leg import CallLeg, MediaPolicy, warning
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
+from tandem.directory import counts as directory_counts
 from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.index import Connect
 from tandem.directory.repository import Repository
 from tandem.mail import compose
+from tandem.mail import counts as mail_counts
 from tandem.mail.maildir import Maildir, mailbox_folder
 from tandem.mail.spool import Envelope, Item, Recording, Spool
 from tandem.media.wav import write_wav
@@ -27,7 +29,7 @@ from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
 from tandem.sip.diversion import diversions
 from tandem.sip.message import Request
 from tandem.speech.catalogue import Catalogue, beep, digits, silence
-from tandem.um import pins
+from tandem.um import counts, pins
 from tandem.um.answering import MINIMUM_S, CallAnswering
 from tandem.um.classify import Answer, Incoming, Refusal, classify, find_gateway
 from tandem.um.config import NO_PIN_YET, UmConfig, UmDirectory
@@ -67,6 +69,7 @@ class UmServer:
         contact_port: Callable[[str], int] = lambda transport: 5061 if transport == "tls" else 5060,
     ) -> None:
         self.config = UmConfig()
+        self.freshness = directory_counts.Freshness(clock)
         self._fqdn = fqdn
         self._endpoint = endpoint
         self._repository = repository
@@ -87,6 +90,7 @@ class UmServer:
         self._answering: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        counts.calls.source = lambda: len(self._answering)
 
     async def start(self) -> None:
         """Read the directory, close what a dead server left open, begin to deliver, watch and follow."""
@@ -116,8 +120,10 @@ class UmServer:
     async def _follow_once(self) -> None:
         index = self._directory.index
         changes = await asyncio.to_thread(index.poll)
+        self.freshness.answered()
         if changes is not None:
             index.take(changes)
+            directory_counts.objects.value = len(index)
             self.config = self._directory.config()
             plans = ",".join(self.config.dial_plans) or "none"
             event(_log, logging.INFO, "um.config", dial_plans=plans, users=len(self.config.users))
@@ -129,8 +135,9 @@ class UmServer:
             try:
                 await self._follow_once()
             except DirectoryUnavailable:
-                pass  # it was logged when it was lost
+                directory_counts.failed.value += 1  # it was logged when it was lost
             except Exception as error:  # whatever it is, the snapshot at hand stays in force, and we go on following
+                directory_counts.failed.value += 1
                 event(_log, logging.ERROR, "um.directory", error=error)
 
     async def _make_pins(self) -> None:
@@ -181,6 +188,7 @@ class UmServer:
         )
         Maildir(self._mailbox(user.mail)).deliver(message_id, mail)
         self._repository.session.replace(dn, {"msExchUMPinState": (pins.SET,)})
+        counts.pins_made.value += 1
         event(_log, logging.INFO, "um.pin_made", account=user.account)
 
     def _mailbox(self, address: str) -> Path:
@@ -202,6 +210,7 @@ class UmServer:
         elif request.method != "INVITE":
             transaction.respond_with(405, headers=(("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"),))
         elif self._stopping or len(self._answering) >= MAX_CALLS:
+            counts.busy.value += 1
             transaction.respond_with(503, headers=(("Retry-After", "30"),))
         elif isinstance(decision := classify(self.config, call), Refusal):
             self._refuse(transaction, decision, trusted=True)
@@ -211,6 +220,7 @@ class UmServer:
             task.add_done_callback(self._answering.discard)
 
     def _refuse(self, transaction: ServerTransaction, refusal: Refusal, *, trusted: bool) -> None:
+        counts.refused.value += 1
         event(
             _log,
             logging.WARNING,
@@ -227,8 +237,10 @@ class UmServer:
         try:
             await work
         except CallRefused as refused:
+            counts.refused.value += 1
             event(_log, logging.WARNING, "um.refused", status=refused.status, why=refused)
         except Exception:
+            counts.failed.value += 1
             _log.exception("um.defect")
 
     async def _answer(self, transaction: ServerTransaction, answer: Answer) -> None:
@@ -262,6 +274,7 @@ class UmServer:
                 await asyncio.to_thread(recording.close, samples=samples, ended_at=ended_at)
             else:
                 await asyncio.to_thread(self._spool.notice, envelope, ended_at=ended_at)
+            (counts.message if recording is not None and samples else counts.no_message).value += 1
             event(_log, logging.INFO, "um.kept", call=envelope.call_id, seconds=samples / 8000)
             self._work.set()
 
@@ -306,6 +319,7 @@ class UmServer:
                     await asyncio.to_thread(self._deliver_one, item)
                 except Exception as error:  # one message that cannot be delivered holds up no other
                     failed = True
+                    mail_counts.not_delivered.value += 1
                     event(_log, logging.ERROR, "um.not_delivered", message=item.envelope.message_id, error=error)
             self._lamps.look()
             if failed:
@@ -322,9 +336,11 @@ class UmServer:
                 envelope, wav=write_wav(linear), seconds=seconds, ended_at=ended_at, cut=item.cut
             )
             maildir.deliver(envelope.message_id, mail)
+            mail_counts.voice.value += 1
             event(_log, logging.INFO, "um.delivered", message=envelope.message_id, seconds=seconds)
         elif envelope.missed_call_wanted:
             maildir.deliver(envelope.message_id, compose.missed_call(envelope, ended_at=ended_at))
+            mail_counts.missed_call.value += 1
             event(_log, logging.INFO, "um.missed_call", message=envelope.message_id)
         self._spool.done(item)
 

@@ -22,6 +22,7 @@ from tandem.sip.dialog import Dialog, dialog_key
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.message import Headers, Request
 from tandem.sip.mwi import CONTENT_TYPE, MessageSummary, parse_summary
+from tandem.voice import counts
 from tandem.voice.access import is_own
 from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.location import Location
@@ -85,6 +86,7 @@ class Lamps:
         transaction.respond_with(200)
         self._summaries[sip_of(user)] = summary
         self._write()
+        counts.lamps_passed_on.value += 1
         event(_log, logging.INFO, "voice.lamp", user=sip_of(user), new=summary.new, old=summary.old)
         self._tell(sip_of(user))
 

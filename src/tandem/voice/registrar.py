@@ -7,6 +7,7 @@ from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.voice import counts
 from tandem.voice.access import is_own
 from tandem.voice.config import sip_of
 from tandem.voice.location import Binding, Location
@@ -38,9 +39,11 @@ def register(transaction: ServerTransaction, user: o.User, location: Location, c
         text = str(contact.uri)
         if wish == 0:
             location.unbind(address, text)
+            counts.unbound.value += 1
         else:
             life = min(wish, LONGEST_S)
             location.bind(address, Binding(contact=text, flow=transaction.flow, expires_at=now + life))
+            counts.bound.value += 1
         event(_log, logging.INFO, "voice.register", user=address, source=transaction.flow.remote[0], expires=wish)
     held = location.of(address, now)
     transaction.respond_with(

@@ -8,6 +8,7 @@ from typing import Any
 
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
+from tandem.directory import counts as directory_counts
 from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.index import Connect
@@ -17,7 +18,7 @@ from tandem.sip.diversion import Reason
 from tandem.sip.errors import MalformedMessage, SdpError
 from tandem.sip.message import Request, Response
 from tandem.sip.sdp import parse_sdp
-from tandem.voice import routing
+from tandem.voice import counts, routing
 from tandem.voice.access import Access, is_own
 from tandem.voice.config import VoiceConfig, VoiceDirectory, sip_of
 from tandem.voice.identity import assert_identity, strip_trust
@@ -50,6 +51,7 @@ class VoiceServer:
         port: int = 5061,
     ) -> None:
         self.config = VoiceConfig()
+        self.freshness = directory_counts.Freshness(clock)
         self._endpoint = endpoint
         self._directory = VoiceDirectory(connect, fqdn, forest)
         self._clock = clock
@@ -88,8 +90,10 @@ class VoiceServer:
     async def _follow_once(self) -> None:
         index = self._directory.index
         changes = await asyncio.to_thread(index.poll)
+        self.freshness.answered()
         if changes is not None:
             index.take(changes)
+            directory_counts.objects.value = len(index)
             self.config = self._directory.config()
             um = "readable" if self.config.um_readable else "not readable (phase 7)"
             event(_log, logging.INFO, "voice.config", users=len(self.config.users), um=um)
@@ -100,8 +104,9 @@ class VoiceServer:
             try:
                 await self._follow_once()
             except DirectoryUnavailable:
-                pass  # it was logged when it was lost
+                directory_counts.failed.value += 1  # it was logged when it was lost
             except Exception as error:  # whatever it is, the snapshot at hand stays in force, and we go on following
+                directory_counts.failed.value += 1
                 event(_log, logging.ERROR, "voice.directory", error=error)
 
     # Requests
@@ -144,7 +149,7 @@ class VoiceServer:
             case "SUBSCRIBE":
                 self._lamps.subscribed(transaction, user)
             case _:
-                self._spawn(self._invite(transaction, work, user))
+                self._spawn(self._counted(self._invite(transaction, work, user)))
 
     def _in_dialog(self, transaction: ServerTransaction, work: Request, target: Target | None) -> None:
         """Send it where our token in its route says; without one it belongs to no dialog that goes through us."""
@@ -161,6 +166,14 @@ class VoiceServer:
 
     # Calls
 
+    @staticmethod
+    async def _counted(call: Coroutine[Any, Any, None]) -> None:
+        counts.calls.value += 1
+        try:
+            await call
+        finally:
+            counts.calls.value -= 1
+
     async def _invite(self, transaction: ServerTransaction, work: Request, caller: o.User) -> None:
         if (why := self._unencrypted(work)) is not None:
             transaction.respond_with(488, headers=(_warning(why),))
@@ -170,6 +183,7 @@ class VoiceServer:
         assert_identity(work, caller)
         decision = routing.decide(self.config, caller=caller, called=fields.parse_uri(work.uri))
         call = ProxiedCall(self._endpoint, self._routes, transaction, work)
+        counts.decided.of(type(decision).__name__).value += 1
         event(
             _log,
             logging.INFO,
@@ -199,10 +213,12 @@ class VoiceServer:
         servers = self._servers(plan) if plan else ()
         if plan is None or not servers:
             why = self._why_no_um(user, plan)
+            counts.no_um.value += 1
             event(_log, logging.WARNING, "voice.no_um", user=sip_of(user), why=why)
             call.finish(refusal.status if refusal.status != 408 else 480, _warning(why))
             return
         reason = _REASONS.get(refusal.status, Reason.UNAVAILABLE)
+        counts.diverted.of(reason.value).value += 1
         event(_log, logging.INFO, "voice.divert", user=sip_of(user), reason=reason, dial_plan=plan.name)
         self._end(call, await call.divert(user, reason, servers, plan.name))
 

@@ -1,0 +1,17 @@
+"""What the UM server counts of itself."""
+
+from tandem.core.counters import counter, gauge
+
+calls = gauge("tandem_um_calls", "Calls that are being answered now.").of()
+ended = counter(
+    "tandem_um_calls_total",
+    "Calls that are over: message, no_message (nothing was said, or hung up before), refused, busy (too many), failed.",
+    "outcome",
+)
+message, no_message = ended.of("message"), ended.of("no_message")
+refused, busy, failed = ended.of("refused"), ended.of("busy"), ended.of("failed")
+pins_made = counter("tandem_um_pins_made_total", "PINs that were made and mailed.").of()
+lamps_told = counter(
+    "tandem_um_mwi_sent_total", "Lamps that a gateway took: told, or not_told in five minutes.", "outcome"
+)
+lamp_told, lamp_not_told = lamps_told.of("told"), lamps_told.of("not_told")

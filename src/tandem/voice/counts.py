@@ -1,0 +1,15 @@
+"""What the voice server counts of itself."""
+
+from tandem.core.counters import counter, gauge
+
+calls = gauge("tandem_voice_calls_in_setup", "Calls that are being set up now.").of()
+decided = counter(
+    "tandem_voice_calls_total", "Calls from phones by what was decided: RingUser, CallUM, Reject.", "decision"
+)
+diverted = counter("tandem_voice_diverted_total", "Calls that went to UM, by the reason in Diversion.", "reason")
+no_um = counter("tandem_voice_no_um_total", "Calls that should have gone to UM, and could not.").of()
+registrations = counter(
+    "tandem_voice_registrations_total", "Contacts that phones registered, refreshed or took back.", "what"
+)
+bound, unbound = registrations.of("bound"), registrations.of("unbound")
+lamps_passed_on = counter("tandem_voice_mwi_received_total", "Lamp states that UM told.").of()
