@@ -103,9 +103,10 @@ class Baresip:
         )
         (folder / "config").write_text(config)
         (folder / "contacts").write_text("")
-        (folder / "accounts").write_text(
+        (folder / "accounts").write_text("")
+        self._account = (
             f"<sip:{user}@{domain};transport=tls>;auth_user={user};auth_pass={secret};regint=60;mwi=yes"
-            f';outbound="sip:{pool}:{port};transport=tls";mediaenc=srtp-mand;answermode=manual\n'
+            f';outbound="sip:{pool}:{port};transport=tls";mediaenc=srtp-mand;answermode=manual'
         )
         self.events: list[dict[str, Any]] = []
         self._news = asyncio.Condition()
@@ -124,6 +125,8 @@ class Baresip:
                 except ConnectionRefusedError:
                     await asyncio.sleep(0.05)
         self._tasks.append(asyncio.create_task(self._read_events(reader)))
+        # The account comes only now: events before the control connection stands are lost.
+        await self.command("uanew", self._account)
         return self
 
     async def __aexit__(

@@ -1,0 +1,62 @@
+"""A UM server as a process of its own, and the plain gateways that it knows: what tests with SIP peers stand on."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import deployment
+from tandem.cli.demo import UM, free_ports, server_process
+from tandem.directory import objects as o
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Um:
+    """A running UM server: ``folder`` is its organization's; it listens on 127.0.0.1."""
+
+    folder: Path
+    tls: int
+    tcp: int
+    udp: int
+
+    def port(self, transport: str) -> int:
+        """The port of a transport."""
+        return {"tls": self.tls, "tcp": self.tcp, "udp": self.udp}[transport]
+
+    def mailbox(self, account: str) -> Path:
+        """The Maildir of a user of example.com."""
+        return self.folder / "state" / "mail" / f"{account}@example.com"
+
+    def log(self) -> str:
+        """The end of what the server logged, for the message of a test that fails."""
+        return (self.folder / f"{UM}.log").read_text()[-6000:]
+
+
+@contextlib.contextmanager
+def um_server(folder: Path, *more: str) -> Iterator[Um]:
+    """Start the UM server of a deployed folder on free ports; it is stopped by its id at the end."""
+    tls, tcp, udp = free_ports(3)
+    um = Um(folder=folder, tls=tls, tcp=tcp, udp=udp)
+    ports = (f"--tls-port={tls}", f"--tcp-port={tcp}", f"--udp-port={udp}")
+    with server_process(folder, UM, ["serve", "um", UM, f"--home={folder}", *ports, *more]):
+        yield um
+
+
+def add_gateway(
+    folder: Path,
+    name: str,
+    *,
+    address: str,
+    transport: str,
+    port: int = 5060,
+    dial_plan: str = "Lobby",
+    lamp: bool = False,
+) -> None:
+    """Make a UM IP gateway with the pilot identifier 5000, as the administrator of the running organization would."""
+    worker = deployment.context(folder)
+    gateway = o.UMIPGateway(name=name, address=address, port=port, transport=transport, mwi_allowed=lamp)
+    worker.repository.add(gateway)
+    worker.repository.add(
+        o.UMHuntGroup(name=f"{name} group", gateway=name, dial_plan=dial_plan, pilot_identifier="5000")
+    )
+    worker.session.close()
