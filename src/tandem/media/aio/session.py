@@ -15,15 +15,17 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from tandem.core.log import event, get_logger
-from tandem.media import g711
+from tandem.media import comfort, g711
 from tandem.media.aio.pacer import Pacer
+from tandem.media.codecs import CODECS
 from tandem.media.dtmf import KeyReceiver, key_payloads
 from tandem.media.errors import BadPacket, NoPort
-from tandem.media.receiver import Receiver
+from tandem.media.receiver import Kind, Receiver
 from tandem.media.rtp import SEQ_MOD, TS_MOD, RtpPacket, is_rtcp, parse_rtp
 from tandem.media.srtp import SrtpReceiver, SrtpSender
 
 _log = get_logger("media")
+_STATIC = {codec.payload_type: codec for codec in CODECS.values()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ class MediaSession(asyncio.DatagramProtocol):
         if before is None or (before.host, before.port) != (stream.host, stream.port):
             self._source = None
         if before is None or before.payload_type != stream.payload_type:
-            self._receiver = Receiver(stream.payload_type)
+            self._receiver = Receiver(_STATIC[stream.payload_type])
         if before is None:
             Pacer.here().add(self._tick)
 
@@ -139,7 +141,7 @@ class MediaSession(asyncio.DatagramProtocol):
     def close(self) -> None:
         """Stop, give out what was held back, free the port."""
         Pacer.here().remove(self._tick)
-        if self._receiver is not None and (rest := self._receiver.flush()):
+        if self._receiver is not None and (rest := self._receiver.flush(asyncio.get_running_loop().time())):
             self.on_audio(rest)
         if self._playback is not None:
             self._playback.stop()
@@ -180,16 +182,16 @@ class MediaSession(asyncio.DatagramProtocol):
             self.dropped += 1
             return
         assert self._receiver is not None
-        self.last_heard = asyncio.get_running_loop().time()
+        now = self.last_heard = asyncio.get_running_loop().time()
         if packet.payload_type == stream.payload_type:
-            sound = self._receiver.receive(packet)
+            kind = Kind.SOUND
         elif packet.payload_type == stream.event_type:
             if key := self._keys.receive(packet):
                 self.on_key(key)
-            sound = self._receiver.passed_over(packet)
+            kind = Kind.OTHER
         else:
-            sound = self._receiver.passed_over(packet)
-        if sound:
+            kind = Kind.COMFORT if packet.payload_type == comfort.PAYLOAD_TYPE else Kind.OTHER
+        if sound := self._receiver.receive(packet, now, kind):
             self.on_audio(sound)
 
     def _accepted(self, data: bytes, source: tuple[str, int], stream: Stream) -> RtpPacket:
