@@ -1,8 +1,9 @@
+import asyncio
 import logging
 
 import pytest
 
-from tandem.core.log import event, get_logger
+from tandem.core.log import NEVER, about, event, get_logger
 
 
 def test_an_event_is_one_line_of_key_and_value(caplog: pytest.LogCaptureFixture) -> None:
@@ -28,3 +29,31 @@ def test_what_is_below_the_level_costs_nothing(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.WARNING, logger="tandem.test"):
         event(get_logger("test"), logging.DEBUG, "call", value=Costly())
     assert caplog.messages == []
+
+
+async def test_what_is_begun_within_a_call_says_the_call_on_every_line(caplog: pytest.LogCaptureFixture) -> None:
+    log = get_logger("test")
+
+    async def later() -> None:
+        await asyncio.sleep(0)
+        event(log, logging.INFO, "later")
+
+    with caplog.at_level(logging.INFO, logger="tandem.test"):
+        with about(call="a@b", peer="127.0.0.2"):
+            task = asyncio.create_task(later())
+            with about(account="alice"):
+                event(log, logging.INFO, "now", call="its own")
+        event(log, logging.INFO, "outside")
+        await task
+    assert caplog.messages == [
+        'now call="its own" peer=127.0.0.2 account=alice',
+        "outside",
+        "later call=a@b peer=127.0.0.2",
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(NEVER))
+def test_a_secret_that_is_logged_by_mistake_is_masked(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="tandem.test"):
+        event(get_logger("test"), logging.INFO, "call", **{name: "271828"})
+    assert "271828" not in caplog.text and "271828" not in str(caplog.records[0].__dict__)

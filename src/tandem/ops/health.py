@@ -1,0 +1,81 @@
+"""Whether a server can take calls: named checks, each of which says what is wrong, or nothing.
+
+``/readyz`` asks them all. A balancer takes a server out while one fails; that is no reason to end it, so ``/healthz`` asks
+only whether the process still answers at all.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+Check = Callable[[], str]
+"""Returns what is wrong, as a text for people; an empty one if nothing is. May take a moment: it runs in a thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """What came of the checks: each by its name, with what is wrong or an empty text."""
+
+    checks: Mapping[str, str]
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing is wrong."""
+        return not any(self.checks.values())
+
+    def facts(self) -> dict[str, object]:
+        """As a body in JSON."""
+        return {"ready": self.ready, "checks": {name: wrong or "ok" for name, wrong in self.checks.items()}}
+
+
+def examine(checks: Mapping[str, Check]) -> Health:
+    """Ask all checks. One that itself fails is told as failing."""
+    return Health(checks={name: _ask(check) for name, check in checks.items()})
+
+
+def _ask(check: Check) -> str:
+    try:
+        return check()
+    except Exception as error:  # a check is there to tell, whatever it meets
+        return f"{type(error).__name__}: {error}"
+
+
+def writable(folder: Path) -> Check:
+    """Whether a file can be written in a folder."""
+
+    def check() -> str:
+        try:
+            with tempfile.TemporaryFile(dir=folder) as file:
+                file.write(b"\0" * 4096)
+                os.fsync(file.fileno())
+        except OSError as error:
+            return f"{folder} cannot be written: {error.strerror}"
+        return ""
+
+    return check
+
+
+def fresh(age_s: Callable[[], float], longest_s: float) -> Check:
+    """Whether something was heard of at most ``longest_s`` seconds ago."""
+
+    def check() -> str:
+        age = age_s()
+        return "" if age <= longest_s else f"not heard of for {age:.0f} s, at most {longest_s:.0f} s are well"
+
+    return check
+
+
+def unexpired(ends_at: Callable[[], datetime | None]) -> Check:
+    """Whether a certificate is there and has not expired."""
+
+    def check() -> str:
+        at = ends_at()
+        if at is None:
+            return "there is none"
+        left = at - datetime.now(UTC)
+        return "" if left > timedelta() else f"it expired on {at:%Y-%m-%d}"
+
+    return check
