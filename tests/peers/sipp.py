@@ -1,0 +1,142 @@
+"""sipp as a plain gateway: scenarios that are put together from steps, and the program that plays them.
+
+A scenario is the call of one gateway to one pilot identifier; what every request of it has in common stands once, here.
+With ``-nr`` sipp neither repeats requests nor swallows what comes again, so that a scenario can wait for a repetition.
+"""
+
+import asyncio
+import itertools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from peers.baresip import free_port
+
+_variables = itertools.count()
+
+
+def offer(direction: str = "sendrecv", *, version: int = 1, formats: str = "0 101") -> str:
+    """A description of G.711 and telephone-event; ``-key rtp_host`` and ``-key rtp_port`` say where we listen."""
+    return f"""\
+v=0
+o=gw 1 {version} IN IP4 [rtp_host]
+s=-
+c=IN IP4 [rtp_host]
+t=0 0
+m=audio [rtp_port] RTP/AVP {formats}
+a=rtpmap:101 telephone-event/8000
+a=fmtp:101 0-16
+a={direction}
+"""
+
+
+def request(
+    method: str,
+    cseq: int,
+    *,
+    body: str = "",
+    headers: tuple[str, ...] = (),
+    first: bool = False,
+    branch: str = "[branch]",
+    via_route: bool = False,
+) -> str:
+    """Send a request; the first one of a call goes to the pilot identifier, the others to the peer's Contact."""
+    uri = "sip:[service]@[remote_ip]:[remote_port];transport=[transport]" if first else "[next_url]"
+    lines = [
+        f"{method} {uri} SIP/2.0",
+        f"Via: SIP/2.0/[transport] [local_ip]:[local_port];branch={branch}",
+        "Max-Forwards: 70",
+        *(["[routes]"] if via_route else []),
+        'From: "Carol" <sip:+14255550199@[local_ip]>;tag=[pid]g[call_number]',
+        "To: <sip:[extension]@[remote_ip]>" + ("" if first else "[peer_tag_param]"),
+        "Call-ID: [call_id]",
+        f"CSeq: {cseq} {method}",
+        "Contact: <sip:gw@[local_ip]:[local_port];transport=[transport]>",
+        *headers,
+        *(["Content-Type: application/sdp"] if body else []),
+        "Content-Length: [len]",
+        "",
+        body,
+    ]
+    text = "\n".join(lines)
+    retrans = "" if method == "ACK" else ' retrans="500"'
+    return f"<send{retrans}><![CDATA[\n{text}\n]]></send>"
+
+
+def invite(cseq: int = 1, *, body: str | None = None, headers: tuple[str, ...] = (), **more: Any) -> str:
+    """The INVITE that begins a call, forwarded from the extension."""
+    diversion = "Diversion: <tel:[extension]>;reason=no-answer;counter=1"
+    text = offer() if body is None else body
+    return request("INVITE", cseq, body=text, headers=(diversion, *headers), first=True, **more)
+
+
+def receive(status: int, *holds: str, optional: bool = False) -> str:
+    """Wait for a response; ``holds`` are regular expressions that have to be found in the message."""
+    checks = "".join(
+        f'<ereg regexp="{pattern}" search_in="msg" check_it="true" assign_to="v{next(_variables)}"/>'
+        for pattern in holds
+    )
+    attributes = f'response="{status}" rrs="true"' + (' optional="true"' if optional else "")
+    return f"<recv {attributes}>{f'<action>{checks}</action>' if checks else ''}</recv>"
+
+
+def ringing() -> str:
+    """What may come before the answer."""
+    return receive(100, optional=True) + receive(180, optional=True)
+
+
+def pause(milliseconds: int) -> str:
+    """Let time pass."""
+    return f'<pause milliseconds="{milliseconds}"/>'
+
+
+def bye(cseq: int = 2, **more: Any) -> str:
+    """Hang up, and be answered."""
+    return request("BYE", cseq, **more) + receive(200)
+
+
+def _scenario(steps: str) -> str:
+    """A whole scenario; sipp insists that what is assigned is also used."""
+    assigned = ",".join(re.findall(r'assign_to="(\w+)"', steps))
+    used = f'<Reference variables="{assigned}"/>' if assigned else ""
+    return f'<?xml version="1.0" encoding="UTF-8"?><scenario name="call">{steps}{used}</scenario>'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """Where sipp stands, and whom it calls."""
+
+    folder: Path
+    address: str
+    transport: str
+    server_port: int
+    extension: str = "201"
+
+    async def play(
+        self, *steps: str, options: tuple[str, ...] = (), rtp_port: int = 9, server: str = "127.0.0.1"
+    ) -> str:
+        """Play the steps; returns what sipp prints. Fails with sipp's own account of it if a call failed."""
+        path = self.folder / "scenario.xml"
+        path.write_text(_scenario("".join(steps)))
+        mode = {"udp": "u1", "tcp": "t1"}[self.transport]
+        errors = self.folder / "scenario.err"
+        errors.unlink(missing_ok=True)
+        process = await asyncio.create_subprocess_exec(
+            *("sipp", "-sf", str(path), "-t", mode, "-i", self.address, "-p", str(free_port())),
+            *("-m", "1", "-nostdin", "-timeout", "60", "-timeout_error", "-trace_err", "-error_file", str(errors)),
+            *("-s", "5000", "-key", "extension", self.extension, "-key", "rtp_host", self.address),
+            *("-key", "rtp_port", str(rtp_port), *options, f"{server}:{self.server_port}"),
+            cwd=self.folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            printed, _ = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        told = printed.decode(errors="replace")
+        assert process.returncode == 0, told[-3000:] + (errors.read_text()[-4000:] if errors.exists() else "")
+        return told

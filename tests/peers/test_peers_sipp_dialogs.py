@@ -1,0 +1,105 @@
+"""sipp as a gateway that does more than call: it holds, loses, repeats, and calls in a crowd."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import deployment
+from peers.rtp import PlainRtp
+from peers.servers import Um, add_gateway, um_server
+from peers.sipp import Gateway, bye, invite, offer, pause, receive, request, ringing
+
+pytestmark = [pytest.mark.peer, pytest.mark.slow]
+ADDRESSES = {"udp": "127.0.0.41", "tcp": "127.0.0.42"}
+
+
+@pytest.fixture(scope="module")
+def um(deployed_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Um]:
+    folder = deployment.copy(deployed_template, tmp_path_factory.mktemp("dialogs") / "x")
+    for transport, address in ADDRESSES.items():
+        add_gateway(folder, f"Sipp{transport}", address=address, transport=transport)
+    with um_server(folder) as running:
+        yield running
+
+
+@pytest.fixture(params=ADDRESSES)
+def gateway(um: Um, tmp_path: Path, request: pytest.FixtureRequest) -> Gateway:
+    transport = request.param
+    return Gateway(folder=tmp_path, address=ADDRESSES[transport], transport=transport, server_port=um.port(transport))
+
+
+def answered(um: Um) -> int:
+    """How many calls the server has answered so far."""
+    return um.log().count("um.answered ")
+
+
+async def test_a_held_call_hears_nothing_until_it_is_taken_up_again(gateway: Gateway) -> None:
+    loop = asyncio.get_running_loop()
+    async with PlainRtp(gateway.address) as rtp:
+        begun = loop.time()
+        await gateway.play(
+            invite(), ringing(), receive(200, "a=sendrecv"), request("ACK", 1), pause(600),
+            request("INVITE", 2, body=offer("sendonly", version=2)), receive(100, optional=True),
+            receive(200, "a=recvonly", "o=- [0-9]+ 2 IN"), request("ACK", 2), pause(800),
+            request("INVITE", 3, body=offer(version=3)), receive(100, optional=True),
+            receive(200, "a=sendrecv", "o=- [0-9]+ 3 IN"), request("ACK", 3), pause(600),
+            bye(4),
+            rtp_port=rtp.port,
+        )  # fmt: skip
+        times = [at - begun for at, _ in rtp.arrivals]
+    gaps = [(after - before, before) for before, after in itertools.pairwise(times)]
+    longest, since = max(gaps)
+    assert 0.7 < longest < 1.2
+    assert len([at for at in times if at <= since]) > 20
+    assert len([at for at in times if at > since]) > 20
+
+
+async def test_an_answer_is_sent_again_until_its_ack_comes(um: Um, tmp_path: Path) -> None:
+    before = answered(um)
+    gateway = Gateway(folder=tmp_path, address=ADDRESSES["udp"], transport="udp", server_port=um.udp)
+    await gateway.play(
+        invite(), ringing(), receive(200), receive(200), receive(200), request("ACK", 1), pause(1500), bye(),
+        options=("-nr",),
+    )  # fmt: skip
+    assert answered(um) == before + 1
+
+
+async def test_an_invite_that_comes_again_begins_no_second_call(um: Um, tmp_path: Path) -> None:
+    before = answered(um)
+    gateway = Gateway(folder=tmp_path, address=ADDRESSES["udp"], transport="udp", server_port=um.udp)
+    await gateway.play(
+        invite(), ringing(), receive(200), invite(branch="[branch-4]"), pause(200), request("ACK", 1), pause(300), bye(),
+        options=("-nr",),
+    )  # fmt: skip
+    assert answered(um) == before + 1
+
+
+async def test_fifty_calls_at_ten_a_second_all_succeed(um: Um, gateway: Gateway) -> None:
+    before = answered(um)
+    await gateway.play(
+        invite(), ringing(), receive(200), request("ACK", 1), pause(2000), bye(),
+        options=("-m", "50", "-r", "10"),
+    )  # fmt: skip
+    assert answered(um) == before + 50
+
+
+async def test_requests_within_a_call_are_answered_and_its_order_is_kept(gateway: Gateway) -> None:
+    await gateway.play(
+        invite(), ringing(), receive(200), request("ACK", 1),
+        request("OPTIONS", 12), receive(200),
+        request("INFO", 13), receive(200),
+        request("OPTIONS", 11), receive(500),
+        request("INVITE", 14, body=offer(formats="97", version=2)), receive(100, optional=True), receive(488, "Warning: 399"),
+        request("ACK", 14, branch="[branch-3]"),
+        pause(300),
+        bye(15),
+    )  # fmt: skip
+
+
+async def test_a_request_of_a_call_that_is_over_finds_none(gateway: Gateway) -> None:
+    await gateway.play(
+        invite(), ringing(), receive(200), request("ACK", 1), bye(2), request("BYE", 3), receive(481)
+    )  # fmt: skip
