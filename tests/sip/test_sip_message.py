@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,13 +41,39 @@ def test_what_is_written_is_read_again() -> None:
     assert again.body == request.body
 
 
+def test_bytes_that_are_no_utf_8_survive() -> None:
+    message = parse_message(INVITE.replace(b"\xc3\xa9", b"\xe9\xff"))
+    assert b'"Bob, \xe9\xff"' in message.to_bytes()
+    assert parse_message(message.to_bytes()).to_bytes() == message.to_bytes()
+
+
+def test_control_characters_stand_escaped_in_quoted_strings_only() -> None:
+    escaped = parse_message(INVITE.replace(b'"Bob, \xc3\xa9"', b'"\\\x07\\\x00"'))
+    assert fields.from_(escaped).name == "\x07\0"
+    with pytest.raises(MalformedMessage, match="control character"):
+        parse_message(INVITE.replace(b'"Bob, \xc3\xa9"', b'"\x07"'))
+
+
+@pytest.mark.parametrize(
+    ("method", "allowed"),
+    [(b"x" * 64, True), (b"x" * 65, False), (b"!interesting-Method0123456789_*+`.%indeed'~", True)],
+)
+def test_a_method_is_any_token_of_a_sane_length(method: bytes, allowed: bool) -> None:
+    data = INVITE.replace(b"INVITE", method)
+    if allowed:
+        assert parse_message(data).to_bytes().startswith(method)
+    else:
+        with pytest.raises(MalformedMessage, match="neither a method"):
+            parse_message(data)
+
+
 def test_a_response_copies_what_the_rfc_asks_and_adds_a_tag() -> None:
     request = parse_message(INVITE)
     assert isinstance(request, Request)
     response = parse_message(response_to(request, 180, to_tag="xyz").to_bytes())
     assert isinstance(response, Response)
     assert (response.status, response.reason) == (180, "Ringing")
-    assert fields.tag(fields.to(response)) == "xyz"
+    assert fields.to_tag(response) == "xyz"
     assert fields.call_id(response) == "abc@host"
 
 
@@ -67,6 +95,16 @@ def test_a_value_that_would_add_a_line_is_refused(value: str) -> None:
         (INVITE.replace(b"i: abc@host", b"i: abc@host\r\nCall-ID: other"), "more than once"),
         (INVITE.replace(b"1 INVITE", b"9999999999 INVITE"), "below 2"),
         (INVITE.replace(b"Max-Forwards: 70\r\n", b"X: 1\r\n" * (MAX_HEADERS + 1)), "header lines"),
+        (INVITE.replace(b"Subject: two", b"Subject: " + b"x" * 9000), "more than 8192 characters"),
+        (INVITE.replace(b"Subject: two", b"Subject: x\r\n" + b" x\r\n" * 100 + b" y" * 5000), "more than 8192"),
+        (INVITE.replace(b"Subject: two", b"X: 0123456789\r\n" * 250 + b"Y: " + b"y" * 30_000), "a header section of"),
+        (INVITE.replace(b"sip:4101@", b"sip:" + b"4" * 3000 + b"@"), "Request-URI of"),
+        (INVITE.replace(b"sip:4101@example.com SIP", b"<sip:4101@example.com> SIP"), "nor a URI"),
+        (INVITE.replace(b"abc@host", b"abc host"), "not a Call-ID"),
+        (INVITE.replace(b"Subject: two", b"Subject: two\nEvil: 1"), "control character or line break"),
+        (INVITE.replace(b"Subject: two", b"Subject: two\rEvil: 1"), "control character or line break"),
+        (INVITE.replace(b"Subject: two", "Subject: two\u2028Evil: 1".encode()), "control character or line break"),
+        (INVITE.replace(b"Subject:", b"Sub ject:"), "no header name"),
         (b"nonsense\r\n\r\n", "neither a request line"),
         (b"", "does not end"),
         (b"x" * 70_000, "at most"),
@@ -96,12 +134,13 @@ def test_no_damage_to_a_message_makes_the_parser_raise_anything_else(at: int, pa
 
 @given(st.lists(st.integers(1, 90), max_size=40))
 def test_a_stream_is_cut_into_the_same_messages_wherever_it_breaks(sizes: list[int]) -> None:
-    stream = INVITE + b"\r\n\r\n" + INVITE + INVITE
+    folded = INVITE.replace(b"l: 3", b"Content-Length :\r\n  3")
+    stream = INVITE + b"\r\n\r\n" + folded + b"\r\n" + INVITE
     framer, out, at = StreamFramer(), [], 0
     for size in [*sizes, len(stream)]:
         out += framer.feed(stream[at : at + size])
         at += size
-    assert out == [INVITE, KeepAlive(), INVITE, INVITE]
+    assert out == [INVITE, KeepAlive(), folded, INVITE]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +154,26 @@ def test_a_stream_is_cut_into_the_same_messages_wherever_it_breaks(sizes: list[i
 )
 def test_a_stream_that_cannot_be_framed_is_given_up(stream: bytes) -> None:
     with pytest.raises(MalformedMessage):
-        StreamFramer().feed(stream)
+        list(StreamFramer().feed(stream))
+
+
+def test_what_was_whole_before_framing_was_lost_is_given() -> None:
+    items = StreamFramer().feed(INVITE + b"A" * 40_000)
+    assert next(items) == INVITE
+    with pytest.raises(MalformedMessage):
+        next(items)
+
+
+def test_a_stream_that_drips_is_not_searched_again_and_again() -> None:
+    head = INVITE.replace(b"Subject:", b"X: " + b"x" * 8000 + b"\r\nSubject:")
+    body = b"y" * 50_000
+    data = head.replace(b"l: 3\r\n\r\nabc", b"l: 50000\r\n\r\n") + body
+    framer, out = StreamFramer(), []
+    begun = time.process_time()
+    for at in range(len(data)):
+        out += framer.feed(data[at : at + 1])
+    assert out == [data]
+    assert time.process_time() - begun < 1  # searched from the beginning for each byte, it takes half a minute
 
 
 def test_lists_are_split_outside_quotes_and_brackets() -> None:

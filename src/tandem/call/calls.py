@@ -29,7 +29,7 @@ class Calls:
 
     def _received(self, transaction: ServerTransaction) -> None:
         request = transaction.request
-        if not fields.tag(fields.to(request)):
+        if not fields.to_tag(request):
             self.on_request(transaction)
             return
         leg = self.legs.get(dialog_key(request))

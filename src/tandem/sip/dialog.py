@@ -29,32 +29,31 @@ class Dialog:
     @classmethod
     def from_uac(cls, request: Request, response: Response) -> "Dialog":
         """The dialog that a 101-299 response with a To tag makes for the one who called (§12.1.2)."""
-        contact = fields.contact(response)
-        if contact is None or not fields.tag(fields.to(response)):
+        target = fields.contact_uri(response)
+        if target is None or not fields.to_tag(response):
             raise MalformedMessage("a response that makes a dialog needs a Contact and a To tag")
-        recorded = [str(a) for a in fields.addresses(response.headers.all("Record-Route"))]
         return cls(
             call_id=fields.call_id(request),
             local=request.headers.get("From") or "",
             remote=response.headers.get("To") or "",
-            target=str(contact.uri),
-            route_set=recorded[::-1],
+            target=target,
+            route_set=fields.recorded_routes(response)[::-1],
             local_cseq=fields.cseq(request).sequence,
         )
 
     @classmethod
     def from_uas(cls, request: Request, *, local_tag: str) -> "Dialog":
         """The dialog that we make by answering a request (§12.1.1)."""
-        contact = fields.contact(request)
-        if contact is None:
+        target = fields.contact_uri(request)
+        if target is None:
             raise MalformedMessage("a request that makes a dialog needs a Contact")
         to = request.headers.get("To") or ""
         dialog = cls(
             call_id=fields.call_id(request),
-            local=to if fields.tag(fields.to(request)) else f"{to};tag={local_tag}",
+            local=to if fields.to_tag(request) else f"{to};tag={local_tag}",
             remote=request.headers.get("From") or "",
-            target=str(contact.uri),
-            route_set=[str(a) for a in fields.addresses(request.headers.all("Record-Route"))],
+            target=target,
+            route_set=fields.recorded_routes(request),
             local_cseq=0,
         )
         dialog.remote_cseq = fields.cseq(request).sequence
@@ -63,11 +62,7 @@ class Dialog:
     @property
     def key(self) -> tuple[str, str, str]:
         """Call-ID, local tag, remote tag: what identifies the dialog (§12)."""
-        return (
-            self.call_id,
-            fields.tag(fields.parse_address(self.local)),
-            fields.tag(fields.parse_address(self.remote)),
-        )
+        return self.call_id, fields.parse_name_addr(self.local).tag, fields.parse_name_addr(self.remote).tag
 
     @property
     def next_hop(self) -> str:
@@ -95,11 +90,10 @@ class Dialog:
             if number < self.remote_cseq:
                 raise DialogError(f"CSeq {number} came after {self.remote_cseq}", status=500)
             self.remote_cseq = number
-        contact = fields.contact(request)
-        if contact is not None and request.method in ("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY"):
-            self.target = str(contact.uri)
+        if request.method in ("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY"):
+            self.target = fields.contact_uri(request) or self.target
 
 
 def dialog_key(request: Request) -> tuple[str, str, str]:
     """The key of the dialog that an incoming request belongs to: Call-ID, our tag (To), theirs (From)."""
-    return fields.call_id(request), fields.tag(fields.to(request)), fields.tag(fields.from_(request))
+    return fields.call_id(request), fields.to_tag(request), fields.from_tag(request)

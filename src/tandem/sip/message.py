@@ -1,143 +1,124 @@
 """SIP requests and responses as values (RFC 3261 §7).
 
 Headers keep their order and the spelling they came with; names compare without case, and the compact forms of §7.3.3 are
-read as the long ones. Values are text, checked when set: one line, no control characters, so that nothing hostile can
-add a header. Field values are parsed only where they are read (:mod:`tandem.sip.fields`).
+read as the long ones. Values are text, checked when set: one line, control characters only where a quoted string may have
+them, so that nothing hostile can add a header. What a field means is parsed where it is read (:mod:`tandem.sip.fields`),
+and remembered here until the field changes.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
+from tandem.sip.address import parse_name_addr
 from tandem.sip.errors import IllegalHeader
+from tandem.sip.names import REASONS, header_key, known_key
 
-COMPACT = {
-    "a": "accept-contact",
-    "b": "referred-by",
-    "c": "content-type",
-    "d": "request-disposition",
-    "e": "content-encoding",
-    "f": "from",
-    "i": "call-id",
-    "j": "reject-contact",
-    "k": "supported",
-    "l": "content-length",
-    "m": "contact",
-    "o": "event",
-    "r": "refer-to",
-    "s": "subject",
-    "t": "to",
-    "u": "allow-events",
-    "v": "via",
-    "x": "session-expires",
-}
-
-REASONS = {
-    100: "Trying",
-    180: "Ringing",
-    181: "Call Is Being Forwarded",
-    183: "Session Progress",
-    199: "Early Dialog Terminated",
-    200: "OK",
-    202: "Accepted",
-    204: "No Notification",
-    300: "Multiple Choices",
-    301: "Moved Permanently",
-    302: "Moved Temporarily",
-    305: "Use Proxy",
-    380: "Alternative Service",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    407: "Proxy Authentication Required",
-    408: "Request Timeout",
-    410: "Gone",
-    413: "Request Entity Too Large",
-    415: "Unsupported Media Type",
-    416: "Unsupported URI Scheme",
-    420: "Bad Extension",
-    421: "Extension Required",
-    422: "Session Interval Too Small",
-    423: "Interval Too Brief",
-    429: "Provide Referrer Identity",
-    480: "Temporarily Unavailable",
-    481: "Call/Transaction Does Not Exist",
-    482: "Loop Detected",
-    483: "Too Many Hops",
-    484: "Address Incomplete",
-    486: "Busy Here",
-    487: "Request Terminated",
-    488: "Not Acceptable Here",
-    489: "Bad Event",
-    491: "Request Pending",
-    500: "Server Internal Error",
-    501: "Not Implemented",
-    503: "Service Unavailable",
-    504: "Server Time-out",
-    505: "Version Not Supported",
-    600: "Busy Everywhere",
-    603: "Decline",
-    604: "Does Not Exist Anywhere",
-    606: "Not Acceptable",
-}
-
+T = TypeVar("T")
+_COPIED = ("Via", "From", "To", "Call-ID", "CSeq")
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+\Z")
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u2028\u2029]")
 
 
-def header_key(name: str) -> str:
-    """The name under which a header is compared: lower case, long form."""
-    lowered = name.lower()
-    return COMPACT.get(lowered, lowered)
+def is_one_line(value: str) -> bool:
+    """Whether text can stand as a header value: control characters only escaped in a quoted string (§25.1)."""
+    return value.isprintable() or not _UNSAFE.search(value) or _controls_are_quoted(value)
+
+
+def _controls_are_quoted(value: str) -> bool:
+    quoted = escaped = False
+    for char in value:
+        if char in "\r\n\u2028\u2029" or (not escaped and _UNSAFE.match(char)):
+            return False
+        if escaped or not quoted:
+            escaped, quoted = False, quoted or (not escaped and char == '"')
+        else:
+            escaped, quoted = char == "\\", char != '"'
+    return True
 
 
 class Headers:
     """Header fields in order. A field that stands several times is several values; see :meth:`all`."""
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_fields", "_index", "_once")
 
     def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
         self._fields: list[tuple[str, str, str]] = []
+        self._index: dict[str, list[str]] | None = None  # values by key, made when first asked
+        self._once: dict[str, Any] = {}  # what `once` parsed, of whatever type its parser gives
         for name, value in fields:
             self.add(name, value)
 
+    @classmethod
+    def of_checked(cls, fields: list[tuple[str, str, str]]) -> "Headers":
+        """Headers of (key, name, value) that the parser checked already."""
+        headers = cls()
+        headers._fields = fields
+        return headers
+
     def get(self, name: str) -> str | None:
         """The first value of a field, or ``None``."""
-        key = header_key(name)
-        return next((value for k, _, value in self._fields if k == key), None)
+        values = self._values(name)
+        return values[0] if values else None
 
     def all(self, name: str) -> list[str]:
         """Every value of a field, one entry per line of the message (a line may hold a comma-separated list)."""
+        return list(self._values(name))
+
+    def count(self, name: str) -> int:
+        """How many lines a field has."""
+        return len(self._values(name))
+
+    def once(self, name: str, parse: Callable[[str | None], T]) -> T:
+        """``parse`` of a field's first value, done when first asked for and not again until the field changes."""
         key = header_key(name)
-        return [value for k, _, value in self._fields if k == key]
+        if key not in self._once:
+            self._once[key] = parse(self.get(key))
+        parsed: T = self._once[key]
+        return parsed
 
     def add(self, name: str, value: str) -> None:
         """Append a field. Raises :class:`IllegalHeader` if it could not be sent as one line."""
-        self._fields.append(self._checked(name, value))
+        self._put(len(self._fields), self._checked(name, value))
 
     def prepend(self, name: str, value: str) -> None:
         """Put a field before all others (Via, Route, Record-Route)."""
-        self._fields.insert(0, self._checked(name, value))
+        self._put(0, self._checked(name, value))
 
     def set(self, name: str, value: str) -> None:
         """Replace every value of a field by one, in the place of the first."""
-        key = header_key(name)
-        at = next((i for i, (k, _, _) in enumerate(self._fields) if k == key), len(self._fields))
+        new = self._checked(name, value)
+        at = self._place(new[0])
         self.remove(name)
-        self._fields.insert(at, self._checked(name, value))
+        self._put(at, new)
+
+    def replace_first(self, name: str, value: str | None) -> None:
+        """Put another value in the place of a field's first line, or take that line away; further lines stay."""
+        at = self._place(header_key(name))
+        new = None if value is None else self._checked(name, value)
+        self._changed(header_key(name))
+        self._fields[at : at + 1] = [new] if new else []
 
     def remove(self, *names: str) -> None:
         """Remove every value of these fields."""
         keys = {header_key(name) for name in names}
+        self._changed(*keys)
         self._fields = [each for each in self._fields if each[0] not in keys]
+
+    def take(self, other: "Headers", *names: str) -> None:
+        """Append every value that another message has of these fields, as and in the order in which it stands there."""
+        keys = {header_key(name) for name in names}
+        self._changed(*keys)
+        self._fields += [each for each in other._fields if each[0] in keys]
 
     def copy(self) -> "Headers":
         """A copy that can be changed without changing this one."""
-        other = Headers()
-        other._fields = list(self._fields)
-        return other
+        return Headers.of_checked(list(self._fields))
+
+    def lines(self) -> list[str]:
+        """As header lines, without a Content-Length."""
+        return [f"{name}: {value}" for key, name, value in self._fields if key != "content-length"]
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return ((name, value) for _, name, value in self._fields)
@@ -146,7 +127,7 @@ class Headers:
         return len(self._fields)
 
     def __contains__(self, name: str) -> bool:
-        return self.get(name) is not None
+        return bool(self._values(name))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Headers) and self._fields == other._fields
@@ -154,13 +135,36 @@ class Headers:
     def __repr__(self) -> str:
         return f"Headers({list(self)!r})"
 
+    def _values(self, name: str) -> list[str]:
+        if self._index is None:
+            self._index = {}
+            for key, _, value in self._fields:
+                self._index.setdefault(key, []).append(value)
+        return self._index.get(header_key(name), [])
+
+    def _place(self, key: str) -> int:
+        """Where the first line of a field stands, or would stand."""
+        return next((i for i, each in enumerate(self._fields) if each[0] == key), len(self._fields))
+
+    def _put(self, at: int, new: tuple[str, str, str]) -> None:
+        self._changed(new[0])
+        self._fields.insert(at, new)
+
+    def _changed(self, *keys: str) -> None:
+        self._index = None
+        for key in keys:
+            self._once.pop(key, None)
+
     @staticmethod
     def _checked(name: str, value: str) -> tuple[str, str, str]:
-        if not _TOKEN.match(name):
-            raise IllegalHeader(f"{name!r} is no header name: expected an RFC 3261 token")
-        if _UNSAFE.search(value):
+        key = known_key(name)
+        if key is None:
+            if not _TOKEN.match(name):
+                raise IllegalHeader(f"{name!r} is no header name: expected an RFC 3261 token")
+            key = header_key(name)
+        if not is_one_line(value):
             raise IllegalHeader(f"the value of {name} holds a control character or line break: {value!r}")
-        return header_key(name), name, value.strip()
+        return key, name, value.strip(" \t")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -207,12 +211,10 @@ Message = Request | Response
 
 
 def _serialize(first_line: str, headers: Headers, body: bytes) -> bytes:
-    if _UNSAFE.search(first_line):
+    if not first_line.isprintable() and _UNSAFE.search(first_line):
         raise IllegalHeader(f"the first line holds a control character: {first_line!r}")
-    lines = [first_line]
-    lines += [f"{name}: {value}" for name, value in headers if header_key(name) != "content-length"]
-    lines += [f"Content-Length: {len(body)}", "", ""]
-    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
+    text = "\r\n".join([first_line, *headers.lines(), f"Content-Length: {len(body)}", "", ""])
+    return text.encode("utf-8", "surrogateescape") + body
 
 
 def response_to(request: Request, status: int, reason: str = "", *, to_tag: str = "") -> Response:
@@ -221,14 +223,7 @@ def response_to(request: Request, status: int, reason: str = "", *, to_tag: str 
     Record-Route is copied for what makes a dialog (§12.1.1): every response above 100 to a request that holds it.
     """
     headers = Headers()
-    for via in request.headers.all("Via"):
-        headers.add("Via", via)
-    for name in ("From", "To", "Call-ID", "CSeq"):
-        value = request.headers.get(name) or ""
-        if name == "To" and to_tag and status > 100 and not re.search(r";\s*tag\s*=", value, re.IGNORECASE):
-            value = f"{value};tag={to_tag}"
-        headers.add(name, value)
-    if status > 100:
-        for route in request.headers.all("Record-Route"):
-            headers.add("Record-Route", route)
+    headers.take(request.headers, *(_COPIED if status == 100 else (*_COPIED, "Record-Route")))
+    if status > 100 and to_tag and not request.headers.once("to", parse_name_addr).tag:
+        headers.set("To", f"{headers.get('To')};tag={to_tag}")
     return Response(status=status, reason=reason, headers=headers)

@@ -116,7 +116,7 @@ class VoiceServer:
         try:
             work = forwarded(request)
             target = self._routes.take(work)
-            if fields.tag(fields.to(request)) and request.method != "SUBSCRIBE":
+            if fields.to_tag(request) and request.method != "SUBSCRIBE":
                 self._in_dialog(transaction, work, target)
                 return
             match request.method:

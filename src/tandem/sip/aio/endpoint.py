@@ -235,7 +235,7 @@ class Endpoint:
             event(_log, logging.DEBUG, "sip.refusal_not_sent", why=again)
 
     def _response(self, response: Response) -> None:
-        key = (fields.top_via(response).parameters.get("branch") or "", fields.cseq(response).method)
+        key = (fields.top_via(response).branch, fields.cseq(response).method)
         transaction = self._client_transactions.get(key)
         if transaction is None:
             event(_log, logging.DEBUG, "sip.stray_response", status=response.status, call=fields.call_id(response))
@@ -243,13 +243,13 @@ class Endpoint:
         transaction.received(response)
 
     def _request(self, request: Request, flow: Flow) -> None:
-        self._note_source(request, flow)
+        fields.note_source(request, *flow.remote)
         via = fields.top_via(request)
-        branch, sent_by = via.parameters.get("branch") or "", f"{via.host}:{via.port}"
+        branch, sent_by = via.branch, via.sent_by
         method = "INVITE" if request.method == "ACK" else request.method
-        if not branch.startswith(_MAGIC):
+        if not branch.startswith(_MAGIC) or branch == _MAGIC:
             # RFC 2543 branches identify nothing; what does, in our peers' messages, is Call-ID and CSeq.
-            branch = f"{fields.call_id(request)}/{fields.cseq(request).sequence}/{fields.tag(fields.from_(request))}"
+            branch = f"{fields.call_id(request)}/{fields.cseq(request).sequence}/{fields.from_tag(request)}"
         existing = self._server_transactions.get((branch, sent_by, method))
         if existing is not None:
             existing.received(request)
@@ -279,21 +279,6 @@ class Endpoint:
         if invite is not None and not invite.final_sent:
             invite.cancelled = True
             invite.on_cancel()
-
-    @staticmethod
-    def _note_source(request: Request, flow: Flow) -> None:
-        """Note where a request came from in its Via (RFC 3261 §18.2.1, RFC 3581)."""
-        via = fields.top_via(request)
-        parameters = {name: value for name, value in via.parameters.items() if name not in ("received", "rport")}
-        if "rport" in via.parameters:
-            parameters["rport"] = str(flow.remote[1])
-            parameters["received"] = flow.remote[0]
-        elif via.host != flow.remote[0]:
-            parameters["received"] = flow.remote[0]
-        noted = fields.Via(
-            transport=via.transport, host=via.host, port=via.port, parameters=fields.Parameters(**parameters)
-        )
-        fields.replace_top_via(request, noted)
 
 
 class ServerTransaction:
@@ -385,8 +370,7 @@ class ClientTransaction:
         self.flow = flow
         reliable = flow.transport != "udp"
         self._machine = ClientTransactionMachine(self.request, reliable=reliable, now=self.endpoint.clock.now())
-        via = fields.top_via(self.request)
-        self._key = (via.parameters.get("branch") or "", self.request.method)
+        self._key = (fields.top_via(self.request).branch, self.request.method)
         self.endpoint._client_transactions[self._key] = self
         flow.on_close.append(self._broken)
         try:

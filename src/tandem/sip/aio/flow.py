@@ -89,17 +89,17 @@ class StreamFlow(asyncio.Protocol):
         """Asyncio: bytes came."""
         self._rearm()
         try:
-            items = self._framer.feed(data)
+            for item in self._framer.feed(data):
+                self._take(item)
         except MalformedMessage as error:
             event(_log, logging.WARNING, "sip.framing_lost", peer=self.remote, why=error)
             self.close()
-            return
-        for item in items:
-            if isinstance(item, KeepAlive):
-                if not self.closed:
-                    self.send(b"\r\n")
-            else:
-                self._received(item, self)
+
+    def _take(self, item: bytes | KeepAlive) -> None:
+        if not isinstance(item, KeepAlive):
+            self._received(item, self)
+        elif not self.closed:
+            self.send(b"\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio: the connection is gone."""

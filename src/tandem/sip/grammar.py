@@ -1,0 +1,78 @@
+"""The pieces of RFC 3261 §25.1 that header fields are made of, as regular expressions that never backtrack far.
+
+Looser than the RFC, because the field needs it: underscores in host names. Text is unfolded already: white space is blanks
+and tabs in one line.
+"""
+
+import ipaddress
+import re
+
+from tandem.sip.errors import MalformedMessage
+
+TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"  # noqa: S105 - the grammar's word, no password
+WS = r"[ \t]*"
+QUOTED = r'"(?:[^"\\]|\\.)*"'
+HOST = r"\[[0-9A-Fa-f:.]{2,64}\]|[A-Za-z0-9_](?:[A-Za-z0-9_.\-]*[A-Za-z0-9_])?\.?"
+PORT = r"[0-9]{1,5}"
+PARAMS = rf"(?:{WS};{WS}{TOKEN}(?:{WS}={WS}(?:{QUOTED}|[^\s;,\"<>=?]+))?)*{WS}"
+"""``;name`` and ``;name=value``, the value a token, a host or a quoted string."""
+
+_PARAM = re.compile(rf"{WS};{WS}({TOKEN})(?:{WS}={WS}({QUOTED}|[^\s;,\"<>=?]+))?")
+_DOUBLED = re.compile(r":::+")
+
+
+def parameters(text: str) -> dict[str, str | None]:
+    """What :data:`PARAMS` matched, by lower-case name, values as they stand; a name that stands twice is an error."""
+    if not text:
+        return {}
+    if '"' in text or "\t" in text or " " in text:
+        found = [(m[1].lower(), m[2]) for m in _PARAM.finditer(text)]
+    else:
+        found = [(name.lower(), value if equals else None) for name, equals, value in map(_cut, text[1:].split(";"))]
+    out = dict(found)
+    if len(out) != len(found):
+        raise MalformedMessage(f"a parameter stands more than once: {text[:80]!r}")
+    return out
+
+
+def checked_port(text: str | None) -> int | None:
+    """A port that :data:`PORT` matched."""
+    if text is None:
+        return None
+    if int(text) > 65_535:
+        raise MalformedMessage(f"port {text}; at most 65535 is one")
+    return int(text)
+
+
+def checked_host(text: str) -> str:
+    """A host that :data:`HOST` matched, its IPv6 reference a valid one.
+
+    RFC 5118 §4.10: the grammar of RFC 3261 lets senders write three colons before an embedded IPv4 address; two are read.
+    """
+    if not text.startswith("["):
+        if ".." in text:
+            raise MalformedMessage(f"not a host name: {text[:80]!r}")
+        return text
+    address = _DOUBLED.sub("::", text[1:-1])
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError as error:
+        raise MalformedMessage(f"not an IPv6 address: {text[:80]!r}") from error
+    return f"[{address}]"
+
+
+def same_host(one: str, other: str) -> bool:
+    """Whether two hosts, with or without the brackets of an IPv6 reference, are written the same or mean one address."""
+    one, other = one.strip("[]"), other.strip("[]")
+    if one == other or ":" not in one or ":" not in other:
+        return one.lower() == other.lower()
+    return ipaddress.IPv6Address(one) == ipaddress.IPv6Address(other.partition("%")[0])
+
+
+def unquoted(text: str) -> str:
+    """A quoted string without its quotes and escapes; anything else as it stands."""
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[:1] == '"' else text
+
+
+def _cut(text: str) -> tuple[str, str, str]:
+    return text.partition("=")

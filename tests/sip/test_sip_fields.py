@@ -1,0 +1,202 @@
+"""Header fields: Via, addresses, URIs, and what a message remembers of them."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tandem.sip import fields
+from tandem.sip.errors import MalformedMessage
+from tandem.sip.grammar import same_host
+from tandem.sip.message import Headers, Request, response_to
+
+
+def request(*headers: tuple[str, str]) -> Request:
+    return Request(method="OPTIONS", uri="sip:b@y", headers=Headers(headers))
+
+
+@pytest.mark.parametrize(
+    ("text", "scheme", "user", "host", "port"),
+    [
+        ("sip:example.com", "sip", None, "example.com", None),
+        ("SIPS:Bob@Example.com:5061", "sips", "Bob", "Example.com", 5061),
+        ("sip:bob:secret@[2001:db8::10]:5070;lr", "sip", "bob", "[2001:db8::10]", 5070),
+        ("sip:[::ffff:192.0.2.1]", "sip", None, "[::ffff:192.0.2.1]", None),
+        ("sip:[::192.0.2.1]", "sip", None, "[::192.0.2.1]", None),
+        ("sip:user;par=u%40example.net@example.com", "sip", "user;par=u@example.net", "example.com", None),
+        ("sip:a?b@c?Replaces=x%3Bto-tag%3Dy", "sip", "a?b", "c", None),
+        ("sip:pbx_1.example.com", "sip", None, "pbx_1.example.com", None),
+        ("tel:+1-201-555-0123", "tel", "+1-201-555-0123", "", None),
+        ("TEL:7042;phone-context=example.com", "tel", "7042", "", None),
+    ],
+)
+def test_a_uri_is_taken_apart(text: str, scheme: str, user: str | None, host: str, port: int | None) -> None:
+    uri = fields.parse_uri(text)
+    assert (uri.scheme, uri.user, uri.host, uri.port) == (scheme, user, host, port)
+
+
+def test_parameters_of_uris_are_read_without_case() -> None:
+    uri = fields.parse_uri("tel:863-1234;Phone-Context=+1-914-555;ext=12")
+    assert dict(uri.parameters) == {"phone-context": "+1-914-555", "ext": "12"}
+    assert "lr" in fields.parse_uri("sip:p1.example.com;LR").parameters
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        ("sip:2001:db8::10", 400),
+        ("sip:bob@[2001:db8::10", 400),
+        ("sip:bob@[1.2.3.4]", 400),
+        ("sip:bob@example.com:70000", 400),
+        ("sip:bob@a..b", 400),
+        ("sip:bob@x;a=1;A=2", 400),
+        ("sip:bob@x;self=1", 400),
+        ("sip:", 400),
+        ("sip:bob smith@x", 400),
+        ("tel:+", 400),
+        ("tel:()", 400),
+        ("nonsense", 400),
+        ("mailto:bob@x", 416),
+        ("sip:" + "x" * 3000, 414),
+    ],
+)
+def test_what_is_no_uri_of_ours_is_refused_with_a_status(text: str, status: int) -> None:
+    with pytest.raises(MalformedMessage) as refused:
+        fields.parse_uri(text)
+    assert refused.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "user", "parameters"),
+    [
+        ("<sip:bob@x>", "", "bob", {}),
+        ("sip:bob@x;tag=1", "", "bob", {"tag": "1"}),
+        ("Bob van Dijk<sip:bob@x> ; TAG = 1", "Bob van Dijk", "bob", {"tag": "1"}),
+        ("Jörg <sip:bob@x>", "Jörg", "bob", {}),
+        (r'"J \"Bob\" \\ D" <sip:bob@x>;tag=a', r'J "Bob" \ D', "bob", {"tag": "a"}),
+        ('<sip:bob@x>;note="a;b=c, d";tag=1', "", "bob", {"note": "a;b=c, d", "tag": "1"}),
+        ('"x;tag=9" <sip:bob;tag=8@x;tag=7>', "x;tag=9", "bob;tag=8", {}),
+    ],
+)
+def test_an_address_is_taken_apart(text: str, name: str, user: str, parameters: dict[str, str]) -> None:
+    address = fields.parse_address(text)
+    assert (address.name, address.uri.user, dict(address.parameters)) == (name, user, parameters)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Bell, Alexander <sip:a@x>",
+        '"Mr. Watson <sip:w@x>',
+        "< sip:a@x >",
+        "<sip:a@x",
+        "<sip:a@x>;tag=1;tag=2",
+        "<sip:a@x>;",
+        "<sip:a@x>;=1",
+        "sip:a@x?Route=b",
+        "*",
+        "",
+    ],
+)
+def test_what_is_no_address_is_refused(text: str) -> None:
+    with pytest.raises(MalformedMessage, match=r"not an address|more than once"):
+        fields.parse_address(text)
+
+
+def test_an_address_of_a_scheme_that_we_do_not_speak_is_read_until_somebody_looks_into_it() -> None:
+    message = request(("From", "<isbn:2983792873>;tag=1"))
+    assert fields.from_tag(message) == "1"
+    with pytest.raises(MalformedMessage, match="scheme 'isbn'"):
+        fields.from_(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "branch"),
+    [
+        ("SIP/2.0/UDP a.example.com;branch=z9hG4bK1", "a.example.com", None, "z9hG4bK1"),
+        ("SIP / 2.0 / TCP  [2001:db8::9:1] : 5070 ; branch = z9hG4bK2", "[2001:db8::9:1]", 5070, "z9hG4bK2"),
+        ("sip/2.0/UNKNOWN h;rport;BRANCH=z,SIP/2.0/UDP second", "h", None, "z"),
+        ("SIP/2.0/UDP h;received=2001:db8::9:255;branch=z", "h", None, "z"),
+        ("SIP/2.0/UDP h;received=[2001:db8::9:255];branch=z", "h", None, "z"),
+    ],
+)
+def test_the_topmost_via_is_taken_apart(text: str, host: str, port: int | None, branch: str) -> None:
+    via = fields.top_via(request(("Via", text)))
+    assert (via.host, via.port, via.branch) == (host, port, branch)
+
+
+@pytest.mark.parametrize("text", ["", "SIP/1.0/UDP h", "SIP/2.0/UDP", "SIP/2.0/UDP h:99999", "SIP/2.0/UDP h;branch=1;"])
+def test_what_is_no_via_is_refused(text: str) -> None:
+    with pytest.raises(MalformedMessage):
+        fields.top_via(request(("Via", text)))
+
+
+def test_the_source_is_noted_in_the_topmost_via_alone() -> None:
+    vias = "SIP/2.0/UDP a:5060;received=6.6.6.6;rport;branch=1, SIP/2.0/UDP b;branch=2"
+    message = request(("Via", vias), ("Via", "SIP/2.0/UDP c;branch=3"))
+    fields.note_source(message, "127.0.0.1", 5070)
+    assert message.headers.all("Via") == [
+        "SIP/2.0/UDP a:5060;branch=1;rport=5070;received=127.0.0.1, SIP/2.0/UDP b;branch=2",
+        "SIP/2.0/UDP c;branch=3",
+    ]
+    assert [via.branch for via in fields.vias(message)] == ["1", "2", "3"]
+
+
+def test_a_source_that_the_via_names_itself_is_not_noted() -> None:
+    message = request(("Via", "SIP/2.0/UDP [2001:DB8:0::1];branch=1"))
+    fields.note_source(message, "2001:db8::1", 5060)
+    assert message.headers.get("Via") == "SIP/2.0/UDP [2001:DB8:0::1];branch=1"
+
+
+def test_vias_are_taken_away_from_the_top() -> None:
+    message = request(("Via", "SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b;branch=2"), ("v", "SIP/2.0/UDP c;branch=3"))
+    for left in (["2", "3"], ["3"], []):
+        fields.remove_top_via(message)
+        assert [via.branch for via in fields.vias(message)] == left
+
+
+def test_what_was_parsed_is_remembered_until_the_header_changes() -> None:
+    message = request(("CSeq", "1 OPTIONS"))
+    assert fields.cseq(message) is fields.cseq(message)
+    message.headers.set("CSeq", "2 OPTIONS")
+    assert fields.cseq(message).sequence == 2
+
+
+def test_a_copy_remembers_for_itself() -> None:
+    message = request(("From", "<sip:a@x>;tag=1"))
+    copy = message.copy()
+    copy.headers.set("f", "<sip:a@x>;tag=2")
+    assert (fields.from_tag(message), fields.from_tag(copy)) == ("1", "2")
+
+
+def test_a_tag_in_the_display_name_or_the_uri_is_none() -> None:
+    message = request(("To", '"x;tag=1" <sip:b@y;tag=2>'))
+    assert response_to(message, 200, to_tag="ours").headers.get("To") == '"x;tag=1" <sip:b@y;tag=2>;tag=ours'
+
+
+def test_hosts_are_compared_by_what_they_mean() -> None:
+    assert same_host("[2001:DB8::1]", "2001:db8:0::1")
+    assert same_host("Example.COM", "example.com")
+    assert not same_host("[2001:db8::1]", "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("parse", "text"),
+    [
+        (fields.parse_uri, "tel:" + "1" * 2000 + "!"),
+        (fields.parse_uri, "sip:" + "a" * 2000 + "!("),
+        (fields.parse_uri, "sip:" + "a-" * 1000 + ">"),
+        (fields.parse_uri, "sip:[" + "1:" * 1000),
+        (fields.parse_address, " " * 8000 + "x"),
+        (fields.parse_address, '"' + '\\"' * 4000),
+        (fields.parse_address, "<sip:a@x>" + ";a" * 4000 + ";"),
+        (fields.parse_address, "<sip:a@x>;a" + " " * 8000 + "!"),
+    ],
+)
+def test_hostile_text_is_refused_in_time_that_grows_with_its_length_only(
+    parse: Callable[[str], object], text: str
+) -> None:
+    begun = time.process_time()
+    with pytest.raises(MalformedMessage):
+        parse(text)
+    assert time.process_time() - begun < 0.1  # what takes quadratic time here takes seconds
