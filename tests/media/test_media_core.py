@@ -9,7 +9,6 @@ from tandem.media.dtmf import KeyReceiver, key_payloads
 from tandem.media.errors import BadPacket, BadWav
 from tandem.media.level import SpeechDetector
 from tandem.media.rtp import RtpPacket, parse_rtp
-from tandem.media.srtp import SrtpReceiver, SrtpSender
 from tandem.media.wav import read_wav, write_wav
 
 FRAME = 160
@@ -50,17 +49,6 @@ def test_no_bytes_make_the_rtp_parser_raise_anything_else(data: bytes) -> None:
 
 def test_rtp_is_read_as_it_was_written() -> None:
     assert parse_rtp(packet(3).to_bytes()) == packet(3)
-
-
-def test_srtp_opens_what_it_protected_once() -> None:
-    key = bytes(range(30))
-    protected = SrtpSender("AES_CM_128_HMAC_SHA1_80", key).protect(packet(1).to_bytes())
-    receiver = SrtpReceiver("AES_CM_128_HMAC_SHA1_80", key)
-    assert parse_rtp(receiver.unprotect(protected)) == packet(1)
-    with pytest.raises(BadPacket, match="SRTP"):
-        receiver.unprotect(protected)
-    with pytest.raises(BadPacket, match="SRTP"):
-        SrtpReceiver("AES_CM_128_HMAC_SHA1_80", key[::-1]).unprotect(protected)
 
 
 def test_a_key_is_told_of_once_however_many_packets_carry_it() -> None:

@@ -1,77 +1,193 @@
+"""Descriptions as they are read and written."""
+
+import base64
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.sip.errors import IncompatibleMedia, SdpError
-from tandem.sip.sdp import Audio, Crypto, answer_audio, build_sdp, parse_sdp
+from tandem.sip.offer import Terms, answer_audio, check_answer, make_offer
+from tandem.sip.sdes import MIN_LIFETIME, SUITES, Crypto, PassedOver, parse_crypto
+from tandem.sip.sdp import CODECS, Audio, build_sdp, parse_sdp
 
-KEY = bytes(range(30))
-OFFER = build_sdp(
-    Audio(
-        host="127.0.0.1",
-        port=4000,
-        secure=True,
-        payload_types=(0, 8),
-        event_type=101,
-        cryptos=(Crypto(tag=1, suite="AES_CM_128_HMAC_SHA1_80", key=KEY),),
-    ),
-    session_id="7",
-)
+KEY30 = base64.b64encode(bytes(30)).decode()
+TERMS = Terms(encryption="prefer")
+OFFER = build_sdp(make_offer(TERMS, host="127.0.0.1", port=4000, new_key=bytes), session_id="7")
+
+
+def read(text: str) -> Audio:
+    """The audio stream of a description whose lines after the origin these are."""
+    body = "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\n" + text
+    audio = parse_sdp(body.encode()).audio
+    assert audio is not None
+    return audio
 
 
 def test_an_offer_is_read_as_it_was_written() -> None:
-    audio = parse_sdp(OFFER).audio
-    assert audio is not None
-    assert (audio.host, audio.port, audio.secure, audio.payload_types, audio.event_type) == (
-        "127.0.0.1",
-        4000,
-        True,
-        (0, 8),
-        101,
+    offered = make_offer(TERMS, host="2001:db8::1", port=4000, new_key=bytes)
+    read_again = parse_sdp(build_sdp(offered, session_id="7")).audio
+    assert read_again is not None
+    assert (read_again.host, read_again.port, read_again.secure) == ("2001:db8::1", 4000, True)
+    assert read_again.formats == offered.formats == tuple(CODECS.values())
+    assert read_again.events == offered.events
+    assert read_again.cryptos == offered.cryptos
+    assert read_again.rtcp_mux and read_again.ptime_ms == 20
+
+
+def test_formats_that_are_known_keep_their_order_and_the_others_their_names() -> None:
+    audio = read(
+        "m=audio 9 RTP/AVP 18 111 8 9 0 97 13 100 102\na=rtpmap:111 OPUS/48000/2\na=fmtp:111 useinbandfec=1\n"
+        "a=rtpmap:97 iLBC/8000\na=rtpmap:100 telephone-event/8000\na=rtpmap:102 telephone-event/48000\n"
     )
-    assert audio.cryptos[0].key == KEY
-
-
-def test_the_answer_takes_the_first_codec_and_the_offered_key_with_one_of_its_own() -> None:
-    ours, theirs = answer_audio(parse_sdp(OFFER), host="127.0.0.2", port=6000, encryption="require", key=KEY[::-1])
-    assert ours.payload_types == (0,)
-    assert (ours.cryptos[0].tag, ours.cryptos[0].key) == (1, KEY[::-1])
-    assert theirs.cryptos[0].key == KEY
+    assert [(f.payload_type, f.name, f.clock) for f in audio.formats] == [
+        (111, "opus", 48_000),
+        (8, "PCMA", 8000),
+        (9, "G722", 8000),
+        (0, "PCMU", 8000),
+    ]
+    assert audio.formats[0].parameters == "useinbandfec=1"
+    assert audio.others == ("payload type 18", "iLBC/8000")
+    assert audio.comfort_noise
+    assert audio.event_type == 102
 
 
 @pytest.mark.parametrize(
-    ("change", "encryption", "why"),
+    ("formats", "event"),
+    [("0 101 102", 101), ("96 101 102", 102), ("96 101", 101), ("0 102", None), ("0", None)],
+)
+def test_keys_are_spoken_in_the_clock_of_the_codec_or_in_that_of_telephones(formats: str, event: int | None) -> None:
+    audio = read(
+        f"m=audio 9 RTP/AVP {formats}\na=rtpmap:96 opus/48000/2\n"
+        "a=rtpmap:101 telephone-event/8000\na=rtpmap:102 telephone-event/48000\n"
+    )
+    assert audio.event_type == event
+
+
+@pytest.mark.parametrize(
+    ("lines", "where"),
     [
-        (b"", "refuse", "not encrypted"),
-        (b"RTP/SAVP", "require", "SRTP .* is required"),
-        (b"AES_CM_128_HMAC_SHA1_80", "require", "no usable key"),
-        (b"RTP/SAVP 0 8", "prefer", "no codec in common"),
-        (b"m=audio", "prefer", "no audio"),
+        ("", ("192.0.2.1", 4001)),
+        ("a=rtcp-mux\n", ("192.0.2.1", 4000)),
+        ("a=rtcp:5000\n", ("192.0.2.1", 5000)),
+        ("a=rtcp:5000 IN IP6 2001:db8::2\n", ("2001:db8::2", 5000)),
+        ("a=rtcp:70000\n", ("192.0.2.1", 4001)),
     ],
 )
-def test_an_offer_that_does_not_fit_is_refused_with_the_reason(change: bytes, encryption: str, why: str) -> None:
-    replaced = {
-        b"": OFFER,
-        b"RTP/SAVP": OFFER.replace(b"RTP/SAVP", b"RTP/AVP"),
-        b"AES_CM_128_HMAC_SHA1_80": OFFER.replace(b"AES_CM_128_HMAC_SHA1_80", b"F8_128_HMAC_SHA1_80"),
-        b"RTP/SAVP 0 8": OFFER.replace(b"RTP/SAVP 0 8", b"RTP/SAVP 96"),
-        b"m=audio": OFFER.replace(b"m=audio", b"m=video"),
-    }[change]
-    with pytest.raises(IncompatibleMedia, match=why):
-        answer_audio(parse_sdp(replaced), host="h", port=1, encryption=encryption, key=KEY)
+def test_rtcp_goes_where_it_is_heard(lines: str, where: tuple[str, int]) -> None:
+    assert read("m=audio 4000 RTP/AVP 0\n" + lines).rtcp_address == where
 
 
-def test_hold_is_answered_in_kind() -> None:
-    held = parse_sdp(OFFER.replace(b"a=sendrecv", b"a=sendonly"))
-    assert held.audio is not None and held.audio.held
-    ours, _ = answer_audio(held, host="h", port=1, encryption="require", key=KEY)
-    assert ours.direction == "recvonly"
+@pytest.mark.parametrize(
+    ("lines", "held"),
+    [
+        ("a=sendonly\n", True),
+        ("a=inactive\n", True),
+        ("c=IN IP4 0.0.0.0\n", True),
+        ("c=IN IP6 ::\n", True),
+        ("a=recvonly\n", False),
+        ("", False),
+    ],
+)
+def test_hold_is_seen_in_each_of_its_forms(lines: str, held: bool) -> None:
+    assert read("m=audio 4000 RTP/AVP 0\n" + lines).held is held
+
+
+def test_of_a_stream_offered_twice_the_encrypted_one_is_taken_and_the_other_refused_in_its_place() -> None:
+    offer = parse_sdp(
+        "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=video 8 RTP/AVP 31\nm=audio 9 RTP/AVP 0\n"
+        f"m=audio 11 RTP/SAVP 0\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30}\n".encode()
+    )
+    ours, _ = answer_audio(offer, TERMS, host="192.0.2.2", port=6000)
+    answered = parse_sdp(build_sdp(ours, session_id="1"))
+    assert [line.split()[:3] for line in answered.media_lines] == [
+        ["m=video", "0", "RTP/AVP"],
+        ["m=audio", "0", "RTP/AVP"],
+        ["m=audio", "6000", "RTP/SAVP"],
+    ]
+
+
+@pytest.mark.parametrize("profile", ["RTP/AVPF", "RTP/SAVPF"])
+def test_a_profile_with_feedback_is_answered_in_kind(profile: str) -> None:
+    body = OFFER.replace(b"RTP/SAVP", profile.encode())
+    ours, _ = answer_audio(parse_sdp(body), TERMS, host="192.0.2.2", port=6000)
+    assert f"m=audio 6000 {profile} 0 101\r\n".encode() in build_sdp(ours, session_id="1")
+
+
+# Keys
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_key_is_read_as_it_was_written(suite: str) -> None:
+    crypto = Crypto(tag=3, suite=suite, key=bytes(range(SUITES[suite])))
+    assert parse_crypto(crypto.line()) == crypto
+    assert parse_crypto(crypto.line() + "|2^31") == crypto
+    assert parse_crypto(crypto.line() + " WSH=128") == crypto
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"),
+    [
+        (f"AES_256_CM_HMAC_SHA1_80 inline:{KEY30}", "unknown"),
+        (f"AES_CM_128_HMAC_SHA1_80 inline:{KEY30}|2^31|1:1", "with MKI"),
+        (f"AES_CM_128_HMAC_SHA1_80 inline:{KEY30}|1:4", "with MKI"),
+        (f"AES_CM_128_HMAC_SHA1_80 inline:{KEY30}|2^10", "does not live long enough"),
+        (f"AES_CM_128_HMAC_SHA1_80 inline:{KEY30}|{MIN_LIFETIME - 1}", "does not live long enough"),
+        (f"AES_CM_128_HMAC_SHA1_80 inline:{KEY30}|soon", "does not live long enough"),
+        (f"AES_CM_128_HMAC_SHA1_80 inline:{KEY30} UNENCRYPTED_SRTP", "UNENCRYPTED_SRTP is not spoken"),
+        (f"AES_CM_128_HMAC_SHA1_80 inline:{KEY30} WSH=64 UNAUTHENTICATED_SRTP", "UNAUTHENTICATED_SRTP is not spoken"),
+        (f"AES_CM_128_HMAC_SHA1_80 inline:{KEY30};inline:{KEY30}", "one inline key"),
+        (f"AEAD_AES_256_GCM inline:{KEY30}", "30 bytes instead of 44"),
+        ("AES_CM_128_HMAC_SHA1_80 inline:%%%", "not Base64"),
+        ("AES_CM_128_HMAC_SHA1_80", "not TAG SUITE inline:KEY"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_passed_over_with_the_reason(rest: str, why: str) -> None:
+    found = parse_crypto(f"1 {rest}")
+    assert isinstance(found, PassedOver)
+    assert why in str(found)
+
+
+def test_keys_are_not_shown() -> None:
+    secret = bytes(range(65, 95))
+    crypto = Crypto(tag=1, suite="AES_CM_128_HMAC_SHA1_80", key=secret)
+    assert "ABCDEF" not in repr(crypto) and "key" not in repr(crypto)
+    assert KEY30 not in str(parse_crypto(f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30} KDR=1"))
+
+
+# Whatever comes in
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("m=audio 70000 RTP/AVP 0\n", "not a media line"),
+        ("m=audio x RTP/AVP 0\n", "not a media line"),
+        ("m=audio 9 RTP/AVP\n", "not a media line"),
+        ("m=audio 9 RTP/AVP 200\n", "no payload type"),
+        ("m=audio 9 RTP/AVP 0\nc=IN\n", "not a connection line"),
+        ("x\n", "not TYPE=VALUE"),
+        ("a=" + 17_000 * "x", "at most 16384"),
+    ],
+)
+def test_what_is_no_description_is_refused_with_what_was_found(text: str, why: str) -> None:
+    with pytest.raises(SdpError, match=why):
+        read(text)
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_make_it_raise_anything_else(data: bytes) -> None:
-    for body in (data, b"v=0\r\n" + data, OFFER[:-40] + data):
+    for body in (data, b"v=0\r\n" + data, OFFER[:-40] + data, OFFER + b"m=audio " + data):
         try:
-            parse_sdp(body)
-        except SdpError:
-            pass
+            description = parse_sdp(body)
+            ours, _ = answer_audio(description, TERMS, host="h", port=1)
+            parse_sdp(build_sdp(ours, session_id="1"))
+            check_answer(ours, description)
+        except (SdpError, IncompatibleMedia) as error:
+            assert str(error).isprintable()
+
+
+@given(st.text(max_size=120))
+def test_no_crypto_line_makes_it_raise(text: str) -> None:
+    for value in (text, f"1 AES_CM_128_HMAC_SHA1_80 {text}", f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30}{text}"):
+        assert str(parse_crypto(value)).isprintable()

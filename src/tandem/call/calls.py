@@ -1,11 +1,10 @@
 """The calls of one endpoint: answers and places them, and hands each request within a dialog to its leg."""
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterable
 
 from tandem.call.errors import CallFailed, CallRefused
-from tandem.call.leg import CallLeg, MediaPolicy, offer_audio, target_of, warning
+from tandem.call.leg import CallLeg, MediaPolicy, target_of, warning
 from tandem.media.aio.session import MediaSession
 from tandem.media.errors import NoPort
 from tandem.sip import digest, fields
@@ -13,7 +12,8 @@ from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Flow, ServerTra
 from tandem.sip.dialog import Dialog, dialog_key
 from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
 from tandem.sip.message import Headers, Request, Response
-from tandem.sip.sdp import SUITES, Audio, answer_audio, build_sdp, parse_sdp
+from tandem.sip.offer import answer_audio, check_answer, make_offer
+from tandem.sip.sdp import Audio, build_sdp, parse_sdp
 
 
 class Calls:
@@ -63,13 +63,7 @@ class Calls:
         except NoPort as error:
             raise self._refused(transaction, 503, str(error)) from None
         try:
-            ours, theirs = answer_audio(
-                offer,
-                host=policy.host,
-                port=media.port,
-                encryption=policy.encryption,
-                key=secrets.token_bytes(30),
-            )
+            ours, theirs = answer_audio(offer, policy.terms, host=policy.host, port=media.port)
         except IncompatibleMedia as error:
             media.close()
             raise self._refused(transaction, 488, str(error)) from None
@@ -78,9 +72,11 @@ class Calls:
             raise CallRefused(487, "the caller hung up before the answer")
         dialog = Dialog.from_uas(request, local_tag=transaction.to_tag)
         target = target_of(dialog, transaction.flow)
-        leg = CallLeg(self.endpoint, dialog=dialog, target=target, media=media, ours=ours, theirs=theirs)
+        leg = CallLeg(
+            self.endpoint, dialog=dialog, target=target, media=media, ours=ours, theirs=theirs, terms=policy.terms
+        )
         self._keep(leg)
-        leg.answered(transaction, leg.sdp(offer.media_lines[1:]), self.contact(transaction.flow))
+        leg.answered(transaction, leg.sdp(), self.contact(transaction.flow))
         return leg
 
     def place(
@@ -148,7 +144,7 @@ class Attempt:
         endpoint = self._calls.endpoint
         flow = await endpoint.flow_to(self._target)
         media = await MediaSession.open(self._policy.host, self._policy.ports)
-        ours = offer_audio(media, self._policy.host, secure=self._policy.encryption != "refuse")
+        ours = make_offer(self._policy.terms, host=self._policy.host, port=media.port)
         try:
             request, response = await self._exchange(flow, ours, cseq=1)
             if response.status in (401, 407) and (again := self._authorization(response)):
@@ -208,25 +204,19 @@ class Attempt:
         ack = dialog.request("ACK", cseq=fields.cseq(request).sequence)
         await self._calls.endpoint.send_ack(ack, target)
         try:
-            theirs = parse_sdp(response.body).audio
-            if theirs is None or not theirs.payload_types or theirs.secure != ours.secure:
-                raise IncompatibleMedia("the answer does not fit our offer")
-            chosen = theirs.cryptos[0].tag if theirs.cryptos else 0
-            cryptos = tuple(c for c in ours.cryptos if c.tag == chosen and c.suite in SUITES)
-            if ours.secure and not cryptos:
-                raise IncompatibleMedia("the answer chooses none of our keys")
+            narrowed, theirs = check_answer(ours, parse_sdp(response.body))
         except (SdpError, IncompatibleMedia) as error:
             await self._calls.endpoint.send(dialog.request("BYE"), target)
             raise CallFailed(488, str(error)) from None
-        narrowed = Audio(
-            host=ours.host,
-            port=ours.port,
-            secure=ours.secure,
-            payload_types=theirs.payload_types[:1],
-            event_type=theirs.event_type,
-            cryptos=cryptos,
+        leg = CallLeg(
+            self._calls.endpoint,
+            dialog=dialog,
+            target=target,
+            media=media,
+            ours=narrowed,
+            theirs=theirs,
+            terms=self._policy.terms,
         )
-        leg = CallLeg(self._calls.endpoint, dialog=dialog, target=target, media=media, ours=narrowed, theirs=theirs)
         leg.acknowledged()
         self._calls._keep(leg)
         return leg

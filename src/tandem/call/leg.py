@@ -20,7 +20,8 @@ from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, ServerTransaction, Targ
 from tandem.sip.dialog import Dialog
 from tandem.sip.errors import IncompatibleMedia, SdpError
 from tandem.sip.message import Request
-from tandem.sip.sdp import SUITES, Audio, Crypto, answer_audio, build_sdp, parse_sdp
+from tandem.sip.offer import Terms, answer_audio
+from tandem.sip.sdp import Audio, build_sdp, parse_sdp
 from tandem.sip.transaction import T1, T2
 
 _log = get_logger("call")
@@ -44,18 +45,35 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPolicy:
-    """``encryption`` is ``require``, ``prefer`` or ``refuse``; ports for RTP on ``host`` are taken from ``ports``."""
+    """``encryption`` is ``require``, ``prefer`` or ``refuse``; ports for RTP on ``host`` are taken from ``ports``.
+
+    ``codecs`` are those that are spoken, best first.
+    """
 
     host: str
     encryption: str
     ports: range = range(1)
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+
+    @property
+    def terms(self) -> Terms:
+        """The policy as offer and answer know it."""
+        return Terms(encryption=self.encryption, codecs=self.codecs)
 
 
 class CallLeg:
     """An answered call; :class:`tandem.call.calls.Calls` makes them."""
 
     def __init__(
-        self, endpoint: Endpoint, *, dialog: Dialog, target: Target, media: MediaSession, ours: Audio, theirs: Audio
+        self,
+        endpoint: Endpoint,
+        *,
+        dialog: Dialog,
+        target: Target,
+        media: MediaSession,
+        ours: Audio,
+        theirs: Audio,
+        terms: Terms,
     ) -> None:
         self.dialog = dialog
         self.media = media
@@ -63,6 +81,7 @@ class CallLeg:
         self.invite: Request | None = None
         self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self.on_forget: Callable[[], None] = lambda: None
+        self._terms = terms
         self._endpoint = endpoint
         self._target = target
         self._session_id = str(secrets.randbelow(2**31))
@@ -115,9 +134,9 @@ class CallLeg:
             case _:
                 transaction.respond_with(405, headers=(("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"),))
 
-    def sdp(self, refused: tuple[str, ...] = ()) -> bytes:
+    def sdp(self) -> bytes:
         """Our description as it stands."""
-        return build_sdp(self.ours, session_id=self._session_id, version=self._version, refused=refused)
+        return build_sdp(self.ours, session_id=self._session_id, version=self._version)
 
     # Inside
 
@@ -125,19 +144,13 @@ class CallLeg:
         request = transaction.request
         try:
             if request.body:
-                offer = parse_sdp(request.body)
-                key = self.ours.cryptos[0].key if self.ours.cryptos else secrets.token_bytes(30)
                 ours, theirs = answer_audio(
-                    offer,
-                    host=self.ours.host,
-                    port=self.ours.port,
-                    encryption="require" if self.secure else "refuse",
-                    key=key,
+                    parse_sdp(request.body), self._terms, host=self.ours.host, port=self.ours.port, before=self.ours
                 )
                 self.ours = ours
                 self._version += 1
                 self.media.start(stream_of(ours, theirs))
-                body = self.sdp(offer.media_lines[1:])
+                body = self.sdp()
             else:
                 body = self.sdp() if request.method == "INVITE" else b""
         except SdpError as error:
@@ -215,7 +228,7 @@ def stream_of(ours: Audio, theirs: Audio) -> Stream:
     return Stream(
         host=theirs.host,
         port=theirs.port,
-        payload_type=theirs.payload_types[0],
+        payload_type=theirs.formats[0].payload_type,
         event_type=theirs.event_type,
         suite=ours.cryptos[0].suite if secure else "",
         send_key=ours.cryptos[0].key if secure else b"",
@@ -227,19 +240,6 @@ def stream_of(ours: Audio, theirs: Audio) -> Stream:
 def warning(text: str) -> tuple[str, str]:
     """A Warning header (RFC 3261 §20.43): 399, a text for people."""
     return "Warning", f"399 tandem {fields.quoted(text)}"
-
-
-def offer_audio(media: MediaSession, host: str, *, secure: bool) -> Audio:
-    """The offer of a call that we place: both codecs, keys of our own, telephone-event."""
-    cryptos = [Crypto(tag=i, suite=suite, key=secrets.token_bytes(30)) for i, suite in enumerate(SUITES, 1)]
-    return Audio(
-        host=host,
-        port=media.port,
-        secure=secure,
-        payload_types=(0, 8),
-        event_type=101,
-        cryptos=tuple(cryptos) if secure else (),
-    )
 
 
 def target_of(dialog: Dialog, flow: Flow) -> Target:

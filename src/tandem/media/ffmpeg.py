@@ -21,8 +21,6 @@ from tandem.media.g711 import RATE
 
 OPUS_BPS = 24_000
 """Bits per second: beyond it, narrowband speech gains nothing that a listener hears (RFC 6716 §2.1.1: 8 to 12 kbit/s)."""
-_MAX_PAYLOAD = 1_500
-_MAX_LINEAR = 2 * RATE * 120 // 1000  # no codec of ours has longer payloads than 120 ms (RFC 6716 §3.2.5)
 
 
 class FrameEncoder:
@@ -61,13 +59,13 @@ class StreamDecoder:
 
     def decode(self, payload: bytes) -> bytes:
         """See :class:`tandem.media.codecs.Decoder`."""
-        if not 0 < len(payload) <= _MAX_PAYLOAD:  # an empty packet would mean the stream's end to FFmpeg
+        if not payload:  # to FFmpeg, an empty packet means the stream's end
             return b""
         try:
             frames = self._context.decode(av.Packet(payload))
         except FFmpegError:
             return b""
-        return b"".join(self._resampler.take(frame) for frame in frames)[:_MAX_LINEAR]
+        return b"".join(self._resampler.take(frame) for frame in frames)
 
 
 class _Resampler:
