@@ -10,6 +10,7 @@ from tandem.call.errors import CallFailed, CallRefused
 from tandem.call.leg import CallLeg, Ended, MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
+from tandem.media.session import Sound
 from tandem.probe.compare import find_speech
 from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
@@ -89,9 +90,9 @@ async def test_sound_arrives_as_it_was_played_and_the_callee_can_hang_up(pair: P
     leg = await pair.place()
     callee = await pair.answered.get()
     heard = bytearray()
-    callee.media.on_audio = heard.extend
+    callee.media.hear(heard.extend)
     sound = tone(0.6)
-    assert await leg.play(sound).done
+    assert await leg.play(Sound.of(sound)).done
     await asyncio.sleep(0.3)
     await callee.hangup()
     assert await leg.ended is Ended.REMOTE
@@ -157,7 +158,7 @@ async def test_hold_is_answered_in_kind_and_resuming_brings_the_sound_back(pair:
     leg = await pair.place()
     callee = await pair.answered.get()
     heard = bytearray()
-    leg.media.on_audio = heard.extend
+    leg.media.hear(heard.extend)
     assert b"a=recvonly" in await offer_again(pair, leg, b"sendonly")
     await asyncio.sleep(0.2)
     heard.clear()
@@ -165,7 +166,7 @@ async def test_hold_is_answered_in_kind_and_resuming_brings_the_sound_back(pair:
     assert not heard
     assert b"a=sendrecv" in await offer_again(pair, leg, b"sendrecv")
     sound = tone(0.5)
-    assert await callee.play(sound).done
+    assert await callee.play(Sound.of(sound)).done
     await asyncio.sleep(0.3)
     await leg.hangup()
     assert find_speech(array("h", sound), array("h", bytes(heard))).correlation > 0.97

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 
 from tandem.call.errors import CallFailed, CallRefused
 from tandem.call.leg import CallLeg, MediaPolicy, target_of, warning
-from tandem.media.aio.session import MediaSession
+from tandem.media.aio.session import AioMedia
 from tandem.media.errors import NoPort
+from tandem.media.session import Media, MediaSession
 from tandem.sip import digest, fields
 from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Flow, ServerTransaction, Target
 from tandem.sip.dialog import Dialog, dialog_key
@@ -17,10 +18,14 @@ from tandem.sip.sdp import Audio, build_sdp, parse_sdp
 
 
 class Calls:
-    """Takes over an endpoint's requests; those outside of a dialog go to ``on_request``."""
+    """Takes over an endpoint's requests; those outside of a dialog go to ``on_request``.
 
-    def __init__(self, endpoint: Endpoint, *, contact: Callable[[Flow], str]) -> None:
+    ``media`` is where sessions come from; by default they run in this process.
+    """
+
+    def __init__(self, endpoint: Endpoint, *, contact: Callable[[Flow], str], media: Media | None = None) -> None:
         self.endpoint = endpoint
+        self.media: Media = media or AioMedia()
         self.on_request: Callable[[ServerTransaction], None] = lambda tx: tx.respond_with(405)
         self.legs: dict[tuple[str, str, str], CallLeg] = {}
         self.contact = contact
@@ -55,7 +60,7 @@ class Calls:
             if not request.body:
                 raise IncompatibleMedia("an INVITE without an offer is not served; offer PCMU or PCMA")
             offer = parse_sdp(request.body)
-            media = await MediaSession.open(policy.host, policy.ports)
+            media = await self.media.open(policy.host, policy.ports)
         except SdpError as error:
             raise self._refused(transaction, 400, str(error)) from None
         except IncompatibleMedia as error:
@@ -143,7 +148,7 @@ class Attempt:
         """The leg, once the call is answered. Raises :class:`CallFailed` with the final status otherwise."""
         endpoint = self._calls.endpoint
         flow = await endpoint.flow_to(self._target)
-        media = await MediaSession.open(self._policy.host, self._policy.ports)
+        media = await self._calls.media.open(self._policy.host, self._policy.ports)
         ours = make_offer(self._policy.terms, host=self._policy.host, port=media.port)
         try:
             request, response = await self._exchange(flow, ours, cseq=1)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from tandem.core.log import event, get_logger
-from tandem.media.aio.session import MediaSession, Playback, Stream
+from tandem.media.session import MediaSession, Playback, Sound, Stream
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, ServerTransaction, Target
 from tandem.sip.dialog import Dialog
@@ -95,9 +95,9 @@ class CallLeg:
 
     # What its user does
 
-    def play(self, linear: bytes) -> Playback:
-        """Play sound to the peer (linear, 8,000 Hz); what was playing stops."""
-        return self.media.play(linear)
+    def play(self, *sounds: Sound) -> Playback:
+        """Play sounds to the peer, one after the other; what was playing stops."""
+        return self.media.play(sounds)
 
     async def hangup(self) -> None:
         """Say BYE, if the call still stands, and wait a moment for the answer: a peer that is gone gives none."""
@@ -228,6 +228,7 @@ def stream_of(ours: Audio, theirs: Audio) -> Stream:
     return Stream(
         host=theirs.host,
         port=theirs.port,
+        codec=theirs.formats[0].name,
         payload_type=theirs.formats[0].payload_type,
         event_type=theirs.event_type,
         suite=ours.cryptos[0].suite if secure else "",

@@ -127,6 +127,14 @@ class Receiver:
         self._heard_at = now
         self._last_frame = last
 
+    def decode(self, payloads: bytes) -> bytes:
+        """The sound of packets that were taken past this receiver, in their turn among all others."""
+        return self._decoder.decode(payloads)
+
+    def in_time(self, now: float) -> bool:
+        """Whether sound does not run ahead of the wall clock by more than is allowed."""
+        return self._room(now) >= 0
+
     # Which stream
 
     def _start(self, packet: RtpPacket) -> None:

@@ -15,6 +15,7 @@ from tandem.call.calls import Attempt, Calls
 from tandem.call.leg import CallLeg, MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
+from tandem.media.session import Sound
 from tandem.media.wav import read_wav
 from tandem.probe.errors import PhoneError
 from tandem.sip import digest
@@ -50,12 +51,12 @@ class PhoneCall:
         self.leg = leg
         self.heard = bytearray()
         self.keys: list[str] = []
-        leg.media.on_audio = self.heard.extend
+        leg.media.hear(self.heard.extend)
         leg.media.on_key = self.keys.append
 
     async def speak(self, wav: bytes) -> None:
         """Speak a WAV file to its end."""
-        await self.leg.play(read_wav(wav)).done
+        await self.leg.play(Sound.of(read_wav(wav))).done
 
     async def wait_for_tone(self, *, hz: int = 1000, timeout_s: float = 60.0) -> None:
         """Wait until a tone of at least 0.15 s was heard and ended. Raises :class:`PhoneError` after the time."""

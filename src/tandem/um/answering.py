@@ -13,6 +13,7 @@ from enum import Enum, auto
 from tandem.call.leg import CallLeg
 from tandem.mail.spool import Recording
 from tandem.media.level import SpeechDetector
+from tandem.media.session import Sound
 
 MINIMUM_S = 1.0
 """Speech that ends earlier than this after the tone is no message (our choice; Exchange's value is not public)."""
@@ -136,9 +137,9 @@ class CallAnswering:
             case Do.RECORD:
                 self._recording = await self._begin()
                 self._recorded_from = asyncio.get_running_loop().time()
-                self._leg.media.on_audio = self._heard
+                self._leg.media.hear(self._heard)
             case Do.KEEP:
-                self._leg.media.on_audio = lambda linear: None
+                self._leg.media.hear(lambda linear: None)
                 recording, self._recording = self._recording, None
                 ends = self._detector.speech_ends_at
                 self._message = recording is not None and ends >= MINIMUM_S * _RATE
@@ -155,7 +156,7 @@ class CallAnswering:
             self._detector.feed(linear)
 
     def _play(self, linear: bytes) -> None:
-        playback = self._leg.play(linear)
+        playback = self._leg.play(Sound.of(linear))
         playback.done.add_done_callback(lambda done: self._inputs.put_nowait(Input.PLAYED) if done.result() else None)
 
     async def _tick(self, call_ends_at: float) -> None:

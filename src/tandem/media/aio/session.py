@@ -1,163 +1,111 @@
-"""One audio stream on a UDP socket: plays, hears, sends and receives keys; plain or SRTP.
+"""One audio stream on a UDP socket of this process: an :class:`AudioStream` driven by asyncio.
 
-RTP flows without a pause in both directions (silence while nothing is played), so that the peer sees a living stream.
-Packets are heard from one source only: for SRTP the first that proves the key, for plain RTP only the address that the
-peer's description names. Everything else is counted and dropped. RTCP is received and left aside.
+For a phone, the probe and single calls; many calls are ``media.engine``'s.
 """
 
 import asyncio
 import logging
 import secrets
 import socket
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import assert_never, cast
 
 from tandem.core.log import event, get_logger
-from tandem.media import comfort, g711
 from tandem.media.aio.pacer import Pacer
-from tandem.media.codecs import CODECS
-from tandem.media.dtmf import KeyReceiver, key_payloads
-from tandem.media.errors import BadPacket, NoPort
-from tandem.media.receiver import Kind, Receiver
-from tandem.media.rtp import SEQ_MOD, TS_MOD, RtpPacket, is_rtcp, parse_rtp
-from tandem.media.srtp import SrtpReceiver, SrtpSender
+from tandem.media.errors import NoPort
+from tandem.media.frames import FrameCache
+from tandem.media.session import MediaSession, Playback, Sound, Stream
+from tandem.media.stream import AudioStream, KeyPressed, Played
 
 _log = get_logger("media")
-_STATIC = {codec.payload_type: codec for codec in CODECS.values()}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
-    """What was agreed on: where the peer hears us, the codec, and the keys (each 30 bytes) for SRTP."""
-
-    host: str
-    port: int
-    payload_type: int
-    event_type: int | None = None
-    suite: str = ""
-    send_key: bytes = field(default=b"", repr=False)
-    receive_key: bytes = field(default=b"", repr=False)
-    send: bool = True
-
-
-class Playback:
-    """Sound that is being played; wait for :attr:`done`, which says whether it was played to its end."""
-
-    def __init__(self, frames: deque[bytes]) -> None:
-        self.frames = frames
-        self.done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-    def stop(self) -> None:
-        """Be silent from here on."""
-        self.frames.clear()
-        self.end(whole=False)
-
-    def end(self, *, whole: bool) -> None:
-        """The session: it is over."""
-        if not self.done.done():
-            self.done.set_result(whole)
-
-
-class MediaSession(asyncio.DatagramProtocol):
-    """Made by :meth:`open`; begins with :meth:`start`; may be started again with other values (re-INVITE)."""
+class AioMedia:
+    """Opens sessions; those of one of these share what they encode."""
 
     def __init__(self) -> None:
-        self.on_audio: Callable[[bytes], None] = lambda linear: None
-        self.on_key: Callable[[str], None] = lambda key: None
-        self.host, self.port = "", 0
-        self.dropped = 0
-        self.last_heard: float | None = None
-        self._transport: asyncio.DatagramTransport | None = None
-        self._stream: Stream | None = None
-        self._source: tuple[str, int] | None = None
-        self._sender: SrtpSender | None = None
-        self._opener: SrtpReceiver | None = None
-        self._receiver: Receiver | None = None
-        self._keys = KeyReceiver()
-        self._playback: Playback | None = None
-        self._key_frames: deque[tuple[bytes, bool, int]] = deque()
-        self._sequence = secrets.randbelow(SEQ_MOD)
-        self._timestamp = secrets.randbelow(TS_MOD)
-        self._ssrc = secrets.randbelow(TS_MOD)
-        self._first = True
+        self._frames = FrameCache()
 
-    @classmethod
-    async def open(cls, host: str, ports: range = range(1)) -> "MediaSession":
-        """Bind a socket on an even port of the range; ``range(0, 1)`` leaves the port to the system.
-
-        Raises :class:`NoPort` if none is free.
-        """
+    async def open(self, host: str, ports: range) -> MediaSession:
+        """See :class:`tandem.media.session.Media`."""
         loop = asyncio.get_running_loop()
         for port in _tries(ports):
             try:
-                _, session = await loop.create_datagram_endpoint(cls, local_addr=(host, port))
+                _, session = await loop.create_datagram_endpoint(
+                    lambda: AioSession(self._frames), local_addr=(host, port)
+                )
             except OSError:
                 continue
             return session
         raise NoPort(f"no UDP port of {ports.start}-{ports.stop - 1} is free on {host} for media; widen the range")
 
-    def start(self, stream: Stream) -> None:
-        """Send and hear as agreed. Starting again keeps sequence and clock, and keys that did not change."""
-        before, self._stream = self._stream, stream
-        if before is None or before.send_key != stream.send_key:
-            self._sender = SrtpSender(stream.suite, stream.send_key) if stream.suite else None
-        if before is None or before.receive_key != stream.receive_key:
-            self._opener = SrtpReceiver(stream.suite, stream.receive_key) if stream.suite else None
-        if before is None or (before.host, before.port) != (stream.host, stream.port):
-            self._source = None
-        if before is None or before.payload_type != stream.payload_type:
-            self._receiver = Receiver(_STATIC[stream.payload_type])
-        if before is None:
-            Pacer.here().add(self._tick)
 
-    def play(self, linear: bytes) -> Playback:
-        """Play sound; what was playing stops."""
-        if self._playback is not None:
-            self._playback.stop()
-        assert self._stream is not None, "started before something is played"
-        encoded = g711.encode(linear, self._stream.payload_type)
-        silence = g711.SILENCE[self._stream.payload_type]
-        cuts = range(0, len(encoded), g711.FRAME)
-        frames = deque(encoded[at : at + g711.FRAME].ljust(g711.FRAME, silence) for at in cuts)
-        self._playback = Playback(frames)
-        if not frames:
-            self._playback.end(whole=True)
-        return self._playback
+class AioSession(asyncio.DatagramProtocol):
+    """See :class:`tandem.media.session.MediaSession`; made by :class:`AioMedia`."""
 
-    def send_keys(self, keys: str) -> None:
-        """Press keys (``0``-``9``, ``*``, ``#``, ``A``-``D``), one after the other with pauses of 100 ms."""
-        for key in keys:
-            payloads = key_payloads(key)
-            self._key_frames.extend((payload, marker, at) for at, (payload, marker) in enumerate(payloads))
-            self._key_frames.extend([(b"", False, -1)] * 5)
+    def __init__(self, frames: FrameCache) -> None:
+        self.on_key: Callable[[str], None] = lambda key: None
+        self.on_lost: Callable[[str], None] = lambda why: None
+        self.host, self.port = "", 0
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.DatagramTransport | None = None
+        self._audio = AudioStream(frames)
+        self._playback: Playback | None = None
+        self._on_sound: Callable[[bytes], None] = lambda linear: None
+
+    @property
+    def last_heard(self) -> float | None:
+        """See :class:`MediaSession`."""
+        return self._audio.last_heard
 
     @property
     def keys_sent(self) -> bool:
-        """Whether every key that was pressed has gone out."""
-        return not self._key_frames
+        """See :class:`MediaSession`."""
+        return self._audio.keys_sent
+
+    def start(self, stream: Stream) -> None:
+        """See :class:`MediaSession`."""
+        self._audio.start(stream)
+        Pacer.here().add(self._tick)
+
+    def play(self, sounds: Sequence[Sound]) -> Playback:
+        """See :class:`MediaSession`."""
+        if self._playback is not None:
+            self._playback.end(whole=False)
+        self._audio.play(sounds)
+        self._playback = playback = Playback(lambda: self._audio.play(()))
+        if not sounds:
+            playback.end(whole=True)
+        return playback
+
+    def send_keys(self, keys: str) -> None:
+        """See :class:`MediaSession`."""
+        self._audio.press(keys)
+
+    def hear(self, on_sound: Callable[[bytes], None]) -> None:
+        """See :class:`MediaSession`."""
+        self._on_sound = on_sound
+        self._audio.listening = True
 
     def close(self) -> None:
-        """Stop, give out what was held back, free the port."""
+        """See :class:`MediaSession`."""
         Pacer.here().remove(self._tick)
-        if self._receiver is not None and (rest := self._receiver.flush(asyncio.get_running_loop().time())):
-            self.on_audio(rest)
+        if rest := self._audio.finish(self._loop.time()):
+            self._on_sound(rest)
         if self._playback is not None:
-            self._playback.stop()
+            self._playback.end(whole=False)
         if self._transport is not None:
             self._transport.close()
-        if self._receiver is not None:
-            counts = self._receiver.statistics
-            event(
-                _log,
-                logging.DEBUG,
-                "media.closed",
-                received=counts.received,
-                lost=counts.lost,
-                late=counts.late,
-                dropped=self.dropped,
-            )
+        counts = self._audio.statistics
+        event(
+            _log,
+            logging.DEBUG,
+            "media.closed",
+            received=counts.received,
+            lost=counts.lost,
+            late=counts.late,
+            dropped=self._audio.dropped,
+        )
 
     # Asyncio
 
@@ -173,81 +121,29 @@ class MediaSession(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Asyncio: a packet came."""
-        stream = self._stream
-        if stream is None or is_rtcp(data):
-            return
-        try:
-            packet = self._accepted(data, (addr[0], addr[1]), stream)
-        except BadPacket:
-            self.dropped += 1
-            return
-        assert self._receiver is not None
-        now = self.last_heard = asyncio.get_running_loop().time()
-        if packet.payload_type == stream.payload_type:
-            kind = Kind.SOUND
-        elif packet.payload_type == stream.event_type:
-            if key := self._keys.receive(packet):
-                self.on_key(key)
-            kind = Kind.OTHER
-        else:
-            kind = Kind.COMFORT if packet.payload_type == comfort.PAYLOAD_TYPE else Kind.OTHER
-        if sound := self._receiver.receive(packet, now, kind):
-            self.on_audio(sound)
-
-    def _accepted(self, data: bytes, source: tuple[str, int], stream: Stream) -> RtpPacket:
-        if self._source is not None and source != self._source:
-            raise BadPacket("another source than before")
-        if self._opener is None and self._source is None and source[0] != stream.host:
-            raise BadPacket("plain RTP from an address that the description does not name")
-        packet = parse_rtp(self._opener.unprotect(data) if self._opener else data)
-        self._source = source
-        return packet
-
-    # Sending
+        now = self._loop.time()
+        self._audio.receive_from(data, (addr[0], addr[1]), now)
+        if sound := self._audio.take_sound(now):
+            self._on_sound(sound)
+        self._drain()
 
     def _tick(self) -> None:
-        """Send one frame of 20 ms: a key, or sound, or silence."""
-        stream = self._stream
-        if stream is None or not stream.send:
-            return
-        frame = self._next_frame(stream)
-        if self._key_frames:
-            payload, marker, at = self._key_frames.popleft()
-            if at >= 0 and stream.event_type is not None:
-                # Every packet of one event carries the timestamp of its beginning (RFC 4733 §2.2.1).
-                begun = (self._timestamp - at * g711.FRAME) % TS_MOD
-                self._emit(stream.event_type, payload, begun, marker)
-                self._timestamp = (self._timestamp + g711.FRAME) % TS_MOD
-                return
-        self._emit(stream.payload_type, frame, self._timestamp, self._first)
-        self._first = False
-        self._timestamp = (self._timestamp + g711.FRAME) % TS_MOD
+        data = self._audio.tick()
+        if data is not None and self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(data, self._audio.target)
+        self._drain()
 
-    def _next_frame(self, stream: Stream) -> bytes:
-        playback = self._playback
-        if playback is not None and playback.frames:
-            frame = playback.frames.popleft()
-            if not playback.frames:
-                playback.end(whole=True)
-                self._playback = None
-            return frame
-        return g711.SILENCE[stream.payload_type] * g711.FRAME
-
-    def _emit(self, payload_type: int, payload: bytes, timestamp: int, marker: bool) -> None:
-        packet = RtpPacket(
-            payload_type=payload_type,
-            sequence=self._sequence,
-            timestamp=timestamp,
-            ssrc=self._ssrc,
-            payload=payload,
-            marker=marker,
-        ).to_bytes()
-        self._sequence = (self._sequence + 1) % SEQ_MOD
-        if self._transport is not None and self._stream is not None and not self._transport.is_closing():
-            # A peer behind address translation is heard at the source that proved its key.
-            proven = self._source if self._opener is not None else None
-            data = self._sender.protect(packet) if self._sender else packet
-            self._transport.sendto(data, proven or (self._stream.host, self._stream.port))
+    def _drain(self) -> None:
+        events, self._audio.events = self._audio.events, []
+        for what in events:
+            match what:
+                case KeyPressed(key=key):
+                    self.on_key(key)
+                case Played():
+                    if self._playback is not None:
+                        self._playback.end(whole=True)
+                case _:
+                    assert_never(what)
 
 
 def _tries(ports: range) -> list[int]:

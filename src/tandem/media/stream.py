@@ -1,0 +1,327 @@
+"""One audio stream, sans-IO: bytes of datagrams in, sound and events out; each 20 ms one datagram to send.
+
+The core of both drivers. RTP flows without a pause in both directions (silence while nothing is played), so that the peer
+sees a living stream. Packets are heard from one source only: for SRTP the first that proves the key, for plain RTP only the
+address that the peer's description names. Everything else is counted and dropped.
+
+**The fast path.** Nearly every packet is the one that was expected: the first twelve bytes are known beforehand, as one
+number, and the length is that of the packet before. Such a packet costs a comparison and an append; no object is made of
+it. Its payload waits, encoded, until somebody takes the sound, and a second is decoded at once. Any other packet (the first,
+after a loss, a key, another length, a counter that wraps around) goes to the :class:`Receiver`, which first is told how far
+the fast path came: as every wrap goes there, nothing has to be counted on the way.
+"""
+
+import secrets
+import struct
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice, repeat
+
+from tandem.media import comfort
+from tandem.media.codecs import CODECS, FRAME_BYTES, silence
+from tandem.media.dtmf import KeyReceiver, key_payloads
+from tandem.media.errors import BadPacket
+from tandem.media.frames import FrameCache
+from tandem.media.receiver import Kind, Receiver, Statistics
+from tandem.media.rtp import SEQ_MOD, TS_MOD, RtpPacket, is_rtcp, parse_rtp
+from tandem.media.session import Sound, Stream
+from tandem.media.srtp import SrtpReceiver, SrtpSender
+
+_pack = struct.Struct("!BBHII").pack
+_number = int.from_bytes
+_HEADER = 12
+_NEVER = -1
+_BYTE_A_TICK = frozenset({"PCMU", "PCMA", "G722"})  # the length of a payload tells the next timestamp
+_KEY_PAUSE = 5  # frames between two keys
+
+Address = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPressed:
+    """The peer pressed a key."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What was played has come to its end."""
+
+
+Event = KeyPressed | Played
+
+
+class AudioStream:
+    """Feed :meth:`receive`, call :meth:`tick` each 20 ms, and take :attr:`events` after either."""
+
+    __slots__ = (
+        "_began",
+        "_begun",
+        "_chunks",
+        "_expected",
+        "_frames",
+        "_keys",
+        "_keys_out",
+        "_last",
+        "_length",
+        "_opener",
+        "_payload_type",
+        "_playing",
+        "_receiver",
+        "_second",
+        "_sender",
+        "_sending",
+        "_sequence",
+        "_shared",
+        "_sound",
+        "_ssrc",
+        "_step",
+        "_ticks",
+        "_timestamp",
+        "dropped",
+        "events",
+        "last_heard",
+        "listening",
+        "source",
+        "stream",
+    )
+
+    def __init__(self, frames: FrameCache) -> None:
+        self.stream: Stream | None = None
+        self.source: Address | None = None
+        """Where the peer sends from, once that is known; nobody else is heard."""
+        self.events: list[Event] = []
+        self.last_heard: float | None = None
+        self.listening = False
+        """Whether sound is kept for :meth:`take_sound`."""
+        self.dropped = 0
+        self._shared = frames
+        self._receiver = Receiver(CODECS["PCMU"])
+        self._keys = KeyReceiver()
+        self._sender: SrtpSender | None = None
+        self._opener: SrtpReceiver | None = None
+        # Receiving: the header that is expected, the length of its packet, and what a header grows by.
+        self._expected = self._begun = _NEVER
+        self._length = self._step = 0
+        self._chunks: list[bytes] = []
+        self._sound = bytearray()
+        self._last = b""
+        # Sending.
+        self._sending = False
+        self._playing: tuple[Sound, ...] = ()
+        self._began = 0
+        self._frames: Iterator[bytes] = iter(())
+        self._keys_out: deque[tuple[bytes, bool, int]] = deque()
+        self._sequence = secrets.randbelow(SEQ_MOD)
+        self._timestamp = secrets.randbelow(TS_MOD)
+        self._ssrc = secrets.randbelow(TS_MOD)
+        self._ticks = self._payload_type = self._second = 0
+
+    @property
+    def statistics(self) -> Statistics:
+        """Counts of what was received."""
+        self._report()
+        return self._receiver.statistics
+
+    @property
+    def target(self) -> Address:
+        """Where datagrams go: a peer behind address translation is heard where it proved its key."""
+        assert self.stream is not None, "started"
+        proven = self.source if self._opener is not None else None
+        return proven or (self.stream.host, self.stream.port)
+
+    def start(self, stream: Stream) -> None:
+        """Begin, or go on as agreed anew."""
+        before, self.stream = self.stream, stream
+        if before is None or (before.suite, before.send_key) != (stream.suite, stream.send_key):
+            self._sender = SrtpSender(stream.suite, stream.send_key) if stream.suite else None
+        if before is None or (before.suite, before.receive_key) != (stream.suite, stream.receive_key):
+            self._opener = SrtpReceiver(stream.suite, stream.receive_key) if stream.suite else None
+        if before is None or (before.host, before.port) != (stream.host, stream.port):
+            self.source = None
+        self._settle()
+        if before is None or before.codec != stream.codec:
+            self._take_codec(stream)
+        self._payload_type = stream.payload_type
+        self._second = stream.payload_type | (0x80 if before is None else 0)
+        self._sending = stream.send
+
+    def _take_codec(self, stream: Stream) -> None:
+        self._keep(self._receiver.flush(self.last_heard or 0.0))
+        statistics = self._receiver.statistics
+        self._receiver = Receiver(CODECS[stream.codec])
+        self._receiver.statistics = statistics
+        self._ticks = CODECS[stream.codec].ticks
+        self._frames = self._encoded(stream.codec)
+
+    # Receiving
+
+    def receive_from(self, data: bytes, source: Address, now: float) -> None:
+        """Take a datagram that anybody may have sent."""
+        if self.stream is None:
+            return
+        known = self.source
+        if source != known and (known is not None or (self._opener is None and source[0] != self.stream.host)):
+            self.dropped += 1
+        elif self.receive(data, now):
+            self.source = source
+
+    def receive(self, data: bytes, now: float) -> bool:
+        """Take a datagram from :attr:`source`; returns whether it was RTP of our peer."""
+        if self._opener is not None:
+            data = self._opened(data)
+        head = _number(data[:_HEADER], "big")
+        if head != self._expected or len(data) != self._length:
+            return self._receive_slowly(data, now)
+        self._expected = head + self._step
+        if self.listening:
+            self._chunks.append(data[_HEADER:])
+        self.last_heard = now
+        return True
+
+    def take_sound(self, now: float) -> bytes:
+        """The linear sound since the last time, as far as it is complete; none unless :attr:`listening`."""
+        self._report()
+        if not self._receiver.in_time(now):  # more sound than time: the receiver deals with it
+            self._settle()
+        sound, self._sound = bytes(self._sound), bytearray()
+        return sound
+
+    def finish(self, now: float) -> bytes:
+        """The end of receiving: the sound since the last time, with all that was held back for what may have come."""
+        self._flush(now)
+        return self.take_sound(now)
+
+    def _opened(self, data: bytes) -> bytes:
+        assert self._opener is not None
+        if is_rtcp(data):
+            return data
+        try:
+            return self._opener.unprotect(data)
+        except BadPacket:
+            return b""
+
+    def _receive_slowly(self, data: bytes, now: float) -> bool:
+        stream = self.stream
+        if stream is None or is_rtcp(data):
+            return False
+        try:
+            packet = parse_rtp(data)
+        except BadPacket:
+            self.dropped += 1
+            return False
+        self._settle()
+        kind = self._kind(packet, stream)
+        self._keep(self._receiver.receive(packet, now, kind))
+        self.last_heard = now
+        if kind is Kind.SOUND and len(data) == _HEADER + len(packet.payload):
+            self._expect(len(packet.payload), now)
+        return True
+
+    def _kind(self, packet: RtpPacket, stream: Stream) -> Kind:
+        if packet.payload_type == stream.payload_type:
+            return Kind.SOUND
+        if packet.payload_type == stream.event_type and (key := self._keys.receive(packet)):
+            self.events.append(KeyPressed(key=key))
+        return Kind.COMFORT if packet.payload_type == comfort.PAYLOAD_TYPE else Kind.OTHER
+
+    def _expect(self, payload: int, now: float) -> None:
+        """Set the fast path for what follows, if all before it is there and a payload's length tells its time."""
+        stream, receiver = self.stream, self._receiver
+        ssrc, sequence, timestamp = receiver.ssrc, receiver.next_sequence, receiver.next_timestamp
+        if stream is None or stream.codec not in _BYTE_A_TICK or ssrc is None or not receiver.in_time(now):
+            return
+        if sequence == 0 or not receiver.expects(ssrc, sequence, timestamp):  # 0: never 65,536 packets in one go
+            return
+        self._length = _HEADER + payload
+        self._step = (1 << 64) + (payload << 32)
+        # A counter that overflows makes the number another than that of the packet that comes then.
+        self._expected = self._begun = _number(_pack(0x80, stream.payload_type, sequence, timestamp, ssrc), "big")
+
+    def _settle(self) -> None:
+        """Leave the fast path."""
+        self._report()
+        self._expected = self._begun = _NEVER
+
+    def _report(self) -> None:
+        """Tell the receiver how far the fast path came."""
+        if self._expected == self._begun:
+            return
+        payload = self._length - _HEADER
+        if self._chunks:
+            sound = self._receiver.decode(b"".join(self._chunks))
+            self._chunks.clear()
+            self._sound += sound
+            self._last = sound[-2 * payload :][-FRAME_BYTES:]
+        assert self.last_heard is not None
+        last = self._expected - self._step  # the header of the last packet, as it came off the wire
+        packets = ((last >> 64) + 1 - self._receiver.next_sequence) % SEQ_MOD
+        self._receiver.advance(packets, packets * payload, self.last_heard, self._last)
+        self._begun = self._expected
+
+    def _flush(self, now: float) -> None:
+        self._settle()
+        self._keep(self._receiver.flush(now))
+
+    def _keep(self, sound: bytes) -> None:
+        if self.listening:
+            self._sound += sound
+
+    # Sending
+
+    def play(self, sounds: Sequence[Sound]) -> None:
+        """Play sounds from now on instead of what is playing; none is silence. The end is told by :class:`Played`."""
+        assert self.stream is not None, "started before something is played"
+        self._playing, self._began = tuple(sounds), self._sequence
+        self._frames = self._encoded(self.stream.codec)
+
+    def press(self, keys: str) -> None:
+        """Press keys, one after the other with pauses of 100 ms."""
+        for key in keys:
+            payloads = key_payloads(key)
+            self._keys_out.extend((payload, marker, at) for at, (payload, marker) in enumerate(payloads))
+            self._keys_out.extend([(b"", False, -1)] * _KEY_PAUSE)
+
+    @property
+    def keys_sent(self) -> bool:
+        """Whether every key that was pressed has gone out."""
+        return not self._keys_out
+
+    def tick(self) -> bytes | None:
+        """The datagram of these 20 ms: a key, or sound, or silence; ``None`` while the peer wants to hear nothing."""
+        if not self._sending:
+            return None
+        payload = next(self._frames, None) or self._played()
+        second, timestamp, sequence = self._second, self._timestamp, self._sequence
+        self._second = self._payload_type
+        self._timestamp = (timestamp + self._ticks) % TS_MOD
+        self._sequence = (sequence + 1) % SEQ_MOD
+        if self._keys_out:
+            second, timestamp, payload = self._key_or(second, timestamp, payload)
+        packet = _pack(0x80, second, sequence, timestamp, self._ssrc) + payload
+        return packet if self._sender is None else self._sender.protect(packet)
+
+    def _key_or(self, second: int, timestamp: int, payload: bytes) -> tuple[int, int, bytes]:
+        assert self.stream is not None
+        key, marker, at = self._keys_out.popleft()
+        if at < 0 or self.stream.event_type is None:
+            return second, timestamp, payload
+        # Every packet of one event carries the timestamp of its beginning (RFC 4733 §2.2.1).
+        begun = (timestamp - at * self._ticks) % TS_MOD
+        return self.stream.event_type | (0x80 if marker else 0), begun, key
+
+    def _encoded(self, codec: str) -> Iterator[bytes]:
+        """The frames of what is playing that have not gone out; after a change of the codec, too."""
+        if not self._playing:
+            return repeat(silence(codec))
+        frames = chain.from_iterable(self._shared.frames(sound, codec) for sound in self._playing)
+        return islice(frames, (self._sequence - self._began) % SEQ_MOD, None)
+
+    def _played(self) -> bytes:
+        assert self.stream is not None
+        self._playing = ()
+        self._frames = repeat(silence(self.stream.codec))
+        self.events.append(Played())
+        return next(self._frames)
