@@ -59,6 +59,7 @@ class AudioStream:
     __slots__ = (
         "_began",
         "_begun",
+        "_byte_a_tick",
         "_chunks",
         "_expected",
         "_frames",
@@ -105,6 +106,7 @@ class AudioStream:
         # Receiving: the header that is expected, the length of its packet, and what a header grows by.
         self._expected = self._begun = _NEVER
         self._length = self._step = 0
+        self._byte_a_tick = False
         self._chunks: list[bytes] = []
         self._sound = bytearray()
         self._last = b""
@@ -154,6 +156,7 @@ class AudioStream:
         self._receiver = Receiver(CODECS[stream.codec])
         self._receiver.statistics = statistics
         self._ticks = CODECS[stream.codec].ticks
+        self._byte_a_tick = stream.codec in _BYTE_A_TICK
         self._frames = self._encoded(stream.codec)
 
     # Receiving
@@ -217,7 +220,7 @@ class AudioStream:
         self._keep(self._receiver.receive(packet, now, kind))
         self.last_heard = now
         if kind is Kind.SOUND and len(data) == _HEADER + len(packet.payload):
-            self._expect(len(packet.payload), now)
+            self._expect(packet, now)
         return True
 
     def _kind(self, packet: RtpPacket, stream: Stream) -> Kind:
@@ -227,18 +230,20 @@ class AudioStream:
             self.events.append(KeyPressed(key=key))
         return Kind.COMFORT if packet.payload_type == comfort.PAYLOAD_TYPE else Kind.OTHER
 
-    def _expect(self, payload: int, now: float) -> None:
-        """Set the fast path for what follows, if all before it is there and a payload's length tells its time."""
-        stream, receiver = self.stream, self._receiver
-        ssrc, sequence, timestamp = receiver.ssrc, receiver.next_sequence, receiver.next_timestamp
-        if stream is None or stream.codec not in _BYTE_A_TICK or ssrc is None or not receiver.in_time(now):
+    def _expect(self, packet: RtpPacket, now: float) -> None:
+        """Set the fast path for what follows this packet, if it was the last and a payload's length tells its time."""
+        receiver = self._receiver
+        ssrc, sequence, timestamp = packet.ssrc, receiver.next_sequence, receiver.next_timestamp
+        if not self._byte_a_tick or not receiver.in_time(now):
             return
-        if sequence == 0 or not receiver.expects(ssrc, sequence, timestamp):  # 0: never 65,536 packets in one go
+        # Never through 0: in one go there are always fewer than 65,536 packets.
+        last = sequence == (packet.sequence + 1) % SEQ_MOD != 0
+        if not last or not receiver.expects(ssrc, sequence, timestamp):
             return
-        self._length = _HEADER + payload
-        self._step = (1 << 64) + (payload << 32)
+        self._length = _HEADER + len(packet.payload)
+        self._step = (1 << 64) + (len(packet.payload) << 32)
         # A counter that overflows makes the number another than that of the packet that comes then.
-        self._expected = self._begun = _number(_pack(0x80, stream.payload_type, sequence, timestamp, ssrc), "big")
+        self._expected = self._begun = _number(_pack(0x80, packet.payload_type, sequence, timestamp, ssrc), "big")
 
     def _settle(self) -> None:
         """Leave the fast path."""
