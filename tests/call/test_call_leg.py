@@ -7,7 +7,8 @@ import pytest
 
 from tandem.call.calls import Calls
 from tandem.call.errors import CallFailed, CallRefused
-from tandem.call.leg import CallLeg, Ended, MediaPolicy
+from tandem.call.leg import CallLeg, Ended
+from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.media.session import Sound
@@ -147,7 +148,7 @@ async def offer_again(pair: Pair, leg: CallLeg, direction: bytes) -> bytes:
     request = leg.dialog.request("INVITE")
     request.headers.add("Contact", pair.caller.contact(await pair.caller.endpoint.flow_to(pair.where)))
     request.headers.add("Content-Type", "application/sdp")
-    request.body = leg.sdp().replace(b"a=sendrecv", b"a=" + direction)
+    request.body = leg.negotiation.describe().replace(b"a=sendrecv", b"a=" + direction)
     response = await (await pair.caller.endpoint.send(request, pair.where)).final()
     assert response.status == 200
     await pair.caller.endpoint.send_ack(leg.dialog.request("ACK", cseq=leg.dialog.local_cseq), pair.where)
@@ -177,7 +178,9 @@ async def test_a_second_offer_that_does_not_fit_is_refused_and_the_call_goes_on(
     callee = await pair.answered.get()
     request = leg.dialog.request("INVITE")
     request.headers.add("Contact", "<sip:x@127.0.0.1>")
-    request.body = leg.sdp().replace(b"RTP/SAVP 0", b"RTP/SAVP 96").replace(b"RTP/AVP 0", b"RTP/AVP 96")
+    request.body = (
+        leg.negotiation.describe().replace(b"RTP/SAVP 0", b"RTP/SAVP 96").replace(b"RTP/AVP 0", b"RTP/AVP 96")
+    )
     response = await (await pair.caller.endpoint.send(request, pair.where)).final()
     assert response.status == 488 and "no codec in common" in (response.headers.get("Warning") or "")
     keys: list[str] = []

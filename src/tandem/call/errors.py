@@ -8,12 +8,16 @@ class CallError(TandemError):
 
 
 class CallFailed(CallError):
-    """A call that we placed was not answered; ``status`` and ``reason`` are the final response's."""
+    """A call that we placed was not answered; ``status`` and ``reason`` are the final response's.
 
-    def __init__(self, status: int, reason: str, warning: str = "") -> None:
+    ``retry_after_s`` is what it says about a better time, if it does.
+    """
+
+    def __init__(self, status: int, reason: str, warning: str = "", *, retry_after_s: int | None = None) -> None:
         super().__init__(f"{status} {reason}" + (f" ({warning})" if warning else ""))
         self.status = status
         self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class CallRefused(CallError):

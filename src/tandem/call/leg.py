@@ -1,241 +1,508 @@
-"""One answered call: a dialog, its media, and how it ends.
+"""One call leg: a dialog, its media, and how it ends. It begins early, with a provisional response, or by the answer.
 
-A leg ends once, for one reason: a BYE from either side, an ACK that never came, or a peer that is not heard any more.
-Re-INVITEs (hold, a new address) are answered by the same rules as the first offer.
+A leg ends once, for one reason: a BYE from either side, an ACK that never came, a session that lapsed, or a peer that is
+not heard any more. It has one timer for everything that it waits for, and no task of its own. Requests of the peer's are
+served in :mod:`tandem.call.requests`, transfers in :mod:`tandem.call.transfer`.
 """
 
 import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, NoReturn
 
+from tandem.call.errors import CallFailed
+from tandem.call.negotiation import CONTENT_TYPE, Negotiation
+from tandem.call.outgoing import Credentials, answer_challenge
 from tandem.core.log import event, get_logger
-from tandem.media.session import MediaSession, Playback, Sound, Stream
-from tandem.sip import fields
-from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, ServerTransaction, Target
-from tandem.sip.dialog import Dialog
+from tandem.media.session import Playback, Sound
+from tandem.sip import fields, sessiontimer
+from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Flow, Hop, ServerTransaction, Target
+from tandem.sip.dialog import ENDS_DIALOG, Dialog, DialogInput, DialogState
 from tandem.sip.errors import IncompatibleMedia, SdpError
-from tandem.sip.message import Request
-from tandem.sip.offer import Terms, answer_audio
-from tandem.sip.sdp import Audio, build_sdp, parse_sdp
-from tandem.sip.transaction import T1, T2
+from tandem.sip.exchange import Offer, glare_wait_s
+from tandem.sip.message import Message, Request, Response
+from tandem.sip.params import tokens
+from tandem.sip.reliable import ReliableSender, Resend, resend_answer
+from tandem.sip.retry import Authenticate, Retries
+from tandem.sip.sessiontimer import Due, SessionTimer, Terms
+from tandem.sip.transaction import T1
 
 _log = get_logger("call")
 UNHEARD_S = 120.0
 """Seconds without a packet after which the peer counts as gone; long enough for a hold without media."""
-
-
 BYE_S = 4.0
 """Seconds to wait for the answer to our BYE; the transaction itself goes on in the background."""
+PENDING_S = 64 * T1
+"""Seconds after which a re-INVITE of ours without a final response is cancelled."""
+_MOST_GLARES = 5
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
+SUPPORTED = "100rel, timer, replaces"
 
 
 class Ended(StrEnum):
     """Why a leg ended."""
 
-    REMOTE = "remote"  # the peer said BYE
+    REMOTE = "remote"  # the peer said BYE, or gave up before the answer
     LOCAL = "local"  # we did
     NO_ACK = "no-ack"  # our answer was never acknowledged
     UNHEARD = "unheard"  # no media came any more
-    FAILED = "failed"  # the peer does not know the call any more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaPolicy:
-    """``encryption`` is ``require``, ``prefer`` or ``refuse``; ports for RTP on ``host`` are taken from ``ports``.
-
-    ``codecs`` are those that are spoken, best first.
-    """
-
-    host: str
-    encryption: str
-    ports: range = range(1)
-    codecs: tuple[str, ...] = ("PCMU", "PCMA")
-
-    @property
-    def terms(self) -> Terms:
-        """The policy as offer and answer know it."""
-        return Terms(encryption=self.encryption, codecs=self.codecs)
+    LAPSED = "lapsed"  # the session was not refreshed in time
+    FAILED = "failed"  # the peer does not know the call any more, or cannot be agreed with
 
 
 class CallLeg:
-    """An answered call; :class:`tandem.call.calls.Calls` makes them."""
+    """A call with one peer; :class:`tandem.call.calls.Calls` makes them.
+
+    ``invite`` is the request of a call that came in. ``give_up`` ends what would make the leg a call, while it is early.
+    """
 
     def __init__(
         self,
         endpoint: Endpoint,
         *,
         dialog: Dialog,
-        target: Target,
-        media: MediaSession,
-        ours: Audio,
-        theirs: Audio,
-        terms: Terms,
+        flow: Flow,
+        contact: str,
+        negotiation: Negotiation,
+        credentials: Credentials | None = None,
     ) -> None:
+        self._loop = asyncio.get_running_loop()
         self.dialog = dialog
-        self.media = media
-        self.ours = ours
+        self.negotiation = negotiation
+        self.media = negotiation.media
+        self.contact = contact
         self.invite: Request | None = None
-        self.ended: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[Ended] = self._loop.create_future()
+        self.peer_allows: frozenset[str] = frozenset()
+        self.reliable: ReliableSender | None = None
         self.on_forget: Callable[[], None] = lambda: None
-        self._terms = terms
+        self.on_refer: Callable[[ServerTransaction], None] | None = None
+        self.on_notify: Callable[[ServerTransaction], None] | None = None
+        self.on_info: Callable[[Request], None] = lambda request: None
+        self.give_up: Callable[[], None] = lambda: None
+        self.session: SessionTimer | None = None
+        self.owns_media = True
+        """Early dialogs of one fork share their media; who is answered gets it."""
         self._endpoint = endpoint
-        self._target = target
-        self._session_id = str(secrets.randbelow(2**31))
-        self._version = 1
-        self._acked = asyncio.Event()
+        self._flow = flow
+        self._target = target_of(dialog, flow)
+        self._credentials = credentials
+        self._begun = self._loop.time()
+        self._answer: tuple[ServerTransaction, Response, Resend] | None = None
+        self._ringing: ServerTransaction | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ending = False
-        self.secure = theirs.secure
-        media.start(stream_of(ours, theirs))
-        self._spawn(self._watch())
+        self._bye_said: asyncio.Future[None] | None = None
+        self._pracked: asyncio.Event | None = None
 
     # What its user does
+
+    @property
+    def secure(self) -> bool:
+        """Whether media is SRTP."""
+        return self.negotiation.secure
 
     def play(self, *sounds: Sound) -> Playback:
         """Play sounds to the peer, one after the other; what was playing stops."""
         return self.media.play(sounds)
 
     async def hangup(self) -> None:
-        """Say BYE, if the call still stands, and wait a moment for the answer: a peer that is gone gives none."""
-        if self._ending:
+        """End the call, if it still stands, and wait a moment for the answer: a peer that is gone gives none."""
+        if self.ended.done():
             return
-        self._end(Ended.LOCAL)
-        transaction = await self._endpoint.send(self.dialog.request("BYE"), self._target)
+        if self.dialog.state is DialogState.EARLY:
+            self.end(Ended.LOCAL)
+            self.give_up()
+            return
+        # RFC 3261 §15: the callee says no BYE before the ACK came, or could come no more.
+        self._bye_said = self._loop.create_future()
+        self.end(Ended.LOCAL)
+        if self._answer is None:
+            self._bye()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BYE_S):
-                await transaction.final()
+                await asyncio.shield(self._bye_said)
 
-    # What comes from the peer, by way of Calls
+    async def hold(self) -> None:
+        """Tell the peer that we want to hear nothing for now. Raises what :meth:`reoffer` does."""
+        self.negotiation.hold = True
+        await self.reoffer()
 
-    def answered(self, transaction: ServerTransaction, body: bytes, contact: str) -> None:
-        """Send the 200 to the INVITE, and again until its ACK comes (RFC 3261 §13.3.1.4)."""
-        self.invite = transaction.request
-        self._spawn(self._send_until_acked(transaction, body, contact))
+    async def resume(self) -> None:
+        """End a hold."""
+        self.negotiation.hold = False
+        await self.reoffer()
 
-    def acknowledged(self) -> None:
-        """The ACK came."""
-        self._acked.set()
+    async def reoffer(self, *, offer: bool = True) -> None:
+        """Say anew what we want, by re-INVITE; without ``offer`` the peer offers, and we answer in the ACK.
 
-    def received(self, transaction: ServerTransaction, contact: str) -> None:
-        """A request within the dialog."""
-        self.dialog.check(transaction.request)
-        match transaction.request.method:
-            case "BYE":
-                transaction.respond_with(200)
-                self._end(Ended.REMOTE)
-            case "INVITE" | "UPDATE":
-                self._offered_again(transaction, contact)
-            case "INFO" | "OPTIONS":
-                transaction.respond_with(200)
-            case _:
-                transaction.respond_with(405, headers=(("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"),))
-
-    def sdp(self) -> bytes:
-        """Our description as it stands."""
-        return build_sdp(self.ours, session_id=self._session_id, version=self._version)
-
-    # Inside
-
-    def _offered_again(self, transaction: ServerTransaction, contact: str) -> None:
-        request = transaction.request
-        try:
-            if request.body:
-                ours, theirs = answer_audio(
-                    parse_sdp(request.body), self._terms, host=self.ours.host, port=self.ours.port, before=self.ours
-                )
-                self.ours = ours
-                self._version += 1
-                self.media.start(stream_of(ours, theirs))
-                body = self.sdp()
-            else:
-                body = self.sdp() if request.method == "INVITE" else b""
-        except SdpError as error:
-            transaction.respond_with(400, headers=(warning(str(error)),))
-            return
-        except IncompatibleMedia as error:
-            transaction.respond_with(488, headers=(warning(str(error)),))
-            return
-        kind = (("Content-Type", "application/sdp"),) if body else ()
-        if request.method == "INVITE":
-            self._acked.clear()
-            self._spawn(self._send_until_acked(transaction, body, contact))
-        else:
-            transaction.respond_with(200, headers=(("Contact", contact), *kind), body=body)
-
-    async def _send_until_acked(self, transaction: ServerTransaction, body: bytes, contact: str) -> None:
-        headers = (("Contact", contact), ("Content-Type", "application/sdp"))
-        # The dialog's local tag is the one that the 200 carries.
-        interval, waited = T1, 0.0
-        while waited < 64 * T1 and not self._ending:
-            transaction.respond_with(200, headers=headers, body=body)
-            try:
-                async with asyncio.timeout(interval):
-                    await self._acked.wait()
+        Where both ask at once (491) it is tried again after the times of RFC 3261 §14.1. Raises :class:`CallFailed` when
+        the peer refuses (what stood before then stands on), :class:`OutOfTurn` while another one is under way.
+        """
+        for _ in range(_MOST_GLARES):
+            response = await self._reinvite(offer)
+            if response.status < 300:
                 return
-            except TimeoutError:
-                waited += interval
-                interval = min(2 * interval, T2)
-        if not self._ending:
-            event(_log, logging.WARNING, "call.no_ack", call=self.dialog.call_id)
-            self._end(Ended.NO_ACK)
-            await self._endpoint.send(self.dialog.request("BYE"), self._target)
-
-    async def _watch(self) -> None:
-        """Notice a peer that is gone without a word."""
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        while True:
-            heard = self.media.last_heard or begun
-            left = heard + UNHEARD_S - loop.time()
-            if left <= 0:
+            if response.status != 491 or self.ended.done():
                 break
-            await asyncio.sleep(left + 0.1)
-        event(_log, logging.WARNING, "call.unheard", call=self.dialog.call_id)
-        self._end(Ended.UNHEARD)
-        await self._endpoint.send(self.dialog.request("BYE"), self._target)
+            chance = secrets.randbelow(1000) / 1000
+            await asyncio.sleep(glare_wait_s(owns_call_id=self.dialog.is_caller, chance=chance))
+        raise CallFailed(response.status, response.reason, response.headers.get("Warning") or "")
 
-    def _end(self, why: Ended) -> None:
-        if self._ending:
+    async def update(self, *, offer: bool = False) -> Response:
+        """Send an UPDATE (RFC 3311), with an offer if wanted, on an early or answered call; its final response."""
+        body = self.negotiation.offer() if offer else b""
+        response = await self.request("UPDATE", headers=(("Contact", self.contact), *self._session_wish()), body=body)
+        if response.status < 300:
+            self.refresh_target(response)
+            self._refreshed(response)
+            self._take_answer(response.body)
+        elif offer:
+            self.negotiation.withdraw()
+        return response
+
+    async def send_info(self, kind: str, body: bytes) -> Response:
+        """Send an INFO (RFC 6086) with a body of this content type; its final response."""
+        return await self.request("INFO", headers=(("Content-Type", kind),), body=body)
+
+    async def ask(self) -> Response:
+        """Send an OPTIONS within the dialog; a peer that does not know the call any more ends it."""
+        return await self.request("OPTIONS", headers=(("Accept", CONTENT_TYPE),))
+
+    async def request(self, method: str, *, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Response:
+        """Send any request within the dialog but INVITE; its final response. A 408 or 481 ends the leg (§12.2.1.2)."""
+        extra, retries = tuple(headers), Retries()
+        while True:
+            request = self._made(method, extra, body)
+            response = await (await self._endpoint.send(request, self._target)).final()
+            again = self._authorization(request, response, retries)
+            if again is None:
+                break
+            extra = (*tuple(headers), again)
+        if response.status in ENDS_DIALOG and method != "BYE":
+            self._gone(response.status)
+        return response
+
+    # What Calls, Attempt and Incoming tell it
+
+    def began(self, message: Request | Response) -> None:
+        """What the peer's INVITE, or its 2xx, says of itself."""
+        self.peer_allows = tokens(message.headers.all("Allow"))
+
+    def answered(self, transaction: ServerTransaction, response: Response, terms: Terms | None) -> None:
+        """We send this 200 to an INVITE, again until its ACK comes (RFC 3261 §13.3.1.4)."""
+        self.dialog.happened(DialogInput.ANSWERED)
+        if self.reliable is not None:
+            self.reliable.answered()
+        now = self._loop.time()
+        self.negotiation.exchange.invite = Offer.THEIRS
+        self._answer = (transaction, response, resend_answer(now))
+        transaction.respond(response)
+        self.set_session(terms)
+
+    def confirmed(self, response: Response, terms: Terms | None) -> None:
+        """Our INVITE was answered, and has been acknowledged."""
+        self.began(response)
+        self.set_session(terms)
+
+    def acknowledged(self, ack: Request) -> None:
+        """An ACK to a 2xx of ours came."""
+        if self._answer is None or fields.cseq(ack).sequence != fields.cseq(self._answer[0].request).sequence:
             return
-        self._ending = True
-        self.media.close()
-        self.on_forget()
-        self.ended.set_result(why)
-        current = asyncio.current_task()
-        for task in self._tasks:
-            if task is not current:
-                task.cancel()
+        self._answered_fully()
+        if self.ended.done():
+            self._bye()
+        elif self.negotiation.exchange.state is Offer.OURS:
+            try:
+                self.negotiation.accept(ack.body)
+            except (SdpError, IncompatibleMedia) as error:
+                event(_log, logging.WARNING, "call.no_agreement", call=self.dialog.call_id, why=error)
+                self.end(Ended.FAILED)
+                self._bye()
+        self.rearm()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def ring_reliably(self, transaction: ServerTransaction, response: Response) -> None:
+        """Send a provisional response, again until its PRACK comes (RFC 3262)."""
+        if self.reliable is None:
+            self.reliable = ReliableSender(transaction.request, first=1 + secrets.randbelow(2**31 - 1))
+        self._ringing = transaction
+        for each in self.reliable.send(response, self._loop.time()):
+            transaction.respond(each)
+        self.rearm()
+
+    def pracked(self, prack: Request) -> None:
+        """A PRACK came; raises :class:`DialogError` if it fits none of ours."""
+        assert self.reliable is not None and self._ringing is not None
+        for each in self.reliable.acknowledged(prack, self._loop.time()):
+            self._ringing.respond(each)
+        self._settle()
+        self.rearm()
+
+    async def settled(self) -> None:
+        """Wait until no provisional response is under way: a 2xx may not overtake one with a description (RFC 3262 §3)."""
+        while self.reliable is not None and self.reliable.pending and not self.ended.done():
+            self._pracked = asyncio.Event()
+            await self._pracked.wait()
+
+    def refresh_target(self, message: Message) -> None:
+        """Take the Contact of a target refresh, and send there from here on."""
+        self.dialog.refresh_target(message)
+        self._target = target_of(self.dialog, self._flow)
+
+    def remote_bye(self) -> None:
+        """The peer said BYE."""
+        self.dialog.happened(DialogInput.BYE)
+        self.end(Ended.REMOTE)
+        self._forget()
+        self._said_bye()
+
+    def discard(self) -> None:
+        """An early dialog came to nothing: another one was answered, or none."""
+        self.dialog.happened(DialogInput.REFUSED)
+        self.end(Ended.REMOTE)
+
+    def set_session(self, terms: Terms | None) -> None:
+        """The terms of the session timer as they were agreed on last."""
+        now = self._loop.time()
+        self.session = None if terms is None else SessionTimer(terms, now)
+        self.rearm()
+
+    def end(self, why: Ended) -> None:
+        """It is over; whoever calls this has said so to the peer, does now, or knows that it need not be said."""
+        if self.ended.done():
+            return
+        if self.owns_media:
+            self.media.close()
+        self.ended.set_result(why)
+        self._settle()
+        if self._answer is None or why is not Ended.LOCAL:
+            self._forget()
+
+    # Inside: requests of ours
+
+    def _made(self, method: str, headers: Iterable[tuple[str, str]], body: bytes) -> Request:
+        request = self.dialog.request(method)
+        for name, value in headers:
+            request.headers.add(name, value)
+        if body and "Content-Type" not in request.headers:
+            request.headers.add("Content-Type", CONTENT_TYPE)
+        request.body = body
+        return request
+
+    def _authorization(self, request: Request, response: Response, retries: Retries) -> tuple[str, str] | None:
+        match retries.after(response):
+            case Authenticate() as wanted:
+                return answer_challenge(wanted, request, self._credentials, self._endpoint.ids)
+            case _:
+                return None
+
+    async def _reinvite(self, offer: bool) -> Response:
+        exchange = self.negotiation.exchange
+        exchange.invite_sent()
+        try:
+            headers = [("Contact", self.contact), ("Allow", ALLOW), ("Supported", SUPPORTED), *self._session_wish()]
+            body = self.negotiation.offer() if offer else b""
+            extra, retries = tuple(headers), Retries()
+            while True:
+                request = self._made("INVITE", extra, body)
+                transaction = await self._endpoint.send(request, self._target)
+                give_up = self._loop.call_later(PENDING_S, transaction.cancel)
+                response = await transaction.final()
+                give_up.cancel()
+                again = self._authorization(request, response, retries)
+                if again is None:
+                    break
+                extra = (*headers, again)
+            if response.status < 300:
+                self._agreed(request, response, transaction, offer)
+        finally:
+            exchange.invite_done()
+        if response.status >= 300:
+            self.negotiation.withdraw()
+            if response.status in ENDS_DIALOG:
+                self._gone(response.status)
+        return response
+
+    def _agreed(self, request: Request, response: Response, transaction: ClientTransaction, offered: bool) -> None:
+        """A 2xx to our re-INVITE: it is acknowledged whatever it says, then what it says counts."""
+        self.refresh_target(response)
+        self._refreshed(response)
+        answer, wrong = b"", None
+        if not offered and not self.ended.done():
+            try:
+                answer = self.negotiation.answer(response.body)
+            except (SdpError, IncompatibleMedia) as error:
+                wrong = error
+        ack = self.ack(fields.cseq(request).sequence, answer)
+        transaction.on_late = lambda _: self.send_ack(ack)
+        self.send_ack(ack)
+        if wrong is not None:
+            self.disagree(str(wrong))
+        self._take_answer(response.body)
+
+    def ack(self, cseq: int, body: bytes) -> Request:
+        """The ACK to a 2xx (RFC 3261 §13.2.2.4), with the answer if the 2xx held the offer."""
+        ack = self.dialog.request("ACK", cseq=cseq)
+        if body:
+            ack.headers.add("Content-Type", CONTENT_TYPE)
+            ack.body = body
+        return ack
+
+    def send_ack(self, ack: Request) -> None:
+        """Send an ACK, for the first time or again."""
+        self.spawn(self._endpoint.send_ack(ack.copy(), self._target))
+
+    def disagree(self, why: str) -> NoReturn:
+        """What the peer's 2xx says about media cannot be: end the call. Raises :class:`CallFailed`."""
+        if not self.ended.done():
+            self.end(Ended.FAILED)
+            self._bye()
+        raise CallFailed(488, why)
+
+    def _take_answer(self, body: bytes) -> None:
+        if self.ended.done():
+            return
+        try:
+            self.negotiation.accept(body)
+        except (SdpError, IncompatibleMedia) as error:
+            self.disagree(str(error))
+
+    def _gone(self, status: int) -> None:
+        if self.ended.done():
+            return
+        event(_log, logging.WARNING, "call.gone", call=self.dialog.call_id, status=status)
+        self.dialog.happened(DialogInput.GONE)
+        self.end(Ended.FAILED)
+        if status == 408:  # it may be there after all
+            self._bye()
+
+    def _bye(self) -> None:
+        self.spawn(self._say_bye())
+
+    async def _say_bye(self) -> None:
+        self.dialog.happened(DialogInput.BYE)
+        await self.request("BYE")
+        self._forget()
+        self._said_bye()
+
+    def _said_bye(self) -> None:
+        if self._bye_said is not None and not self._bye_said.done():
+            self._bye_said.set_result(None)
+
+    def _settle(self) -> None:
+        if self._pracked is not None:
+            self._pracked.set()
+
+    # Inside: the session timer
+
+    def _session_wish(self) -> list[tuple[str, str]]:
+        if self.session is None:
+            return []
+        terms = self.session.terms
+        return sessiontimer.wish(interval_s=terms.interval_s, ours=terms.ours)
+
+    def _refreshed(self, response: Response) -> None:
+        if self.session is not None:
+            terms = sessiontimer.granted(response)
+            self.set_session(terms)
+
+    async def _refresh(self) -> None:
+        """Refresh the session: by UPDATE where the peer knows it, which says nothing about media, else by re-INVITE."""
+        exchange = self.negotiation.exchange
+        if "update" in self.peer_allows:
+            status = (await self.update()).status
+        elif exchange.idle:
+            status = (await self._reinvite(True)).status
+        else:
+            status = 491
+        if status >= 300 and self.session is not None and not self.ended.done():
+            self.session.retry_at(self._loop.time() + 2 + secrets.randbelow(200) / 100)
+            self.rearm()
+
+    # Inside: time
+
+    def rearm(self) -> None:
+        """Set the one timer to what is due first."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        moments = [self._answer[2].next_timeout()] if self._answer else []
+        if self.reliable is not None and (at := self.reliable.next_timeout()) is not None:
+            moments.append(at)
+        if not self.ended.done() and self.dialog.state is DialogState.CONFIRMED:
+            moments.append((self.media.last_heard or self._begun) + UNHEARD_S)
+            if self.session is not None:
+                moments.append(self.session.next_timeout())
+        if moments:
+            self._timer = self._loop.call_at(max(min(moments), self._loop.time()), self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        self._wake_resends(now)
+        if not self.ended.done() and self.dialog.state is DialogState.CONFIRMED:
+            if now >= (self.media.last_heard or self._begun) + UNHEARD_S:
+                self._lost(Ended.UNHEARD)
+            elif self.session is not None:
+                match self.session.timeout(now):
+                    case Due.END:
+                        self._lost(Ended.LAPSED)
+                    case Due.REFRESH:
+                        self.spawn(self._refresh())
+                    case None:
+                        pass
+        self.rearm()
+
+    def _wake_resends(self, now: float) -> None:
+        if self._answer is not None:
+            transaction, response, resend = self._answer
+            again = resend.timeout(now)
+            if again:
+                transaction.respond(response)
+            elif again is None:
+                self._answered_fully()
+                self._lost(Ended.NO_ACK)
+        if self.reliable is not None and self._ringing is not None:
+            responses = self.reliable.timeout(now)
+            for each in responses or ():
+                self._ringing.respond(each)
+            if responses is None:
+                self.end(Ended.NO_ACK)
+                self._ringing.respond_with(504)
+
+    def _lost(self, why: Ended) -> None:
+        event(_log, logging.WARNING, f"call.{why.value.replace('-', '_')}", call=self.dialog.call_id)
+        self.end(why)
+        self._bye()
+
+    def _answered_fully(self) -> None:
+        self._answer = None
+        self.negotiation.exchange.invite_done()
+
+    def _forget(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.session = self._answer = None
+        self.on_forget()
+
+    # Inside: tasks, for the few things that take time
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that takes time; what goes wrong in it ends the leg, and nothing else."""
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._spawned_done)
 
     def _spawned_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("call.defect call=%s", self.dialog.call_id, exc_info=error)
-            self._end(Ended.FAILED)
-
-
-def stream_of(ours: Audio, theirs: Audio) -> Stream:
-    """What media needs to know of an agreement."""
-    secure = ours.secure
-    return Stream(
-        host=theirs.host,
-        port=theirs.port,
-        codec=theirs.formats[0].name,
-        payload_type=theirs.formats[0].payload_type,
-        event_type=theirs.event_type,
-        suite=ours.cryptos[0].suite if secure else "",
-        send_key=ours.cryptos[0].key if secure else b"",
-        receive_key=theirs.cryptos[0].key if secure else b"",
-        send=not theirs.held,
-    )
+            if not isinstance(error, CallFailed):
+                _log.error("call.defect call=%s", self.dialog.call_id, exc_info=error)
+            self.end(Ended.FAILED)
 
 
 def warning(text: str) -> tuple[str, str]:

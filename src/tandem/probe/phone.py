@@ -4,6 +4,7 @@ For ``tandem verify``, the demonstration, the tests and ``tandem phone``; no mor
 """
 
 import asyncio
+import contextlib
 import math
 import ssl
 from array import array
@@ -11,8 +12,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tandem.call.calls import Attempt, Calls
-from tandem.call.leg import CallLeg, MediaPolicy
+from tandem.call.attempt import Attempt
+from tandem.call.calls import Calls
+from tandem.call.errors import CallRefused
+from tandem.call.incoming import Incoming
+from tandem.call.leg import CallLeg
+from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.media.session import Sound
@@ -212,13 +217,16 @@ class Phone:
         if self.when is When.BUSY:
             transaction.respond_with(486)
             return
-        transaction.on_cancel = lambda: transaction.respond_with(487)
-        transaction.respond_with(180)
-        self.ringing.set()
-        if self.when is When.ANSWER:
-            task = asyncio.get_running_loop().create_task(self._answer(transaction))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        task = asyncio.get_running_loop().create_task(self._ring(self._calls.incoming(transaction, self._policy)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _ring(self, call: Incoming) -> None:
+        with contextlib.suppress(CallRefused):  # it was answered so; the caller knows
+            await call.ring()
+            self.ringing.set()
+            if self.when is When.ANSWER:
+                self.incoming.put_nowait(PhoneCall(await call.answer()))
 
     async def _answer(self, transaction: ServerTransaction) -> None:
         self.incoming.put_nowait(PhoneCall(await self._calls.answer(transaction, self._policy)))

@@ -28,8 +28,13 @@ class IncompatibleMedia(SipError):
 
 
 class DialogError(SipError):
-    """A request that does not fit its dialog; ``status`` is the answer (481, 500)."""
+    """A request that cannot be served now; ``status`` is the answer, ``headers`` stand in it."""
 
-    def __init__(self, why: str, *, status: int = 481) -> None:
+    def __init__(self, why: str, *, status: int = 481, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(why)
         self.status = status
+        self.headers = headers
+
+
+class OutOfTurn(SipError):
+    """We were asked to send what the state of the dialog forbids: an offer while another one waits, say."""

@@ -11,7 +11,8 @@ from typing import Any
 
 from tandem.call.calls import Calls
 from tandem.call.errors import CallRefused
-from tandem.call.leg import CallLeg, MediaPolicy, warning
+from tandem.call.leg import ALLOW, CallLeg, warning
+from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import counts as directory_counts
@@ -206,9 +207,9 @@ class UmServer:
         if isinstance(refusal := find_gateway(self.config, call), Refusal):
             self._refuse(transaction, refusal, trusted=False)
         elif request.method == "OPTIONS":
-            transaction.respond_with(200, headers=(("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"),))
+            transaction.respond_with(200, headers=(("Allow", ALLOW),))
         elif request.method != "INVITE":
-            transaction.respond_with(405, headers=(("Allow", "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE"),))
+            transaction.respond_with(405, headers=(("Allow", ALLOW),))
         elif self._stopping or len(self._answering) >= MAX_CALLS:
             counts.busy.value += 1
             transaction.respond_with(503, headers=(("Retry-After", "30"),))
@@ -245,10 +246,10 @@ class UmServer:
 
     async def _answer(self, transaction: ServerTransaction, answer: Answer) -> None:
         plan, user = answer.dial_plan, answer.user
-        transaction.on_cancel = lambda: transaction.respond_with(487)
-        transaction.respond_with(180)
         policy = MediaPolicy(host=self._media_host, encryption=_ENCRYPTION[plan.voip_security], ports=self._media_ports)
-        leg = await self._calls.answer(transaction, policy)
+        call = self._calls.incoming(transaction, policy)
+        await call.ring()
+        leg = await call.answer()
         envelope = self._envelope(transaction.request, answer)
         event(_log, logging.INFO, "um.answered", call=envelope.call_id, account=user.account, dial_plan=plan.name)
         speech = self._speech.get(plan.language) or self._speech["en-US"]

@@ -1,0 +1,170 @@
+"""A call that came in, until it is answered or refused: ringing (reliably where the caller requires it), early media, CANCEL.
+
+Where the caller requires 100rel, or early media is sent to one who supports it, a dialog begins before the answer: it takes
+PRACK and UPDATE already. Everyone else gets plain provisional responses, and a leg only by the 200.
+"""
+
+from typing import TYPE_CHECKING
+
+from tandem.call.errors import CallRefused
+from tandem.call.leg import CallLeg, Ended, warning
+from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
+from tandem.call.requests import answer_with
+from tandem.media.errors import NoPort
+from tandem.sip import sessiontimer
+from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.dialog import Dialog, DialogInput, DialogState
+from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
+from tandem.sip.message import Response, response_to
+from tandem.sip.params import tokens
+from tandem.sip.reliable import OPTION as RELIABLE
+from tandem.sip.replaces import check_replaced, replaces
+
+if TYPE_CHECKING:
+    from tandem.call.calls import Calls
+
+
+class Incoming:
+    """Made by :meth:`tandem.call.calls.Calls.incoming`. A CANCEL is answered here."""
+
+    def __init__(self, calls: "Calls", transaction: ServerTransaction, policy: MediaPolicy) -> None:
+        self._calls = calls
+        self._transaction = transaction
+        self._policy = policy
+        self._leg: CallLeg | None = None
+        self._described = False
+        request = transaction.request
+        self._required = RELIABLE in tokens(request.headers.all("Require"))
+        self._supported = self._required or RELIABLE in tokens(request.headers.all("Supported"))
+        transaction.on_cancel = self._cancelled
+
+    async def ring(self, status: int = 180) -> None:
+        """Send a provisional response. Raises :class:`CallRefused` where the caller requires what cannot be."""
+        if self._required:
+            leg = await self._early_leg()
+            # RFC 3262 §5: the first reliable response to an INVITE without an offer holds ours.
+            self._send_reliably(leg, status, with_media=not self._transaction.request.body)
+        else:
+            self._transaction.respond_with(status, headers=(("Contact", self._contact),))
+
+    async def progress(self, status: int = 183) -> CallLeg:
+        """Send early media: a provisional response with our description; the leg can play from here on.
+
+        Raises :class:`CallRefused` when the call cannot be.
+        """
+        leg = await self._early_leg()
+        if self._supported:
+            self._send_reliably(leg, status, with_media=True)
+        else:
+            self._transaction.respond(self._provisional(status, self._describe(leg)))
+        return leg
+
+    async def answer(self) -> CallLeg:
+        """Answer with 200. Raises :class:`CallRefused` when that cannot be; the INVITE is then answered otherwise."""
+        request = self._transaction.request
+        try:
+            session, terms = sessiontimer.grant(request)
+            replaced = self._replaced()
+        except DialogError as error:
+            raise self.refuse(error.status, str(error), *error.headers) from None
+        leg = await self._early_leg()
+        await leg.settled()
+        self._still_wanted()
+        body = b"" if self._described and self._supported else self._describe(leg)
+        leg.invite = request
+        leg.answered(self._transaction, answer_with(self._transaction, self._contact, body, session), terms)
+        if replaced is not None:
+            self._calls.spawn(replaced.hangup())
+        return leg
+
+    def refuse(self, status: int, why: str = "", *headers: tuple[str, str]) -> CallRefused:
+        """Refuse the call, and return what to raise where that was not the wish."""
+        said = (warning(why),) if why else ()
+        self._transaction.respond_with(status, headers=(*headers, *said))
+        self._drop(Ended.LOCAL)
+        return CallRefused(status, why)
+
+    def redirect(self, *uris: str, permanent: bool = False) -> None:
+        """Tell the caller to try these URIs, the best first."""
+        weights = (f"<{uri}>;q={max(0.0, 1 - at / 10):.1f}" for at, uri in enumerate(uris))
+        self._transaction.respond_with(301 if permanent else 302, headers=tuple(("Contact", each) for each in weights))
+        self._drop(Ended.LOCAL)
+
+    # Inside
+
+    @property
+    def _contact(self) -> str:
+        return self._calls.contact(self._transaction.flow)
+
+    async def _early_leg(self) -> CallLeg:
+        """The leg, early as long as the call is not answered; made when it is asked for first."""
+        if self._leg is not None:
+            return self._leg
+        calls, transaction, policy = self._calls, self._transaction, self._policy
+        try:
+            media = await calls.media.open(policy.host, policy.ports)
+        except NoPort as error:
+            raise self.refuse(503, str(error)) from None
+        try:
+            self._still_wanted()
+            dialog = Dialog.from_uas(transaction.request, local_tag=transaction.to_tag, early=True)
+        except BaseException:
+            media.close()
+            raise
+        negotiation = Negotiation(media, policy)
+        self._leg = leg = CallLeg(
+            calls.endpoint, dialog=dialog, flow=transaction.flow, contact=self._contact, negotiation=negotiation
+        )
+        leg.began(transaction.request)
+        leg.give_up = lambda: transaction.respond_with(480)
+        calls.keep(leg)
+        return leg
+
+    def _still_wanted(self) -> None:
+        if self._transaction.final_sent or self._transaction.cancelled:
+            self._cancelled()  # the CANCEL may have come before anybody listened
+            raise CallRefused(487, "the caller hung up before the answer")
+
+    def _describe(self, leg: CallLeg) -> bytes:
+        """Our answer to the INVITE's offer, or our offer where it has none; made once."""
+        if self._described:
+            return leg.negotiation.describe()
+        offer = self._transaction.request.body
+        try:
+            body = leg.negotiation.answer(offer) if offer else leg.negotiation.offer()
+        except SdpError as error:
+            raise self.refuse(400, str(error)) from None
+        except IncompatibleMedia as error:
+            raise self.refuse(488, str(error)) from None
+        self._described = True
+        return body
+
+    def _provisional(self, status: int, body: bytes) -> Response:
+        response = response_to(self._transaction.request, status, to_tag=self._transaction.to_tag)
+        response.headers.add("Contact", self._contact)
+        if body:
+            response.headers.add("Content-Type", CONTENT_TYPE)
+            response.body = body
+        return response
+
+    def _send_reliably(self, leg: CallLeg, status: int, *, with_media: bool) -> None:
+        body = self._describe(leg) if with_media and not self._described else b""
+        leg.ring_reliably(self._transaction, self._provisional(status, body))
+
+    def _replaced(self) -> CallLeg | None:
+        """The call that this one takes the place of; raises :class:`DialogError` if it cannot."""
+        wanted = replaces(self._transaction.request)
+        if wanted is None:
+            return None
+        leg = self._calls.find(wanted)
+        check_replaced(wanted, leg.dialog if leg else None)
+        return leg
+
+    def _cancelled(self) -> None:
+        self._transaction.respond_with(487)
+        self._drop(Ended.REMOTE)
+
+    def _drop(self, why: Ended) -> None:
+        if self._leg is not None and self._leg.dialog.state is DialogState.EARLY:
+            self._leg.dialog.happened(DialogInput.REFUSED)
+            self._leg.end(why)

@@ -1,0 +1,154 @@
+"""Offer and answer of one dialog (RFC 3264): what is said about media, when it may be said, and what media is told.
+
+The descriptions themselves are :mod:`tandem.sip.sdp`'s, whose turn it is :mod:`tandem.sip.exchange`'s. A call that was
+forked has one of these for each dialog, all with the same offer and the same media session.
+"""
+
+import secrets
+from dataclasses import dataclass, replace
+
+from tandem.media.session import MediaSession, Stream
+from tandem.sip.exchange import Exchange, Offer, Step
+from tandem.sip.offer import Terms, answer_audio, check_answer, make_offer
+from tandem.sip.sdp import Audio, build_sdp, parse_sdp
+
+CONTENT_TYPE = "application/sdp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaPolicy:
+    """``encryption`` is ``require``, ``prefer`` or ``refuse``; ports for RTP on ``host`` are taken from ``ports``.
+
+    ``codecs`` are those that are spoken, best first.
+    """
+
+    host: str
+    encryption: str
+    ports: range = range(1)
+    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+
+    @property
+    def terms(self) -> Terms:
+        """The policy as offer and answer know it."""
+        return Terms(encryption=self.encryption, codecs=self.codecs)
+
+
+class Negotiation:
+    """The media of one dialog as it is agreed on; ``media`` is open, and is started by the first agreement."""
+
+    def __init__(self, media: MediaSession, policy: MediaPolicy) -> None:
+        self.media = media
+        self.exchange = Exchange()
+        self.ours: Audio | None = None
+        self.theirs: Audio | None = None
+        self.hold = False
+        """Whether we want to hear nothing for now."""
+        self._policy = policy
+        self._session_id = str(secrets.randbelow(2**31))
+        self._version = 0
+        self._said: Audio | None = None
+        self._before: Audio | None = None
+
+    @property
+    def secure(self) -> bool:
+        """Whether SRTP was agreed on."""
+        return self.theirs is not None and self.theirs.secure
+
+    def fork(self) -> "Negotiation":
+        """The negotiation of a further dialog that answers the same offer of ours."""
+        other = Negotiation(self.media, self._policy)
+        other.ours, other._said = self.ours, self._said
+        other._session_id, other._version = self._session_id, self._version
+        other.exchange.state = self.exchange.state
+        return other
+
+    def describe(self) -> bytes:
+        """Our description as it stands."""
+        assert self.ours is not None, "an offer or an answer came before"
+        return build_sdp(self.ours, session_id=self._session_id, version=self._version)
+
+    def offer(self, *, anew: bool = False) -> bytes:
+        """Make an offer: the first, or one that says again what stands, or ``anew`` all that we can.
+
+        Raises :class:`OutOfTurn`.
+        """
+        self.exchange.step(Step.OFFER_SENT)
+        self._before = before = self.ours
+        if before is None or anew:
+            before = make_offer(self._policy.terms, host=self._policy.host, port=self.media.port, before=before)
+        self._say(replace(before, direction="sendonly" if self.hold else "sendrecv"))
+        return self.describe()
+
+    def answer(self, body: bytes) -> bytes:
+        """Answer an offer of the peer's, and start media by it.
+
+        Raises :class:`DialogError` out of turn, :class:`SdpError` and :class:`IncompatibleMedia` for what it says; what
+        stood before then stands on.
+        """
+        self.exchange.step(Step.OFFER_RECEIVED)
+        try:
+            ours, theirs = answer_audio(
+                parse_sdp(body), self._policy.terms, host=self._policy.host, port=self.media.port, before=self.ours
+            )
+        except BaseException:
+            self.exchange.step(Step.WITHDRAWN)
+            raise
+        self._say(replace(ours, direction=_HELD[ours.direction]) if self.hold else ours)
+        self._agree(theirs)
+        self.exchange.step(Step.ANSWER_SENT)
+        return self.describe()
+
+    def accept(self, body: bytes) -> None:
+        """Take the answer to our offer; a description that answers nothing is passed over (RFC 3261 §13.2.1).
+
+        Raises :class:`SdpError` and :class:`IncompatibleMedia`.
+        """
+        if self.exchange.state is not Offer.OURS:
+            return
+        try:
+            self.preview(body)
+        except BaseException:
+            self.withdraw()
+            raise
+        self.exchange.step(Step.ANSWER_RECEIVED)
+
+    def preview(self, body: bytes) -> None:
+        """Hear what a provisional response promises, while the answer itself is still to come."""
+        assert self.ours is not None, "our offer came before"
+        self.ours, theirs = check_answer(self.ours, parse_sdp(body))
+        self._agree(theirs)
+
+    def withdraw(self) -> None:
+        """Our offer was refused, or came to nothing: what stood before it stands on."""
+        if self.exchange.state is not Offer.NONE:
+            self.exchange.step(Step.WITHDRAWN)
+            self.ours = self._before or self.ours
+
+    def _say(self, ours: Audio) -> None:
+        if ours != self._said:
+            self._version += 1  # RFC 3264 §8: a description that says something else has a higher version
+        self.ours = self._said = ours
+
+    def _agree(self, theirs: Audio) -> None:
+        assert self.ours is not None
+        self.theirs = theirs
+        self.media.start(stream_of(self.ours, theirs))
+
+
+_HELD = {"sendrecv": "sendonly", "sendonly": "sendonly", "recvonly": "inactive", "inactive": "inactive"}
+
+
+def stream_of(ours: Audio, theirs: Audio) -> Stream:
+    """What media needs to know of an agreement."""
+    secure = ours.secure
+    return Stream(
+        host=theirs.host,
+        port=theirs.port,
+        codec=theirs.formats[0].name,
+        payload_type=theirs.formats[0].payload_type,
+        event_type=theirs.event_type,
+        suite=ours.cryptos[0].suite if secure else "",
+        send_key=ours.cryptos[0].key if secure else b"",
+        receive_key=theirs.cryptos[0].key if secure else b"",
+        send=not theirs.held and ours.direction not in ("recvonly", "inactive"),
+    )
