@@ -32,6 +32,7 @@ COMMANDS = {
     "backup": "tandem.cli.backup:backup",
     "restore": "tandem.cli.backup:restore",
     "serve": "tandem.cli.serve:serve",
+    "trace": "tandem.cli.trace:trace",
     "phone": "tandem.cli.phone:phone",
     "demo": "tandem.cli.demo:demo",
 }

@@ -1,0 +1,1 @@
+"""The trace of SIP messages: masked, kept in a ring on disk, shown by call, exported."""

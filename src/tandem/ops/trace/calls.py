@@ -1,0 +1,171 @@
+"""Messages put together to calls: who called whom, how it ended, and in which order who said what to whom. Pure.
+
+A message between two of our servers stands in both traces; it is told once.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tandem.ops.trace.record import Record, call_id_of
+
+_FIRST = re.compile(rb"\s*(?:SIP/2\.0 (\d{3}) ?([^\r\n]*)|(\S{1,32}) (\S*))", re.IGNORECASE)
+_HEADERS = {
+    name: re.compile(rb"(?<![^\r\n])(?:" + spellings + rb")[ \t]*:\s*([^\r\n]*)", re.IGNORECASE)
+    for name, spellings in (("from", rb"from|f"), ("to", rb"to|t"), ("cseq", rb"cseq"))
+}
+_URI = re.compile(r"<([^>]*)>|([^;\s]+)")
+_MEDIA = re.compile(rb"(?<![^\r\n])m=([a-z]{1,16}) (\d{1,5})[/\d]* ([A-Z/]{1,32}) ([\d ]{1,80})")
+_CONNECTION = re.compile(rb"(?<![^\r\n])c=IN IP[46] ([0-9A-Fa-f.:]{1,45})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One message as its first line and a few headers say; for people, so nothing here fails."""
+
+    record: Record
+    method: str
+    status: int
+    text: str
+    from_: str
+    to: str
+    media: str
+    again: bool = False
+    target: str = ""
+    source: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """What the messages with one Call-ID come to. ``status`` is the last final one to the first request, 0 for none."""
+
+    call_id: str
+    begun_at: float
+    method: str = ""
+    from_: str = ""
+    to: str = ""
+    status: int = 0
+    answered_at: float = 0.0
+    ended_at: float = 0.0
+    messages: int = 0
+    servers: set[str] = field(default_factory=set)
+
+    @property
+    def talked_s(self) -> float:
+        """Seconds from the answer to BYE; 0 if one of them is not there."""
+        return max(0.0, self.ended_at - self.answered_at) if self.answered_at and self.ended_at else 0.0
+
+
+def calls(records: Iterable[Record]) -> list[Call]:
+    """Every call of a trace, in the order in which they began."""
+    found: dict[str, Call] = {}
+    for record in sorted(records, key=lambda record: record.at):
+        call_id = call_id_of(record.data)
+        if not call_id:
+            continue
+        line = line_of(record)
+        call = found.setdefault(call_id, Call(call_id=call_id, begun_at=record.at))
+        call.messages += 1
+        call.servers.add(record.server)
+        _take(call, line)
+    return list(found.values())
+
+
+def _take(call: Call, line: Line) -> None:
+    if not line.status and not call.method:
+        call.method, call.from_, call.to = line.method, line.from_, line.to
+    if line.status >= 200 and line.method == call.method:
+        # The caller's side hears the last word; a challenge is not yet one.
+        if not (200 <= call.status < 300):
+            call.status = line.status
+        if line.status < 300 and not call.answered_at:
+            call.answered_at = line.record.at
+    if line.method == "BYE" and not line.status and not call.ended_at:
+        call.ended_at = line.record.at
+
+
+def line_of(record: Record) -> Line:
+    """What a message is."""
+    head = record.data.partition(b"\r\n\r\n")[0]
+    first = _FIRST.match(head)
+    status = int(first[1]) if first and first[1] else 0
+    cseq = _header(head, "cseq").split()
+    method = (cseq[1] if len(cseq) > 1 else "?") if status else (_text(first[3]) if first and first[3] else "?")
+    if status and first:
+        text = f"{status} {_text(first[2])}".strip() + f" ({method})"
+    else:
+        text = f"{method} {_text(first[4])}" if first and first[4] else "(cannot be read)"
+    return Line(
+        record=record,
+        method=method,
+        status=status,
+        text=text,
+        from_=_uri(_header(head, "from")),
+        to=_uri(_header(head, "to")),
+        media=_media(record.data[len(head) :]),
+    )
+
+
+def ladder(records: Iterable[Record]) -> list[Line]:
+    """The messages of one call in their order, each once, between parties by name."""
+    ordered = sorted(records, key=lambda record: record.at)
+    names = {record.local: record.server for record in ordered if record.server}
+    lines: list[Line] = []
+    halves: dict[object, int] = {}
+    said: set[object] = set()
+    for record in ordered:
+        key = (record.source, record.target, record.data)
+        # What one of our servers has sent, and another received, is one message.
+        if halves.get((*key, not record.sent), 0) > 0:
+            halves[*key, not record.sent] -= 1
+            continue
+        halves[*key, record.sent] = halves.get((*key, record.sent), 0) + 1
+        line = line_of(record)
+        lines.append(
+            Line(
+                record=record,
+                method=line.method,
+                status=line.status,
+                text=line.text,
+                from_=line.from_,
+                to=line.to,
+                media=line.media,
+                again=key in said,
+                source=party(record.source, names),
+                target=party(record.target, names),
+            )
+        )
+        said.add(key)
+    return lines
+
+
+def party(address: tuple[str, int], names: Mapping[tuple[str, int], str]) -> str:
+    """Who is at an address: one of our servers by its name, others by the address."""
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return names.get(address) or f"{host}:{address[1]}"
+
+
+def _header(head: bytes, name: str) -> str:
+    found = _HEADERS[name].search(head)
+    return _text(found[1]).strip() if found else ""
+
+
+def _uri(value: str) -> str:
+    """The URI of From or To, without what stands around it."""
+    quoted_end = value.rfind('"') + 1
+    found = _URI.search(value, quoted_end)
+    return (found[1] or found[2] or "") if found else ""
+
+
+def _media(body: bytes) -> str:
+    found = _MEDIA.search(body)
+    if found is None:
+        return ""
+    connection = _CONNECTION.search(body)
+    host = _text(connection[1]) if connection else "?"
+    return f"{_text(found[1])} {host}:{_text(found[2])} {_text(found[3])} {_text(found[4]).strip()}"
+
+
+def _text(raw: bytes) -> str:
+    """Bytes off the wire as they may go to a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in raw.decode("utf-8", "replace"))
