@@ -15,6 +15,7 @@ class Um:
     """A running UM server: ``folder`` is its organization's; it listens on 127.0.0.1."""
 
     folder: Path
+    fqdn: str = UM
     tls: int
     tcp: int
     udp: int
@@ -29,16 +30,16 @@ class Um:
 
     def log(self) -> str:
         """What the server has logged."""
-        return (self.folder / f"{UM}.log").read_text()
+        return (self.folder / f"{self.fqdn}.log").read_text()
 
 
 @contextlib.contextmanager
-def um_server(folder: Path, *more: str) -> Iterator[Um]:
-    """Start the UM server of a deployed folder on free ports; it is stopped by its id at the end."""
+def um_server(folder: Path, *more: str, fqdn: str = UM) -> Iterator[Um]:
+    """Start a UM server of a deployed folder on free ports; it is stopped by its id at the end."""
     tls, tcp, udp = free_ports(3)
-    um = Um(folder=folder, tls=tls, tcp=tcp, udp=udp)
+    um = Um(folder=folder, fqdn=fqdn, tls=tls, tcp=tcp, udp=udp)
     ports = (f"--tls-port={tls}", f"--tcp-port={tcp}", f"--udp-port={udp}")
-    with server_process(folder, UM, ["serve", "um", UM, f"--home={folder}", *ports, *more]):
+    with server_process(folder, fqdn, ["serve", "um", fqdn, f"--home={folder}", *ports, *more]):
         yield um
 
 

@@ -9,6 +9,7 @@ import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from socket import SOCK_DGRAM
 from typing import Any
 
 from peers.baresip import free_port
@@ -17,14 +18,14 @@ _variables = itertools.count()
 
 
 def offer(direction: str = "sendrecv", *, version: int = 1, formats: str = "0 101") -> str:
-    """A description of G.711 and telephone-event; ``-key rtp_host`` and ``-key rtp_port`` say where we listen."""
+    """A description of G.711 and telephone-event; media comes to the test's own port, or to sipp's."""
     return f"""\
 v=0
-o=gw 1 {version} IN IP4 [rtp_host]
+o=gw 1 {version} IN IP4 [media_ip]
 s=-
-c=IN IP4 [rtp_host]
+c=IN IP4 [media_ip]
 t=0 0
-m=audio [rtp_port] RTP/AVP {formats}
+m=audio [media_port] RTP/AVP {formats}
 a=rtpmap:101 telephone-event/8000
 a=fmtp:101 0-16
 a={direction}
@@ -73,12 +74,18 @@ def invite(cseq: int = 1, *, body: str | None = None, headers: tuple[str, ...] =
 
 def receive(status: int, *holds: str, optional: bool = False) -> str:
     """Wait for a response; ``holds`` are regular expressions that have to be found in the message."""
+    attributes = (
+        f'response="{status}"' + (' rrs="true"' if status == 200 else "") + (' optional="true"' if optional else "")
+    )
+    return f"<recv {attributes}>{_checks(holds)}</recv>"
+
+
+def _checks(patterns: tuple[str, ...]) -> str:
     checks = "".join(
         f'<ereg regexp="{pattern}" search_in="msg" check_it="true" assign_to="v{next(_variables)}"/>'
-        for pattern in holds
+        for pattern in patterns
     )
-    attributes = f'response="{status}" rrs="true"' + (' optional="true"' if optional else "")
-    return f"<recv {attributes}>{f'<action>{checks}</action>' if checks else ''}</recv>"
+    return f"<action>{checks}</action>" if checks else ""
 
 
 def ringing() -> str:
@@ -91,13 +98,26 @@ def pause(milliseconds: int) -> str:
     return f'<pause milliseconds="{milliseconds}"/>'
 
 
+def play(capture: Path) -> str:
+    """Play a capture from sipp's media port (as root); the scenario goes on meanwhile."""
+    return f'<nop><action><exec play_pcap_audio="{capture}"/></action></nop>'
+
+
+def expect(method: str, *holds: str) -> str:
+    """Wait for a request of the peer, and answer it with 200."""
+    kept = "\n".join(f"[last_{name}:]" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
+    answer = f"<send><![CDATA[\nSIP/2.0 200 OK\n{kept}\nContent-Length: 0\n\n]]></send>"
+    return f'<recv request="{method}">{_checks(holds)}</recv>{answer}'
+
+
 def bye(cseq: int = 2, **more: Any) -> str:
     """Hang up, and be answered."""
     return request("BYE", cseq, **more) + receive(200)
 
 
-def _scenario(steps: str) -> str:
+def _scenario(steps: str, rtp_port: int | None) -> str:
     """A whole scenario; sipp insists that what is assigned is also used."""
+    steps = steps.replace("[media_port]", str(rtp_port or "[media_port]"))
     assigned = ",".join(re.findall(r'assign_to="(\w+)"', steps))
     used = f'<Reference variables="{assigned}"/>' if assigned else ""
     return f'<?xml version="1.0" encoding="UTF-8"?><scenario name="call">{steps}{used}</scenario>'
@@ -111,22 +131,42 @@ class Gateway:
     address: str
     transport: str
     server_port: int
+    server: str = "127.0.0.1"
     extension: str = "201"
 
-    async def play(
-        self, *steps: str, options: tuple[str, ...] = (), rtp_port: int = 9, server: str = "127.0.0.1"
-    ) -> str:
+    async def play(self, *steps: str, options: tuple[str, ...] = (), rtp_port: int | None = None) -> str:
         """Play the steps; returns what sipp prints. Fails with sipp's own account of it if a call failed."""
         path = self.folder / "scenario.xml"
-        path.write_text(_scenario("".join(steps)))
+        path.write_text(_scenario("".join(steps), rtp_port))
         mode = {"udp": "u1", "tcp": "t1"}[self.transport]
         errors = self.folder / "scenario.err"
         errors.unlink(missing_ok=True)
         process = await asyncio.create_subprocess_exec(
             *("sipp", "-sf", str(path), "-t", mode, "-i", self.address, "-p", str(free_port())),
-            *("-m", "1", "-nostdin", "-timeout", "60", "-timeout_error", "-trace_err", "-error_file", str(errors)),
-            *("-s", "5000", "-key", "extension", self.extension, "-key", "rtp_host", self.address),
-            *("-key", "rtp_port", str(rtp_port), *options, f"{server}:{self.server_port}"),
+            *(
+                "-m",
+                "1",
+                "-nostdin",
+                "-timeout",
+                "30",
+                "-timeout_error",
+                "-trace_msg",
+                "-trace_err",
+                "-error_file",
+                str(errors),
+            ),
+            *(
+                "-s",
+                "5000",
+                "-mi",
+                self.address,
+                "-mp",
+                str(free_port(SOCK_DGRAM)),
+                "-key",
+                "extension",
+                self.extension,
+            ),
+            *(*options, f"{self.server}:{self.server_port}"),
             cwd=self.folder,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
