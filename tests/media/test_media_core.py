@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.media import g711
-from tandem.media.dtmf import KeyReceiver, key_payloads
 from tandem.media.errors import BadPacket, BadWav
 from tandem.media.level import SpeechDetector
 from tandem.media.rtp import RtpPacket, parse_rtp
@@ -49,18 +48,6 @@ def test_no_bytes_make_the_rtp_parser_raise_anything_else(data: bytes) -> None:
 
 def test_rtp_is_read_as_it_was_written() -> None:
     assert parse_rtp(packet(3).to_bytes()) == packet(3)
-
-
-def test_a_key_is_told_of_once_however_many_packets_carry_it() -> None:
-    receiver = KeyReceiver()
-    keys = []
-    for press, key in enumerate("5*5"):
-        for payload, marker in key_payloads(key):
-            event = RtpPacket(
-                payload_type=101, sequence=0, timestamp=press * 4000, ssrc=1, payload=payload, marker=marker
-            )
-            keys.append(receiver.receive(event))
-    assert [key for key in keys if key] == ["5", "*", "5"]
 
 
 def test_wav_is_read_as_it_was_written() -> None:
