@@ -32,6 +32,11 @@ class StreamFramer:
         self._searched = 0  # where to go on looking for the end of the headers
         self._total = 0  # the length of the message at the beginning, once it is known
 
+    @property
+    def pending(self) -> bool:
+        """Whether a message has begun and not ended."""
+        return bool(self._buffer)
+
     def feed(self, data: bytes) -> Iterator[bytes | KeepAlive]:
         """Take bytes; give what became complete by them. Raises :class:`MalformedMessage` where framing is lost."""
         self._buffer += data

@@ -1,21 +1,32 @@
-"""Flows: the connections (TCP, TLS) and address pairs (UDP) that SIP messages travel on."""
+"""Flows: the connections (TCP, TLS) and address pairs (UDP) that SIP messages travel on.
+
+A flow reads no more while its peer does not take what we send (back-pressure), and is cut off when that lasts. It has no
+timer of its own: :class:`tandem.sip.aio.connections.Connections` looks at all of them every few seconds.
+"""
 
 import asyncio
 import logging
 import ssl
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 from tandem.core.log import event, get_logger
+from tandem.sip.aio.sockets import at_port
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.framing import KeepAlive, StreamFramer
 
 _log = get_logger("sip")
-_MAX_UNSENT_BYTES = 1 << 20
-"""A peer that does not read what we send is cut off at this many bytes: memory stays bounded."""
+_HIGH_WATER_BYTES, _MAX_UNSENT_BYTES = 1 << 18, 1 << 20
+"""A peer that leaves so much unread is not read any more; at the second figure it is cut off: memory stays bounded."""
 IDLE_S = 900.0
 """Seconds after which a connection that brought nothing is closed; phones send keep-alives or register more often."""
+MESSAGE_S = 30.0
+"""Seconds that one message may take to arrive."""
+STALLED_S = 30.0
+"""Seconds that a peer may leave unread what it was sent."""
+_MAX_UDP_FLOWS = 4_096
 
 PeerNames = Callable[[ssl.SSLObject], frozenset[str]]
 
@@ -28,6 +39,28 @@ class Hop:
     host: str
     port: int
 
+    def __str__(self) -> str:
+        return f"{self.transport}:{at_port(self.host, self.port)}"
+
+
+class OnClose(dict[Callable[[], None], None]):
+    """What is to be called when a flow closes, in its order; taking one out costs the same however many there are."""
+
+    def append(self, call: Callable[[], None]) -> None:
+        """Call this as well."""
+        self[call] = None
+
+    def discard(self, call: Callable[[], None]) -> None:
+        """Do not call this, if it was to be."""
+        self.pop(call, None)
+
+    def run(self) -> None:
+        """Call each, once."""
+        calls = list(self)
+        self.clear()
+        for call in calls:
+            call()
+
 
 class Flow(Protocol):
     """One way to a peer. ``peer_names`` come from its verified certificate and are empty without one."""
@@ -36,7 +69,7 @@ class Flow(Protocol):
     local: tuple[str, int]
     remote: tuple[str, int]
     peer_names: frozenset[str]
-    on_close: list[Callable[[], None]]
+    on_close: OnClose
 
     @property
     def closed(self) -> bool:
@@ -48,26 +81,37 @@ class Flow(Protocol):
         ...
 
 
-Received = Callable[[bytes, "Flow"], None]
+class Owner(Protocol):
+    """Whom flows tell what happens to them."""
+
+    def received(self, data: bytes, flow: Flow) -> None:
+        """A whole message came, undecoded."""
+        ...
+
+    def opened(self, flow: "StreamFlow") -> None:
+        """A connection stands, with its handshake."""
+        ...
+
+    def names_of(self, tls: ssl.SSLObject) -> frozenset[str]:
+        """The names in a peer's certificate."""
+        ...
 
 
 class StreamFlow(asyncio.Protocol):
     """A TCP or TLS connection, incoming or outgoing."""
 
-    def __init__(
-        self, transport: str, received: Received, peer_names: PeerNames, opened: Callable[["StreamFlow"], None]
-    ) -> None:
+    def __init__(self, transport: str, owner: Owner) -> None:
         self.transport = transport
         self.local: tuple[str, int] = ("", 0)
         self.remote: tuple[str, int] = ("", 0)
         self.peer_names: frozenset[str] = frozenset()
-        self.on_close: list[Callable[[], None]] = []
-        self._received = received
-        self._names_of = peer_names
-        self._opened = opened
+        self.on_close = OnClose()
+        self.aliased = False
+        self._owner = owner
         self._framer = StreamFramer()
         self._writer: asyncio.Transport | None = None
-        self._idle: asyncio.TimerHandle | None = None
+        self._heard = self._stalled = self._partial = 0.0
+        self._held = False
 
     @property
     def closed(self) -> bool:
@@ -76,45 +120,92 @@ class StreamFlow(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio: the connection (with its TLS handshake) stands."""
-        assert isinstance(transport, asyncio.Transport)
-        self._writer = transport
+        stream = cast(asyncio.Transport, transport)  # uvloop's TLS transport has its methods and is none by name
+        self._writer = stream
+        self._heard = asyncio.get_running_loop().time()
+        stream.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
         self.local = transport.get_extra_info("sockname")[:2]
         self.remote = transport.get_extra_info("peername")[:2]
         if (tls := transport.get_extra_info("ssl_object")) is not None:
-            self.peer_names = self._names_of(tls)
-        self._opened(self)
-        self._rearm()
+            self.peer_names = self._owner.names_of(tls)
+        self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Asyncio: bytes came."""
-        self._rearm()
+        self._heard = asyncio.get_running_loop().time()
+        if not self._framer.pending:
+            self._partial = self._heard
+        self._work(data)
+
+    def _work(self, data: bytes = b"") -> None:
+        """Hand over what has come, for as long as nothing makes us wait; what is left waits in the framer."""
         try:
             for item in self._framer.feed(data):
+                self._partial = self._heard
                 self._take(item)
+                if self._stalled or self._held or self.closed:
+                    return
         except MalformedMessage as error:
             event(_log, logging.WARNING, "sip.framing_lost", peer=self.remote, why=error)
             self.close()
 
     def _take(self, item: bytes | KeepAlive) -> None:
         if not isinstance(item, KeepAlive):
-            self._received(item, self)
+            self._owner.received(item, self)
         elif not self.closed:
             self.send(b"\r\n")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio: the connection is gone."""
         self._writer = None
-        if self._idle:
-            self._idle.cancel()
-        callbacks, self.on_close = self.on_close, []
-        for callback in callbacks:
-            callback()
+        self.on_close.run()
+
+    def pause_writing(self) -> None:
+        """Asyncio: the peer does not read; then neither do we, so that it cannot make us answer more."""
+        self._stalled = asyncio.get_running_loop().time()
+        self._read_or_not()
+
+    def resume_writing(self) -> None:
+        """Asyncio: the peer reads again."""
+        self._stalled = 0.0
+        self._read_or_not()
+
+    def hold(self, seconds: float) -> None:
+        """Read nothing for a while: a peer beyond its rate waits, and loses nothing."""
+        if not self._held:
+            self._held = True
+            self._read_or_not()
+            asyncio.get_running_loop().call_later(seconds, self._release)
+
+    def _release(self) -> None:
+        self._held = False
+        self._read_or_not()
+
+    def _read_or_not(self) -> None:
+        if self._writer is None or self._writer.is_closing():
+            return
+        if self._stalled or self._held:
+            self._writer.pause_reading()
+        else:
+            self._writer.resume_reading()
+            self._work()
+
+    def look(self, now: float) -> None:
+        """End what has lasted too long: silence, half a message, a peer that does not read."""
+        if self._stalled and now - self._stalled > STALLED_S:
+            event(_log, logging.WARNING, "sip.stalled", peer=self.remote)
+            self.abort()
+        elif self._framer.pending and now - self._partial > MESSAGE_S:
+            event(_log, logging.WARNING, "sip.half_a_message", peer=self.remote)
+            self.abort()
+        elif now - self._heard > IDLE_S:
+            self.close()
 
     def send(self, data: bytes) -> None:
         """Send one message; raises :class:`ConnectionError` when closed or when the peer does not read."""
         if self._writer is None or self._writer.is_closing():
             raise ConnectionError(f"the connection to {self.remote} is closed")
-        if self._writer.get_write_buffer_size() > _MAX_UNSENT_BYTES:
+        if self._stalled and self._writer.get_write_buffer_size() > _MAX_UNSENT_BYTES:
             self._writer.abort()
             raise ConnectionError(f"{self.remote} does not read what it is sent")
         self._writer.write(data)
@@ -129,21 +220,18 @@ class StreamFlow(asyncio.Protocol):
         if self._writer is not None:
             self._writer.abort()
 
-    def _rearm(self) -> None:
-        if self._idle:
-            self._idle.cancel()
-        self._idle = asyncio.get_running_loop().call_later(IDLE_S, self.close)
-
 
 class UdpFlow:
     """One remote address as seen from one UDP socket; it never closes by itself."""
+
+    __slots__ = ("_socket", "local", "on_close", "peer_names", "remote", "transport")
 
     def __init__(self, socket: "UdpSocket", remote: tuple[str, int]) -> None:
         self.transport = "udp"
         self.local = socket.local
         self.remote = remote
         self.peer_names: frozenset[str] = frozenset()
-        self.on_close: list[Callable[[], None]] = []
+        self.on_close = OnClose()
         self._socket = socket
 
     @property
@@ -159,15 +247,25 @@ class UdpFlow:
 class UdpSocket(asyncio.DatagramProtocol):
     """A UDP socket that we listen on and send from."""
 
-    def __init__(self, received: Received) -> None:
-        self._received = received
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
         self._transport: asyncio.DatagramTransport | None = None
+        self._flows: OrderedDict[tuple[str, int], UdpFlow] = OrderedDict()
         self.local: tuple[str, int] = ("", 0)
 
     @property
     def closed(self) -> bool:
         """Whether nothing can be sent any more."""
         return self._transport is None or self._transport.is_closing()
+
+    def flow_to(self, remote: tuple[str, int]) -> UdpFlow:
+        """The flow of a remote address; the same one for as long as it is used among the last few thousand."""
+        flow = self._flows.get(remote)
+        if flow is None:
+            flow = self._flows[remote] = UdpFlow(self, remote)
+            if len(self._flows) > _MAX_UDP_FLOWS:
+                self._flows.popitem(last=False)
+        return flow
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio: the socket is bound."""
@@ -177,7 +275,7 @@ class UdpSocket(asyncio.DatagramProtocol):
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         """Asyncio: a datagram came. Those of nothing but line ends are keep-alives."""
         if data.strip(b"\r\n\0 "):
-            self._received(data, UdpFlow(self, (addr[0], addr[1])))
+            self._owner.received(data, self.flow_to(addr[:2]))
 
     def error_received(self, exc: Exception) -> None:
         """Asyncio: ICMP told of an unreachable port; the transaction's timers decide."""

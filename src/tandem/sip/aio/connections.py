@@ -1,0 +1,235 @@
+"""The sockets of an endpoint: what it listens on, the connections that stand, those that it opens.
+
+TLS begins only once a connection was let in, so that limits hold for handshakes too; each handshake takes the context of
+that moment, so that a new certificate is used by whoever comes next and costs no call. A connection that we opened is used
+again for the same hop; one that came in is used towards a name only if its certificate holds that name and its Via asked for
+it (``alias``, :rfc:`5923`).
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Protocol
+
+from tandem.core.log import event, get_logger
+from tandem.sip.aio.flow import Flow, Hop, Owner, StreamFlow, UdpFlow, UdpSocket
+from tandem.sip.aio.sockets import family_of, tcp_listener, tcp_socket, udp_socket
+
+_log = get_logger("sip")
+HANDSHAKE_S = 10.0
+CONNECT_S = 5.0
+LOOK_S = 5.0
+"""Seconds between two looks at every connection."""
+_BACKLOG = 512
+_ACCEPT_AGAIN_S = 0.1
+ContextSource = ssl.SSLContext | Callable[[], ssl.SSLContext] | None
+"""A TLS context, or what gives the one that is in force now."""
+
+
+class Gate(Protocol):
+    """Who may connect; see :mod:`tandem.sip.limits`."""
+
+    def connected(self, source: str, *, handshake: bool, now: float) -> bool:
+        """Whether a new connection is let in; if so, it is counted until :meth:`disconnected`."""
+        ...
+
+    def greeted(self, source: str) -> None:
+        """Its handshake is over, one way or the other."""
+        ...
+
+    def disconnected(self, source: str) -> None:
+        """A connection that was let in is gone."""
+        ...
+
+
+class Connections:
+    """Listens, accepts, connects, and looks after what stands."""
+
+    def __init__(self, owner: Owner, *, client_context: ContextSource, gate: Gate | None, dscp: int) -> None:
+        self.ports: dict[str, int] = {}
+        self.udp: list[UdpSocket] = []
+        self.flows: set[StreamFlow] = set()
+        self._owner = owner
+        self._client_context = client_context
+        self._gate = gate
+        self._dscp = dscp
+        self._listeners: dict[socket.socket, asyncio.Task[None]] = {}
+        self._closing: list[asyncio.Task[None]] = []
+        self._by_hop: dict[Hop, StreamFlow] = {}
+        self._connecting: dict[Hop, asyncio.Lock] = {}
+        self._handshakes: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.TimerHandle | None = None
+
+    # Listening
+
+    async def listen_udp(self, host: str, port: int) -> tuple[str, int]:
+        """Bind a UDP socket; return the address that it has."""
+        made = udp_socket(host, port, dscp=self._dscp)
+        _, bound = await asyncio.get_running_loop().create_datagram_endpoint(lambda: UdpSocket(self._owner), sock=made)
+        self.udp.append(bound)
+        return self._bound("udp", bound.local)
+
+    async def listen_stream(self, kind: str, host: str, port: int, context: ContextSource = None) -> tuple[str, int]:
+        """Listen for connections of TCP or TLS; return the address bound."""
+        made = tcp_listener(host, port, dscp=self._dscp)
+        made.listen(_BACKLOG)
+        self._listeners[made] = asyncio.get_running_loop().create_task(self._accept(made, kind, context))
+        return self._bound(kind, made.getsockname())
+
+    def _bound(self, kind: str, address: tuple[str, int]) -> tuple[str, int]:
+        self.ports.setdefault(kind, address[1])
+        return address[0], address[1]
+
+    def stop_listening(self) -> None:
+        """Take no more connections; those that stand go on."""
+        for listener, task in self._listeners.items():
+            task.cancel()
+            self._closing.append(task)
+            listener.close()
+        self._listeners.clear()
+
+    async def close(self) -> None:
+        """Stop listening and close every connection."""
+        self.stop_listening()
+        if self._watch:
+            self._watch.cancel()
+        for task in self._handshakes:
+            task.cancel()
+        await asyncio.gather(*self._closing, *self._handshakes, return_exceptions=True)
+        for flow in list(self.flows):
+            flow.close()
+        for bound in self.udp:
+            bound.close()
+        await asyncio.sleep(0)
+        for flow in list(self.flows):
+            flow.abort()
+        await asyncio.sleep(0)
+
+    # Accepting
+
+    async def _accept(self, listener: socket.socket, kind: str, context: ContextSource) -> None:
+        """Accept until cancelled; who is not let in costs no more than this."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                made, address = await loop.sock_accept(listener)
+            except OSError as error:  # no descriptors left, or the peer is gone already: those that stand go on
+                event(_log, logging.WARNING, "sip.not_accepted", why=error)
+                await asyncio.sleep(_ACCEPT_AGAIN_S)
+                continue
+            source = str(address[0])
+            if self._gate and not self._gate.connected(source, handshake=context is not None, now=loop.time()):
+                made.close()
+                continue
+            task = loop.create_task(self._greet(made, kind, context, source))
+            self._handshakes.add(task)
+            task.add_done_callback(self._handshakes.discard)
+
+    async def _greet(self, made: socket.socket, kind: str, context: ContextSource, source: str) -> None:
+        """Make a flow of an accepted connection, with its handshake."""
+        flow = StreamFlow(kind, self._owner)
+        if (gate := self._gate) is not None:
+            flow.on_close.append(lambda: gate.disconnected(source))
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: flow,
+                made,
+                ssl=current(context) if context else None,
+                ssl_handshake_timeout=HANDSHAKE_S if context else None,
+            )
+        except (OSError, ssl.SSLError) as error:
+            event(_log, logging.INFO, "sip.handshake_failed", peer=source, why=error)
+            flow.on_close.run()
+        except asyncio.CancelledError:
+            flow.on_close.run()
+            raise
+        finally:
+            if gate is not None:
+                gate.greeted(source)
+
+    # Connecting
+
+    def alias(self, hop: Hop, flow: StreamFlow) -> None:
+        """Use a connection that came in towards this hop as well, unless one stands already."""
+        standing = self._by_hop.get(hop)
+        if standing is None or standing.closed:
+            self._keep(hop, flow)
+
+    def standing(self, hop: Hop) -> Flow | None:
+        """The open connection towards a hop, if there is one."""
+        flow = self._by_hop.get(hop)
+        return None if flow is None or flow.closed else flow
+
+    async def connect(self, hop: Hop, host: str, port: int) -> Flow:
+        """The flow to a hop at an address: one that stands, or a new one. Raises :class:`OSError`."""
+        if hop.transport == "udp":
+            return await self._udp_to(host, port)
+        lock = self._connecting.setdefault(hop, asyncio.Lock())
+        try:
+            async with lock:
+                return self.standing(hop) or await self._connect(hop, host, port)
+        finally:
+            if not lock.locked():
+                self._connecting.pop(hop, None)
+
+    async def _udp_to(self, host: str, port: int) -> UdpFlow:
+        family = family_of(host)
+        for bound in self.udp:
+            if family_of(bound.local[0]) is family:
+                return bound.flow_to((host, port))
+        # A client's socket: any address of the family that the other side has.
+        await self.listen_udp("::" if family is socket.AF_INET6 else "0.0.0.0", 0)  # noqa: S104
+        return self.udp[-1].flow_to((host, port))
+
+    async def _connect(self, hop: Hop, host: str, port: int) -> StreamFlow:
+        loop = asyncio.get_running_loop()
+        secure = hop.transport == "tls"
+        if secure and self._client_context is None:
+            raise ConnectionError("no TLS context to connect with")
+        made = tcp_socket(host, dscp=self._dscp)
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await loop.sock_connect(made, (host, port))
+                _, flow = await loop.create_connection(
+                    lambda: StreamFlow(hop.transport, self._owner),
+                    sock=made,
+                    ssl=current(self._client_context) if secure else None,
+                    server_hostname=hop.host if secure else None,
+                )
+        except BaseException:
+            made.close()
+            raise
+        self._keep(hop, flow)
+        return flow
+
+    def _keep(self, hop: Hop, flow: StreamFlow) -> None:
+        self._by_hop[hop] = flow
+        flow.on_close.append(lambda: self._forget(hop, flow))
+
+    def _forget(self, hop: Hop, flow: StreamFlow) -> None:
+        if self._by_hop.get(hop) is flow:
+            del self._by_hop[hop]
+
+    # What stands
+
+    def opened(self, flow: StreamFlow) -> None:
+        """A connection stands: look after it."""
+        self.flows.add(flow)
+        flow.on_close.append(lambda: self.flows.discard(flow))
+        if self._watch is None:
+            self._watch = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for flow in list(self.flows):
+            flow.look(now)
+        self._watch = loop.call_later(LOOK_S, self._look) if self.flows else None
+
+
+def current(source: ContextSource) -> ssl.SSLContext:
+    """The TLS context in force now."""
+    assert source is not None
+    return source if isinstance(source, ssl.SSLContext) else source()

@@ -1,0 +1,260 @@
+"""Transactions on real flows: each drives one machine of :mod:`tandem.sip.transaction`.
+
+What happens inside a transaction is decided there; here is only what needs a socket or a clock: sending, and one timer.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+from tandem.core.log import event, get_logger
+from tandem.sip import fields
+from tandem.sip.aio.flow import Flow
+from tandem.sip.message import Request, Response, response_to
+from tandem.sip.transaction import T1, ClientTransactionMachine, Do, Output, ServerTransactionMachine, cancel_for
+
+if TYPE_CHECKING:
+    from tandem.sip.aio.endpoint import Endpoint
+
+_log = get_logger("sip")
+Key = tuple[str, str, str]
+"""What a request is matched by (§17.2.3): branch, sent-by, method."""
+
+
+class Alarm:
+    """The one timer of a transaction. A moment that is put off does not touch the loop: most timers never fire."""
+
+    __slots__ = ("_at", "_call", "_endpoint", "_handle", "_set_for")
+
+    def __init__(self, endpoint: "Endpoint", call: Callable[[], None]) -> None:
+        self._endpoint = endpoint
+        self._call = call
+        self._handle: asyncio.TimerHandle | None = None
+        self._at = self._set_for = 0.0
+
+    def set(self, at: float | None) -> None:
+        """Call at this moment; ``None``: not at all."""
+        if at is None:
+            self.cancel()
+            return
+        self._at = at
+        if self._handle is None or at < self._set_for:
+            if self._handle is not None:
+                self._handle.cancel()
+            self._arm(self._endpoint.clock.now())
+
+    def cancel(self) -> None:
+        """Do not call."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _arm(self, now: float) -> None:
+        self._set_for = self._at
+        self._handle = self._endpoint.loop.call_later(max(0.0, self._at - now), self._fire)
+
+    def _fire(self) -> None:
+        self._handle = None
+        now = self._endpoint.clock.now()
+        if self._at > now + 0.001:
+            self._arm(now)
+        else:
+            self._call()
+
+
+class ServerTransaction:
+    """A request that came, and the way to answer it."""
+
+    def __init__(self, endpoint: "Endpoint", request: Request, flow: Flow, key: Key) -> None:
+        self.endpoint = endpoint
+        self.request = request
+        self.flow = flow
+        self.key = key
+        self.to_tag = endpoint.ids.token(8)
+        self.final_sent = False
+        self.cancelled = False
+        self.on_cancel: Callable[[], None] = _nothing
+        self._machine = ServerTransactionMachine(request, reliable=flow.transport != "udp", now=endpoint.clock.now())
+        self._alarm = Alarm(endpoint, self._fire)
+
+    def respond(self, response: Response) -> None:
+        """Send a response; after a final one, further ones are ignored (but a 2xx to INVITE may be sent again)."""
+        self.final_sent = self.final_sent or response.status >= 200
+        self._do(self._machine.respond(response, self.endpoint.clock.now()))
+
+    def respond_with(
+        self, status: int, reason: str = "", *, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
+    ) -> None:
+        """Make a response to the request (with this transaction's To tag) and send it."""
+        response = response_to(self.request, status, reason, to_tag=self.to_tag)
+        for name, value in headers:
+            response.headers.add(name, value)
+        response.body = body
+        self.respond(response)
+
+    def received(self, request: Request) -> None:
+        """The endpoint: the request came again, or its ACK."""
+        self._do(self._machine.received(request, self.endpoint.clock.now()))
+
+    def forget(self) -> None:
+        """The endpoint: no more timers."""
+        self._alarm.cancel()
+        self.endpoint.forget_server(self.key)
+
+    def _do(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            if output.do is Do.SEND:
+                self.endpoint.answer(output.data, self)
+        if self._machine.terminated:
+            self.forget()
+        else:
+            self._alarm.set(self._machine.next_timeout())
+
+    def _fire(self) -> None:
+        self._do(self._machine.timeout(self.endpoint.clock.now()))
+
+
+class ClientTransaction:
+    """A request that we sent, and the responses to it.
+
+    A time-out gives a 408, a failing transport a 503, both made here (:attr:`local` is then true). ``on_late`` is called
+    with each 2xx to an INVITE that comes after the first final response: the same again (its ACK was lost) or, where the
+    INVITE was forked, another one's (RFC 3261 §13.2.2.4).
+    """
+
+    def __init__(self, endpoint: "Endpoint", request: Request) -> None:
+        self.endpoint = endpoint
+        self.request = request
+        self.local = False
+        self.flow: Flow | None = None
+        self.on_late: Callable[[Response], None] = lambda response: None
+        self._arrived: deque[Response] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._machine: ClientTransactionMachine | None = None
+        self._alarm = Alarm(endpoint, self._fire)
+        self._key = ("", "")
+        self._provisional = False
+        self._cancel_wanted = False
+        self._finished = False
+
+    def start(self, flow: Flow) -> None:
+        """The endpoint: send the request on this flow."""
+        self.flow = flow
+        reliable = flow.transport != "udp"
+        self._machine = ClientTransactionMachine(self.request, reliable=reliable, now=self.endpoint.clock.now())
+        self._key = self.endpoint.keep_client(self)
+        flow.on_close.append(self._broken)
+        try:
+            self.endpoint.transmit(self._machine.data, flow)
+        except OSError:
+            self._broken()
+            return
+        self._rearm()
+
+    async def responses(self) -> AsyncIterator[Response]:
+        """The responses in their order, ending with the first final one."""
+        while True:
+            while not self._arrived:
+                self._waiter = self.endpoint.loop.create_future()
+                await self._waiter
+            response = self._arrived.popleft()
+            yield response
+            if response.status >= 200:
+                return
+
+    async def final(self) -> Response:
+        """Wait for the final response."""
+        async for response in self.responses():
+            if response.status >= 200:
+                return response
+        raise AssertionError("responses() ends with a final one")
+
+    def cancel(self) -> None:
+        """Ask to end a pending INVITE: a CANCEL goes out once a provisional response came (§9.1)."""
+        self._cancel_wanted = True
+        if self._provisional and not self._finished and self._machine is not None and self.flow is not None:
+            self._cancel_wanted = False
+            self._machine.expire_after(64 * T1, self.endpoint.clock.now())
+            self._rearm()
+            cancel = ClientTransaction(self.endpoint, cancel_for(self.request))
+            cancel.start(self.flow)
+
+    def received(self, response: Response) -> None:
+        """The endpoint: a response came."""
+        assert self._machine is not None
+        self._do(self._machine.received(response, self.endpoint.clock.now()))
+        if response.status < 200:
+            self._provisional = True
+            if self._cancel_wanted:
+                self.cancel()
+
+    def fail(self) -> None:
+        """End with a local 503: there is no transport."""
+        self._finish_locally(503)
+        self._forget()
+
+    def _broken(self) -> None:
+        if self._machine is not None:
+            self._do(self._machine.broken(self.endpoint.clock.now()))
+
+    def _do(self, outputs: list[Output]) -> None:
+        for output in outputs:
+            match output.do:
+                case Do.SEND | Do.ACK:
+                    self._send(output.data)
+                case Do.DELIVER:
+                    assert output.response is not None
+                    self._deliver(output.response)
+                case Do.TIME_OUT:
+                    self._finish_locally(408)
+                case Do.BREAK:
+                    self._finish_locally(503)
+        self._rearm()
+
+    def _send(self, data: bytes) -> None:
+        assert self.flow is not None
+        try:
+            self.endpoint.transmit(data, self.flow)
+        except OSError as error:
+            event(_log, logging.INFO, "sip.request_not_sent", peer=self.flow.remote, error=error)
+
+    def _deliver(self, response: Response) -> None:
+        if self._finished:
+            self.on_late(response)
+            return
+        self._finished = response.status >= 200
+        self._arrived.append(response)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _finish_locally(self, status: int) -> None:
+        if not self._finished:
+            self.local = True
+            self._deliver(Response(status=status))
+
+    def _rearm(self) -> None:
+        if self._machine is None or self._machine.terminated:
+            self._forget()
+        else:
+            self._alarm.set(self._machine.next_timeout())
+
+    def _fire(self) -> None:
+        assert self._machine is not None
+        self._do(self._machine.timeout(self.endpoint.clock.now()))
+
+    def _forget(self) -> None:
+        self._alarm.cancel()
+        self.endpoint.forget_client(self._key)
+        if self.flow is not None:
+            self.flow.on_close.discard(self._broken)
+
+
+def client_key(request: Request) -> tuple[str, str]:
+    """What the responses to a request are matched by (§17.1.3): the branch of our Via, and the method."""
+    return fields.top_via(request).branch, request.method
+
+
+def _nothing() -> None:
+    pass

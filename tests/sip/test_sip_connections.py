@@ -1,0 +1,199 @@
+"""Connections over TLS, on asyncio's own loop and on uvloop, which the servers run on."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from tandem.core.clock import SystemClock
+from tandem.core.ids import SystemIds
+from tandem.pki.authority import Authority
+from tandem.pki.store import CertificateStore
+from tandem.pki.tls import client_context, peer_names, phone_context, server_context
+from tandem.sip.aio import flow as flows
+from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
+from tandem.sip.aio.flow import StreamFlow
+from tandem.sip.aio.resolve import Resolver
+from tandem.sip.message import Headers, Request
+
+UM, POOL = "um1.example.com", "pool1.example.com"
+Runner = Callable[[Awaitable[None]], None]
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Runner:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def stores(tmp_path: Path) -> dict[str, CertificateStore]:
+    at = datetime.now(UTC)
+    authority = Authority.open_or_create(tmp_path / "authority", organization="Example", at=at)
+    made = {}
+    for name in (UM, POOL):
+        made[name] = CertificateStore(folder=tmp_path / name)
+        made[name].install(*authority.issue(name, (), at=at), authority.root_pem)
+    return made
+
+
+def options() -> Request:
+    headers = [("Max-Forwards", "70"), ("From", "<sip:a@x>;tag=1"), ("To", "<sip:b@y>"), ("Call-ID", "c1")]
+    return Request(method="OPTIONS", uri="sip:b@y", headers=Headers([*headers, ("CSeq", "1 OPTIONS")]))
+
+
+@contextlib.asynccontextmanager
+async def endpoints(stores: dict[str, CertificateStore]) -> AsyncIterator[tuple[Endpoint, Endpoint, Hop]]:
+    """A pool and a UM server, each with its certificate; the UM server listens on TLS."""
+    made = []
+    for name in (POOL, UM):
+        resolver = Resolver({UM: ("127.0.0.1", 0), POOL: ("127.0.0.1", 0)})
+        made.append(
+            Endpoint(
+                clock=SystemClock(),
+                ids=SystemIds(),
+                resolver=resolver,
+                name=name,
+                client_context=client_context(stores[name]),
+                peer_names=peer_names,
+            )
+        )
+        made[-1].on_request = lambda transaction: transaction.respond_with(200)
+    pool, um = made
+    _, port = await um.listen_tls("127.0.0.1", 0, server_context(stores[UM], require_client=True))
+    _, pools = await pool.listen_tls("127.0.0.1", 0, server_context(stores[POOL], require_client=False))
+    pool.resolver = Resolver({UM: ("127.0.0.1", port)})
+    um.resolver = Resolver({POOL: ("127.0.0.1", pools)})
+    try:
+        yield pool, um, Hop(transport="tls", host=UM, port=port)
+    finally:
+        await pool.close()
+        await um.close()
+
+
+def test_each_side_is_known_by_name_and_one_connection_serves_every_request(
+    run: Runner, stores: dict[str, CertificateStore]
+) -> None:
+    async def scene() -> None:
+        async with endpoints(stores) as (pool, um, hop):
+            seen: list[ServerTransaction] = []
+
+            def served(transaction: ServerTransaction) -> None:
+                seen.append(transaction)
+                transaction.respond_with(200)
+
+            um.on_request = served
+            for _ in range(3):
+                assert (await (await pool.send(options(), hop)).final()).status == 200
+            assert {tx.flow.peer_names for tx in seen} == {frozenset({POOL})}
+            assert len({tx.flow for tx in seen}) == len(um.connections.flows) == 1
+
+    run(scene())
+
+
+def test_a_client_that_sends_with_its_handshake_is_heard(run: Runner, stores: dict[str, CertificateStore]) -> None:
+    async def scene() -> None:
+        async with endpoints(stores) as (_, _um, hop):
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", hop.port, ssl=client_context(stores[POOL]), server_hostname=UM
+            )
+            writer.write(b"\r\n\r\n")
+            assert await asyncio.wait_for(reader.readexactly(2), 5) == b"\r\n"
+            writer.close()
+
+    run(scene())
+
+
+def test_a_client_without_a_certificate_gets_nowhere(run: Runner, stores: dict[str, CertificateStore]) -> None:
+    async def scene() -> None:
+        async with endpoints(stores) as (pool, um, hop):
+            pool.connections._client_context = phone_context(stores[POOL].roots)
+            assert (await (await pool.send(options(), hop)).final()).status == 503
+            assert not um.connections.flows and not um.connections._handshakes
+
+    run(scene())
+
+
+def test_a_peer_that_does_not_read_is_not_read_and_then_cut_off(
+    run: Runner, stores: dict[str, CertificateStore]
+) -> None:
+    async def scene() -> None:
+        async with endpoints(stores) as (_, um, _hop):
+            _, port = await um.listen_tcp("127.0.0.1", 0)
+            served = 0
+
+            def answer(transaction: ServerTransaction) -> None:
+                nonlocal served
+                served += 1
+                transaction.respond_with(200, body=b"x" * 20_000)
+
+            um.on_request = answer
+            rude = socket.socket()
+            rude.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            rude.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(rude, ("127.0.0.1", port))
+            for number in range(2000):
+                request = options()
+                request.headers.prepend("Via", f"SIP/2.0/TCP x;branch=z9hG4bK{number}")
+                try:
+                    async with asyncio.timeout(0.5):
+                        await loop.sock_sendall(rude, request.to_bytes())
+                except TimeoutError:
+                    break
+            before = -1
+            while served != before:
+                before = served
+                await asyncio.sleep(0.3)
+            assert 0 < served < 2000
+            (flow,) = (f for f in um.connections.flows if f.transport == "tcp")
+            flow.look(loop.time() + flows.STALLED_S + 1)
+            await asyncio.sleep(0.05)
+            assert flow not in um.connections.flows
+            rude.close()
+
+    run(scene())
+
+
+def test_half_a_message_and_silence_end_a_connection_in_their_time(
+    run: Runner, stores: dict[str, CertificateStore]
+) -> None:
+    async def scene() -> None:
+        async with endpoints(stores) as (_, um, _hop):
+            _, port = await um.listen_tcp("127.0.0.1", 0)
+            for data, seconds in ((b"OPTIONS sip:x", flows.MESSAGE_S), (b"", flows.IDLE_S)):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(data)
+                await asyncio.sleep(0.05)
+                (flow,) = um.connections.flows
+                now = asyncio.get_running_loop().time()
+                flow.look(now + seconds - 5)
+                assert not flow.closed
+                flow.look(now + seconds + 5)
+                with contextlib.suppress(ConnectionError):
+                    assert await reader.read() == b""
+                assert flow.closed
+                writer.close()
+
+    run(scene())
+
+
+def test_a_peer_that_is_held_waits_and_loses_nothing(run: Runner, stores: dict[str, CertificateStore]) -> None:
+    async def scene() -> None:
+        async with endpoints(stores) as (pool, um, hop):
+            assert (await (await pool.send(options(), hop)).final()).status == 200
+            (flow,) = um.connections.flows
+            begun = asyncio.get_running_loop().time()
+            flow.hold(0.3)
+            assert (await (await pool.send(options(), hop)).final()).status == 200
+            assert asyncio.get_running_loop().time() - begun >= 0.29
+
+    run(scene())
+
+
+def test_streams_without_a_writer_are_closed() -> None:
+    assert StreamFlow("tcp", Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver())).closed
