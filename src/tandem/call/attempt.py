@@ -144,15 +144,15 @@ class Attempt:
         if self._cancelled:
             transaction.cancel()
         self._pending = transaction, request, flow
+        response = Response(status=100)
         async for response in transaction.responses():
-            if response.status >= 200:
-                self._pending = None
-                return response
-            self.provisional.append(response.status)
-            if response.status > 100:
+            if response.status < 200:
+                self.provisional.append(response.status)
+            if 100 < response.status < 200:
                 self.ringing.set()
                 self._provisional(request, response, flow)
-        raise AssertionError("responses() ends with a final one")
+        self._pending = None
+        return response
 
     # Early dialogs
 

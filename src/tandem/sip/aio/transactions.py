@@ -156,20 +156,22 @@ class ClientTransaction:
     async def responses(self) -> AsyncIterator[Response]:
         """The responses in their order, ending with the first final one."""
         while True:
-            while not self._arrived:
-                self._waiter = self.endpoint.loop.create_future()
-                await self._waiter
-            response = self._arrived.popleft()
+            response = await self._next()
             yield response
             if response.status >= 200:
                 return
 
     async def final(self) -> Response:
         """Wait for the final response."""
-        async for response in self.responses():
-            if response.status >= 200:
-                return response
-        raise AssertionError("responses() ends with a final one")
+        while (response := await self._next()).status < 200:
+            pass
+        return response
+
+    async def _next(self) -> Response:
+        while not self._arrived:
+            self._waiter = self.endpoint.loop.create_future()
+            await self._waiter
+        return self._arrived.popleft()
 
     def cancel(self) -> None:
         """Ask to end a pending INVITE: a CANCEL goes out once a provisional response came (§9.1)."""
