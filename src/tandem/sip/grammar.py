@@ -18,7 +18,7 @@ PARAMS = rf"(?:{WS};{WS}{TOKEN}(?:{WS}={WS}(?:{QUOTED}|[^\s;,\"<>=?]+))?)*{WS}"
 """``;name`` and ``;name=value``, the value a token, a host or a quoted string."""
 
 _PARAM = re.compile(rf"{WS};{WS}({TOKEN})(?:{WS}={WS}({QUOTED}|[^\s;,\"<>=?]+))?")
-_DOUBLED = re.compile(r":::+")
+_THREE_COLONS = re.compile(r":::(?=[0-9]+\.)")
 
 
 def parameters(text: str) -> dict[str, str | None]:
@@ -53,7 +53,7 @@ def checked_host(text: str) -> str:
         if ".." in text:
             raise MalformedMessage(f"not a host name: {text[:80]!r}")
         return text
-    address = _DOUBLED.sub("::", text[1:-1])
+    address = _THREE_COLONS.sub("::", text[1:-1])
     try:
         ipaddress.IPv6Address(address)
     except ValueError as error:

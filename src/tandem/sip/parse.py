@@ -11,6 +11,7 @@ from tandem.sip import fields, grammar
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.message import Headers, Request, Response, is_one_line
 from tandem.sip.names import header_key, known_key
+from tandem.sip.uri import has_headers
 
 MAX_MESSAGE_BYTES = 65_535
 """The largest message that we read: what a UDP datagram can hold, and far beyond any sane one."""
@@ -55,7 +56,7 @@ def _lines(head: bytes) -> list[str]:
     if len(lines) > MAX_HEADERS + 1:
         raise MalformedMessage(f"{len(lines) - 1} header lines; at most {MAX_HEADERS} are read", status=413)
     if b"\r\n " in head or b"\r\n\t" in head:
-        lines = _unfold(lines)
+        lines = unfold(lines)
     if len(head) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
         raise MalformedMessage(f"a header line of more than {MAX_LINE} characters", status=413)
     _check_controls(head, lines)
@@ -72,7 +73,7 @@ def _check_controls(head: bytes, lines: list[str]) -> None:
             raise MalformedMessage(f"a control character or line break in a header line: {line[:80]!r}")
 
 
-def _unfold(lines: list[str]) -> list[str]:
+def unfold(lines: list[str]) -> list[str]:
     """Join continuation lines (RFC 3261 §7.3.1) to the header line they continue."""
     out: list[list[str]] = []
     for line in lines:
@@ -115,6 +116,8 @@ def _first_line(line: str, headers: Headers) -> Request | Response:
         raise MalformedMessage(f"a Request-URI of {len(uri)} characters", status=414)
     if len(method) > _MAX_METHOD or not _URI.match(uri):
         raise MalformedMessage(f"neither a method nor a URI that could be one: {line[:80]!r}")
+    if has_headers(uri):
+        raise MalformedMessage("a Request-URI with headers")
     return Request(method=method, uri=uri, headers=headers)
 
 

@@ -20,7 +20,7 @@ _PARAM_CHAR = rf"(?:[{_UNRESERVED}\[\]/:&+$]|{_ESCAPED})"
 _PARAMS = rf"((?:;{_PARAM_CHAR}+(?:={_PARAM_CHAR}+)?)*)"
 _SIP = re.compile(
     rf"([Ss][Ii][Pp][Ss]?):(?:((?:[{_UNRESERVED}&=+$,;?/]|{_ESCAPED})+)(?::((?:[{_UNRESERVED}&=+$,]|{_ESCAPED})*))?@)?"
-    rf"({grammar.HOST})(?::({grammar.PORT}))?{_PARAMS}(?:\?.*)?\Z"
+    rf"({grammar.HOST})(?::({grammar.PORT}))?{_PARAMS}(\?.*)?\Z"
 )
 _TEL = re.compile(rf"([Tt][Ee][Ll]):(\+[0-9\-.()]+|[0-9A-Fa-f*#\-.()]+){_PARAMS}\Z")
 _DIGIT = re.compile(r"[0-9A-Fa-f*#]")
@@ -35,7 +35,7 @@ def parse_uri(text: str) -> URI:
     if len(text) > MAX_URI:
         raise MalformedMessage(f"a URI of {len(text)} characters; at most {MAX_URI} are read", status=414)
     if found := _SIP.match(text):
-        scheme, user, password, host, port, parameters = found.groups()
+        scheme, user, password, host, port, parameters, _ = found.groups()
         return URI(
             scheme=scheme.lower(),
             user=unquote(user) if user else None,
@@ -50,6 +50,11 @@ def parse_uri(text: str) -> URI:
     if scheme and scheme[1].lower() not in ("sip", "sips", "tel"):
         raise MalformedMessage(f"the URI scheme {scheme[1][:40]!r}; sip, sips and tel are spoken", status=416)
     raise MalformedMessage(f"not a URI: {text[:80]!r}")
+
+
+def has_headers(text: str) -> bool:
+    """Whether a sip or sips URI brings headers, which a Request-URI must not (RFC 3261 §19.1.1)."""
+    return "?" in text and (found := _SIP.match(text)) is not None and found[7] is not None
 
 
 def _parameters(text: str) -> Parameters:

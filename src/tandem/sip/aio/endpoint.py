@@ -18,9 +18,10 @@ from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.sockets import at_port
 from tandem.sip.aio.transactions import ClientTransaction, Key, ServerTransaction, client_key
-from tandem.sip.errors import MalformedMessage, SipError
-from tandem.sip.message import Headers, Message, Request, Response
+from tandem.sip.errors import MalformedMessage
+from tandem.sip.message import Message, Request, Response
 from tandem.sip.parse import parse_message
+from tandem.sip.salvage import answer_to_unreadable
 from tandem.sip.transaction import ack_to_failure
 
 _log = get_logger("sip")
@@ -193,19 +194,12 @@ class Endpoint:
             _log.exception("sip.defect peer=%s", flow.remote)
 
     def _refuse(self, data: bytes, flow: Flow, error: MalformedMessage) -> None:
-        """Answer a request that could be read but not accepted; what cannot be answered is dropped."""
-        first, _, rest = data.lstrip(b"\r\n").partition(b"\r\n")
-        if first.startswith((b"SIP/", b"ACK ")) or b" SIP/" not in first:
+        """Answer a request that could not be read; what cannot be answered is dropped."""
+        if (answer := answer_to_unreadable(data, error.status)) is None:
             return
-        headers = Headers()
         try:
-            for line in rest.partition(b"\r\n\r\n")[0].decode("utf-8", "replace").split("\r\n")[:64]:
-                name, _, value = line.partition(":")
-                if name.strip().lower() in ("via", "v", "from", "f", "to", "t", "call-id", "i", "cseq"):
-                    headers.add(name.strip(), value)
-            if "Via" in headers and "CSeq" in headers and "From" in headers:
-                self.transmit(Response(status=error.status, headers=headers).to_bytes(), flow)
-        except (SipError, OSError) as again:
+            self.transmit(answer, flow)
+        except OSError as again:
             event(_log, logging.DEBUG, "sip.refusal_not_sent", why=again)
 
     def _response(self, response: Response) -> None:

@@ -1,0 +1,63 @@
+"""What is looked at before a request is served, and what is answered to one that cannot be read."""
+
+import pytest
+
+from tandem.sip.message import Headers, Request
+from tandem.sip.salvage import answer_to_unreadable
+from tandem.sip.uas import Abilities, Refusal, refusal
+
+ABLE = Abilities(methods=("INVITE", "OPTIONS"), extensions=frozenset({"timer"}))
+
+
+def request(method: str, *headers: tuple[str, str], uri: str = "sip:b@x", body: bytes = b"") -> Request:
+    return Request(method=method, uri=uri, headers=Headers(headers), body=body)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (request("OPTIONS", ("Require", "timer")), None),
+        (request("INVITE", ("Content-Type", "Application/SDP; charset=utf-8"), body=b"v=0"), None),
+        (request("INVITE", ("Accept", "text/plain, application/*;q=0.5")), None),
+        (request("OPTIONS", ("Content-Type", "x/y"), ("Content-Disposition", "z; handling=optional"), body=b"b"), None),
+        (request("MESSAGE"), Refusal(status=405, headers=(("Allow", "INVITE, OPTIONS"),))),
+        (request("FROB"), Refusal(status=501, headers=(("Allow", "INVITE, OPTIONS"),))),
+        (request("OPTIONS", uri="mailto:b@x"), Refusal(status=416)),
+        (request("OPTIONS", uri="sip:b@@x"), Refusal(status=400)),
+        (
+            request("OPTIONS", ("Require", "timer, a"), ("Require", "b")),
+            Refusal(status=420, headers=(("Unsupported", "a, b"),)),
+        ),
+        (request("INVITE", body=b"v=0"), Refusal(status=415, headers=(("Accept", "application/sdp"),))),
+        (
+            request("INVITE", ("Content-Type", "application/sdp"), ("e", "gzip"), body=b"v=0"),
+            Refusal(status=415, headers=(("Accept-Encoding", "identity"),)),
+        ),
+        (request("INVITE", ("Accept", "text/plain")), Refusal(status=406)),
+        (request("INVITE", ("Accept", "")), Refusal(status=406)),
+    ],
+)
+def test_a_request_is_served_or_refused_with_what_could_be_served(asked: Request, answer: Refusal | None) -> None:
+    assert refusal(asked, ABLE) == answer
+
+
+def test_what_can_be_found_of_an_unreadable_request_is_sent_back() -> None:
+    data = b"INVITE <sip:x> SIP/2.0\r\nv: SIP/2.0/UDP a\r\n ;branch=1\r\nVia: SIP/2.0/UDP b\r\nTo: x\r\nTo: y\r\nX\r\n"
+    assert answer_to_unreadable(data, 400) == (
+        b"SIP/2.0 400 Bad Request\r\nv: SIP/2.0/UDP a ;branch=1\r\nVia: SIP/2.0/UDP b\r\nTo: x\r\nContent-Length: 0\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP a\r\n\r\n",
+        b"ACK sip:x SIP/2.0\r\nVia: SIP/2.0/UDP a\r\n\r\n",
+        b"INVITE sip:x SIP/2.0\r\nTo: x\r\n\r\n",
+        b"INVITE sip:x SIP/2.0\r\nVia: a\nEvil: b\r\n\r\n",
+        b"\x00\xff",
+        b"",
+    ],
+)
+def test_what_is_no_request_or_could_not_be_answered_is_left_alone(data: bytes) -> None:
+    assert answer_to_unreadable(data, 400) is None
