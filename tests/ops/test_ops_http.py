@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tandem.core.clock import SystemClock
 from tandem.core.counters import counter, gauge, histogram
+from tandem.directory.counts import Freshness
+from tandem.mail.disk import problem_of
 from tandem.ops import health, http
 from tandem.ops.errors import OpsError
 from tandem.ops.http import Answer, HttpServer
@@ -128,10 +131,9 @@ def test_readiness_says_what_is_wrong_with_each_part(tmp_path: Path) -> None:
     found = health.examine(
         {
             "well": lambda: "",
-            "spool": health.writable(tmp_path),
-            "gone": health.writable(tmp_path / "none"),
-            "directory": health.fresh(lambda: 61.0, 60.0),
-            "never": health.fresh(lambda: float("inf"), 60.0),
+            "spool": lambda: problem_of(tmp_path),
+            "gone": lambda: problem_of(tmp_path / "none"),
+            "directory": Freshness(SystemClock()).problem,
             "certificate": health.unexpired(lambda: now - timedelta(days=1)),
             "none": health.unexpired(lambda: None),
             "broken": fails,

@@ -99,7 +99,7 @@ def test_nothing_reaches_the_disk_unmasked(tmp_path: Path) -> None:
     tap = Tap(Ring(tmp_path / "um1", max_bytes=1 << 20, max_age_s=3600.0))
     tap.start()
     for _ in range(3000):
-        tap(b"INFO sip:x SIP/2.0\r\nCall-ID: c\r\n\r\nSignal=8271", Way(), False)
+        tap("in", b"INFO sip:x SIP/2.0\r\nCall-ID: c\r\n\r\nSignal=8271", Way())
     tap.stop()
     assert len(list(read(tmp_path, about="Call-ID: c"))) == 3000
     assert all(b"8271" not in path.read_bytes() for path in segments(tmp_path / "um1"))
@@ -108,7 +108,7 @@ def test_nothing_reaches_the_disk_unmasked(tmp_path: Path) -> None:
 def test_a_disk_that_does_not_keep_up_costs_the_trace_and_no_memory(tmp_path: Path) -> None:
     tap = Tap(Ring(tmp_path / "um1", max_bytes=1 << 30, max_age_s=3600.0))
     for _ in range(2000):
-        tap(b"x" * 10_000, Way(), False)  # it is not started: nothing is written
+        tap("in", b"x" * 10_000, Way())  # it is not started: nothing is written
     tap.start()
     tap.stop()
     kept = sum(len(each.data) for each in read(tmp_path))
@@ -119,7 +119,7 @@ def test_a_disk_that_fails_stops_no_call(tmp_path: Path, caplog: pytest.LogCaptu
     (tmp_path / "um1").write_text("a file where the folder should be")
     tap = Tap(Ring(tmp_path / "um1", max_bytes=1 << 20, max_age_s=3600.0))
     tap.start()
-    tap(b"x", Way(), False)
+    tap("in", b"x", Way())
     tap.stop()
     assert "ops.trace_not_written" in caplog.text
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from tandem.cli.common import JSON, console, print_json
+from tandem.cli.operating import host_and_port
 from tandem.core.errors import TandemError
 from tandem.ops.trace.calls import Call, Line, calls, ladder
 from tandem.ops.trace.draw import draw, moment
@@ -27,15 +28,6 @@ from tandem.process.journal import Journal
 
 class NoTrace(TandemError):
     """There is nothing to show; the message says why."""
-
-
-def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
-    if value is None:
-        return None
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65_536:
-        raise click.BadParameter(f"{value!r}: expected HOST:PORT, such as homer.example.com:9060", ctx, param)
-    return host.strip("[]"), int(port)
 
 
 @click.command()
@@ -55,9 +47,7 @@ def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> t
 @click.option(
     "--pcap", "capture", type=click.Path(dir_okay=False, path_type=Path), help="Write the call for Wireshark."
 )
-@click.option(
-    "--hep", "collector", metavar="HOST:PORT", callback=_address, help="Send the call to a collector (HEP 3)."
-)
+@click.option("--hep", metavar="HOST:PORT", callback=host_and_port, help="Send the call to a collector (HEP 3).")
 @click.option("--access", is_flag=True, help="Show who has looked at which call.")
 @JSON
 def trace(
@@ -68,7 +58,7 @@ def trace(
     limit: int,
     full: bool,
     capture: Path | None,
-    collector: tuple[str, int] | None,
+    hep: tuple[str, int] | None,
     access: bool,
     as_json: bool,
 ) -> None:
@@ -93,7 +83,7 @@ def trace(
     elif call_id:
         records = _of_call(folder, call_id)
         _journal(journal, f"trace {call_id_of(records[0].data)}")
-        _show_call(records, full=full, as_json=as_json, exported=_export(records, capture, collector))
+        _show_call(records, full=full, as_json=as_json, exported=_export(records, capture, hep))
     else:
         raise click.UsageError("give a CALL_ID, or --list to see which there are")
 

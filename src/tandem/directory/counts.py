@@ -24,6 +24,10 @@ class Freshness:
         self._answered_at = self._clock.now()
         answered.value += 1
 
+    def problem(self) -> str:
+        """That nothing is known yet. A directory that is away is none: calls go on with what was known (ADR 11)."""
+        return "" if self._answered_at is not None else "the directory was not read yet"
+
     def age_s(self) -> float:
         """Seconds since it did; infinite before the first time."""
         return math.inf if self._answered_at is None else self._clock.now() - self._answered_at

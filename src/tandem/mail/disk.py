@@ -1,6 +1,7 @@
 """Files that survive: written, synced, then given their name, and the name synced too."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from tandem.mail.errors import MailError
@@ -35,3 +36,21 @@ def replace_synced(path: Path, data: bytes) -> None:
     write_synced(temporary, data)
     temporary.rename(path)
     sync_folder(path.parent)
+
+
+ROOM_BYTES = 50 << 20
+"""What has to be free for a spool to take messages: fifty minutes of sound."""
+
+
+def problem_of(folder: Path) -> str:
+    """Why a folder could not take messages now, or an empty text (blocks: it writes and syncs a block)."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+        held = os.statvfs(folder)
+    except OSError as error:
+        return f"{folder} cannot be written: {error.strerror}"
+    free = held.f_bavail * held.f_frsize
+    return "" if free >= ROOM_BYTES else f"{folder} has {free >> 20} MiB free, {ROOM_BYTES >> 20} MiB are wanted"

@@ -4,12 +4,9 @@
 only whether the process still answers at all.
 """
 
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 Check = Callable[[], str]
 """Returns what is wrong, as a text for people; an empty one if nothing is. May take a moment: it runs in a thread."""
@@ -41,31 +38,6 @@ def _ask(check: Check) -> str:
         return check()
     except Exception as error:  # a check is there to tell, whatever it meets
         return f"{type(error).__name__}: {error}"
-
-
-def writable(folder: Path) -> Check:
-    """Whether a file can be written in a folder."""
-
-    def check() -> str:
-        try:
-            with tempfile.TemporaryFile(dir=folder) as file:
-                file.write(b"\0" * 4096)
-                os.fsync(file.fileno())
-        except OSError as error:
-            return f"{folder} cannot be written: {error.strerror}"
-        return ""
-
-    return check
-
-
-def fresh(age_s: Callable[[], float], longest_s: float) -> Check:
-    """Whether something was heard of at most ``longest_s`` seconds ago."""
-
-    def check() -> str:
-        age = age_s()
-        return "" if age <= longest_s else f"not heard of for {age:.0f} s, at most {longest_s:.0f} s are well"
-
-    return check
 
 
 def unexpired(ends_at: Callable[[], datetime | None]) -> Check:

@@ -22,6 +22,7 @@ from tandem.directory.index import Connect
 from tandem.directory.repository import Repository
 from tandem.mail import compose
 from tandem.mail import counts as mail_counts
+from tandem.mail.disk import problem_of
 from tandem.mail.maildir import Maildir, mailbox_folder
 from tandem.mail.spool import Envelope, Item, Recording, Spool
 from tandem.media.wav import write_wav
@@ -115,6 +116,13 @@ class UmServer:
         await self._endpoint.close()
         self._repository.session.close()
         self._directory.index.close()
+
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """What has to be well for calls to be taken: each says what is wrong, or nothing. They may block a moment."""
+        return {
+            "directory": self.freshness.problem,
+            "spool": lambda: problem_of(self._paths.spool),
+        }
 
     # The directory
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,13 @@ class VoiceServer:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._endpoint.close()
         self._directory.index.close()
+
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """What has to be well for calls to be taken: each says what is wrong, or nothing."""
+        return {
+            "directory": self.freshness.problem,
+            "pool": lambda: "" if self.config.pool is not None else "the directory has no pool for this server",
+        }
 
     # The directory
 

@@ -58,13 +58,13 @@ class Tap:
             self._thread.join()
         self._ring.close()
 
-    def __call__(self, data: bytes, flow: Way, sent: bool) -> None:
-        """A message came or went."""
+    def __call__(self, direction: str, data: bytes, flow: Way) -> None:
+        """A message came (``in``) or went (``out``)."""
         if self._taken - self._done > MAX_WAITING_BYTES:
             _left_out.value += 1
             return
         self._taken += len(data)
-        self._waiting.append((time.time(), sent, flow, data))
+        self._waiting.append((time.time(), direction == "out", flow, data))
 
     def _run(self) -> None:
         while not self._stop.wait(WRITE_S):
