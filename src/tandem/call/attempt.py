@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from tandem.call.errors import CallFailed
 from tandem.call.leg import ALLOW, SUPPORTED, CallLeg
+from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.outgoing import Credentials, answer_challenge
 from tandem.core.log import event, get_logger
 from tandem.sip import fields, sessiontimer
 from tandem.sip.aio.endpoint import ClientTransaction, Flow, Target
-from tandem.sip.dialog import Dialog
+from tandem.sip.dialog import Dialog, DialogState
 from tandem.sip.errors import IncompatibleMedia, MalformedMessage, SdpError
 from tandem.sip.message import Headers, Request, Response
 from tandem.sip.reliable import ReliableReceiver, is_reliable
@@ -84,7 +85,7 @@ class Attempt:
             request, response = await self._until_final(flow)
             if response.status >= 300:
                 raise _failed(response)
-            return self._established(request, response, flow)
+            return await self._established(request, response, flow)
         except BaseException:
             self._abandon()
             media.close()
@@ -193,14 +194,9 @@ class Attempt:
     def _begin(self, request: Request, response: Response, flow: Flow) -> CallLeg:
         """A dialog of this call, early or answered."""
         dialog = Dialog.from_uac(request, response)
-        leg = CallLeg(
-            self._calls.endpoint,
-            dialog=dialog,
-            flow=flow,
-            contact=self._calls.contact(flow),
-            negotiation=self._begun().fork(),
-            credentials=self._credentials,
-        )
+        contact = self._calls.contact(flow)
+        link = Link(self._calls.endpoint, dialog, flow, contact, self._credentials)
+        leg = CallLeg(link, self._begun().fork())
         leg.owns_media = False
         leg.give_up = self.cancel
         leg.began(response)
@@ -210,16 +206,19 @@ class Attempt:
 
     def _drop_early(self) -> None:
         for leg in self.early.values():
-            leg.discard()
+            if leg.dialog.state is DialogState.EARLY:
+                leg.discard()
+            else:  # we stopped waiting while it was being acknowledged
+                self._calls.spawn(leg.hangup())
         self.early.clear()
         self._receivers.clear()
         self._previews.clear()
 
     # Answered
 
-    def _established(self, request: Request, response: Response, flow: Flow) -> CallLeg:
+    async def _established(self, request: Request, response: Response, flow: Flow) -> CallLeg:
         tag = fields.to_tag(response)
-        leg = self._acknowledge(request, response, flow)
+        leg = await self._acknowledge(request, response, flow)
         self.early.pop(tag)
         if self._cancelled:  # our CANCEL and the answer crossed
             self._calls.spawn(leg.hangup())
@@ -230,7 +229,7 @@ class Attempt:
         leg.confirmed(response, sessiontimer.granted(response))
         return leg
 
-    def _acknowledge(self, request: Request, response: Response, flow: Flow) -> CallLeg:
+    async def _acknowledge(self, request: Request, response: Response, flow: Flow) -> CallLeg:
         """Send the ACK to a 2xx, with an answer if it holds an offer; raises :class:`CallFailed` if it cannot be agreed on."""
         try:
             tag = fields.to_tag(response)
@@ -249,9 +248,9 @@ class Attempt:
                 answer = leg.negotiation.answer(response.body)
         except (SdpError, IncompatibleMedia) as error:
             wrong = str(error)
-        ack = leg.ack(fields.cseq(request).sequence, answer)
+        ack = leg.link.ack(request, answer)
         self._acks[tag] = leg, ack
-        leg.send_ack(ack)
+        await leg.link.send_ack(ack)
         if wrong:
             leg.disagree(wrong)
         return leg
@@ -260,7 +259,7 @@ class Attempt:
         """A further 2xx: the same again (its ACK was lost), or that of another phone, which is ended."""
         tag = fields.to_tag(response)
         if known := self._acks.get(tag):
-            known[0].send_ack(known[1])
+            known[0].spawn(known[0].link.send_ack(known[1]))
             return
         event(_log, logging.INFO, "call.surplus_answer", call=self.call_id)
         try:
@@ -268,10 +267,9 @@ class Attempt:
         except MalformedMessage:
             return
         self.early.pop(tag, None)
-        ack = leg.ack(fields.cseq(request).sequence, b"")
+        ack = leg.link.ack(request, b"")
         self._acks[tag] = leg, ack
-        leg.send_ack(ack)
-        self._calls.spawn(leg.hangup())
+        self._calls.spawn(_end_surplus(leg, ack))
 
     def _abandon(self) -> None:
         """Whatever ended the wait: nothing goes on ringing, and an answer that still comes is ended."""
@@ -293,6 +291,11 @@ class Attempt:
 
 async def _prack(leg: CallLeg, rack: str, answer: bytes) -> None:
     await leg.request("PRACK", headers=(("RAck", rack),), body=answer)
+
+
+async def _end_surplus(leg: CallLeg, ack: Request) -> None:
+    await leg.link.send_ack(ack)
+    await leg.hangup()
 
 
 def _failed(response: Response) -> CallFailed:

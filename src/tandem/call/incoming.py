@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tandem.call.errors import CallRefused
 from tandem.call.leg import CallLeg, Ended, warning
+from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.requests import answer_with
 from tandem.media.errors import NoPort
@@ -33,7 +34,7 @@ class Incoming:
         self._policy = policy
         self._leg: CallLeg | None = None
         self._described = False
-        request = transaction.request
+        self.request = request = transaction.request
         self._required = RELIABLE in tokens(request.headers.all("Require"))
         self._supported = self._required or RELIABLE in tokens(request.headers.all("Supported"))
         transaction.on_cancel = self._cancelled
@@ -111,10 +112,8 @@ class Incoming:
         except BaseException:
             media.close()
             raise
-        negotiation = Negotiation(media, policy)
-        self._leg = leg = CallLeg(
-            calls.endpoint, dialog=dialog, flow=transaction.flow, contact=self._contact, negotiation=negotiation
-        )
+        link = Link(calls.endpoint, dialog, transaction.flow, self._contact)
+        self._leg = leg = CallLeg(link, Negotiation(media, policy))
         leg.began(transaction.request)
         leg.give_up = lambda: transaction.respond_with(480)
         calls.keep(leg)

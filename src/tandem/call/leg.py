@@ -14,30 +14,28 @@ from enum import StrEnum
 from typing import Any, NoReturn
 
 from tandem.call.errors import CallFailed
+from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, Negotiation
-from tandem.call.outgoing import Credentials, answer_challenge
 from tandem.core.log import event, get_logger
 from tandem.media.session import Playback, Sound
 from tandem.sip import fields, sessiontimer
-from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Flow, Hop, ServerTransaction, Target
-from tandem.sip.dialog import ENDS_DIALOG, Dialog, DialogInput, DialogState
+from tandem.sip.aio.endpoint import ClientTransaction, ServerTransaction
+from tandem.sip.dialog import ENDS_DIALOG, DialogInput, DialogState
 from tandem.sip.errors import IncompatibleMedia, SdpError
 from tandem.sip.exchange import Offer, glare_wait_s
-from tandem.sip.message import Message, Request, Response
+from tandem.sip.message import Request, Response
 from tandem.sip.params import tokens
 from tandem.sip.reliable import ReliableSender, Resend, resend_answer
-from tandem.sip.retry import Authenticate, Retries
+from tandem.sip.retry import retry_after_s
 from tandem.sip.sessiontimer import Due, SessionTimer, Terms
-from tandem.sip.transaction import T1
 
 _log = get_logger("call")
 UNHEARD_S = 120.0
 """Seconds without a packet after which the peer counts as gone; long enough for a hold without media."""
 BYE_S = 4.0
 """Seconds to wait for the answer to our BYE; the transaction itself goes on in the background."""
-PENDING_S = 64 * T1
-"""Seconds after which a re-INVITE of ours without a final response is cancelled."""
 _MOST_GLARES = 5
+_LONGEST_WAIT_S = 10  # RFC 3261 §14.2: the 500 names at most 10 s
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
 SUPPORTED = "100rel, timer, replaces"
 
@@ -59,21 +57,12 @@ class CallLeg:
     ``invite`` is the request of a call that came in. ``give_up`` ends what would make the leg a call, while it is early.
     """
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        *,
-        dialog: Dialog,
-        flow: Flow,
-        contact: str,
-        negotiation: Negotiation,
-        credentials: Credentials | None = None,
-    ) -> None:
+    def __init__(self, link: Link, negotiation: Negotiation) -> None:
         self._loop = asyncio.get_running_loop()
-        self.dialog = dialog
+        self.link = link
+        self.dialog = link.dialog
         self.negotiation = negotiation
         self.media = negotiation.media
-        self.contact = contact
         self.invite: Request | None = None
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
         self.peer_allows: frozenset[str] = frozenset()
@@ -86,10 +75,6 @@ class CallLeg:
         self.session: SessionTimer | None = None
         self.owns_media = True
         """Early dialogs of one fork share their media; who is answered gets it."""
-        self._endpoint = endpoint
-        self._flow = flow
-        self._target = target_of(dialog, flow)
-        self._credentials = credentials
         self._begun = self._loop.time()
         self._answer: tuple[ServerTransaction, Response, Resend] | None = None
         self._ringing: ServerTransaction | None = None
@@ -139,25 +124,28 @@ class CallLeg:
     async def reoffer(self, *, offer: bool = True) -> None:
         """Say anew what we want, by re-INVITE; without ``offer`` the peer offers, and we answer in the ACK.
 
-        Where both ask at once (491) it is tried again after the times of RFC 3261 §14.1. Raises :class:`CallFailed` when
-        the peer refuses (what stood before then stands on), :class:`OutOfTurn` while another one is under way.
+        Where both ask at once (491), or the peer has not done with the last one (500 with Retry-After), it is tried
+        again after the times of RFC 3261 §14. Raises :class:`CallFailed` when the peer refuses (what stood before then
+        stands on), :class:`OutOfTurn` while another one is under way.
         """
         for _ in range(_MOST_GLARES):
             response = await self._reinvite(offer)
             if response.status < 300:
                 return
-            if response.status != 491 or self.ended.done():
+            wait_s = self._later_s(response)
+            if wait_s is None or self.ended.done():
                 break
-            chance = secrets.randbelow(1000) / 1000
-            await asyncio.sleep(glare_wait_s(owns_call_id=self.dialog.is_caller, chance=chance))
+            await asyncio.sleep(wait_s)
         raise CallFailed(response.status, response.reason, response.headers.get("Warning") or "")
 
     async def update(self, *, offer: bool = False) -> Response:
         """Send an UPDATE (RFC 3311), with an offer if wanted, on an early or answered call; its final response."""
         body = self.negotiation.offer() if offer else b""
-        response = await self.request("UPDATE", headers=(("Contact", self.contact), *self._session_wish()), body=body)
+        response = await self.request(
+            "UPDATE", headers=(("Contact", self.link.contact), *self._session_wish()), body=body
+        )
         if response.status < 300:
-            self.refresh_target(response)
+            self.link.refresh_target(response)
             self._refreshed(response)
             self._take_answer(response.body)
         elif offer:
@@ -174,14 +162,7 @@ class CallLeg:
 
     async def request(self, method: str, *, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Response:
         """Send any request within the dialog but INVITE; its final response. A 408 or 481 ends the leg (§12.2.1.2)."""
-        extra, retries = tuple(headers), Retries()
-        while True:
-            request = self._made(method, extra, body)
-            response = await (await self._endpoint.send(request, self._target)).final()
-            again = self._authorization(request, response, retries)
-            if again is None:
-                break
-            extra = (*tuple(headers), again)
+        response = await self.link.ask(method, headers, body)
         if response.status in ENDS_DIALOG and method != "BYE":
             self._gone(response.status)
         return response
@@ -247,11 +228,6 @@ class CallLeg:
             self._pracked = asyncio.Event()
             await self._pracked.wait()
 
-    def refresh_target(self, message: Message) -> None:
-        """Take the Contact of a target refresh, and send there from here on."""
-        self.dialog.refresh_target(message)
-        self._target = target_of(self.dialog, self._flow)
-
     def remote_bye(self) -> None:
         """The peer said BYE."""
         self.dialog.happened(DialogInput.BYE)
@@ -283,41 +259,22 @@ class CallLeg:
 
     # Inside: requests of ours
 
-    def _made(self, method: str, headers: Iterable[tuple[str, str]], body: bytes) -> Request:
-        request = self.dialog.request(method)
-        for name, value in headers:
-            request.headers.add(name, value)
-        if body and "Content-Type" not in request.headers:
-            request.headers.add("Content-Type", CONTENT_TYPE)
-        request.body = body
-        return request
-
-    def _authorization(self, request: Request, response: Response, retries: Retries) -> tuple[str, str] | None:
-        match retries.after(response):
-            case Authenticate() as wanted:
-                return answer_challenge(wanted, request, self._credentials, self._endpoint.ids)
-            case _:
-                return None
+    def _later_s(self, response: Response) -> float | None:
+        """When a request that met another one may be tried again; ``None``: it was refused for other reasons."""
+        if response.status == 491:
+            return glare_wait_s(owns_call_id=self.dialog.is_caller, chance=secrets.randbelow(1000) / 1000)
+        after = retry_after_s(response) if response.status == 500 else None
+        return float(after) if after is not None and after <= _LONGEST_WAIT_S else None
 
     async def _reinvite(self, offer: bool) -> Response:
         exchange = self.negotiation.exchange
         exchange.invite_sent()
         try:
-            headers = [("Contact", self.contact), ("Allow", ALLOW), ("Supported", SUPPORTED), *self._session_wish()]
+            said = [("Contact", self.link.contact), ("Allow", ALLOW), ("Supported", SUPPORTED), *self._session_wish()]
             body = self.negotiation.offer() if offer else b""
-            extra, retries = tuple(headers), Retries()
-            while True:
-                request = self._made("INVITE", extra, body)
-                transaction = await self._endpoint.send(request, self._target)
-                give_up = self._loop.call_later(PENDING_S, transaction.cancel)
-                response = await transaction.final()
-                give_up.cancel()
-                again = self._authorization(request, response, retries)
-                if again is None:
-                    break
-                extra = (*headers, again)
+            request, response, transaction = await self.link.invite(said, body)
             if response.status < 300:
-                self._agreed(request, response, transaction, offer)
+                await self._agreed(request, response, transaction, offer)
         finally:
             exchange.invite_done()
         if response.status >= 300:
@@ -326,9 +283,11 @@ class CallLeg:
                 self._gone(response.status)
         return response
 
-    def _agreed(self, request: Request, response: Response, transaction: ClientTransaction, offered: bool) -> None:
+    async def _agreed(
+        self, request: Request, response: Response, transaction: ClientTransaction, offered: bool
+    ) -> None:
         """A 2xx to our re-INVITE: it is acknowledged whatever it says, then what it says counts."""
-        self.refresh_target(response)
+        self.link.refresh_target(response)
         self._refreshed(response)
         answer, wrong = b"", None
         if not offered and not self.ended.done():
@@ -336,24 +295,12 @@ class CallLeg:
                 answer = self.negotiation.answer(response.body)
             except (SdpError, IncompatibleMedia) as error:
                 wrong = error
-        ack = self.ack(fields.cseq(request).sequence, answer)
-        transaction.on_late = lambda _: self.send_ack(ack)
-        self.send_ack(ack)
+        ack = self.link.ack(request, answer)
+        transaction.on_late = lambda _: self.spawn(self.link.send_ack(ack))
+        await self.link.send_ack(ack)
         if wrong is not None:
             self.disagree(str(wrong))
         self._take_answer(response.body)
-
-    def ack(self, cseq: int, body: bytes) -> Request:
-        """The ACK to a 2xx (RFC 3261 §13.2.2.4), with the answer if the 2xx held the offer."""
-        ack = self.dialog.request("ACK", cseq=cseq)
-        if body:
-            ack.headers.add("Content-Type", CONTENT_TYPE)
-            ack.body = body
-        return ack
-
-    def send_ack(self, ack: Request) -> None:
-        """Send an ACK, for the first time or again."""
-        self.spawn(self._endpoint.send_ack(ack.copy(), self._target))
 
     def disagree(self, why: str) -> NoReturn:
         """What the peer's 2xx says about media cannot be: end the call. Raises :class:`CallFailed`."""
@@ -411,16 +358,17 @@ class CallLeg:
 
     async def _refresh(self) -> None:
         """Refresh the session: by UPDATE where the peer knows it, which says nothing about media, else by re-INVITE."""
-        exchange = self.negotiation.exchange
+        response = Response(status=491)
         if "update" in self.peer_allows:
-            status = (await self.update()).status
-        elif exchange.idle:
-            status = (await self._reinvite(True)).status
-        else:
-            status = 491
-        if status >= 300 and self.session is not None and not self.ended.done():
-            self.session.retry_at(self._loop.time() + 2 + secrets.randbelow(200) / 100)
-            self.rearm()
+            response = await self.update()
+        elif self.negotiation.exchange.idle:
+            response = await self._reinvite(True)
+        if response.status < 300 or self.session is None or self.ended.done():
+            return
+        if response.status == 422:
+            self.session.ask_longer(sessiontimer.after_422(response, min_se_s=self.session.terms.interval_s))
+        self.session.retry_at(self._loop.time() + 2 + secrets.randbelow(200) / 100)
+        self.rearm()
 
     # Inside: time
 
@@ -508,12 +456,3 @@ class CallLeg:
 def warning(text: str) -> tuple[str, str]:
     """A Warning header (RFC 3261 §20.43): 399, a text for people."""
     return "Warning", f"399 tandem {fields.quoted(text)}"
-
-
-def target_of(dialog: Dialog, flow: Flow) -> Target:
-    """Where requests within a dialog go: the peer's own connection where there is no route set, else the first route."""
-    uri = fields.parse_uri(dialog.next_hop)
-    transport = (uri.parameters.get("transport") or ("tls" if uri.scheme == "sips" else "udp")).lower()
-    if flow.transport != "udp" and (not dialog.route_set or not flow.peer_names):
-        return flow
-    return Hop(transport=transport, host=uri.host.strip("[]"), port=uri.port or (5061 if transport == "tls" else 5060))

@@ -56,16 +56,16 @@ def _invite(leg: CallLeg, transaction: ServerTransaction) -> None:
     except BaseException:
         exchange.invite_done()
         raise
-    leg.refresh_target(request)
-    leg.answered(transaction, answer_with(transaction, leg.contact, body, session), terms)
+    leg.link.refresh_target(request)
+    leg.answered(transaction, answer_with(transaction, leg.link.contact, body, session), terms)
 
 
 def _update(leg: CallLeg, transaction: ServerTransaction) -> None:
     request = transaction.request
     session, terms = sessiontimer.grant(request)
     body = leg.negotiation.answer(request.body) if request.body else b""
-    leg.refresh_target(request)
-    transaction.respond(answer_with(transaction, leg.contact, body, session))
+    leg.link.refresh_target(request)
+    transaction.respond(answer_with(transaction, leg.link.contact, body, session))
     if leg.dialog.state is DialogState.CONFIRMED:
         leg.set_session(terms)
 

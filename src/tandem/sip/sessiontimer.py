@@ -6,7 +6,7 @@ the session up shortly before its end (§10).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from tandem.sip import fields
@@ -114,6 +114,10 @@ class SessionTimer:
             self._refresh_at = None
             return Due.REFRESH
         return None
+
+    def ask_longer(self, interval_s: int) -> None:
+        """A refresh was refused with 422: the next one asks for this interval."""
+        self.terms = replace(self.terms, interval_s=interval_s)
 
     def retry_at(self, moment: float) -> None:
         """A refresh did not go through (491, 500): try again at this moment, if the session still stands."""
