@@ -61,17 +61,22 @@ class Receiver:
     """
 
     def __init__(self, codec: Codec, *, conceal: bool = True) -> None:
+        self.codec = codec
         self.statistics = Statistics()
+        self.jitter_s = 0.0
+        """How unevenly sound packets come (:rfc:`3550#appendix-A.8`)."""
+        self.first_sequence = self.passed = self.missed = 0
+        """Of this SSRC: where its numbers began, how many passed, and how many of them never came."""
         self.ssrc: int | None = None
         self.next_sequence = 0
         self.next_timestamp = 0
-        self._codec = codec
         self._decoder = codec.decoder()
         self._waiting: dict[int, tuple[RtpPacket, Kind]] = {}
         self._newcomer: tuple[RtpPacket, Kind] | None = None
         self._given_up = range(0)
         self._begun = 0.0
         self._heard_at = 0.0
+        self._arrived: tuple[int, float] | None = None  # the last sound packet: its timestamp, and when it came
         self._produced = 0  # samples
         self._noise_level = 127
         self._conceal = conceal
@@ -96,6 +101,8 @@ class Receiver:
         self._newcomer = None
         out += self._take(packet, kind, now)
         self._heard_at = now
+        if kind is Kind.SOUND:
+            self._measure(packet.timestamp, now)
         return out
 
     def flush(self, now: float) -> bytes:
@@ -121,11 +128,13 @@ class Receiver:
         ``last`` is the linear sound of the last one, to conceal a loss after it.
         """
         self.statistics.received += packets
+        self.passed += packets
         self.next_sequence = (self.next_sequence + packets) % SEQ_MOD
         self.next_timestamp = (self.next_timestamp + ticks) % TS_MOD
-        self._produced += self._codec.samples(ticks)
+        self._produced += self.codec.samples(ticks)
         self._heard_at = now
         self._last_frame = last
+        self._arrived = (self.next_timestamp - ticks // packets) % TS_MOD, now
 
     def decode(self, payloads: bytes) -> bytes:
         """The sound of packets that were taken past this receiver, in their turn among all others."""
@@ -139,6 +148,8 @@ class Receiver:
 
     def _start(self, packet: RtpPacket) -> None:
         self.ssrc, self.next_sequence, self.next_timestamp = packet.ssrc, packet.sequence, packet.timestamp
+        self.first_sequence, self.passed, self.missed = packet.sequence, 0, 0
+        self._arrived = None
         self._given_up = range(0)
         self._noise_level = 127
 
@@ -159,6 +170,7 @@ class Receiver:
         if ahead >= SEQ_MOD // 2:
             if (packet.sequence in self._given_up) or (packet.sequence + SEQ_MOD in self._given_up):
                 self.statistics.late += 1
+                self.missed -= 1
             else:
                 self.statistics.duplicate += 1
             return b""
@@ -175,6 +187,8 @@ class Receiver:
         """Give up on what is missing before the next packet that we have."""
         missing = min((sequence - self.next_sequence) % SEQ_MOD for sequence in self._waiting)
         self.statistics.lost += missing
+        self.missed += missing
+        self.passed += missing
         self._given_up = range(self.next_sequence, self.next_sequence + missing)
         self.next_sequence = (self.next_sequence + missing) % SEQ_MOD
         return self._ready(now, after_loss=missing > 0)
@@ -183,6 +197,7 @@ class Receiver:
         out = []
         while (waiting := self._waiting.pop(self.next_sequence, None)) is not None:
             self.next_sequence = (self.next_sequence + 1) % SEQ_MOD
+            self.passed += 1
             packet, kind = waiting
             if kind is not Kind.OTHER:
                 out.append(self._before(packet, now, after_loss))
@@ -199,7 +214,7 @@ class Receiver:
             return b""
         linear = self._decoder.decode(packet.payload)
         samples = len(linear) // 2
-        self.next_timestamp = (packet.timestamp + samples * self._codec.clock // g711.RATE) % TS_MOD
+        self.next_timestamp = (packet.timestamp + samples * self.codec.clock // g711.RATE) % TS_MOD
         self._produced += samples
         self._last_frame = linear[-FRAME_BYTES:]
         self._noise_level = 127
@@ -210,7 +225,7 @@ class Receiver:
         ticks = (packet.timestamp - self.next_timestamp) % TS_MOD
         if not ticks:
             return b""
-        samples = self._codec.samples(ticks)
+        samples = self.codec.samples(ticks)
         if samples > min(self._room(now), (now - self._heard_at + SLACK_S) * g711.RATE):  # ahead of time, or backwards
             samples = self._pause(now)
         return self._filled(samples, conceal=after_loss and self._conceal)
@@ -229,6 +244,15 @@ class Receiver:
         again = _concealed(self._last_frame)[: 2 * samples] if conceal else b""
         start, self._produced = self._produced, self._produced + samples
         return again + comfort.noise(self._noise_level, samples - len(again) // 2, start)
+
+    def _measure(self, timestamp: int, now: float) -> None:
+        before, self._arrived = self._arrived, (timestamp, now)
+        if before is None:
+            return
+        ticks = (timestamp - before[0] + TS_MOD // 2) % TS_MOD - TS_MOD // 2
+        uneven = abs(now - before[1] - ticks / self.codec.clock)
+        if uneven < SLACK_S:  # else the sender's clock was set anew
+            self.jitter_s += (uneven - self.jitter_s) / 16
 
 
 def _follows(packet: RtpPacket, before: RtpPacket) -> bool:
