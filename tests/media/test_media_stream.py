@@ -13,7 +13,7 @@ from tandem.media.frames import FrameCache
 from tandem.media.receiver import SLACK_S, Kind, Receiver, Statistics
 from tandem.media.rtp import RtpPacket, parse_rtp
 from tandem.media.session import Sound, Stream
-from tandem.media.stream import AudioStream, KeyPressed, Played
+from tandem.media.stream import AudioStream, KeyPressed, KeysSent, Played
 
 FRAME_S = 0.02
 PEER = ("192.0.2.1", 4000)
@@ -143,7 +143,7 @@ def test_keys_go_from_stream_to_stream() -> None:
         data = here.tick()
         assert data is not None
         there.receive_from(data, PEER, 0.0)
-    assert here.keys_sent
+    assert here.keys_sent and here.events == [KeysSent()]
     assert there.events == [KeyPressed(key="1"), KeyPressed(key="#")]
 
 

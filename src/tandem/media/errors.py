@@ -15,5 +15,13 @@ class BadWav(MediaError):
     """A sound file that is not mono WAV of 8,000 Hz in 16-bit linear or G.711."""
 
 
-class NoPort(MediaError):
+class Unavailable(MediaError):
+    """No media for a call now; a later attempt may find some."""
+
+
+class NoPort(Unavailable):
     """No free UDP port was found in the range for media."""
+
+
+class NoWorker(Unavailable):
+    """The engine has no worker that runs."""

@@ -1,23 +1,26 @@
 """How loud sound is, and whether somebody speaks.
 
 The threshold follows the line: speech is what stands clearly above the quietest that was heard lately, and above an
-absolute floor, so that noise of a line is silence and a quiet voice is not.
+absolute floor, so that noise of a line is silence and a quiet voice is not. A level is the mean of every seventh sample of
+100 ms: near enough, and a tenth of the work of all samples in 20 ms, which was more than all else that a recording costs.
 """
 
 from array import array
 
-from tandem.media.g711 import FRAME
+from tandem.media.g711 import RATE
 
 FLOOR = 120.0
 """Mean absolute level below which nothing counts as speech: about -49 dBm0."""
+WINDOW = RATE // 10
+"""Samples over which a level is taken."""
+_STRIDE = 7  # no usual tone has a period of seven samples (1,143 Hz)
 _ABOVE_NOISE = 2.5
-_CREEP = 1.02  # the noise floor rises by 2 % per frame towards what is heard, and falls at once
+_CREEP = 1.1  # in 100 ms the noise floor rises by a tenth towards what is heard; it falls at once
 
 
 def level(linear: bytes) -> float:
     """The mean absolute sample, 0 to 32768."""
-    samples = array("h")
-    samples.frombytes(linear[: len(linear) & ~1])
+    samples = array("h", linear[: len(linear) & ~1])[::_STRIDE]
     return sum(map(abs, samples)) / len(samples) if samples else 0.0
 
 
@@ -34,18 +37,17 @@ class SpeechDetector:
     def feed(self, linear: bytes) -> None:
         """Take sound; :attr:`silent_samples` is then the length of the silence at its end."""
         data = self._rest + linear
-        whole = len(data) // (2 * FRAME) * 2 * FRAME
-        for at in range(0, whole, 2 * FRAME):
-            self._frame(data[at : at + 2 * FRAME])
+        whole = len(data) // (2 * WINDOW) * 2 * WINDOW
+        for at in range(0, whole, 2 * WINDOW):
+            self._window(level(data[at : at + 2 * WINDOW]))
         self._rest = data[whole:]
 
-    def _frame(self, frame: bytes) -> None:
-        now = level(frame)
-        self.heard_samples += FRAME
+    def _window(self, now: float) -> None:
+        self.heard_samples += WINDOW
         speaking = now > max(FLOOR, self._noise * _ABOVE_NOISE)
-        self._noise = min(now, self._noise * _CREEP) if now < self._noise else min(self._noise * _CREEP, now, 1500.0)
+        self._noise = now if now < self._noise else min(self._noise * _CREEP, now, 1500.0)
         if speaking:
             self.silent_samples = 0
             self.speech_ends_at = self.heard_samples
         else:
-            self.silent_samples += FRAME
+            self.silent_samples += WINDOW

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 
@@ -59,6 +60,36 @@ class Playback:
             self.done.set_result(whole)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What a recording came to. ``speech_ends_at`` is the sample behind the last speech; ``failed`` a disk's complaint."""
+
+    samples: int
+    speech_ends_at: int
+    failed: str = ""
+
+
+class Recording:
+    """A recording that grows on disk; wait for :attr:`done`, which comes after :meth:`stop` or the session's end."""
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self.on_silence: Callable[[], None] = lambda: None
+        """Told when nobody has spoken for the time that was given."""
+        self.done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
+        self._stop = stop
+
+    def stop(self) -> "asyncio.Future[Recorded]":
+        """Record no more. Returns :attr:`done`."""
+        if not self.done.done():
+            self._stop()
+        return self.done
+
+    def end(self, what: Recorded) -> None:
+        """The session: it is over."""
+        if not self.done.done():
+            self.done.set_result(what)
+
+
 class MediaSession(Protocol):
     """One audio stream of a call: made by :class:`Media`, begun by :meth:`start`, ended by :meth:`close`."""
 
@@ -71,7 +102,7 @@ class MediaSession(Protocol):
 
     @property
     def last_heard(self) -> float | None:
-        """When the peer was last heard, on the monotonic clock; up to five seconds older than the truth."""
+        """When the peer was last heard, on the monotonic clock; up to two seconds older than the truth."""
 
     @property
     def keys_sent(self) -> bool:
@@ -83,6 +114,9 @@ class MediaSession(Protocol):
     def play(self, sounds: Sequence[Sound]) -> Playback:
         """Play sounds, one after the other; what was playing stops."""
 
+    def record(self, path: Path, *, idle_s: float) -> Recording:
+        """Append what the peer says to a file, as 16-bit linear sound at 8,000 Hz, each second; one at a time."""
+
     def send_keys(self, keys: str) -> None:
         """Press keys (``0``-``9``, ``*``, ``#``, ``A``-``D``), one after the other with pauses of 100 ms."""
 
@@ -90,7 +124,7 @@ class MediaSession(Protocol):
         """Hand over what the peer says from now on, as linear sound."""
 
     def close(self) -> None:
-        """Stop, give out what was held back, free the port."""
+        """Stop, give out what was held back, end recording and playback, free the port."""
 
 
 class Media(Protocol):
@@ -99,5 +133,8 @@ class Media(Protocol):
     async def open(self, host: str, ports: range) -> MediaSession:
         """A session on an even port of the range on ``host``; ``range(0, 1)`` leaves the port to the system.
 
-        Raises :class:`tandem.media.errors.NoPort` if none is free.
+        Raises :class:`tandem.media.errors.Unavailable` if none is free, or nobody is there to serve it.
         """
+
+    async def close(self) -> None:
+        """Serve no more, after what was heard has been written."""

@@ -50,7 +50,12 @@ class Played:
     """What was played has come to its end."""
 
 
-Event = KeyPressed | Played
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeysSent:
+    """The last of the keys that were pressed here has gone out."""
+
+
+Event = KeyPressed | Played | KeysSent
 
 
 class AudioStream:
@@ -311,6 +316,8 @@ class AudioStream:
     def _key_or(self, second: int, timestamp: int, payload: bytes) -> tuple[int, int, bytes]:
         assert self.stream is not None
         key, marker, at = self._keys_out.popleft()
+        if not self._keys_out:
+            self.events.append(KeysSent())
         if at < 0 or self.stream.event_type is None:
             return second, timestamp, payload
         # Every packet of one event carries the timestamp of its beginning (RFC 4733 §2.2.1).

@@ -5,31 +5,33 @@ For a phone, the probe and single calls; many calls are ``media.engine``'s.
 
 import asyncio
 import logging
-import secrets
 import socket
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import assert_never, cast
 
 from tandem.core.log import event, get_logger
 from tandem.media.aio.pacer import Pacer
 from tandem.media.errors import NoPort
 from tandem.media.frames import FrameCache
-from tandem.media.session import MediaSession, Playback, Sound, Stream
-from tandem.media.stream import AudioStream, KeyPressed, Played
+from tandem.media.ports import tries
+from tandem.media.recording import WRITE_S, Recorder
+from tandem.media.session import MediaSession, Playback, Recording, Sound, Stream
+from tandem.media.stream import AudioStream, KeyPressed, KeysSent, Played
 
 _log = get_logger("media")
 
 
 class AioMedia:
-    """Opens sessions; those of one of these share what they encode."""
+    """See :class:`tandem.media.session.Media`; the sessions of one of these share what they encode."""
 
     def __init__(self) -> None:
         self._frames = FrameCache()
 
     async def open(self, host: str, ports: range) -> MediaSession:
-        """See :class:`tandem.media.session.Media`."""
+        """See :class:`Media`."""
         loop = asyncio.get_running_loop()
-        for port in _tries(ports):
+        for port in tries(ports):
             try:
                 _, session = await loop.create_datagram_endpoint(
                     lambda: AioSession(self._frames), local_addr=(host, port)
@@ -38,6 +40,9 @@ class AioMedia:
                 continue
             return session
         raise NoPort(f"no UDP port of {ports.start}-{ports.stop - 1} is free on {host} for media; widen the range")
+
+    async def close(self) -> None:
+        """See :class:`Media`: there is nothing to end."""
 
 
 class AioSession(asyncio.DatagramProtocol):
@@ -51,7 +56,8 @@ class AioSession(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._audio = AudioStream(frames)
         self._playback: Playback | None = None
-        self._on_sound: Callable[[bytes], None] = lambda linear: None
+        self._on_sound: Callable[[bytes], None] | None = None
+        self._recording: _AioRecording | None = None
 
     @property
     def last_heard(self) -> float | None:
@@ -87,11 +93,20 @@ class AioSession(asyncio.DatagramProtocol):
         self._on_sound = on_sound
         self._audio.listening = True
 
+    def record(self, path: Path, *, idle_s: float) -> Recording:
+        """See :class:`MediaSession`."""
+        if self._recording is not None:
+            self._recording.stop()
+        self._audio.listening = True
+        self._recording = _AioRecording(path, idle_s, self._audio)
+        return self._recording
+
     def close(self) -> None:
         """See :class:`MediaSession`."""
         Pacer.here().remove(self._tick)
-        if rest := self._audio.finish(self._loop.time()):
-            self._on_sound(rest)
+        self._hand_over(self._audio.finish(self._loop.time()))
+        if self._recording is not None:
+            self._recording.stop()
         if self._playback is not None:
             self._playback.end(whole=False)
         if self._transport is not None:
@@ -123,9 +138,14 @@ class AioSession(asyncio.DatagramProtocol):
         """Asyncio: a packet came."""
         now = self._loop.time()
         self._audio.receive_from(data, (addr[0], addr[1]), now)
-        if sound := self._audio.take_sound(now):
-            self._on_sound(sound)
+        self._hand_over(self._audio.take_sound(now))
         self._drain()
+
+    def _hand_over(self, sound: bytes) -> None:
+        if sound and self._on_sound is not None:
+            self._on_sound(sound)
+        if sound and self._recording is not None:
+            self._recording.heard += sound
 
     def _tick(self) -> None:
         data = self._audio.tick()
@@ -142,13 +162,35 @@ class AioSession(asyncio.DatagramProtocol):
                 case Played():
                     if self._playback is not None:
                         self._playback.end(whole=True)
+                case KeysSent():
+                    pass  # whoever waits asks keys_sent
                 case _:
                     assert_never(what)
 
 
-def _tries(ports: range) -> list[int]:
-    if ports == range(1):
-        return [0]
-    even = [port for port in ports if port % 2 == 0]
-    start = secrets.randbelow(len(even)) if even else 0
-    return even[start:] + even[:start]
+class _AioRecording(Recording):
+    """Writes what was :attr:`heard` each second."""
+
+    def __init__(self, path: Path, idle_s: float, audio: AudioStream) -> None:
+        super().__init__(self._end)
+        self.heard = bytearray()
+        self._loop = asyncio.get_running_loop()
+        self._audio = audio
+        self._file = file = path.open("ab", buffering=0)
+        self._recorder = Recorder(lambda data: file.write(data) or 0, idle_s=idle_s, now=self._loop.time())
+        self._timer = self._loop.call_later(WRITE_S, self._each_second)
+
+    def _each_second(self) -> None:
+        self._timer = self._loop.call_later(WRITE_S, self._each_second)
+        if self._write():
+            self.on_silence()
+
+    def _write(self) -> bool:
+        heard, self.heard = bytes(self.heard), bytearray()
+        return self._recorder.feed(heard, self._loop.time(), self._audio.last_heard)
+
+    def _end(self) -> None:
+        self._timer.cancel()
+        self._write()
+        self.end(self._recorder.end())
+        self._file.close()

@@ -1,0 +1,157 @@
+"""One call in a worker: its socket, its stream, and what is done with both. The loop is :mod:`tandem.media.engine.worker`."""
+
+import os
+from collections.abc import Callable
+from socket import socket
+from typing import assert_never
+
+from tandem.media.engine import wire
+from tandem.media.engine.udp import disconnect
+from tandem.media.frames import FrameCache
+from tandem.media.recording import Recorder
+from tandem.media.session import Sound, Stream
+from tandem.media.stream import AudioStream, KeyPressed, KeysSent, Played
+
+Tell = Callable[[wire.Message], None]
+MAX_DATAGRAM = 2048
+_MAX_QUEUED = 1000
+
+
+class Call:
+    """``receive`` takes a datagram of the peer and ``send`` one to it; the loop calls both without asking more."""
+
+    __slots__ = (
+        "_file",
+        "_hearing",
+        "_playback",
+        "_recorder",
+        "_sock",
+        "_tell",
+        "connected",
+        "fd",
+        "number",
+        "send",
+        "stream",
+        "tick",
+    )
+
+    def __init__(self, number: int, sock: socket, frames: FrameCache, tell: Tell) -> None:
+        self.number = number
+        self.fd = sock.fileno()
+        self.stream = AudioStream(frames)
+        self.tick = self.stream.tick
+        self.send: Callable[[bytes], int] = self._send_to
+        self.connected = False
+        self._sock = sock
+        self._tell = tell
+        self._playback = 0
+        self._hearing = False
+        self._recorder: Recorder | None = None
+        self._file = -1
+
+    # The socket
+
+    def start(self, stream: Stream) -> None:
+        """Begin, or go on with what was agreed anew; a peer that moves is looked for again."""
+        self.stream.start(stream)
+        if self.connected and self.stream.source is None:
+            disconnect(self._sock)
+            self.connected, self.send = False, self._send_to
+
+    def receive_anybody(self, now: float) -> None:
+        """Read what waits while the peer's address is not known, and bind the socket to it once it is.
+
+        From then on the kernel drops what others send; what they sent before is read here, and not heard.
+        """
+        for _ in range(_MAX_QUEUED):
+            try:
+                data, source = self._sock.recvfrom(MAX_DATAGRAM)
+            except OSError:
+                return
+            self.stream.receive_from(data, source[:2], now)
+            if not self.connected and self.stream.source is not None:
+                self._connect()
+
+    def _connect(self) -> None:
+        if self.stream.source != self.stream.target:  # it sends from elsewhere than it hears
+            return
+        try:
+            self._sock.connect(self.stream.target)
+        except OSError:
+            return
+        self.connected, self.send = True, self._sock.send
+
+    def _send_to(self, data: bytes) -> int:
+        return self._sock.sendto(data, self.stream.target)
+
+    # What is played, heard and recorded
+
+    def play(self, playback: int, sounds: tuple[Sound, ...]) -> None:
+        """Play sounds; what was playing stops."""
+        self._playback = playback
+        self.stream.play(sounds)
+
+    def listen(self) -> None:
+        """Hand over what is heard."""
+        self._hearing = self.stream.listening = True
+
+    def record(self, path: str, idle_s: float, now: float) -> None:
+        """Append what is heard to a file."""
+        self.end_record(now)
+        try:
+            file = self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            self._tell(wire.NotWritten(self.number, f"{path}: {error.strerror}"))
+            return
+        self.stream.listening = True
+        self.stream.take_sound(now)
+        self._recorder = Recorder(lambda data: os.write(file, data), idle_s=idle_s, now=now)
+
+    def end_record(self, now: float) -> None:
+        """Record no more; all that was heard is in the file."""
+        recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            return
+        self._take_sound(self.stream.take_sound(now), recorder, now)
+        self.stream.listening = self._hearing
+        self._tell(wire.RecordEnded(self.number, recorder.end()))
+        os.close(self._file)
+
+    def each_second(self, now: float) -> None:
+        """Write what was heard, and see whether anybody speaks."""
+        if self.stream.listening:
+            self._take_sound(self.stream.take_sound(now), self._recorder, now)
+
+    def _take_sound(self, linear: bytes, recorder: Recorder | None, now: float) -> None:
+        if self._hearing and linear:
+            self._tell(wire.Heard(self.number, linear))
+        if recorder is None:
+            return
+        failed = recorder.failed
+        if recorder.feed(linear, now, self.stream.last_heard):
+            self._tell(wire.Silent(self.number))
+        if recorder.failed and not failed:
+            self._tell(wire.NotWritten(self.number, recorder.failed))
+
+    def tell_events(self) -> None:
+        """Tell what the stream has to tell."""
+        events, self.stream.events = self.stream.events, []
+        for event in events:
+            match event:
+                case KeyPressed(key=key):
+                    self._tell(wire.Key(self.number, key))
+                case KeysSent():
+                    self._tell(wire.KeysOut(self.number))
+                case Played():
+                    self._tell(wire.PlayedOut(self.number, self._playback))
+                case _:
+                    assert_never(event)
+
+    def close(self, now: float) -> None:
+        """End: write what was held back, say how it was, free the port."""
+        if self._recorder is not None:
+            self._take_sound(self.stream.finish(now), self._recorder, now)
+            self.end_record(now)
+        counts = self.stream.statistics
+        self._tell(wire.Closed(self.number, counts.received, counts.lost, counts.late, self.stream.dropped))
+        self._sock.close()

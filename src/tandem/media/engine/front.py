@@ -1,0 +1,256 @@
+"""The engine as asyncio sees it: starts the workers, gives each call to the one with the fewest, and mourns the dead.
+
+A worker that dies, or says nothing for ``SILENT_S``, costs its own calls: each is told by ``on_lost``, its recording is what
+is in the file, and another worker takes the place. Sounds go to a worker once; of those, the least lately used are taken
+away again when they are more than ``MAX_SOUNDS``.
+"""
+
+import asyncio
+import itertools
+import logging
+import os
+import socket
+import sys
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import cast
+
+from tandem.core.log import event, get_logger
+from tandem.media.engine import counts, wire
+from tandem.media.engine.session import EngineSession
+from tandem.media.errors import NoPort, NoWorker
+from tandem.media.session import MediaSession, Sound
+
+_log = get_logger("media")
+SILENT_S = 10.0
+"""A worker reports every second; one that is silent for so long hangs, and is killed."""
+AGAIN_S = 1.0
+"""Seconds before a worker that died is replaced for the second time and later."""
+OPEN_S = 5.0
+MAX_SOUNDS = 64 << 20
+"""Bytes of linear sound that a worker keeps: more than an hour."""
+
+
+def usable_cores() -> int:
+    """The cores that this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+class WorkerClient(asyncio.Protocol):
+    """One worker, from the front's side."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.sessions: dict[int, EngineSession] = {}
+        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.reported_at = 0.0
+        self._opening: dict[int, asyncio.Future[int]] = {}
+        self._unpacker = wire.Unpacker()
+        self._transport: asyncio.Transport | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._sounds: OrderedDict[bytes, int] = OrderedDict()
+
+    async def start(self) -> None:
+        """Start the process."""
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair()
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-P", "-m", "tandem.media.engine", str(theirs.fileno()), pass_fds=(theirs.fileno(),)
+            )
+        finally:
+            theirs.close()
+        ours.setblocking(False)
+        await loop.create_unix_connection(lambda: self, sock=ours)
+        self.reported_at = loop.time()
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None, "started"
+        return self._process.pid
+
+    @property
+    def calls(self) -> int:
+        """Calls that it has or is about to have."""
+        return len(self.sessions) + len(self._opening)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can take a call."""
+        return self._transport is not None and not self.lost.done()
+
+    async def open(self, number: int, host: str, ports: range) -> EngineSession:
+        """A session there. Raises :class:`NoPort`, or :class:`NoWorker` if it dies over that."""
+        opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._opening[number] = opened
+        self.tell(wire.Open(number, host, ports.start, ports.stop))
+        try:
+            async with asyncio.timeout(OPEN_S):
+                port = await opened
+        except BaseException as error:
+            self.tell(wire.Close(number))
+            if isinstance(error, TimeoutError):
+                raise NoWorker(f"media worker {self.number} did not open a port within {OPEN_S:g} s") from None
+            raise
+        finally:
+            del self._opening[number]
+        if not port:
+            raise NoPort(f"no UDP port of {ports.start}-{ports.stop - 1} is free on {host} for media; widen the range")
+        session = self.sessions[number] = EngineSession(self, number, host, port)
+        return session
+
+    def tell(self, message: wire.Message) -> None:
+        """See :class:`tandem.media.engine.session.Worker`."""
+        if self._transport is not None:
+            self._transport.write(wire.pack(message))
+
+    def load(self, sounds: Sequence[Sound]) -> tuple[bytes, ...]:
+        """See :class:`tandem.media.engine.session.Worker`."""
+        for sound in sounds:
+            if sound.digest in self._sounds:
+                self._sounds.move_to_end(sound.digest)
+            else:
+                self._sounds[sound.digest] = len(sound.linear)
+                self.tell(wire.Load(sound.digest, sound.linear))
+        while len(self._sounds) > len(sounds) and sum(self._sounds.values()) > MAX_SOUNDS:
+            self.tell(wire.Forget(self._sounds.popitem(last=False)[0]))
+        return tuple(sound.digest for sound in sounds)
+
+    def kill(self) -> None:
+        """End it at once; what it has not written is lost."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    async def gone(self) -> str:
+        """Wait until it has died, or hangs and is killed; returns which."""
+        loop = asyncio.get_running_loop()
+        while not self.lost.done():
+            left = self.reported_at + SILENT_S - loop.time()
+            if left <= 0:
+                self.kill()
+                return f"it said nothing for {SILENT_S:g} s"
+            await asyncio.wait([self.lost], timeout=left)
+        assert self._process is not None, "started"
+        return f"it ended with {await self._process.wait()}"
+
+    async def bury(self, why: str) -> None:
+        """Tell every call that it is over, and find out what was recorded."""
+        sessions, self.sessions = list(self.sessions.values()), {}
+        await asyncio.gather(*filter(None, [session.lost(why) for session in sessions]))
+
+    async def stop(self) -> None:
+        """Let it write what it has, and end."""
+        if self._transport is not None:
+            self._transport.close()
+        if self._process is not None:
+            try:
+                async with asyncio.timeout(OPEN_S):
+                    await self._process.wait()
+            except TimeoutError:
+                self.kill()
+
+    # Asyncio
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio: connected."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Asyncio: messages came."""
+        for message in self._unpacker.feed(data):
+            self._told(message)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Asyncio: it is gone."""
+        self._transport = None
+        if not self.lost.done():
+            self.lost.set_result(None)
+        for opening in self._opening.values():
+            if not opening.done():
+                opening.set_exception(NoWorker(f"media worker {self.number} died"))
+
+    def _told(self, message: wire.Message) -> None:
+        if isinstance(message, wire.Report):
+            self._reported(message)
+        elif isinstance(message, wire.Opened):
+            if (opening := self._opening.get(message.call)) is not None and not opening.done():
+                opening.set_result(message.port)
+        elif (session := self.sessions.get(_call_of(message))) is not None:
+            if isinstance(message, wire.Closed):
+                del self.sessions[message.call]
+                counts.closed(message)
+            session.told(message)
+
+    def _reported(self, report: wire.Report) -> None:
+        self.reported_at = now = asyncio.get_running_loop().time()
+        for number in report.heard:
+            if session := self.sessions.get(number):
+                session.last_heard = now
+        counts.reported(report)
+
+
+class MediaEngine:
+    """See :class:`tandem.media.session.Media`. Use :meth:`start`, then :meth:`open` for each call, at last :meth:`close`."""
+
+    def __init__(self, *, workers: int | None = None) -> None:
+        self._slots: list[WorkerClient | None] = [None] * (workers or usable_cores())
+        self._numbers = itertools.count(1)
+        self._keepers: list[asyncio.Task[None]] = []
+        counts.calls.source = lambda: sum(worker.calls for worker in self.workers)
+
+    @property
+    def workers(self) -> list[WorkerClient]:
+        """Those that live."""
+        return [worker for worker in self._slots if worker is not None and worker.alive]
+
+    async def start(self) -> None:
+        """Start the workers; raises :class:`OSError` if a process cannot be started."""
+        for slot in range(len(self._slots)):
+            await self._start(slot)
+            self._keepers.append(asyncio.get_running_loop().create_task(self._keep(slot)))
+
+    async def open(self, host: str, ports: range) -> MediaSession:
+        """See :class:`tandem.media.session.Media`: on the worker with the fewest calls."""
+        workers = self.workers
+        if not workers:
+            raise NoWorker("no media worker runs; the log says why, and another is being started")
+        return await min(workers, key=lambda worker: worker.calls).open(next(self._numbers), host, ports)
+
+    async def close(self) -> None:
+        """End the workers, after they have written what they heard."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await asyncio.gather(*(worker.stop() for worker in self._slots if worker is not None))
+
+    async def _start(self, slot: int) -> WorkerClient:
+        worker = self._slots[slot] = WorkerClient(slot)
+        await worker.start()
+        event(_log, logging.INFO, "media.worker", worker=slot, pid=worker.pid)
+        return worker
+
+    async def _keep(self, slot: int) -> None:
+        """See to it that there is a worker in this slot."""
+        while True:
+            worker = self._slots[slot]
+            assert worker is not None
+            why = await worker.gone()
+            counts.deaths.value += 1
+            event(_log, logging.ERROR, "media.worker_died", worker=slot, calls=len(worker.sessions), why=why)
+            await worker.bury(f"media worker {slot} died")
+            await self._again(slot)
+
+    async def _again(self, slot: int) -> None:
+        while True:
+            try:
+                await self._start(slot)
+            except OSError as error:
+                event(_log, logging.ERROR, "media.worker_not_started", worker=slot, error=error)
+                await asyncio.sleep(AGAIN_S)
+            else:
+                return
+
+
+def _call_of(message: wire.Message) -> int:
+    return int(getattr(message, "call", 0))

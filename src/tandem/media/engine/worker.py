@@ -1,0 +1,217 @@
+"""A worker: one flat loop over the sockets of its calls, and a wheel that says whose turn it is to send.
+
+The wheel has 20 slots of 1 ms: a call stands in one of them and sends when the wheel passes, so that the load is even and no
+call has a timer. A second wheel, of 1,000 slots, gives each call its turn once a second, to write what was heard. A
+packet passes through no object: the loop reads bytes and hands them to the stream, the stream gives bytes and the loop sends
+them. Messages to the front are collected and sent once a round.
+
+A worker ends when its front does (end of file on their socket), after it has written what it heard.
+"""
+
+import gc
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from time import monotonic
+
+from tandem.media.engine import wire
+from tandem.media.engine.call import MAX_DATAGRAM, Call
+from tandem.media.engine.udp import open_socket
+from tandem.media.frames import FrameCache
+from tandem.media.session import Sound
+
+SLOT_S = 0.001
+SLOTS = 20
+SECOND = 1000
+"""Slots in a second."""
+CATCH_UP_S = 0.1
+"""A loop that was held up for longer sends five frames for each call at once, and what it plays is late by the rest."""
+_MAX_EVENTS = 128  # sockets read between two looks at the wheel
+_IDLE_S = 1.0
+
+
+class Worker:
+    """Made with its end of the socket to the front; :meth:`run` returns when that is closed."""
+
+    def __init__(self, front: socket.socket) -> None:
+        self._front = front
+        self._unpacker = wire.Unpacker()
+        self._out = bytearray()
+        self._over = False
+        self._epoll = select.epoll()
+        self._epoll.register(front.fileno(), select.EPOLLIN)
+        self._frames = FrameCache()
+        self._sounds: dict[bytes, Sound] = {}
+        self._calls: dict[int, Call] = {}
+        self._by_fd: dict[int, Call] = {}
+        self._receivers: dict[int, Callable[[bytes, float], object]] = {}
+        self._wheel: list[list[Call]] = [[] for _ in range(SLOTS)]
+        self._seconds: list[list[Call]] = [[] for _ in range(SECOND)]
+        self._received = self._sent = self._unsent = 0
+        self._worst_late_s = 0.0
+        self._reported = monotonic()
+
+    def run(self) -> None:
+        """Serve until the front is gone."""
+        poll, read, receivers = self._epoll.poll, os.read, self._receivers
+        due, slot = monotonic(), 0
+        while not self._over:
+            events = poll(max(0.0, due - monotonic()) if self._calls else _IDLE_S, _MAX_EVENTS)
+            now = monotonic()
+            for fd, _ in events:
+                receive = receivers.get(fd)
+                if receive is None:
+                    self._read_slowly(fd, now)
+                    continue
+                try:
+                    receive(read(fd, MAX_DATAGRAM), now)
+                except OSError:  # the peer's port is closed (ICMP): signalling decides about the call
+                    continue
+            self._received += len(events)
+            due = max(due, now - CATCH_UP_S) if self._calls else now
+            while due <= (now := monotonic()):
+                self._turn(slot, now, now - due)
+                slot = (slot + 1) % SECOND
+                due += SLOT_S
+            if now - self._reported >= 1.0:
+                self._report(now)
+            if self._out:
+                self._flush()
+        self._end()
+
+    def _turn(self, slot: int, now: float, late_s: float) -> None:
+        """Everyone of this slot sends; some of them write."""
+        calls = self._wheel[slot % SLOTS]
+        for call in calls:
+            data = call.tick()
+            if data is not None:
+                self._sent += 1
+                try:
+                    call.send(data)
+                except OSError:  # nobody there, or no room: as if it were lost on the way
+                    self._unsent += 1
+            if call.stream.events:
+                call.tell_events()
+        for call in self._seconds[slot]:
+            call.each_second(now)
+        if calls and late_s > self._worst_late_s:
+            self._worst_late_s = late_s
+
+    def _read_slowly(self, fd: int, now: float) -> None:
+        call = self._by_fd.get(fd)
+        if call is None:
+            if fd == self._front.fileno():
+                self._read_front(now)
+            return
+        call.receive_anybody(now)
+        if call.connected:
+            self._receivers[fd] = call.stream.receive
+
+    # The front
+
+    def _read_front(self, now: float) -> None:
+        try:
+            data = self._front.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._over = True
+        for message in self._unpacker.feed(data):
+            self._obey(message, now)
+
+    def _obey(self, message: wire.Message, now: float) -> None:
+        if isinstance(message, wire.Open):
+            self._open(message)
+        elif isinstance(message, wire.Load):
+            self._sounds[message.digest] = Sound(digest=message.digest, linear=message.linear)
+        elif isinstance(message, wire.Forget):
+            self._sounds.pop(message.digest, None)
+            self._frames.forget(message.digest)
+        elif not isinstance(message, wire.Report) and (call := self._calls.get(message.call)) is not None:
+            self._obey_for(call, message, now)
+
+    def _obey_for(self, call: Call, message: wire.Message, now: float) -> None:
+        match message:
+            case wire.Start():
+                call.start(message.stream)
+                if not call.connected:
+                    self._receivers.pop(call.fd, None)
+            case wire.Play():
+                call.play(message.playback, tuple(self._sounds[digest] for digest in message.digests))
+            case wire.Press():
+                call.stream.press(message.keys)
+            case wire.Listen():
+                call.listen()
+            case wire.Record():
+                call.record(message.path, message.idle_s, now)
+            case wire.EndRecord():
+                call.end_record(now)
+            case wire.Close():
+                self._close(call, now)
+
+    def _open(self, message: wire.Open) -> None:
+        try:
+            sock = open_socket(message.host, range(message.first, message.end))
+        except OSError:  # no descriptors left, or no such address
+            sock = None
+        if sock is None:
+            self._tell(wire.Opened(message.call, 0))
+            return
+        call = Call(message.call, sock, self._frames, self._tell)
+        self._calls[call.number] = self._by_fd[call.fd] = call
+        min(self._wheel, key=len).append(call)
+        min(self._seconds, key=len).append(call)
+        self._epoll.register(call.fd, select.EPOLLIN)
+        self._tell(wire.Opened(call.number, sock.getsockname()[1]))
+
+    def _close(self, call: Call, now: float) -> None:
+        del self._calls[call.number], self._by_fd[call.fd]
+        self._receivers.pop(call.fd, None)
+        for wheel in (self._wheel, self._seconds):
+            next(slot for slot in wheel if call in slot).remove(call)
+        self._epoll.unregister(call.fd)
+        call.close(now)
+
+    def _report(self, now: float) -> None:
+        heard = tuple(number for number, call in self._calls.items() if (call.stream.last_heard or 0) > self._reported)
+        self._tell(wire.Report(heard, self._received, self._sent, self._unsent, self._worst_late_s))
+        self._received = self._sent = self._unsent = 0
+        self._worst_late_s = 0.0
+        self._reported = now
+
+    def _tell(self, message: wire.Message) -> None:
+        self._out += wire.pack(message)
+
+    def _flush(self) -> None:
+        try:
+            sent = self._front.send(self._out)
+        except BlockingIOError:  # the front is busy; the next round tries again
+            return
+        except OSError:
+            self._over = True
+            return
+        del self._out[:sent]
+
+    def _end(self) -> None:
+        now = monotonic()
+        for call in list(self._calls.values()):
+            self._close(call, now)
+
+
+def main() -> None:
+    """A worker process; its argument is the descriptor of its socket."""
+    # Both are the front's business: a worker goes on through Ctrl-C and a drain, and ends with its front.
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_IGN)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    front = socket.socket(fileno=int(sys.argv[1]))
+    front.setblocking(False)
+    gc.freeze()
+    Worker(front).run()

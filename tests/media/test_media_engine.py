@@ -1,0 +1,268 @@
+"""The media engine with real workers and real sockets on loopback."""
+
+import asyncio
+import math
+import os
+import signal
+import socket
+import sys
+import time
+from array import array
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tandem.media.aio.session import AioMedia, AioSession
+from tandem.media.engine import wire
+from tandem.media.engine.front import MediaEngine
+from tandem.media.engine.session import EngineSession
+from tandem.media.errors import NoPort
+from tandem.media.frames import FrameCache
+from tandem.media.session import Media, Recorded, Sound, Stream
+from tandem.media.stream import AudioStream
+from tandem.probe.compare import find_speech
+
+KEY_A, KEY_B = bytes(range(30)), bytes(range(30, 60))
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+
+
+def tone(seconds: float) -> bytes:
+    """Two tones that come and go, so that no part of it is like another."""
+    return array(
+        "h",
+        (int(9000 * math.sin(i * 0.2) * abs(math.sin(i * i * 1e-8 + i * 0.0007))) for i in range(int(seconds * 8000))),
+    ).tobytes()
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[MediaEngine]:
+    engine = MediaEngine(workers=1)
+    await engine.start()
+    yield engine
+    await engine.close()
+
+
+def stream_to(port: int, **changes: object) -> Stream:
+    base = Stream(host="127.0.0.1", port=port, codec="PCMU", payload_type=0, event_type=101)
+    return replace(base, **changes)  # type: ignore[arg-type]
+
+
+async def call(engine: Media, **changes: object) -> tuple[EngineSession, AioSession]:
+    """A session of the engine and a phone that talk to each other."""
+    session, phone = await engine.open("127.0.0.1", range(1)), await AioMedia().open("127.0.0.1", range(1))
+    assert isinstance(session, EngineSession) and isinstance(phone, AioSession)
+    session.start(stream_to(phone.port, send_key=KEY_A, receive_key=KEY_B, **changes))
+    phone.start(stream_to(session.port, send_key=KEY_B, receive_key=KEY_A, **changes))
+    return session, phone
+
+
+async def until(true: object, timeout_s: float = 8.0) -> None:
+    assert callable(true)
+    async with asyncio.timeout(timeout_s):
+        while not true():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("changes", [{}, {"suite": SUITE}, {"codec": "PCMA", "payload_type": 8}], ids=str)
+async def test_what_is_played_is_heard_and_what_is_said_is_recorded(
+    engine: MediaEngine, tmp_path: Path, changes: dict[str, object]
+) -> None:
+    session, phone = await call(engine, **changes)
+    heard, sound, part = bytearray(), tone(1.2), tmp_path / "x.part"
+    phone.hear(heard.extend)
+    recording = session.record(part, idle_s=60)
+    said = phone.play([Sound.of(sound)])
+    assert await session.play([Sound.of(sound[:8000]), Sound.of(sound[8000:])]).done
+    assert await said.done
+    await asyncio.sleep(0.2)
+    recorded = await recording.stop()
+    session.close()
+    phone.close()
+    written = part.read_bytes()
+    for end in (bytes(heard), written):
+        assert find_speech(array("h", sound), array("h", end)).correlation > 0.97
+    assert recorded.samples == len(written) // 2 and not recorded.failed
+    assert abs(recorded.speech_ends_at - 9600) < 2000
+
+
+@pytest.mark.slow
+async def test_a_recording_is_on_disk_while_somebody_speaks(engine: MediaEngine, tmp_path: Path) -> None:
+    session, phone = await call(engine)
+    session.record(tmp_path / "x.part", idle_s=60)
+    phone.play([Sound.of(tone(8))])
+    await until(lambda: (tmp_path / "x.part").stat().st_size >= 2 * 16_000)
+    phone.close()
+    session.close()
+
+
+@pytest.mark.slow
+async def test_silence_is_told_once_until_somebody_speaks_again(engine: MediaEngine, tmp_path: Path) -> None:
+    session, phone = await call(engine)
+    silences: list[float] = []
+    recording = session.record(tmp_path / "x.part", idle_s=1.0)
+    recording.on_silence = lambda: silences.append(time.monotonic())
+    await until(lambda: len(silences) == 1)
+    await phone.play([Sound.of(tone(1.0))]).done
+    await until(lambda: len(silences) == 2)
+    phone.close()
+    session.close()
+    assert (await recording.done).samples > 16_000
+
+
+async def test_keys_pass_in_both_directions(engine: MediaEngine) -> None:
+    session, phone = await call(engine)
+    here: list[str] = []
+    there: list[str] = []
+    session.on_key, phone.on_key = here.append, there.append
+    phone.send_keys("5#")
+    session.send_keys("19")
+    assert not session.keys_sent
+    await until(lambda: here == ["5", "#"] and there == ["1", "9"] and session.keys_sent)
+    phone.close()
+    session.close()
+
+
+async def test_a_new_sound_ends_the_one_before_and_stop_is_silence(engine: MediaEngine) -> None:
+    session, phone = await call(engine)
+    first = session.play([Sound.of(tone(5))])
+    second = session.play([Sound.of(tone(0.2))])
+    third = session.play([])
+    assert not await first.done and not await second.done and await third.done
+    fourth = session.play([Sound.of(tone(5))])
+    fourth.stop()
+    assert not await fourth.done
+    phone.close()
+    session.close()
+
+
+@pytest.mark.slow
+async def test_only_the_peer_is_heard_and_after_a_move_its_new_address(engine: MediaEngine) -> None:
+    session, phone = await call(engine)
+    heard = bytearray()
+    session.hear(heard.extend)
+    await until(lambda: session.last_heard is not None)
+    stranger = AudioStream(FrameCache())
+    stranger.start(stream_to(session.port))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        phone.start(stream_to(session.port, send=False))
+        await asyncio.sleep(1.2)  # what the phone sent is handed over
+        before = len(heard)
+        for _ in range(20):
+            sock.sendto(stranger.tick() or b"", ("127.0.0.1", session.port))
+        await asyncio.sleep(1.2)
+        assert len(heard) == before
+        session.start(stream_to(sock.getsockname()[1]))  # re-INVITE: the stranger is the peer now
+        await asyncio.sleep(0.1)
+        for _ in range(20):
+            sock.sendto(stranger.tick() or b"", ("127.0.0.1", session.port))
+        await until(lambda: len(heard) >= before + 20 * 320)
+    phone.close()
+    session.close()
+
+
+async def test_a_peer_that_sends_from_another_port_than_it_hears_is_served(engine: MediaEngine) -> None:
+    session, ear = await engine.open("127.0.0.1", range(1)), await AioMedia().open("127.0.0.1", range(1))
+    heard, mouth = bytearray(), AudioStream(FrameCache())
+    session.start(stream_to(ear.port))
+    ear.start(stream_to(session.port))
+    ear.hear(heard.extend)
+    mouth.start(stream_to(session.port))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(mouth.tick() or b"", ("127.0.0.1", session.port))
+        sock.sendto(mouth.tick() or b"", ("127.0.0.1", session.port))
+        await until(lambda: session.last_heard is not None)
+        heard.clear()
+        await until(lambda: len(heard) > 3200)
+    session.close()
+    ear.close()
+
+
+async def test_no_free_port_is_told(engine: MediaEngine) -> None:
+    sessions = [await engine.open("127.0.0.1", range(38_500, 38_504)) for _ in range(2)]
+    assert {s.port for s in sessions} == {38_500, 38_502}
+    with pytest.raises(NoPort, match="widen the range"):
+        await engine.open("127.0.0.1", range(38_500, 38_504))
+    sessions[0].close()
+    again = await engine.open("127.0.0.1", range(38_500, 38_504))
+    assert again.port == sessions[0].port
+    for session in (sessions[1], again):
+        session.close()
+
+
+@pytest.mark.slow
+async def test_a_worker_that_dies_costs_its_own_calls_and_keeps_what_it_wrote(tmp_path: Path) -> None:
+    engine = MediaEngine(workers=2)
+    await engine.start()
+    (lost, phone), (other, phone2) = await call(engine), await call(engine)
+    why: list[str] = []
+    lost.on_lost = other.on_lost = why.append
+    victim = next(w for w in engine.workers if lost in w.sessions.values())
+    recording = lost.record(tmp_path / "x.part", idle_s=60)
+    playback = lost.play([Sound.of(tone(30))])
+    phone.play([Sound.of(tone(30))])
+    await until(lambda: (tmp_path / "x.part").exists() and (tmp_path / "x.part").stat().st_size >= 16_000)
+    os.kill(victim.pid, signal.SIGKILL)
+    recorded = await recording.stop()
+    assert not await playback.done
+    assert recorded.samples == (tmp_path / "x.part").stat().st_size // 2
+    assert 0 < recorded.speech_ends_at <= recorded.samples
+    assert why == [f"media worker {victim.number} died"]
+    assert await other.play([Sound.of(tone(0.2))]).done
+    await until(lambda: len(engine.workers) == 2)
+    third, phone3 = await call(engine)
+    assert await third.play([Sound.of(tone(0.2))]).done
+    for p in (phone, phone2, phone3):
+        p.close()
+    await engine.close()
+
+
+FRONT = """
+import asyncio, sys
+from pathlib import Path
+from tandem.media.engine.front import MediaEngine
+from tandem.media.session import Stream
+
+async def main():
+    engine = MediaEngine(workers=1)
+    await engine.start()
+    session = await engine.open("127.0.0.1", range(1))
+    session.start(Stream(host="127.0.0.1", port=int(sys.argv[2]), codec="PCMU", payload_type=0))
+    session.record(Path(sys.argv[1]), idle_s=60)
+    print(session.port, engine.workers[0].pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.slow
+async def test_a_worker_whose_front_is_killed_writes_what_it_heard_and_ends(tmp_path: Path) -> None:
+    part = tmp_path / "x.part"
+    phone = await AioMedia().open("127.0.0.1", range(1))
+    front = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", FRONT, str(part), str(phone.port), stdout=asyncio.subprocess.PIPE
+    )
+    assert front.stdout is not None
+    port, pid = map(int, (await front.stdout.readline()).split())
+    phone.start(stream_to(port))
+    await asyncio.sleep(0.5)
+    front.kill()
+    await front.wait()
+    await until(lambda: not Path(f"/proc/{pid}").exists())
+    phone.close()
+    assert 0.3 * 16_000 < part.stat().st_size < 1.5 * 16_000
+
+
+def test_messages_are_read_as_they_were_written_however_they_are_cut() -> None:
+    messages: list[wire.Message] = [
+        wire.Start(1, stream_to(4000, suite=SUITE, send_key=KEY_A)),
+        wire.Play(1, 2, (b"x", b"y")),
+        wire.RecordEnded(1, Recorded(samples=3, speech_ends_at=2)),
+        wire.Report((1, 2), 3, 4, 0, 0.5),
+    ]
+    data = b"".join(map(wire.pack, messages))
+    unpacker = wire.Unpacker()
+    assert [m for at in range(0, len(data), 7) for m in unpacker.feed(data[at : at + 7])] == messages
