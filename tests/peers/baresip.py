@@ -26,8 +26,12 @@ audio_player aufile,{folder}/played.wav
 audio_alert aufile,{folder}/alert.wav
 ausrc_srate 8000
 auplay_srate 8000
+ausrc_channels 1
+auplay_channels 1
 snd_path {folder}
 module g711.so
+module g722.so
+module opus.so
 module srtp.so
 module aufile.so
 module sndfile.so
@@ -80,6 +84,7 @@ class Baresip:
     """One running baresip with one account, registered over TLS; SRTP is mandatory.
 
     ``speech`` is a WAV file (8 kHz mono) that it speaks in every call; baresip hangs up at the end of the file.
+    ``codecs`` are those that it offers, as it names them: ``PCMU/8000/1``, ``opus/48000/2``.
     """
 
     def __init__(
@@ -94,6 +99,8 @@ class Baresip:
         roots: Path,
         dns: int,
         speech: Path,
+        codecs: tuple[str, ...] = ("PCMU/8000/1", "PCMA/8000/1"),
+        answers: bool = False,
     ) -> None:
         self.folder = folder
         self._control_port = free_port()
@@ -106,7 +113,8 @@ class Baresip:
         (folder / "accounts").write_text("")
         self._account = (
             f"<sip:{user}@{domain};transport=tls>;auth_user={user};auth_pass={secret};regint=60;mwi=yes"
-            f';outbound="sip:{pool}:{port};transport=tls";mediaenc=srtp-mand;answermode=manual'
+            f';outbound="sip:{pool}:{port};transport=tls";mediaenc=srtp-mand'
+            f";answermode={'auto' if answers else 'manual'};audio_codecs={','.join(codecs)}"
         )
         self.events: list[dict[str, Any]] = []
         self._news = asyncio.Condition()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import deployment
-from tandem.cli.demo import UM, free_ports, server_process
+from tandem.cli.demo import POOL, UM, free_ports, server_process
 from tandem.directory import objects as o
 
 
@@ -61,3 +61,13 @@ def add_gateway(
         o.UMHuntGroup(name=f"{name} group", gateway=name, dial_plan=dial_plan, pilot_identifier="5000")
     )
     worker.session.close()
+
+
+@contextlib.contextmanager
+def both_servers(folder: Path) -> Iterator[tuple[Um, int]]:
+    """Start the UM server and the voice server of a deployed folder; gives the one, and the TLS port of the other."""
+    (port,) = free_ports(1)
+    with um_server(folder, f"--resolve={POOL}=127.0.0.1:{port}") as um:
+        names = [f"--resolve={UM}=127.0.0.1:{um.tls}", f"--resolve={POOL}=127.0.0.1:{port}"]
+        with server_process(folder, POOL, ["serve", "voice", POOL, f"--home={folder}", f"--tls-port={port}", *names]):
+            yield um, port

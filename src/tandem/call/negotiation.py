@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from tandem.media.session import MediaSession, Stream
 from tandem.sip.exchange import Exchange, Offer, Step
 from tandem.sip.offer import Terms, answer_audio, check_answer, make_offer
-from tandem.sip.sdp import Audio, build_sdp, parse_sdp
+from tandem.sip.sdp import CODECS, Audio, build_sdp, parse_sdp
 
 CONTENT_TYPE = "application/sdp"
 
@@ -25,7 +25,7 @@ class MediaPolicy:
     host: str
     encryption: str
     ports: range = range(1)
-    codecs: tuple[str, ...] = ("PCMU", "PCMA")
+    codecs: tuple[str, ...] = tuple(CODECS)
 
     @property
     def terms(self) -> Terms:
