@@ -197,3 +197,67 @@ def test_a_peer_that_is_held_waits_and_loses_nothing(run: Runner, stores: dict[s
 
 def test_streams_without_a_writer_are_closed() -> None:
     assert StreamFlow("tcp", Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver())).closed
+
+
+def test_a_connection_that_came_in_is_used_towards_the_name_that_it_proved(
+    run: Runner, stores: dict[str, CertificateStore]
+) -> None:
+    async def scene() -> None:
+        async with endpoints(stores) as (pool, um, hop):
+            assert (await (await pool.send(options(), hop)).final()).status == 200
+            back = Hop(transport="tls", host=POOL, port=pool.connections.ports["tls"])
+            assert (await (await um.send(options(), back)).final()).status == 200
+            assert len(um.connections.flows) == len(pool.connections.flows) == 1
+            other = Hop(transport="tls", host=POOL, port=back.port + 1)
+            assert um.connections.standing(back) and not um.connections.standing(other)
+
+    run(scene())
+
+
+def test_a_connection_is_not_used_towards_a_name_that_its_certificate_does_not_hold(
+    run: Runner, stores: dict[str, CertificateStore]
+) -> None:
+    async def scene() -> None:
+        async with endpoints(stores) as (pool, um, hop):
+            pool.name = "boss.example.com"
+            assert (await (await pool.send(options(), hop)).final()).status == 200
+            for name in (pool.name, POOL):
+                target = Hop(transport="tls", host=name, port=pool.connections.ports["tls"])
+                assert um.connections.standing(target) is None
+
+    run(scene())
+
+
+def test_a_server_whose_certificate_has_a_wildcard_is_refused(
+    run: Runner, stores: dict[str, CertificateStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = datetime.now(UTC)
+    monkeypatch.setattr("tandem.pki.authority.Authority._refuse_wildcards", lambda *names: None)
+    authority = Authority.open_or_create(tmp_path / "authority", organization="Example", at=at)
+    stores[UM].install(*authority.issue("*.example.com", (), at=at), authority.root_pem)
+
+    async def scene() -> None:
+        async with endpoints(stores) as (pool, _um, hop):
+            assert (await (await pool.send(options(), hop)).final()).status == 503
+
+    run(scene())
+
+
+def test_a_new_certificate_is_used_by_who_comes_next_and_nobody_is_cut_off(
+    run: Runner, stores: dict[str, CertificateStore], tmp_path: Path
+) -> None:
+    async def scene() -> None:
+        async with endpoints(stores) as (pool, um, _hop):
+            contexts = [server_context(stores[UM], require_client=True)]
+            _, port = await um.listen_tls("127.0.0.1", 0, lambda: contexts[-1])
+            pool.resolver = Resolver({UM: ("127.0.0.1", port)})
+            first = await pool.flow_to(Hop(transport="tls", host=UM, port=port))
+            at = datetime.now(UTC)
+            authority = Authority.open_or_create(tmp_path / "authority", organization="Example", at=at)
+            stores[UM].install(*authority.issue(UM, ("new.example.com",), at=at), authority.root_pem)
+            contexts.append(server_context(stores[UM], require_client=True))
+            second = await pool.flow_to(Hop(transport="tls", host=UM, port=port + 1))
+            assert first.peer_names == {UM} and second.peer_names == {UM, "new.example.com"}
+            assert (await (await pool.send(options(), first)).final()).status == 200
+
+    run(scene())

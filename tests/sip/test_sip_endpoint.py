@@ -1,6 +1,7 @@
 """The endpoint on real loopback sockets."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,6 +11,7 @@ from tandem.core.ids import SystemIds
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.resolve import BadOverride, Resolver, parse_overrides
+from tandem.sip.aio.sockets import tcp_listener, udp_socket
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.message import Headers, Request
 
@@ -120,3 +122,108 @@ def test_overrides_are_read_or_refused() -> None:
     for bad in ("um1", "um1=host:1", "um1=127.0.0.1", "=127.0.0.1:1", "um1=127.0.0.1:99999"):
         with pytest.raises(BadOverride, match="expected FQDN=IP:PORT"):
             parse_overrides([bad])
+
+
+async def test_an_answer_whose_connection_is_gone_goes_to_where_the_via_says(pair: tuple[Endpoint, Endpoint]) -> None:
+    client, server = pair
+    _, back = await client.listen_tcp("127.0.0.1", 0)
+
+    def slow(transaction: ServerTransaction) -> None:
+        transaction.flow.close()  # type: ignore[attr-defined]
+        asyncio.get_running_loop().call_later(0.1, transaction.respond_with, 200)
+
+    server.on_request = slow
+    _, port = await server.listen_tcp("127.0.0.1", 0)
+    answers: list[bytes] = []
+    client.tap = lambda direction, data, flow: answers.append(data) if direction == "in" else None
+    await client.send(request(), Hop(transport="tcp", host="127.0.0.1", port=port))
+    async with asyncio.timeout(5):
+        while not answers:
+            await asyncio.sleep(0.01)
+    assert answers[0].startswith(b"SIP/2.0 200") and f"127.0.0.1:{back}".encode() in answers[0]
+
+
+@pytest.mark.parametrize("offers_tcp", [True, False])
+async def test_a_large_request_goes_by_tcp_where_that_is_offered(
+    pair: tuple[Endpoint, Endpoint], offers_tcp: bool
+) -> None:
+    client, server = pair
+    seen: list[str] = []
+
+    def serve(transaction: ServerTransaction) -> None:
+        seen.append(transaction.flow.transport)
+        transaction.respond_with(200)
+
+    server.on_request = serve
+    _, port = await server.listen_tcp("127.0.0.1", 0)
+    await server.listen_udp("127.0.0.1", port)
+    if not offers_tcp:
+        server.connections.stop_listening()
+        await asyncio.sleep(0.05)
+    for size in (10, 2_000):
+        large = request()
+        large.body = b"x" * size
+        hop = Hop(transport="udp", host="127.0.0.1", port=port)
+        assert (await asyncio.wait_for((await client.send(large, hop)).final(), 5)).status == 200
+    assert seen == ["udp", "tcp" if offers_tcp else "udp"]
+
+
+async def test_without_rport_an_answer_goes_to_the_port_in_the_via(pair: tuple[Endpoint, Endpoint]) -> None:
+    _, server = pair
+    server.on_request = lambda transaction: transaction.respond_with(200)
+    address = await server.listen_udp("127.0.0.1", 0)
+    asking, waiting = socket.socket(type=socket.SOCK_DGRAM), socket.socket(type=socket.SOCK_DGRAM)
+    for each in (asking, waiting):
+        each.bind(("127.0.0.1", 0))
+        each.settimeout(5)
+    message = request()
+    message.headers.prepend("Via", f"SIP/2.0/UDP 127.0.0.1:{waiting.getsockname()[1]};branch=z9hG4bK1")
+    asking.sendto(message.to_bytes(), address)
+    assert (await asyncio.to_thread(waiting.recv, 2000)).startswith(b"SIP/2.0 200")
+    message.headers.set("Via", f"SIP/2.0/UDP 192.0.2.1:{waiting.getsockname()[1]};branch=z9hG4bK2")
+    asking.sendto(message.to_bytes(), address)
+    assert (await asyncio.to_thread(asking.recv, 2000)).startswith(b"SIP/2.0 200")
+    asking.close()
+    waiting.close()
+
+
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+async def test_ipv6_works_as_ipv4_does(pair: tuple[Endpoint, Endpoint], kind: str) -> None:
+    client, server = pair
+    seen: list[fields.Via] = []
+
+    def serve(transaction: ServerTransaction) -> None:
+        seen.append(fields.top_via(transaction.request))
+        transaction.respond_with(200)
+
+    server.on_request = serve
+    _, port = await (server.listen_udp if kind == "udp" else server.listen_tcp)("::1", 0)
+    for host in ("::1", "[::1]"):
+        transaction = await client.send(request(), Hop(transport=kind, host=host, port=port))
+        assert (await asyncio.wait_for(transaction.final(), 5)).status == 200
+    assert [via.host for via in seen] == ["[::1]"] * 2 and seen[0].parameters["received"] == "::1"
+
+
+def test_packets_are_marked_as_wanted() -> None:
+    for host, level, option in (
+        ("127.0.0.1", socket.IPPROTO_IP, socket.IP_TOS),
+        ("::1", socket.IPPROTO_IPV6, socket.IPV6_TCLASS),
+    ):
+        for make in (udp_socket, tcp_listener):
+            made = make(host, 0, dscp=24)
+            assert made.getsockopt(level, option) == 24 << 2
+            made.close()
+
+
+async def test_when_too_many_transactions_are_open_a_further_one_is_told_when_to_come_again(
+    pair: tuple[Endpoint, Endpoint], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, server = pair
+    monkeypatch.setattr("tandem.sip.aio.endpoint.MAX_TRANSACTIONS", 3)
+    server.on_request = lambda transaction: None
+    _, port = await server.listen_udp("127.0.0.1", 0)
+    hop = Hop(transport="udp", host="127.0.0.1", port=port)
+    sent = [await client.send(request(), hop) for _ in range(4)]
+    response = await asyncio.wait_for(sent[3].final(), 5)
+    assert response.status == 503 and response.headers.get("Retry-After")
+    assert len(server._server_transactions) == 3

@@ -34,8 +34,6 @@ UNHEARD_S = 120.0
 """Seconds without a packet after which the peer counts as gone; long enough for a hold without media."""
 BYE_S = 4.0
 """Seconds to wait for the answer to our BYE; the transaction itself goes on in the background."""
-_ABOUT_LESS = ("BYE", "PRACK", "NOTIFY")
-"""Methods whose 481 is about less than the call (RFC 5057 §5.1): it has ended, or about a response, or a subscription."""
 _MOST_GLARES = 5
 _LONGEST_WAIT_S = 10  # RFC 3261 §14.2: the 500 names at most 10 s
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
@@ -79,7 +77,6 @@ class CallLeg:
         """Early dialogs of one fork share their media; who is answered gets it."""
         self._begun = self._loop.time()
         self._answer: tuple[ServerTransaction, Response, Resend] | None = None
-        self._answer_in_ack = False
         self._ringing: ServerTransaction | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -109,7 +106,7 @@ class CallLeg:
         self._bye_said = self._loop.create_future()
         self.end(Ended.LOCAL)
         if self._answer is None:
-            self.bye()
+            self._bye()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BYE_S):
                 await asyncio.shield(self._bye_said)
@@ -144,7 +141,9 @@ class CallLeg:
     async def update(self, *, offer: bool = False) -> Response:
         """Send an UPDATE (RFC 3311), with an offer if wanted, on an early or answered call; its final response."""
         body = self.negotiation.offer() if offer else b""
-        response = await self.request("UPDATE", headers=(*self._said(), *self._session_wish()), body=body)
+        response = await self.request(
+            "UPDATE", headers=(("Contact", self.link.contact), *self._session_wish()), body=body
+        )
         if response.status < 300:
             self.link.refresh_target(response)
             self._refreshed(response)
@@ -164,7 +163,7 @@ class CallLeg:
     async def request(self, method: str, *, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Response:
         """Send any request within the dialog but INVITE; its final response. A 408 or 481 ends the leg (§12.2.1.2)."""
         response = await self.link.ask(method, headers, body)
-        if response.status in ENDS_DIALOG and method not in _ABOUT_LESS:
+        if response.status in ENDS_DIALOG and method != "BYE":
             self._gone(response.status)
         return response
 
@@ -180,9 +179,7 @@ class CallLeg:
         if self.reliable is not None:
             self.reliable.answered()
         now = self._loop.time()
-        exchange = self.negotiation.exchange
-        self._answer_in_ack = exchange.state is Offer.OURS
-        exchange.invite = Offer.THEIRS
+        self.negotiation.exchange.invite = Offer.THEIRS
         self._answer = (transaction, response, resend_answer(now))
         transaction.respond(response)
         self.set_session(terms)
@@ -198,14 +195,14 @@ class CallLeg:
             return
         self._answered_fully()
         if self.ended.done():
-            self.bye()
-        elif self._answer_in_ack:
+            self._bye()
+        elif self.negotiation.exchange.state is Offer.OURS:
             try:
                 self.negotiation.accept(ack.body)
             except (SdpError, IncompatibleMedia) as error:
                 event(_log, logging.WARNING, "call.no_agreement", call=self.dialog.call_id, why=error)
                 self.end(Ended.FAILED)
-                self.bye()
+                self._bye()
         self.rearm()
 
     def ring_reliably(self, transaction: ServerTransaction, response: Response) -> None:
@@ -262,9 +259,6 @@ class CallLeg:
 
     # Inside: requests of ours
 
-    def _said(self) -> tuple[tuple[str, str], ...]:
-        return ("Contact", self.link.contact), ("Allow", ALLOW), ("Supported", SUPPORTED)
-
     def _later_s(self, response: Response) -> float | None:
         """When a request that met another one may be tried again; ``None``: it was refused for other reasons."""
         if response.status == 491:
@@ -276,8 +270,9 @@ class CallLeg:
         exchange = self.negotiation.exchange
         exchange.invite_sent()
         try:
+            said = [("Contact", self.link.contact), ("Allow", ALLOW), ("Supported", SUPPORTED), *self._session_wish()]
             body = self.negotiation.offer() if offer else b""
-            request, response, transaction = await self.link.invite((*self._said(), *self._session_wish()), body)
+            request, response, transaction = await self.link.invite(said, body)
             if response.status < 300:
                 await self._agreed(request, response, transaction, offer)
         finally:
@@ -311,7 +306,7 @@ class CallLeg:
         """What the peer's 2xx says about media cannot be: end the call. Raises :class:`CallFailed`."""
         if not self.ended.done():
             self.end(Ended.FAILED)
-            self.bye()
+            self._bye()
         raise CallFailed(488, why)
 
     def _take_answer(self, body: bytes) -> None:
@@ -329,10 +324,9 @@ class CallLeg:
         self.dialog.happened(DialogInput.GONE)
         self.end(Ended.FAILED)
         if status == 408:  # it may be there after all
-            self.bye()
+            self._bye()
 
-    def bye(self) -> None:
-        """Say BYE, whatever becomes of it."""
+    def _bye(self) -> None:
         self.spawn(self._say_bye())
 
     async def _say_bye(self) -> None:
@@ -430,7 +424,7 @@ class CallLeg:
     def _lost(self, why: Ended) -> None:
         event(_log, logging.WARNING, f"call.{why.value.replace('-', '_')}", call=self.dialog.call_id)
         self.end(why)
-        self.bye()
+        self._bye()
 
     def _answered_fully(self) -> None:
         self._answer = None

@@ -57,9 +57,7 @@ class Authority:
 
     def issue(self, subject: str, names: tuple[str, ...], *, at: datetime) -> tuple[bytes, bytes]:
         """A certificate and its key (PEM) for a server; ``names`` are every FQDN (or address) that it answers to."""
-        for name in (subject, *names):
-            if "*" in name:
-                raise PkiError(f"{name}: a certificate's name is to be the server's own; no wildcard here")
+        self._refuse_wildcards(subject, *names)
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             x509.CertificateBuilder()
@@ -81,6 +79,12 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
+
+    @staticmethod
+    def _refuse_wildcards(*names: str) -> None:
+        for name in names:
+            if "*" in name:
+                raise PkiError(f"{name}: a certificate's name is to be the server's own; no wildcard here")
 
 
 def _general(name: str) -> x509.GeneralName:

@@ -96,11 +96,19 @@ class MemoryFlow:
         self._network.carry(self.local[0], self.remote[0], data)
 
 
+class _Names(Resolver):
+    """A name is one place here, and DNS is not asked."""
+
+    def is_one_place(self, hop: Hop) -> bool:
+        """See :meth:`Resolver.is_one_place`."""
+        return True
+
+
 class MemoryEndpoint(Endpoint):
     """The real endpoint, with flows of the network in place of sockets."""
 
     def __init__(self, network: Network, host: str, *, seed: int) -> None:
-        super().__init__(clock=network.loop, ids=SeededIds(seed), resolver=Resolver(), name=host)
+        super().__init__(clock=network.loop, ids=SeededIds(seed), resolver=_Names(), name=host)
         self.host = host
         self._network = network
         self._memory_flows: dict[str, MemoryFlow] = {}

@@ -15,7 +15,8 @@ from typing import Protocol
 
 from tandem.core.log import event, get_logger
 from tandem.sip.aio.flow import Flow, Hop, Owner, StreamFlow, UdpFlow, UdpSocket
-from tandem.sip.aio.sockets import family_of, tcp_listener, tcp_socket, udp_socket
+from tandem.sip.aio.sockets import ANY, family_of, is_address, source_towards, tcp_listener, tcp_socket, udp_socket
+from tandem.sip.locate import Place
 
 _log = get_logger("sip")
 HANDSHAKE_S = 10.0
@@ -24,6 +25,7 @@ LOOK_S = 5.0
 """Seconds between two looks at every connection."""
 _BACKLOG = 512
 _ACCEPT_AGAIN_S = 0.1
+_MAX_TOWARDS = 1_000
 ContextSource = ssl.SSLContext | Callable[[], ssl.SSLContext] | None
 """A TLS context, or what gives the one that is in force now."""
 
@@ -50,6 +52,7 @@ class Connections:
     def __init__(self, owner: Owner, *, client_context: ContextSource, gate: Gate | None, dscp: int) -> None:
         self.ports: dict[str, int] = {}
         self.udp: list[UdpSocket] = []
+        self._udp_towards: dict[str, UdpSocket] = {}
         self.flows: set[StreamFlow] = set()
         self._owner = owner
         self._client_context = client_context
@@ -61,6 +64,11 @@ class Connections:
         self._connecting: dict[Hop, asyncio.Lock] = {}
         self._handshakes: set[asyncio.Task[None]] = set()
         self._watch: asyncio.TimerHandle | None = None
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether connections by TLS can be opened."""
+        return self._client_context is not None
 
     # Listening
 
@@ -162,38 +170,47 @@ class Connections:
         flow = self._by_hop.get(hop)
         return None if flow is None or flow.closed else flow
 
-    async def connect(self, hop: Hop, host: str, port: int) -> Flow:
-        """The flow to a hop at an address: one that stands, or a new one. Raises :class:`OSError`."""
-        if hop.transport == "udp":
-            return await self._udp_to(host, port)
+    async def connect(self, hop: Hop, place: Place, *, anew: bool = False) -> Flow:
+        """The flow to a hop at a place: the one that stands (but ``anew``), or a new one. Raises :class:`OSError`."""
+        if place.transport == "udp":
+            return await self._udp_to(place.host, place.port)
         lock = self._connecting.setdefault(hop, asyncio.Lock())
         try:
             async with lock:
-                return self.standing(hop) or await self._connect(hop, host, port)
+                standing = None if anew else self.standing(hop)
+                return standing or await self._connect(hop, place)
         finally:
             if not lock.locked():
                 self._connecting.pop(hop, None)
 
     async def _udp_to(self, host: str, port: int) -> UdpFlow:
-        family = family_of(host)
-        for bound in self.udp:
-            if family_of(bound.local[0]) is family:
-                return bound.flow_to((host, port))
-        # A client's socket: any address of the family that the other side has.
-        await self.listen_udp("::" if family is socket.AF_INET6 else "0.0.0.0", 0)  # noqa: S104
-        return self.udp[-1].flow_to((host, port))
+        bound = self._udp_towards.get(host)
+        if bound is None or bound.closed:
+            bound = await self._udp_from(source_towards(host))
+            if len(self._udp_towards) >= _MAX_TOWARDS:
+                self._udp_towards.clear()
+            self._udp_towards[host] = bound
+        return bound.flow_to((host, port))
 
-    async def _connect(self, hop: Hop, host: str, port: int) -> StreamFlow:
+    async def _udp_from(self, source: str) -> UdpSocket:
+        """A socket that sends from this address of ours: one that listens there, or a client's."""
+        for bound in self.udp:
+            if bound.local[0] == source or (bound.local[0] in ANY and family_of(bound.local[0]) is family_of(source)):
+                return bound
+        await self.listen_udp(source, 0)
+        return self.udp[-1]
+
+    async def _connect(self, hop: Hop, place: Place) -> StreamFlow:
         loop = asyncio.get_running_loop()
-        secure = hop.transport == "tls"
+        secure = place.transport == "tls"
         if secure and self._client_context is None:
             raise ConnectionError("no TLS context to connect with")
-        made = tcp_socket(host, dscp=self._dscp)
+        made = tcp_socket(place.host, dscp=self._dscp)
         try:
             async with asyncio.timeout(CONNECT_S):
-                await loop.sock_connect(made, (host, port))
+                await loop.sock_connect(made, (place.host, place.port))
                 _, flow = await loop.create_connection(
-                    lambda: StreamFlow(hop.transport, self._owner),
+                    lambda: StreamFlow(place.transport, self._owner),
                     sock=made,
                     ssl=current(self._client_context) if secure else None,
                     server_hostname=hop.host if secure else None,
@@ -201,6 +218,10 @@ class Connections:
         except BaseException:
             made.close()
             raise
+        # OpenSSL has checked the name, but takes wildcards; RFC 5922 §7.2 takes none.
+        if secure and flow.peer_names and hop.host.lower() not in flow.peer_names and not is_address(hop.host):
+            flow.abort()
+            raise ConnectionError(f"the certificate is for {', '.join(sorted(flow.peer_names))}, not for {hop.host}")
         self._keep(hop, flow)
         return flow
 

@@ -5,27 +5,40 @@ Here messages meet transactions (RFC 3261 §17.1.3, §17.2.3), requests get thei
 """
 
 import asyncio
+import contextlib
+import dataclasses
+import functools
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.core.log import event, get_logger
-from tandem.sip import fields
+from tandem.sip import counts, fields
 from tandem.sip.aio.connections import Connections, ContextSource
-from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow
+from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.sockets import at_port
 from tandem.sip.aio.transactions import ClientTransaction, Key, ServerTransaction, client_key
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.message import Message, Request, Response
+from tandem.sip.limits import SourceLimits
+from tandem.sip.locate import PORTS, Place
+from tandem.sip.message import Message, Request, Response, response_to
 from tandem.sip.parse import parse_message
 from tandem.sip.salvage import answer_to_unreadable
 from tandem.sip.transaction import ack_to_failure
 
 _log = get_logger("sip")
 _MAGIC = "z9hG4bK"
+MAX_TRANSACTIONS = 65_536
+"""Open server transactions; 1,000 calls a second by UDP, which linger for 32 s, come to as many."""
+RETRY_AFTER_S = 10
+_MOST_BY_UDP = 1_300 - 120
+"""Bytes of a request that still goes by UDP (RFC 3261 §18.1.1), less the Via that it gets."""
+_TRY_TCP_S, _NO_TCP_S, _MAX_NO_TCP = 1.0, 3_600.0, 1_000
+"""How long TCP is tried for a large request, how long a refusal is remembered, of how many hops."""
 Target = Flow | Hop
 Tap = Callable[[str, bytes, Flow], None]
 """Sees every message, for traces: ``in`` or ``out``, its bytes, the flow."""
@@ -52,6 +65,7 @@ class Endpoint:
         name: str = "",
         client_context: ContextSource = None,
         peer_names: PeerNames = no_names,
+        limits: SourceLimits | None = None,
         dscp: int = 0,
     ) -> None:
         self.clock = clock
@@ -61,11 +75,15 @@ class Endpoint:
         self.on_request: Callable[[ServerTransaction], None] = lambda tx: tx.respond_with(501)
         self.on_ack: Callable[[Request, Flow], None] = lambda request, flow: None
         self.tap: Tap | None = None
-        self.connections = Connections(self, client_context=client_context, gate=None, dscp=dscp)
+        self.connections = Connections(self, client_context=client_context, gate=limits, dscp=dscp)
+        self._limits = limits
         self._peer_names = peer_names
         self._server_transactions: dict[Key, ServerTransaction] = {}
         self._client_transactions: dict[tuple[str, str], ClientTransaction] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._no_tcp: dict[Hop, float] = {}
+        self._closing = False
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -90,7 +108,11 @@ class Endpoint:
 
     async def close(self) -> None:
         """Stop listening, close every connection, end what transactions are left."""
+        self._closing = True
         self.connections.stop_listening()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for client in list(self._client_transactions.values()):
             client.fail()
         for transaction in list(self._server_transactions.values()):
@@ -100,28 +122,38 @@ class Endpoint:
     # Sending
 
     async def send(self, request: Request, target: Target) -> ClientTransaction:
-        """Start a client transaction: adds Via with a new branch. Failures of the transport appear as a local 503."""
+        """Start a client transaction: adds Via with a new branch. Failures of the transport appear as a local 503.
+
+        Where DNS knows several places for a hop, those after the first are tried when it fails, says 503 or nothing.
+        """
         transaction = ClientTransaction(self, request)
         try:
-            flow = await self.flow_to(target)
+            flow = await self._flow_for(request, target)
         except (OSError, TimeoutError) as error:
+            counts.unreachable.value += 1
             event(_log, logging.WARNING, "sip.unreachable", method=request.method, target=target, error=error)
             transaction.fail()
             return transaction
+        if isinstance(target, Hop) and not self.resolver.is_one_place(target):
+            transaction.on_failed = functools.partial(self._failed, transaction, target, set())
         request.headers.prepend("Via", self.via(flow))
         transaction.start(flow)
         return transaction
 
     def via(self, flow: Flow, branch: str | None = None) -> str:
         """A Via value for a request on this flow."""
-        where = at_port(self.name or flow.local[0], self.connections.ports.get(flow.transport) or flow.local[1])
+        listens_at = self.connections.ports.get(flow.transport)
+        port = flow.local[1] if flow.transport == "udp" or not listens_at else listens_at
+        where = at_port(self.name or flow.local[0], port)
         branch = branch or f"{_MAGIC}{self.ids.token(12)}"
-        return f"SIP/2.0/{flow.transport.upper()} {where};rport;branch={branch}"
+        # RFC 5923 §5: the peer may use this connection towards the name that our certificate proves.
+        alias = ";alias" if listens_at and flow.transport == "tls" else ""
+        return f"SIP/2.0/{flow.transport.upper()} {where};rport{alias};branch={branch}"
 
     async def send_ack(self, ack: Request, target: Target) -> None:
         """Send the ACK to a 2xx: it is a message of its own (§13.2.2.4). Failures are the INVITE's user's to notice."""
         try:
-            flow = await self.flow_to(target)
+            flow = await self._flow_for(ack, target)
             ack.headers.prepend("Via", self.via(flow))
             self.transmit(ack.to_bytes(), flow)
         except (OSError, TimeoutError) as error:
@@ -133,10 +165,69 @@ class Endpoint:
             if target.closed:
                 raise ConnectionError(f"the connection to {target.remote} is closed")
             return target
-        if (standing := self.connections.standing(target)) is not None:
-            return standing
-        host, port = await self.resolver.resolve(target.host, target.port)
-        return await self.connections.connect(target, host, port)
+        return self.connections.standing(target) or await self._reach(target, set())
+
+    async def _reach(self, hop: Hop, tried: set[Place]) -> Flow:
+        """A new flow to the first place of a hop that can be reached and was not tried. Raises :class:`OSError`."""
+        why: Exception = ConnectionError(f"there is no other place for {hop}")
+        for place in await self.resolver.locate(hop, transports=self._transports):
+            if place not in tried:
+                try:
+                    return await self.connections.connect(hop, place, anew=bool(tried))
+                except (OSError, TimeoutError) as error:
+                    self.resolver.failed(place)
+                    tried.add(place)
+                    why = error
+        raise why
+
+    @property
+    def _transports(self) -> tuple[str, ...]:
+        return ("tls", "tcp", "udp") if self.connections.has_tls else ("tcp", "udp")
+
+    async def _flow_for(self, request: Request, target: Target) -> Flow:
+        """The flow for a request: a large one goes by TCP where UDP was meant (§18.1.1), if the target takes that."""
+        if not isinstance(target, Hop) or target.transport != "udp" or len(request.to_bytes()) <= _MOST_BY_UDP:
+            return await self.flow_to(target)
+        now = self.clock.now()
+        if self._no_tcp.get(target, 0.0) <= now:
+            try:
+                async with asyncio.timeout(_TRY_TCP_S):
+                    return await self.flow_to(dataclasses.replace(target, transport="tcp"))
+            except (OSError, TimeoutError):
+                if len(self._no_tcp) >= _MAX_NO_TCP:
+                    self._no_tcp.clear()
+                self._no_tcp[target] = now + _NO_TCP_S
+        return await self.flow_to(target)
+
+    def _failed(
+        self, transaction: ClientTransaction, hop: Hop, tried: set[Place], response: Response, local: bool
+    ) -> bool:
+        """A server failed (RFC 3263 §4.3): try the next, if DNS knows one. Whether it is being tried."""
+        flow = (transaction.again or transaction).flow
+        if self._closing or flow is None:
+            return False
+        place = Place(transport=flow.transport, host=flow.remote[0], port=flow.remote[1])
+        tried.add(place)
+        self.resolver.failed(place)
+        self._spawn(self._try_another(transaction, hop, tried, response, local))
+        return True
+
+    async def _try_another(
+        self, transaction: ClientTransaction, hop: Hop, tried: set[Place], response: Response, local: bool
+    ) -> None:
+        try:
+            flow = await self._reach(hop, tried)
+        except (OSError, TimeoutError):
+            transaction.give_up(response, local=local)
+            return
+        event(_log, logging.WARNING, "sip.next_server", hop=hop, remote=at_port(*flow.remote), after=response.status)
+        request = transaction.request.copy()
+        fields.remove_top_via(request)
+        request.headers.prepend("Via", self.via(flow))
+        transaction.again = ClientTransaction(self, request, origin=transaction)
+        transaction.again.start(flow)
+        if transaction.cancel_wanted:
+            transaction.again.cancel()
 
     def transmit(self, data: bytes, flow: Flow) -> None:
         """Send bytes on a flow. Raises :class:`OSError`."""
@@ -145,11 +236,33 @@ class Endpoint:
             self.tap("out", data, flow)
 
     def answer(self, data: bytes, transaction: ServerTransaction) -> None:
-        """Send a response the way its request came."""
+        """Send a response the way its request came; if that connection is gone, to where its Via says (§18.2.2)."""
         try:
             self.transmit(data, transaction.flow)
         except OSError as error:
-            event(_log, logging.INFO, "sip.response_not_sent", peer=transaction.flow.remote, error=error)
+            hop = _sender_of(transaction)
+            if hop is None or transaction.rerouted or self._closing:
+                event(_log, logging.INFO, "sip.response_not_sent", peer=transaction.flow.remote, error=error)
+            else:
+                transaction.rerouted = True
+                self._spawn(self._answer_anew(data, transaction, hop))
+
+    async def _answer_anew(self, data: bytes, transaction: ServerTransaction, hop: Hop) -> None:
+        try:
+            transaction.flow = await self.flow_to(hop)
+            self.transmit(data, transaction.flow)
+        except (OSError, TimeoutError) as error:
+            event(_log, logging.INFO, "sip.response_not_sent", peer=hop, error=error)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned_done)
+
+    def _spawned_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("sip.defect", exc_info=error)
 
     # Transactions keep themselves here
 
@@ -179,6 +292,8 @@ class Endpoint:
 
     def received(self, data: bytes, flow: Flow) -> None:
         """A message came; whatever is wrong with it costs nobody else anything."""
+        if self._limits is not None and not flow.peer_names and not self._within(flow):
+            return
         if self.tap is not None:
             self.tap("in", data, flow)
         try:
@@ -188,10 +303,21 @@ class Endpoint:
             else:
                 self._request(message, flow)
         except MalformedMessage as error:
+            counts.malformed.value += 1
             event(_log, logging.WARNING, "sip.malformed", peer=flow.remote, why=error)
             self._refuse(data, flow, error)
         except Exception:  # a defect of ours in one message must not cost the others
             _log.exception("sip.defect peer=%s", flow.remote)
+
+    def _within(self, flow: Flow) -> bool:
+        """Whether a source that proved no name is within its rate; a connection beyond it waits, a datagram is dropped."""
+        assert self._limits is not None
+        now = self.clock.now()
+        if not isinstance(flow, StreamFlow):
+            return self._limits.datagram(flow.remote[0], now)
+        if wait := self._limits.streamed(flow.remote[0], now):
+            flow.hold(wait)
+        return True
 
     def _refuse(self, data: bytes, flow: Flow, error: MalformedMessage) -> None:
         """Answer a request that could not be read; what cannot be answered is dropped."""
@@ -223,13 +349,38 @@ class Endpoint:
             existing.received(request)
         elif request.method == "ACK":
             self.on_ack(request, flow)
+        elif len(self._server_transactions) >= MAX_TRANSACTIONS:
+            self._overloaded(request, flow)
         else:
+            if isinstance(flow, UdpFlow):
+                # §18.2.2: to the port of sent-by. Where that names another address there is NAT between us, or a name: then
+                # only the source port leads back, with rport (RFC 3581) or without.
+                if "rport" not in via.parameters and via.host.strip("[]") == flow.remote[0]:
+                    flow = flow.at_port(via.port or PORTS["udp"])
+            elif flow.peer_names:
+                self._note_alias(via, flow)
             transaction = ServerTransaction(self, request, flow, (branch, sent_by, method))
             self._server_transactions[transaction.key] = transaction
             if request.method == "CANCEL":
                 _cancel(transaction, self._server_transactions.get((branch, sent_by, "INVITE")))
             else:
                 self._serve(transaction)
+
+    def _note_alias(self, via: fields.Via, flow: Flow) -> None:
+        """Use a connection towards the name that its peer proved, if it asked for that (RFC 5923 §5)."""
+        if not isinstance(flow, StreamFlow) or flow.aliased:
+            return
+        flow.aliased = True
+        if "alias" in via.parameters and via.host.lower() in flow.peer_names:
+            self.connections.alias(Hop(transport="tls", host=via.host.lower(), port=via.port or PORTS["tls"]), flow)
+
+    def _overloaded(self, request: Request, flow: Flow) -> None:
+        """So many transactions are open that a further one gets its answer without."""
+        counts.dropped.of("transactions").value += 1
+        response = response_to(request, 503, to_tag=self.ids.token(8))
+        response.headers.add("Retry-After", str(RETRY_AFTER_S))
+        with contextlib.suppress(OSError):
+            self.transmit(response.to_bytes(), flow)
 
     def _serve(self, transaction: ServerTransaction) -> None:
         """Hand a request to our user; whatever that meets in it, the request is answered."""
@@ -241,6 +392,17 @@ class Endpoint:
         except Exception:  # a defect of ours in one request must not cost the others
             _log.exception("sip.defect peer=%s", transaction.flow.remote)
             transaction.respond_with(500)
+
+
+def _sender_of(transaction: ServerTransaction) -> Hop | None:
+    """Where a response goes whose connection is gone: back to the source, or to the name that it proved."""
+    via, flow = fields.top_via(transaction.request), transaction.flow
+    port = via.port or PORTS.get(flow.transport, 0)
+    if flow.transport == "tcp":
+        return Hop(transport="tcp", host=via.parameters.get("received") or via.host.strip("[]"), port=port)
+    if flow.transport == "tls" and via.host.lower() in flow.peer_names:
+        return Hop(transport="tls", host=via.host.lower(), port=port)
+    return None
 
 
 def _cancel(cancel: ServerTransaction, invite: ServerTransaction | None) -> None:

@@ -239,6 +239,10 @@ class UdpFlow:
         """Whether the socket is closed."""
         return self._socket.closed
 
+    def at_port(self, port: int) -> "UdpFlow":
+        """The flow to another port of the same address."""
+        return self if port == self.remote[1] else self._socket.flow_to((self.remote[0], port))
+
     def send(self, data: bytes) -> None:
         """Send one datagram; raises :class:`ConnectionError` when the socket is closed."""
         self._socket.send(data, self.remote)

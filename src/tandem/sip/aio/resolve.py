@@ -1,14 +1,36 @@
-"""Names to addresses: overrides first (``--resolve FQDN=IP:PORT``), then the system's resolver.
+"""Names to addresses: overrides first (``--resolve FQDN=IP:PORT``), then DNS as RFC 3263 has it, then the system's resolver.
 
-An override says where a name is for every port; TLS still checks the name. NAPTR and SRV records are left out for now.
+An override says where a name is for every port and transport; TLS still checks the name. Without one: NAPTR where neither
+transport nor port is given, SRV where no port is given, then A and AAAA. A place that failed is tried last for a minute. IPv4
+comes before IPv6: over UDP a family that leads nowhere is noticed only after 32 seconds.
 """
 
 import asyncio
 import ipaddress
+import logging
+import secrets
 import socket
-from collections.abc import Iterable, Mapping
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import dns.asyncresolver
+import dns.exception
+import dns.resolver
 
 from tandem.core.errors import TandemError
+from tandem.core.log import event, get_logger
+from tandem.sip.aio.flow import Hop
+from tandem.sip.aio.sockets import is_address
+from tandem.sip.fields import URI
+from tandem.sip.locate import PORTS, SERVICES, Naptr, Place, Srv, order_servers, order_services
+
+_log = get_logger("sip")
+LOOKUP_S = 3.0
+"""Seconds that DNS has to answer one question."""
+AVOIDED_S = 60.0
+_MAX_AVOIDED, _MAX_CACHED = 1_000, 4_096
 
 
 class BadOverride(TandemError):
@@ -33,19 +55,143 @@ def parse_overrides(values: Iterable[str]) -> dict[str, tuple[str, int]]:
     return out
 
 
+def hop_of(uri: URI) -> Hop:
+    """The hop that a ``sip:`` or ``sips:`` URI means; what it leaves open (port 0, no transport) DNS tells."""
+    transport = (uri.parameters.get("transport") or "").lower()
+    if uri.scheme == "sips":
+        transport = "tls"
+    host = uri.host.strip("[]")
+    if not transport and (uri.port or is_address(host)):
+        transport = "udp"
+    port = uri.port or (PORTS.get(transport, 5060) if is_address(host) else 0)
+    return Hop(transport=transport, host=host.lower(), port=port)
+
+
 class Resolver:
-    """Resolves a host and port to an IP address and port."""
+    """Resolves a hop to the places to try. ``dns_resolver`` replaces the one that /etc/resolv.conf gives."""
 
-    def __init__(self, overrides: Mapping[str, tuple[str, int]] | None = None) -> None:
+    def __init__(
+        self,
+        overrides: Mapping[str, tuple[str, int]] | None = None,
+        *,
+        dns_resolver: dns.asyncresolver.Resolver | None = None,
+        pick: Callable[[int], int] = secrets.randbelow,
+    ) -> None:
         self._overrides = {name.lower(): where for name, where in (overrides or {}).items()}
+        self._dns = dns_resolver
+        self._configured = dns_resolver is not None
+        self._pick = pick
+        self._avoided: OrderedDict[Place, float] = OrderedDict()
 
-    async def resolve(self, host: str, port: int) -> tuple[str, int]:
-        """Raises :class:`OSError` if the name is not known."""
-        if host.lower() in self._overrides:
-            return self._overrides[host.lower()]
+    async def locate(self, hop: Hop, *, transports: Sequence[str] = tuple(SERVICES)) -> list[Place]:
+        """The places to try, best first; what is open is chosen among ``transports``. Raises :class:`OSError`."""
+        if (known := self._known(hop)) is not None:
+            return [known]
+        places = await self._located(hop, transports)
+        if not places:
+            raise OSError(f"no address of {hop.host} is known")
+        return sorted(places, key=self._avoid) if self._avoided else places
+
+    def is_one_place(self, hop: Hop) -> bool:
+        """Whether a hop is an address, or a name with an override: there is no other place to try."""
+        return self._known(hop) is not None
+
+    def failed(self, place: Place) -> None:
+        """A place could not be reached: for a while it is tried after all others."""
+        self._avoided[place] = time.monotonic() + AVOIDED_S
+        if len(self._avoided) > _MAX_AVOIDED:
+            self._avoided.popitem(last=False)
+
+    def _known(self, hop: Hop) -> Place | None:
+        """A place that needs no question."""
+        transport = hop.transport or "udp"
+        if where := self._overrides.get(hop.host.lower()):
+            return Place(transport=transport, host=where[0], port=where[1])
+        if is_address(hop.host):
+            return Place(transport=transport, host=hop.host.strip("[]"), port=hop.port or PORTS[transport])
+        return None
+
+    async def _located(self, hop: Hop, transports: Sequence[str]) -> list[Place]:
+        if hop.port:
+            return await self._addresses(hop.transport or "udp", hop.host, hop.port)
+        services = [(hop.transport, f"{SERVICES[hop.transport]}.{hop.host}")] if hop.transport else []
+        if not services:
+            services = order_services(await self._naptr(hop.host), transports)
+        if not services:
+            services = [(t, f"{SERVICES[t]}.{hop.host}") for t in SERVICES if t in transports]
+        for transport, name in services:
+            servers = order_servers(await self._srv(name), self._pick)
+            found = [await self._addresses(transport, server.target, server.port) for server in servers]
+            if places := [place for each in found for place in each]:
+                return places
+        transport = hop.transport or "udp"
+        return await self._addresses(transport, hop.host, PORTS[transport])
+
+    def _avoid(self, place: Place) -> bool:
+        return self._avoided.get(place, 0.0) > time.monotonic()
+
+    # Questions
+
+    async def _addresses(self, transport: str, host: str, port: int) -> list[Place]:
+        if where := self._overrides.get(host.lower()):
+            return [Place(transport=transport, host=where[0], port=where[1])]
+        if is_address(host):
+            return [Place(transport=transport, host=host, port=port)]
+        four, six = await asyncio.gather(self._ask(host, "A"), self._ask(host, "AAAA"))
+        found = [str(record.address) for record in (*four, *six)]
+        return [Place(transport=transport, host=each, port=port) for each in found or await _by_system(host)]
+
+    async def _srv(self, name: str) -> list[Srv]:
+        return [
+            Srv(priority=r.priority, weight=r.weight, port=r.port, target=_plain(r.target))
+            for r in await self._ask(name, "SRV")
+        ]
+
+    async def _naptr(self, name: str) -> list[Naptr]:
+        return [
+            Naptr(
+                order=r.order,
+                preference=r.preference,
+                flags=r.flags.decode("ascii", "replace"),
+                service=r.service.decode("ascii", "replace"),
+                replacement=_plain(r.replacement),
+            )
+            for r in await self._ask(name, "NAPTR")
+        ]
+
+    async def _ask(self, name: str, kind: str) -> list[Any]:  # records of the kind that was asked for
+        """The records of a name; none where there are none, or DNS does not answer."""
+        asked = self._asked()
+        if asked is None:
+            return []
         try:
-            return str(ipaddress.ip_address(host.strip("[]"))), port
-        except ValueError:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            address = found[0][4]
-            return str(address[0]), int(address[1])
+            return list(await asked.resolve(name, kind, search=False, lifetime=LOOKUP_S))
+        except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+            return []
+        except dns.exception.DNSException as error:
+            event(_log, logging.INFO, "sip.dns_failed", name=name, kind=kind, why=error)
+            return []
+
+    def _asked(self) -> dns.asyncresolver.Resolver | None:
+        if not self._configured:
+            self._configured = True
+            try:
+                self._dns = dns.asyncresolver.Resolver()
+            except dns.exception.DNSException as error:  # no resolv.conf: the system's resolver alone
+                event(_log, logging.INFO, "sip.no_dns", why=error)
+        if self._dns is not None and self._dns.cache is None:
+            self._dns.cache = dns.resolver.LRUCache(_MAX_CACHED)
+        return self._dns
+
+
+def _plain(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True)
+
+
+async def _by_system(host: str) -> list[str]:
+    """What /etc/hosts and whatever else the machine has say."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
+    except OSError:
+        return []
+    return list(dict.fromkeys(str(each[4][0]) for each in found))

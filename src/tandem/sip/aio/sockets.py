@@ -8,6 +8,7 @@ import socket
 
 DEAD_AFTER_S = 30
 """Seconds without an acknowledgement after which the kernel gives a TCP connection up: a peer that vanished is noticed."""
+ANY = ("0.0.0.0", "::")  # noqa: S104 - recognized, not bound
 _IDLE_S, _PROBE_S, _PROBES = 60, 10, 3
 UDP_BUFFER_BYTES = 1 << 21
 """Asked of the kernel (which may give less): a burst of 500 calls a second waits here and is not lost."""
@@ -62,6 +63,13 @@ def mark(made: socket.socket, dscp: int) -> None:
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
     else:
         made.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
+
+
+def source_towards(host: str) -> str:
+    """The address of ours that the kernel would send from to a host; nothing is sent. Raises :class:`OSError`."""
+    with socket.socket(family_of(host), socket.SOCK_DGRAM) as asking:
+        asking.connect((host, 9))
+        return str(asking.getsockname()[0])
 
 
 def _bound(made: socket.socket, host: str, port: int) -> socket.socket:

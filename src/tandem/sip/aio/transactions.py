@@ -76,6 +76,7 @@ class ServerTransaction:
         self.final_sent = False
         self.cancelled = False
         self.on_cancel: Callable[[], None] = _nothing
+        self.rerouted = False
         self._machine = ServerTransactionMachine(request, reliable=flow.transport != "udp", now=endpoint.clock.now())
         self._alarm = Alarm(endpoint, self._fire)
 
@@ -121,22 +122,27 @@ class ClientTransaction:
 
     A time-out gives a 408, a failing transport a 503, both made here (:attr:`local` is then true). ``on_late`` is called
     with each 2xx to an INVITE that comes after the first final response: the same again (its ACK was lost) or, where the
-    INVITE was forked, another one's (RFC 3261 §13.2.2.4).
+    INVITE was forked, another one's (RFC 3261 §13.2.2.4). Where a server fails, the endpoint may try another one (RFC 3263
+    §4.3): by a transaction of its own whose ``origin`` is this one, and which answers in its place.
     """
 
-    def __init__(self, endpoint: "Endpoint", request: Request) -> None:
+    def __init__(self, endpoint: "Endpoint", request: Request, *, origin: "ClientTransaction | None" = None) -> None:
         self.endpoint = endpoint
         self.request = request
         self.local = False
         self.flow: Flow | None = None
         self.on_late: Callable[[Response], None] = lambda response: None
+        self.on_failed: Callable[[Response, bool], bool] | None = None
+        self.again: ClientTransaction | None = None
+        self._origin = origin
+        self._handed_over = False
         self._arrived: deque[Response] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._machine: ClientTransactionMachine | None = None
         self._alarm = Alarm(endpoint, self._fire)
         self._key = ("", "")
         self._provisional = False
-        self._cancel_wanted = False
+        self.cancel_wanted = False
         self._finished = False
 
     def start(self, flow: Flow) -> None:
@@ -175,9 +181,11 @@ class ClientTransaction:
 
     def cancel(self) -> None:
         """Ask to end a pending INVITE: a CANCEL goes out once a provisional response came (§9.1)."""
-        self._cancel_wanted = True
-        if self._provisional and not self._finished and self._machine is not None and self.flow is not None:
-            self._cancel_wanted = False
+        self.cancel_wanted = True
+        if self.again is not None:
+            self.again.cancel()
+        elif self._provisional and not self._finished and self._machine is not None and self.flow is not None:
+            self.cancel_wanted = False
             self._machine.expire_after(64 * T1, self.endpoint.clock.now())
             self._rearm()
             cancel = ClientTransaction(self.endpoint, cancel_for(self.request))
@@ -189,7 +197,7 @@ class ClientTransaction:
         self._do(self._machine.received(response, self.endpoint.clock.now()))
         if response.status < 200:
             self._provisional = True
-            if self._cancel_wanted:
+            if self.cancel_wanted:
                 self.cancel()
 
     def fail(self) -> None:
@@ -223,13 +231,25 @@ class ClientTransaction:
             event(_log, logging.INFO, "sip.request_not_sent", peer=self.flow.remote, error=error)
 
     def _deliver(self, response: Response) -> None:
-        if self._finished:
+        self._finished = self._finished or response.status >= 200
+        (self._origin or self)._hand_over(response, local=self.local)
+
+    def _hand_over(self, response: Response, *, local: bool) -> None:
+        if self._handed_over:
             self.on_late(response)
             return
-        self._finished = response.status >= 200
+        failed = (local or response.status == 503) and not self.cancel_wanted
+        if failed and self.on_failed is not None and self.on_failed(response, local):
+            return
+        self.local, self._handed_over = local, response.status >= 200
         self._arrived.append(response)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    def give_up(self, response: Response, *, local: bool) -> None:
+        """The endpoint: there was nobody else to try after this."""
+        self.on_failed = None
+        self._hand_over(response, local=local)
 
     def _finish_locally(self, status: int) -> None:
         if not self._finished:
