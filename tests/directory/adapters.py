@@ -211,8 +211,8 @@ SLAPD_OWNER = "cn=owner,DC=example,DC=com"
 
 
 @contextmanager
-def slapd(folder: Path) -> Iterator[Place]:
-    """An OpenLDAP server with our schema; no rights, no passwords of accounts."""
+def slapd(folder: Path, *more: str) -> Iterator[Place]:
+    """An OpenLDAP server with our schema; no rights, no passwords of accounts. ``more`` goes into its configuration."""
     folder.chmod(0o755)
     authority = Authority.open_or_create(folder / "ca", organization="slapd", at=datetime.now(UTC))
     certificate, key = authority.issue("ldap.example.com", ("127.0.0.1",), at=datetime.now(UTC))
@@ -228,6 +228,7 @@ def slapd(folder: Path) -> Iterator[Place]:
                 f"include {folder}/tandem.schema",
                 "modulepath /usr/lib/ldap",
                 "moduleload back_mdb",
+                f"pidfile {folder}/slapd.pid",
                 f"TLSCertificateFile {folder}/cert.pem",
                 f"TLSCertificateKeyFile {folder}/key.pem",
                 "database mdb",
@@ -237,6 +238,7 @@ def slapd(folder: Path) -> Iterator[Place]:
                 f"directory {folder}/data",
                 "index objectClass,proxyAddresses,msRTCSIP-PrimaryUserAddress,msRTCSIP-Line,cn,sAMAccountName eq",
                 "maxsize 1073741824",
+                *more,
             ]
         )
         + "\n"

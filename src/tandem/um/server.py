@@ -163,7 +163,8 @@ class UmServer:
     async def _make_pin(self, user: o.User) -> None:
         """Make one PIN, keep its hash, mail it. A crash in between makes and mails another one the next time.
 
-        Of the UM servers of a machine one does it: the others find it set when they have the lock.
+        Of the UM servers of a machine one does it: the others find it set when they have the lock. The directory is asked
+        in a thread, since one that hangs holds up no call.
         """
         plan = self.config.dial_plans.get(user.um_dial_plan)
         if plan is None:
@@ -172,7 +173,7 @@ class UmServer:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with lock.open("w") as file:
             await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
-            held = self._repository.same(user)
+            held = await asyncio.to_thread(self._repository.same, user)
             if held is not None and held[0].pin_state in NO_PIN_YET:
                 await self._make_pin_alone(held[0], plan)
 
@@ -183,7 +184,8 @@ class UmServer:
         pin = pins.generate(extension=extension, minimum=minimum)
         dn = self._repository.dn_of(user)
         hashed = await asyncio.to_thread(self._hasher.hash, user.account, pin)
-        self._repository.session.replace(dn, {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (pins.MAILING,)})
+        written = {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (pins.MAILING,)}
+        await asyncio.to_thread(self._repository.session.replace, dn, written)
         message_id = f"welcome-{self._endpoint.ids.token(8)}"
         mail = compose.welcome(
             mailbox=user.mail,
@@ -196,7 +198,7 @@ class UmServer:
             message_id=message_id,
         )
         Maildir(self._mailbox(user.mail)).deliver(message_id, mail)
-        self._repository.session.replace(dn, {"msExchUMPinState": (pins.SET,)})
+        await asyncio.to_thread(self._repository.session.replace, dn, {"msExchUMPinState": (pins.SET,)})
         counts.pins_made.value += 1
         event(_log, logging.INFO, "um.pin_made", account=user.account)
 

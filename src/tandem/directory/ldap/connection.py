@@ -2,11 +2,14 @@
 
 A controller that fails is left alone for a while (1 s, doubled up to 15 s) and another one is asked. A read that a lost
 connection interrupts is made once more; a write is not, since nobody knows whether it was carried out: the caller observes
-anew. One request is under way on a connection at a time; threads get connections of their own from the pool.
+anew. One request is under way on a connection at a time; threads get connections of their own from the pool. What nobody
+asked for some minutes is not used again: the other side may have dropped it, and a write would be lost on it.
 """
 
 import contextlib
 import logging
+import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +44,9 @@ _LONGEST_BACK_OFF_S = 15.0
 _REFUSED_S = 60.0
 _AGAIN_S = 0.5
 _POOL = 4
+_LDAPS_PORT = 636
+_IDLE_S = 300.0
+"""Active Directory drops a connection after 900 s without a request (MaxConnIdleTime), and firewalls often do sooner."""
 _LOST = (ldap.SERVER_DOWN, ldap.CONNECT_ERROR, ldap.UNAVAILABLE, ldap.BUSY, ldap.TIMEOUT, ldap.TIMELIMIT_EXCEEDED)
 
 
@@ -75,7 +81,9 @@ class Pool:
         """Rises whenever another controller answers than before: its change numbers are others."""
         self.host = ""
         self._credentials = credentials
-        self._idle: list[Any] = []
+        self._idle: list[tuple[float, Any]] = []
+        """Connections by when they were last used, the latest last."""
+        self._hosts: tuple[str, ...] = ()
         self._lock = threading.Lock()
         self._room = threading.BoundedSemaphore(_POOL)
         self._health: dict[str, _Health] = {}
@@ -91,7 +99,7 @@ class Pool:
         """Close what is idle."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for connection in idle:
+        for _, connection in idle:
             _unbind(connection)
 
     def read(self, ask: Callable[[Any], T]) -> T:
@@ -125,9 +133,7 @@ class Pool:
     @contextmanager
     def _leased(self) -> Iterator[Any]:
         with self._room:
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            connection = connection or self._connect()
+            connection = self._idle_one() or self._connect()
             try:
                 yield connection
             except _LOST:
@@ -138,9 +144,18 @@ class Pool:
                 raise
             self._give_back(connection)
 
+    def _idle_one(self) -> Any:
+        with self._lock:
+            used_at, connection = self._idle.pop() if self._idle else (0.0, None)
+        if connection is not None and time.monotonic() - used_at > _IDLE_S:
+            _unbind(connection)
+            self.close()  # those below it were used even earlier
+            return None
+        return connection
+
     def _give_back(self, connection: Any) -> None:
         with self._lock:
-            self._idle.append(connection)
+            self._idle.append((time.monotonic(), connection))
 
     def _failed(self, error: ldap.LDAPError) -> None:
         self.close()
@@ -169,7 +184,7 @@ class Pool:
 
     def _connect_to_any(self) -> Any:
         problems = []
-        for host in sorted(self.address.hosts(), key=lambda host: host != self.host):
+        for host in sorted(self._known_hosts(), key=lambda host: host != self.host):
             if self._health.get(host, _Health()).retry_at > time.monotonic():
                 problems.append(f"{host}: failed a moment ago")
                 continue
@@ -180,13 +195,22 @@ class Pool:
                 raise InvalidCredentials(
                     f"{self._name}: {self.address.forest} ({host}) refuses this account or password, or it is locked"
                 ) from None
-            except ldap.LDAPError as error:
+            except (ldap.LDAPError, OSError) as error:
                 self._note_failure(host, error)
                 problems.append(f"{host}: {text_of(error)}")
                 continue
             self._answered(host)
             return connection
         raise DirectoryUnavailable(f"no domain controller of {self.address.forest} answers: {'; '.join(problems)}")
+
+    def _known_hosts(self) -> tuple[str, ...]:
+        """The controllers; where DNS, that names them, is away: those that it named before."""
+        try:
+            self._hosts = self.address.hosts()
+        except DirectoryUnavailable:
+            if not self._hosts:
+                raise
+        return self._hosts
 
     def _answered(self, host: str) -> None:
         self._health.pop(host, None)
@@ -229,7 +253,11 @@ def root_domain(address: Address) -> str:
     """The root domain that a controller is of. Raises :class:`DirectoryUnavailable`."""
     problems = []
     for host in address.hosts():
-        connection = _initialized(host, address)
+        try:
+            connection = _initialized(host, address)
+        except OSError as error:
+            problems.append(f"{host}: {text_of(error)}")
+            continue
         try:
             if address.starttls:
                 connection.start_tls_s()
@@ -245,7 +273,9 @@ def root_domain(address: Address) -> str:
 
 
 def _initialized(host: str, address: Address) -> Any:
-    """A connection that is not made yet, with what it has to prove of the other side."""
+    """A connection that is not made yet, with what it has to prove of the other side. Raises :class:`OSError`."""
+    if not address.starttls:
+        _shake_hands(host)
     connection = ldap.initialize(host)
     _set_options(connection)
     connection.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
@@ -254,6 +284,22 @@ def _initialized(host: str, address: Address) -> Any:
         connection.set_option(ldap.OPT_X_TLS_CACERTFILE, str(address.roots))
     connection.set_option(ldap.OPT_X_TLS_NEWCTX, 0)  # takes the options into force
     return connection
+
+
+def _shake_hands(host: str) -> None:
+    """See whether a controller answers in TLS at all; whether it is the right one is proved by libldap afterwards.
+
+    libldap over GnuTLS waits for the other side's part of the handshake for ever, whatever time-outs are set. Raises
+    :class:`OSError`.
+    """
+    at = urlsplit(host)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection((at.hostname or "", at.port or _LDAPS_PORT), CONNECT_S) as plain,
+        context.wrap_socket(plain),
+    ):
+        pass
 
 
 def _set_options(connection: Any) -> None:
@@ -294,5 +340,6 @@ def _unbind(connection: Any) -> None:
 def text_of(error: Exception) -> str:
     """What an LDAP error says, in one line."""
     details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    parts = (details.get("desc", ""), str(details.get("info", "")).strip())
+    text = details.get("desc", "")
+    parts = (text, " ".join(str(details.get("info", "")).split()).removeprefix(f"{text}: "))
     return ": ".join(part for part in parts if part) or str(error) or type(error).__name__

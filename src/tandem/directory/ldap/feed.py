@@ -81,7 +81,7 @@ class LdapFeed:
         generation = forest.pool.generation
         if not followed.usn or followed.generation != generation:
             changes: Changes | None = self._whole(forest, followed, now)
-        elif committed == followed.usn and not followed.stale:
+        elif committed == followed.usn and not (followed.stale and followed.due(now)):
             return None
         else:
             changes = self._more(forest, followed, now)
@@ -95,14 +95,12 @@ class LdapFeed:
         return Changes(entries=entries, present={followed.part.base.path: frozenset(e.uid for e in entries)})
 
     def _more(self, forest: Forest, followed: "_Followed", now: float) -> Changes | None:
-        due = now - followed.compared_at > (FEW_S if followed.part.few else MANY_S)
+        due = followed.due(now)
         changed = self._entries(forest, followed.part, followed.filter(since=followed.usn + 1))
         gone = self._deleted(forest, followed)
+        followed.stale = not due  # what was deleted may not have been shown
         if followed.part.few:
-            if changed or gone or due:
-                return self._whole(forest, followed, now)
-            followed.stale = True
-            return None
+            return self._whole(forest, followed, now) if changed or gone or due else None
         present: dict[str, frozenset[str]] = {}
         if due:
             present[followed.part.base.path] = self._present(forest, followed)
@@ -142,7 +140,11 @@ class _Followed:
         self.compared_at = 0.0
         self.away = False
         self.stale = False
-        """Whether something has changed that may concern it, and it was not read since."""
+        """Whether something has changed that may concern it, and it was not compared since."""
+
+    def due(self, now: float) -> bool:
+        """Whether it may be compared as a whole again."""
+        return now - self.compared_at > (FEW_S if self.part.few else MANY_S)
 
     def filter(self, since: int = 0) -> str:
         """Its entries, or those of them that changed; of a part with few entries, what holds them, too."""

@@ -139,7 +139,8 @@ class LdapSession:
     def _of(self, dn: DN) -> Forest:
         """The forest of a name. Raises :class:`NoSuchObject` for one that no address is known of."""
         name = forest_of(dn)
-        for known in self._addresses:
+        # A forest's name may end in another one's: the longest is it.
+        for known in sorted(self._addresses, key=len, reverse=True):
             if name == known or name.endswith("." + known):
                 return self.forest(known)
         raise NoSuchObject(f"{dn} is in no forest whose directory is known; there are {', '.join(self._addresses)}")
@@ -170,7 +171,7 @@ class LdapSession:
         """Entries as they come; none where the base is not there, or not visible."""
         try:
             return forest.pool.read(lambda c: search(c, base, scope, filter_, attributes))
-        except (ldap.NO_SUCH_OBJECT, ldap.REFERRAL, ldap.INSUFFICIENT_ACCESS):
+        except (ldap.NO_SUCH_OBJECT, ldap.INSUFFICIENT_ACCESS):
             return []
         except ldap.LDAPError as error:
             self._translate(error, "read", base)
@@ -232,7 +233,7 @@ class LdapSession:
             "sDRightsEffective",
         )
         at = dn
-        while at.rdns:
+        while at.below(domain_of(forest.name)):
             found = self.raw(forest, str(at), ldap.SCOPE_BASE, "(objectClass=*)", wanted)
             if found:
                 return _allowed(found[0][1], right, attribute, object_class, seen=at == dn)
@@ -532,6 +533,16 @@ class LdapSession:
                 raise DirectoryError(f"{dn} has entries below it; delete those first") from None
             case _ if isinstance(error, _REFUSED):
                 raise SchemaViolation(f"{dn}: the directory refuses to {what} it: {text}") from None
+            case ldap.REFERRAL():
+                raise DirectoryError(
+                    f"{dn} is kept by other servers ({text}), which are not asked: "
+                    "a child domain, or a forest that the organization file gives no directory of"
+                ) from None
+            case ldap.SIZELIMIT_EXCEEDED() | ldap.ADMINLIMIT_EXCEEDED():
+                raise DirectoryError(
+                    f"{dn}: the directory gives {self.account} no more than a part of what it asks for ({text}), and a part "
+                    "is not enough: raise this account's limit on entries"
+                ) from None
         raise DirectoryError(f"{dn}: the directory failed to {what} it: {text}") from None
 
 
