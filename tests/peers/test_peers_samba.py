@@ -3,21 +3,27 @@
 import asyncio
 import logging
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dns.message
+import dns.resolver
+import dns.rrset
 import pytest
 
 from directory import adapters
 from tandem.cli.demo import EXTENSION, POOL, UM, phones, running
 from tandem.directory import objects as o
 from tandem.directory.address import Address, Place
+from tandem.directory.dn import DN
 from tandem.directory.errors import BadAddress, DirectoryUnavailable, InvalidCredentials
-from tandem.directory.port import Right
+from tandem.directory.port import Part, Right, Session
 from tandem.directory.repository import discover
 from tandem.pki.authority import Authority
 from tandem.speech.samples import bob_message
@@ -59,10 +65,19 @@ def home(controller: adapters.Samba, tmp_path_factory: pytest.TempPathFactory) -
     shutil.copy(controller.folder / "admin.password", folder / "secrets" / "administrator")
     tandem("directory", "create", str(path))
     assert "109 addition(s)" in tandem("directory", "prepare", str(path), "--plan", expect=2)
-    assert "changetype: add" in tandem("directory", "prepare", str(path), "--ldif")
-    tandem("directory", "prepare", str(path))
+    reviewed = folder / "schema.ldif"
+    reviewed.write_text(tandem("directory", "prepare", str(path), "--ldif"))
+    carry_out(reviewed, adapters.administrator_password(controller.folder))
     assert ": 0 addition(s)" in tandem("directory", "prepare", str(path), "--plan")
     return folder
+
+
+def carry_out(ldif: Path, password: str) -> None:
+    """As who reviews what Tandem would add does it: by the directory's own tool."""
+    command = ["ldbmodify", "-H", f"ldaps://{ADDRESS}", "--option=tls verify peer=no_check"]
+    command += ["--simple-bind-dn=CN=Administrator,CN=Users,DC=example,DC=com", f"--password={password}", str(ldif)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_1_apply_goes_on_when_its_domain_controller_dies_and_comes_back(home: Path, controller: adapters.Samba) -> None:
@@ -112,6 +127,41 @@ def test_2_the_voice_server_reads_um_objects_after_exchucutil_and_not_before(hom
         tandem("apply", file, "--as", account, expect=expected)
     assert "Nothing to do" in tandem("plan", file)
     assert "No drift" in tandem("drift", file)
+
+
+def test_2_what_is_deleted_is_missed_in_time_by_who_sees_no_deleted_objects(
+    home: Path, controller: adapters.Samba
+) -> None:
+    from tandem.directory.ldap.feed import FEW_S, MANY_S, LdapFeed
+    from tandem.directory.ldap.session import LdapSession
+
+    voice, owner = discover(bind(Home(folder=home), POOL).session)[0], bound(controller)
+    assert isinstance(voice.session, LdapSession)
+    people, gateways = DN.parse("OU=People,DC=example,DC=com"), voice.layout.um_ip_gateways
+    contact, gateway = people.child("CN", "Fleeting"), gateways.child("CN", "fleeting")
+    now = 0.0
+    parts = [
+        Part(base=people, classes=frozenset({"user", "contact"})),
+        Part(base=gateways, classes=frozenset({"msexchumipgateway"}), few=True),
+    ]
+    feed = LdapFeed(voice.session, parts, lambda: now)
+    feed.poll()
+    owner.add(contact, {"objectClass": ["contact"]})
+    owner.add(gateway, {"objectClass": ["msExchUMIPGateway"]})
+    made = feed.poll()
+    assert made is not None
+    uids = {entry.dn: entry.uid for entry in made.entries}
+    assert uids.keys() >= {contact, gateway}
+    owner.delete(contact)
+    owner.delete(gateway)
+    for later, dn, base in ((FEW_S, gateway, gateways), (MANY_S, contact, people)):
+        assert feed.poll() is None  # nothing that this account sees has changed
+        now = later + 1.0
+        compared = feed.poll()  # and nothing has changed since
+        assert compared is not None
+        assert base.path in compared.present and uids[dn] not in compared.present[base.path]
+    assert feed.poll() is None
+    owner.close()
 
 
 async def seen(log: Path, text: str, more_than: int = 0) -> None:
@@ -188,6 +238,57 @@ def test_5_what_a_forest_holds_is_imported_and_examined(home: Path, controller: 
     path.write_text(text)
     assert "Nothing to do" in tandem("plan", str(path))
     tandem("doctor", f"ldaps://{ADDRESS}", *options)
+
+
+class Names(threading.Thread):
+    """A DNS server that names domain controllers, each with its priority."""
+
+    def __init__(self, targets: Sequence[tuple[int, str]]) -> None:
+        super().__init__(daemon=True)
+        self._targets = targets
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+
+    def run(self) -> None:
+        with self._socket:
+            while (received := self._socket.recvfrom(2048))[0]:
+                query = dns.message.from_wire(received[0])
+                answer, asked = dns.message.make_response(query), query.question[0]
+                if asked.name.to_text() == "_ldap._tcp.dc._msdcs.example.com.":
+                    records = [f"{priority} 100 389 {target}." for priority, target in self._targets]
+                    answer.answer.append(dns.rrset.from_text(asked.name, 60, "IN", "SRV", *records))
+                self._socket.sendto(answer.to_wire(), received[1])
+
+    def end(self) -> None:
+        """Answer no more."""
+        self._socket.sendto(b"", ("127.0.0.1", self.port))
+        self.join()
+
+
+def test_controllers_are_those_that_dns_names_by_priority_and_stay_known_when_dns_is_away(
+    controller: adapters.Samba, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = Names([(20, ADDRESS), (10, "127.0.0.98")])
+    resolver = dns.resolver.Resolver(configure=False)
+    resolver.nameservers, resolver.port = ["127.0.0.1"], names.port
+    monkeypatch.setattr(dns.resolver, "default_resolver", resolver)
+    monkeypatch.setattr("tandem.directory.address.CONNECT_S", 1.0)
+    names.start()
+    with caplog.at_level(logging.WARNING, "tandem.directory"):
+        session = bound(controller, "ldaps://example.com")
+    assert [record.getMessage().split()[0] for record in caplog.records] == ["directory.lost", "directory.back"]
+    assert "127.0.0.98" in caplog.records[0].getMessage()
+    names.end()
+    session.bind_anew()  # type: ignore[attr-defined] # it is one over LDAP
+    assert session.groups_of(session.identity)
+    session.close()
+    with pytest.raises(DirectoryUnavailable, match=r"DNS names no domain controller of example.com .*name them:"):
+        bound(controller, "ldaps://example.com")
+
+
+def bound(controller: adapters.Samba, url: str = f"ldaps://{ADDRESS}") -> Session:
+    return opened(controller, url).open().bind("administrator", adapters.administrator_password(controller.folder))
 
 
 def opened(controller: adapters.Samba, url: str, roots: Path | None = None) -> Place:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import ldap
 
@@ -21,9 +21,6 @@ from tandem.directory import schema
 from tandem.directory.address import Address
 from tandem.directory.dn import DN
 from tandem.directory.errors import (
-    AccessDenied,
-    AlreadyExists,
-    BadName,
     DirectoryError,
     DirectoryUnavailable,
     InvalidCredentials,
@@ -32,10 +29,11 @@ from tandem.directory.errors import (
 )
 from tandem.directory.filters import escape
 from tandem.directory.layout import domain_of, forest_of
-from tandem.directory.ldap.connection import Raw, search, text_of
+from tandem.directory.ldap.connection import Raw, search
 from tandem.directory.ldap.descriptor import Descriptor, parse_descriptor
 from tandem.directory.ldap.feed import LdapFeed
 from tandem.directory.ldap.forest import Forest, sd_flags
+from tandem.directory.ldap.refusal import refusal
 from tandem.directory.ldap.rights import decode, encode, existence
 from tandem.directory.ldap.values import (
     ATTRIBUTES,
@@ -174,7 +172,7 @@ class LdapSession:
         except (ldap.NO_SUCH_OBJECT, ldap.INSUFFICIENT_ACCESS):
             return []
         except ldap.LDAPError as error:
-            self._translate(error, "read", base)
+            raise refusal(error, self.account, "read", base) from None
 
     def entries(self, forest: Forest, found: Sequence[Raw]) -> Iterator[Entry]:
         """Entries of which more is visible than that they are there."""
@@ -514,49 +512,7 @@ class LdapSession:
         try:
             self._of(dn).pool.write(ask)
         except ldap.LDAPError as error:
-            self._translate(error, what, dn)
-
-    def _translate(self, error: ldap.LDAPError, what: str, dn: object) -> NoReturn:
-        text = text_of(error)
-        match error:
-            case ldap.INSUFFICIENT_ACCESS():
-                raise AccessDenied(self.account, what.removesuffix(" on") + " on", dn) from None
-            case ldap.NO_SUCH_OBJECT():
-                raise NoSuchObject(
-                    f"{dn} (or what is above it) is not there, or not visible to {self.account}"
-                ) from None
-            case ldap.ALREADY_EXISTS():
-                raise AlreadyExists(f"{dn} is there already") from None
-            case ldap.INVALID_DN_SYNTAX() | ldap.FILTER_ERROR():
-                raise BadName(f"{dn}: {text}") from None
-            case ldap.NOT_ALLOWED_ON_NONLEAF():
-                raise DirectoryError(f"{dn} has entries below it; delete those first") from None
-            case _ if isinstance(error, _REFUSED):
-                raise SchemaViolation(f"{dn}: the directory refuses to {what} it: {text}") from None
-            case ldap.REFERRAL():
-                raise DirectoryError(
-                    f"{dn} is kept by other servers ({text}), which are not asked: "
-                    "a child domain, or a forest that the organization file gives no directory of"
-                ) from None
-            case ldap.SIZELIMIT_EXCEEDED() | ldap.ADMINLIMIT_EXCEEDED():
-                raise DirectoryError(
-                    f"{dn}: the directory gives {self.account} no more than a part of what it asks for ({text}), and a part "
-                    "is not enough: raise this account's limit on entries"
-                ) from None
-        raise DirectoryError(f"{dn}: the directory failed to {what} it: {text}") from None
-
-
-_REFUSED = (
-    ldap.CONSTRAINT_VIOLATION,
-    ldap.OBJECT_CLASS_VIOLATION,
-    ldap.UNDEFINED_TYPE,
-    ldap.INVALID_SYNTAX,
-    ldap.NO_SUCH_ATTRIBUTE,
-    ldap.NAMING_VIOLATION,
-    ldap.UNWILLING_TO_PERFORM,
-    ldap.TYPE_OR_VALUE_EXISTS,
-    ldap.OBJECT_CLASS_VIOLATION,
-)
+            raise refusal(error, self.account, what, dn) from None
 
 
 def _checked(attributes: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
