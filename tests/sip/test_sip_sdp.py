@@ -123,6 +123,7 @@ def test_a_key_is_read_as_it_was_written(suite: str) -> None:
     assert parse_crypto(crypto.line()) == crypto
     assert parse_crypto(crypto.line() + "|2^31") == crypto
     assert parse_crypto(crypto.line() + " WSH=128") == crypto
+    assert parse_crypto(crypto.line().rstrip("=")) == crypto
 
 
 @pytest.mark.parametrize(

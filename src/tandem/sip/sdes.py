@@ -73,7 +73,8 @@ def _key(text: str, length: int) -> bytes | str:
     if more and _packets(more[0]) < MIN_LIFETIME:
         return "its key does not live long enough"
     try:
-        key = base64.b64decode(encoded, validate=True)
+        # Some peers (rtpengine is one) leave the padding out; RFC 4568 §9.2 does not insist on it.
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
     except ValueError:  # binascii.Error among them
         return "its key is not Base64"
     return key if len(key) == length else f"its key has {len(key)} bytes instead of {length}"
