@@ -16,6 +16,7 @@ from tandem.directory import objects as o
 from tandem.directory.address import read_place
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository, discover
+from tandem.media.engine.front import CALLS_PER_CORE, MediaEngine, usable_cores
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, peer_names, server_context
 from tandem.sip.aio.endpoint import Endpoint
@@ -54,12 +55,17 @@ class Home:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
-    """Where to listen: one address; ``ports`` by transport replace those of the directory."""
+    """Where to listen: one address; ``ports`` by transport replace those of the directory.
+
+    ``media_workers`` processes serve media, one for each core if not said; ``max_calls`` are taken at once.
+    """
 
     address: str = "127.0.0.1"
     ports: Mapping[str, int] = field(default_factory=dict)
     resolve: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     media_ports: range = range(1)
+    media_workers: int | None = None
+    max_calls: int | None = None
 
 
 def connect(home: Home, account: str) -> Session:
@@ -90,6 +96,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen) -> tuple[UmServer, dic
         peer_names=peer_names,
     )
     ports = {"tls": server.sip_tls_port, "tcp": server.sip_tcp_port, "udp": server.sip_tcp_port, **listen.ports}
+    workers = listen.media_workers or usable_cores()
     um = UmServer(
         fqdn=fqdn,
         endpoint=endpoint,
@@ -99,8 +106,10 @@ async def start_um(home: Home, fqdn: str, listen: Listen) -> tuple[UmServer, dic
         paths=UmPaths(
             spool=home.state / "spool" / fqdn, mail=home.state / "mail", pin_key=home.state / "um" / "pin.key"
         ),
+        media=MediaEngine(workers=workers),
         media_host=listen.address,
         media_ports=listen.media_ports,
+        max_calls=listen.max_calls or workers * CALLS_PER_CORE,
         contact_port=lambda transport: ports[transport],
     )
     await um.start()

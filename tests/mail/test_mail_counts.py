@@ -12,7 +12,7 @@ def test_the_spool_tells_how_many_messages_wait_and_how_long(tmp_path: Path) -> 
         envelope = Envelope(
             message_id=f"voice-{number}", mailbox="a@example.com", recipient_name="A", call_id="c", begun_at=""
         )
-        item = spool.notice(envelope, ended_at="2026-01-01T00:00:00+00:00")
+        item = spool.begin(envelope).close(samples=0, ended_at="2026-01-01T00:00:00+00:00")
     older = (tmp_path / "voice-1.json").stat().st_mtime - 100
     os.utime(tmp_path / "voice-1.json", (older, older))
     assert counts.pending.read() == 2

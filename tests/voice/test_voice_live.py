@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
+import os
 import signal
 import ssl
 import subprocess
@@ -192,6 +193,48 @@ async def test_a_um_server_killed_while_it_records_delivers_what_it_had_heard(de
     message, _ = voice_message(box(deployed))
     assert len(attachment(message)) / 16_000 > 6.6 - 2.0
     assert "was cut" in message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def test_a_media_worker_killed_while_it_records_costs_its_call_and_delivers_what_it_heard(deployed: Path) -> None:
+    ports = dict(zip((UM, POOL), free_ports(2), strict=True))
+    names = [f"--resolve={name}=127.0.0.1:{port}" for name, port in ports.items()]
+    um = ["serve", "um", UM, f"--home={deployed}", f"--tls-port={ports[UM]}", *names, *free_plain_ports()]
+    voice = ["serve", "voice", POOL, f"--home={deployed}", f"--tls-port={ports[POOL]}", *names]
+    with server_process(deployed, POOL, voice), server_process(deployed, UM, [*um, "--media-workers=1"]) as process:
+        async with registered(deployed, ports) as (_, bob):
+            call = await bob.call("4101")
+            await call.wait_for_tone()
+            await call.speak(bob_message())
+            (worker,) = children(process.pid)
+            os.kill(worker, signal.SIGKILL)
+            assert await asyncio.wait_for(call.leg.ended, 10) == "remote"
+            await eventually(lambda: kinds(deployed) == ["voice-ca"])
+            await eventually(lambda: children(process.pid) not in ([], [worker]))
+            again = await bob.call("4101")
+            await again.wait_for_tone()
+            await again.hang_up()
+    message, _ = voice_message(box(deployed))
+    assert len(attachment(message)) / 16_000 > 6.6 - 2.0
+    assert "was cut" in message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+
+
+async def test_a_call_too_many_is_turned_away_and_may_come_again(deployed: Path) -> None:
+    tcp, udp = free_ports(2)
+    async with (
+        running(deployed, tcp_port=tcp, udp_port=udp, max_calls=1) as servers,
+        registered(deployed, servers) as (_, bob),
+    ):
+        call = await bob.call("4101")
+        with pytest.raises(CallFailed, match="UM did not take the call"):  # the voice server's word for a 503
+            await bob.call("4101")
+        assert "um.busy" in (deployed / f"{UM}.log").read_text()
+        await call.hang_up()
+        await eventually(lambda: kinds(deployed) == ["missedcall"])
+        await (await bob.call("4101")).hang_up()
 
 
 async def test_before_exchucutil_the_call_fails_for_the_true_reason(deployed_template: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from tandem.call.leg import CallLeg, Ended, warning
 from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.requests import answer_with
-from tandem.media.errors import NoPort
+from tandem.media.errors import Unavailable
 from tandem.sip import sessiontimer
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.dialog import Dialog, DialogInput, DialogState
@@ -104,7 +104,7 @@ class Incoming:
         calls, transaction, policy = self._calls, self._transaction, self._policy
         try:
             media = await calls.media.open(policy.host, policy.ports)
-        except NoPort as error:
+        except Unavailable as error:
             raise self.refuse(503, str(error)) from None
         try:
             self._still_wanted()

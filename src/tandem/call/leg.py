@@ -47,6 +47,7 @@ class Ended(StrEnum):
     LOCAL = "local"  # we did
     NO_ACK = "no-ack"  # our answer was never acknowledged
     UNHEARD = "unheard"  # no media came any more
+    MEDIA = "media"  # what served its media died
     LAPSED = "lapsed"  # the session was not refreshed in time
     FAILED = "failed"  # the peer does not know the call any more, or cannot be agreed with
 
@@ -63,6 +64,7 @@ class CallLeg:
         self.dialog = link.dialog
         self.negotiation = negotiation
         self.media = negotiation.media
+        self.media.on_lost = lambda why: self._lost(Ended.MEDIA)
         self.invite: Request | None = None
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
         self.peer_allows: frozenset[str] = frozenset()

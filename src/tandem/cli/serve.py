@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +50,12 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--tcp-port", type=click.IntRange(0, 65535), help="Port for plain TCP, where dial plans are Unsecured.")
 @click.option("--udp-port", type=click.IntRange(0, 65535), help="Port for plain UDP, where dial plans are Unsecured.")
 @click.option("--media-ports", metavar="FIRST-LAST", help="UDP ports for RTP; default: any that are free.")
+@click.option("--media-workers", type=click.IntRange(1, 256), help="Processes for media; default: one for each core.")
+@click.option(
+    "--max-calls",
+    type=click.IntRange(1),
+    help="Calls taken at once, more are answered 503; default: 400 for each media worker, what a core carries with SRTP.",
+)
 def um(
     fqdn: str,
     home: Path,
@@ -58,6 +65,8 @@ def um(
     udp_port: int | None,
     resolve: tuple[str, ...],
     media_ports: str | None,
+    media_workers: int | None,
+    max_calls: int | None,
     verbose: bool,
 ) -> None:
     """Run the UM server FQDN: it answers the calls of its UM dial plans into mailboxes.
@@ -68,7 +77,7 @@ def um(
           --resolve pool1.example.com=127.0.0.1:15062
     """
     ports = {"tls": tls_port, "tcp": tcp_port, "udp": udp_port}
-    listen = _listen(address, ports, resolve, media_ports)
+    listen = replace(_listen(address, ports, resolve, media_ports), media_workers=media_workers, max_calls=max_calls)
     asyncio.run(_run(lambda: start_um(Home(folder=home.resolve()), fqdn, listen), fqdn, verbose))
 
 

@@ -1,19 +1,47 @@
 """Files that survive: written, synced, then given their name, and the name synced too."""
 
+import ctypes
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from tandem.mail.errors import MailError
 
+_libc = ctypes.CDLL(None, use_errno=True)
+MANY = 16
+"""From so many files on it is cheaper to sync all that the filesystem holds, in one commit, than one file after another."""
+
+
+def sync_files(folder: Path, paths: list[Path]) -> None:
+    """Make what was written to files of a folder last; those that are gone are passed over. Raises :class:`OSError`."""
+    if len(paths) >= MANY:
+        _with_open(folder, _sync_filesystem)
+        return
+    for path in paths:
+        try:
+            _with_open(path, os.fdatasync)
+        except FileNotFoundError:
+            continue
+
+
+def _sync_filesystem(descriptor: int) -> None:
+    if _libc.syncfs(descriptor):  # Python has none
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
+
+
+def _with_open(path: Path, sync: Callable[[int], None]) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
 
 def sync_folder(folder: Path) -> None:
     """Make renames within a folder last."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    _with_open(folder, os.fsync)
 
 
 def write_synced(path: Path, data: bytes) -> None:

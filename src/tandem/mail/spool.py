@@ -2,15 +2,14 @@
 
 Of a message ``ID`` there are, in this order: ``ID.open`` (who calls whom, JSON, synced before anything is heard),
 ``ID.part`` (16-bit linear sound at 8,000 Hz, grows), then ``ID.json`` (closed: what was known at the end) with the part
-renamed to ``ID.pcm``. What dies in between is closed at the next start. A thread writes every second and syncs every two;
-neither the media path nor the event loop waits for the disk.
+renamed to ``ID.pcm``. What dies in between is closed at the next start. Media writes the part, each second, and waits for no
+disk; a thread here syncs what was written, every two.
 """
 
 import contextlib
 import dataclasses
 import json
 import logging
-import os
 import threading
 import time
 from dataclasses import dataclass
@@ -19,12 +18,11 @@ from typing import Any
 
 from tandem.core.log import event, get_logger
 from tandem.mail import counts
-from tandem.mail.disk import replace_synced, sync_folder, write_synced
+from tandem.mail.disk import replace_synced, sync_files, sync_folder, write_synced
 from tandem.mail.errors import MailError
 
 _log = get_logger("mail")
-WRITE_S, SYNC_EVERY = 1.0, 2
-_BYTES_PER_S = 16_000
+SYNC_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,49 +57,22 @@ class Item:
     cut: bool = False
 
 
-class Recording:
-    """One that grows. :meth:`append` may be called from the event loop at any time."""
+class Draft:
+    """A message whose call goes on; media appends what is heard to :attr:`part`."""
 
     def __init__(self, spool: "Spool", envelope: Envelope) -> None:
         self.envelope = envelope
+        self.part = spool.folder / f"{envelope.message_id}.part"
         self._spool = spool
-        self._part = spool.folder / f"{envelope.message_id}.part"
         write_synced(spool.folder / f"{envelope.message_id}.open", _json(dataclasses.asdict(envelope)))
-        self._file = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self.part.touch(mode=0o600)
         sync_folder(spool.folder)
-        self._lock = threading.Lock()
-        self._buffer = bytearray()
-        self._rounds = 0
-        self.failed = ""
 
-    def append(self, linear: bytes) -> None:
-        """Take sound; it is on disk within a second."""
-        with self._lock:
-            self._buffer += linear
-
-    def write(self) -> None:
-        """The spool's thread: write what was heard; sync every second time."""
-        with self._lock:
-            data, self._buffer = bytes(self._buffer), bytearray()
-        try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(self._file, view) :]
-            self._rounds += 1
-            if self._rounds % SYNC_EVERY == 0:
-                os.fdatasync(self._file)
-        except OSError as error:
-            self.failed = error.strerror or "disk error"
-            counts.not_written.value += 1
-            event(_log, logging.ERROR, "spool.not_written", message=self.envelope.message_id, error=self.failed)
-
-    def close(self, *, samples: int, ended_at: str) -> Item:
-        """End the recording (blocks; call it in a thread). ``samples`` 0 keeps no sound."""
+    def close(self, *, samples: int, ended_at: str, cut: bool = False) -> Item:
+        """The call is over (blocks; call it in a thread). ``samples`` 0 keeps no sound: a missed call."""
         self._spool.forget(self)
-        self.write()
-        os.fsync(self._file)
-        os.close(self._file)
-        return self._spool.seal(self.envelope, samples=samples, ended_at=ended_at, cut=False)
+        sync_files(self._spool.folder, [self.part])
+        return self._spool.seal(self.envelope, samples=samples, ended_at=ended_at, cut=cut)
 
 
 class Spool:
@@ -110,7 +81,7 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._open: set[Recording] = set()
+        self._open: set[Draft] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
@@ -118,33 +89,29 @@ class Spool:
         counts.oldest_s.source = self.oldest_s
 
     def start(self) -> None:
-        """Begin to write what recordings take."""
+        """Begin to sync what is written."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is left of open recordings and end the thread."""
+        """Sync a last time and end the thread."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
 
-    def begin(self, envelope: Envelope) -> Recording:
-        """A new recording. Raises :class:`MailError` if the disk does not take it."""
+    def begin(self, envelope: Envelope) -> Draft:
+        """A new message. Raises :class:`MailError` if the disk does not take it."""
         try:
-            recording = Recording(self, envelope)
+            draft = Draft(self, envelope)
         except OSError as error:
             raise MailError(f"{self.folder}: no recording can begin ({error.strerror})", retryable=True) from error
         with self._lock:
-            self._open.add(recording)
-        return recording
+            self._open.add(draft)
+        return draft
 
-    def forget(self, recording: Recording) -> None:
-        """A recording is being closed: the thread leaves it alone."""
+    def forget(self, draft: Draft) -> None:
+        """A message is being closed: the thread leaves it alone."""
         with self._lock:
-            self._open.discard(recording)
-
-    def notice(self, envelope: Envelope, *, ended_at: str) -> Item:
-        """A message without sound: a missed call."""
-        return self.seal(envelope, samples=0, ended_at=ended_at, cut=False)
+            self._open.discard(draft)
 
     def seal(self, envelope: Envelope, *, samples: int, ended_at: str, cut: bool) -> Item:
         """Close a message: from here on it waits to be delivered, whatever dies."""
@@ -231,15 +198,17 @@ class Spool:
         event(_log, logging.ERROR, "spool.unreadable", file=path.name, error=error, kept_as=path.name + ".bad")
 
     def _run(self) -> None:
-        while not self._stop.wait(WRITE_S):
-            self._write_all()
-        self._write_all()
+        while not self._stop.wait(SYNC_S):
+            self._sync()
+        self._sync()
 
-    def _write_all(self) -> None:
+    def _sync(self) -> None:
         with self._lock:
-            recordings = list(self._open)
-        for recording in recordings:
-            recording.write()
+            parts = [draft.part for draft in self._open]
+        try:
+            sync_files(self.folder, parts)
+        except OSError as error:
+            event(_log, logging.ERROR, "spool.not_synced", messages=len(parts), error=error.strerror)
 
 
 def _json(facts: dict[str, Any]) -> bytes:

@@ -130,11 +130,17 @@ class MediaSession(Protocol):
 class Media(Protocol):
     """Where sessions come from."""
 
+    async def start(self) -> None:
+        """Get ready to serve."""
+
     async def open(self, host: str, ports: range) -> MediaSession:
         """A session on an even port of the range on ``host``; ``range(0, 1)`` leaves the port to the system.
 
         Raises :class:`tandem.media.errors.Unavailable` if none is free, or nobody is there to serve it.
         """
+
+    def problem(self) -> str:
+        """Why nothing can be opened now; an empty text if it can."""
 
     async def close(self) -> None:
         """Serve no more, after what was heard has been written."""

@@ -12,7 +12,8 @@ from tandem.speech.prompts import en_us
 
 RATE = 8000
 LANGUAGES = {"en-US": ("en_US", en_us.TEXTS)}
-_PAUSE_S = 0.12
+PAUSE_S = 0.12
+"""Between two prompts of a sentence."""
 _BEEP_HZ, _BEEP_S, _BEEP_LEVEL = 1000, 0.3, 8000
 
 
@@ -28,7 +29,7 @@ class Catalogue:
     def say(self, *prompts: str) -> bytes:
         """Prompts one after the other with short pauses. Raises :class:`SpeechError` for an unknown id."""
         try:
-            return silence(_PAUSE_S).join(self._sounds[prompt] for prompt in prompts)
+            return silence(PAUSE_S).join(self._sounds[prompt] for prompt in prompts)
         except KeyError as error:
             raise SpeechError(f"there is no prompt {error}") from None
 

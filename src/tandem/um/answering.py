@@ -6,20 +6,17 @@ so is one who says less than a second. The menu after a recording (review, impor
 """
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum, auto
 
-from tandem.call.leg import CallLeg
-from tandem.mail.spool import Recording
-from tandem.media.level import SpeechDetector
-from tandem.media.session import Sound
+from tandem.call.leg import CallLeg, Ended
+from tandem.mail.spool import Draft
+from tandem.media.session import Recording, Sound
 
 MINIMUM_S = 1.0
 """Speech that ends earlier than this after the tone is no message (our choice; Exchange's value is not public)."""
 TAIL_S = 0.3
 """How much of the silence after the last speech stays in the message."""
-_TICK_S = 0.25
 _RATE = 8000
 
 
@@ -75,20 +72,20 @@ TABLE: dict[tuple[State, Input], tuple[State, tuple[Do, ...]]] = {
 class CallAnswering:
     """One call for a mailbox.
 
-    ``begin`` starts a recording (on disk); ``keep`` ends it with the count of samples that are meant, 0 for none (or is
-    called with no recording at all, when the caller hung up before the tone) and says whether a message was made.
+    ``begin`` makes a message of it (on disk) as soon as the call is answered; ``keep`` closes that with the count of samples
+    that are meant, 0 for none, and whether we, not the caller, cut it off.
     """
 
     def __init__(
         self,
         leg: CallLeg,
         *,
-        greeting: bytes,
-        tone: bytes,
-        thanks: bytes,
-        regrets: bytes,
-        begin: Callable[[], Awaitable[Recording]],
-        keep: Callable[[Recording | None, int], Awaitable[None]],
+        greeting: Sequence[Sound],
+        tone: Sequence[Sound],
+        thanks: Sequence[Sound],
+        regrets: Sequence[Sound],
+        begin: Callable[[], Awaitable[Draft]],
+        keep: Callable[[Draft, int, bool], Awaitable[None]],
         idle_s: float,
         recording_s: float,
         call_s: float,
@@ -99,28 +96,31 @@ class CallAnswering:
         self._begin, self._keep = begin, keep
         self._idle_s, self._recording_s, self._call_s = idle_s, recording_s, call_s
         self._inputs: asyncio.Queue[Input] = asyncio.Queue()
+        self._draft: asyncio.Future[Draft] | None = None
         self._recording: Recording | None = None
-        self._detector = SpeechDetector()
-        self._recorded_from = 0.0
+        self._limits: list[asyncio.TimerHandle] = []
         self._message = False
 
     async def run(self) -> None:
         """Answer until the call is over."""
-        loop = asyncio.get_running_loop()
         self._leg.media.on_key = lambda key: self._inputs.put_nowait(Input.POUND) if key == "#" else None
         self._leg.ended.add_done_callback(lambda _: self._inputs.put_nowait(Input.HUNG_UP))
-        ticker = loop.create_task(self._tick(loop.time() + self._call_s))
+        self._limit(self._call_s)
+        self._draft = asyncio.ensure_future(self._begin())  # the disk takes its time while the greeting plays
         try:
             self._play(self._greeting)
             while self.state is not State.ENDED:
                 await self._step(await self._inputs.get())
         finally:
-            ticker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticker
-            if self._recording is not None:  # cancelled: the server stops; what was heard is kept
+            for limit in self._limits:
+                limit.cancel()
+            if self._draft is not None:  # cancelled: the server stops; what was heard is kept
                 await self._do(Do.KEEP)
             await self._leg.hangup()
+
+    def _limit(self, after_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        self._limits.append(loop.call_later(after_s, self._inputs.put_nowait, Input.LIMIT))
 
     async def _step(self, what: Input) -> None:
         rule = TABLE.get((self.state, what))
@@ -135,42 +135,31 @@ class CallAnswering:
             case Do.PLAY_TONE:
                 self._play(self._tone)
             case Do.RECORD:
-                self._recording = await self._begin()
-                self._recorded_from = asyncio.get_running_loop().time()
-                self._leg.media.hear(self._heard)
+                assert self._draft is not None
+                self._record(await self._draft)
             case Do.KEEP:
-                self._leg.media.hear(lambda linear: None)
-                recording, self._recording = self._recording, None
-                ends = self._detector.speech_ends_at
-                self._message = recording is not None and ends >= MINIMUM_S * _RATE
-                tail = min(self._detector.heard_samples, ends + int(TAIL_S * _RATE))
-                await self._keep(recording, tail if self._message else 0)
+                draft, self._draft = self._draft, None
+                if draft is not None:
+                    await self._keep_what_was_heard(await draft)
             case Do.THANK:
                 self._play(self._thanks if self._message else self._regrets)
             case Do.HANG_UP:
                 await self._leg.hangup()
 
-    def _heard(self, linear: bytes) -> None:
+    def _record(self, draft: Draft) -> None:
+        self._recording = self._leg.media.record(draft.part, idle_s=self._idle_s)
+        self._recording.on_silence = lambda: self._inputs.put_nowait(Input.SILENCE)
+        self._limit(self._recording_s)
+
+    async def _keep_what_was_heard(self, draft: Draft) -> None:
+        samples = 0
         if self._recording is not None:
-            self._recording.append(linear)
-            self._detector.feed(linear)
+            recorded = await self._recording.stop()
+            self._message = recorded.speech_ends_at >= MINIMUM_S * _RATE
+            samples = min(recorded.samples, recorded.speech_ends_at + int(TAIL_S * _RATE)) if self._message else 0
+        cut = self._leg.ended.done() and self._leg.ended.result() is Ended.MEDIA
+        await self._keep(draft, samples, cut)
 
-    def _play(self, linear: bytes) -> None:
-        playback = self._leg.play(Sound.of(linear))
+    def _play(self, sounds: Sequence[Sound]) -> None:
+        playback = self._leg.play(*sounds)
         playback.done.add_done_callback(lambda done: self._inputs.put_nowait(Input.PLAYED) if done.result() else None)
-
-    async def _tick(self, call_ends_at: float) -> None:
-        """Notice silence and the limits; silence counts also where nothing at all arrives."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(_TICK_S)
-            now = loop.time()
-            if now >= call_ends_at:
-                self._inputs.put_nowait(Input.LIMIT)
-            elif self.state is State.RECORDING:
-                unheard = now - max(self._leg.media.last_heard or 0.0, self._recorded_from)
-                silent = max(self._detector.silent_samples / _RATE, unheard)
-                if now - self._recorded_from >= self._recording_s:
-                    self._inputs.put_nowait(Input.LIMIT)
-                elif silent >= self._idle_s:
-                    self._inputs.put_nowait(Input.SILENCE)

@@ -3,7 +3,7 @@
 import asyncio
 import fcntl
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from tandem.call.calls import Calls
 from tandem.call.errors import CallRefused
-from tandem.call.leg import ALLOW, CallLeg, warning
+from tandem.call.leg import ALLOW, warning
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
@@ -24,22 +24,24 @@ from tandem.mail import compose
 from tandem.mail import counts as mail_counts
 from tandem.mail.disk import problem_of
 from tandem.mail.maildir import Maildir, mailbox_folder
-from tandem.mail.spool import Envelope, Item, Recording, Spool
+from tandem.mail.spool import Draft, Envelope, Item, Spool
+from tandem.media.session import Media
 from tandem.media.wav import write_wav
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
 from tandem.sip.diversion import diversions
 from tandem.sip.message import Request
-from tandem.speech.catalogue import Catalogue, beep, digits, silence
+from tandem.speech.catalogue import digits
 from tandem.um import counts, pins
 from tandem.um.answering import MINIMUM_S, CallAnswering
 from tandem.um.classify import Answer, Incoming, Refusal, classify, find_gateway
 from tandem.um.config import NO_PIN_YET, UmConfig, UmDirectory
 from tandem.um.lamp import Lamps
+from tandem.um.prompts import LEAD, TONE, Prompts
 
 _log = get_logger("um")
-MAX_CALLS = 100
-"""MaxCallsAllowed's default."""
+BUSY_S = 30
+"""After which time one who was turned away may try again."""
 FOLLOW_S = 1.0
 _DELIVER_AGAIN_S = 5.0
 _ENCRYPTION = {"Secured": "require", "SIPSecured": "refuse", "Unsecured": "refuse"}
@@ -55,7 +57,10 @@ class UmPaths:
 
 
 class UmServer:
-    """Made with an endpoint that does not listen yet; :meth:`start`, then listen, then :meth:`stop`."""
+    """Made with an endpoint that does not listen yet; :meth:`start`, then listen, then :meth:`stop`.
+
+    ``media`` is started and closed here. A call beyond ``max_calls`` is answered with 503.
+    """
 
     def __init__(
         self,
@@ -66,8 +71,10 @@ class UmServer:
         connect: Connect,
         clock: Clock,
         paths: UmPaths,
+        media: Media,
         media_host: str,
         media_ports: range = range(1),
+        max_calls: int = 100,
         contact_port: Callable[[str], int] = lambda transport: 5061 if transport == "tls" else 5060,
     ) -> None:
         self.config = UmConfig()
@@ -77,12 +84,13 @@ class UmServer:
         self._repository = repository
         self._clock = clock
         self._paths = paths
-        self._media_host, self._media_ports = media_host, media_ports
+        self._media, self._media_host, self._media_ports = media, media_host, media_ports
+        self._max_calls = max_calls
         self._contact_port = contact_port
-        self._calls = Calls(endpoint, contact=self._contact)
+        self._calls = Calls(endpoint, contact=self._contact, media=media)
         self._calls.on_request = self._received
         self._spool = Spool(paths.spool)
-        self._speech = {"en-US": Catalogue("en-US")}
+        self._prompts = {"en-US": Prompts("en-US")}
         self._hasher = pins.PinHasher(paths.pin_key)
         contact = f"<sip:{fqdn}:{contact_port('tls')};transport=tls>"
         self._lamps = Lamps(endpoint, lambda: self.config, self._mailbox, contact)
@@ -97,6 +105,7 @@ class UmServer:
     async def start(self) -> None:
         """Read the directory, close what a dead server left open, begin to deliver, watch and follow."""
         await self._follow_once()
+        await self._media.start()
         for item in self._spool.recover(ended_at=self._clock.at().isoformat()):
             event(_log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
         self._spool.start()
@@ -112,6 +121,7 @@ class UmServer:
         for task in [*self._answering, *self._tasks]:
             task.cancel()
         await asyncio.gather(*self._answering, *self._tasks, return_exceptions=True)
+        await self._media.close()
         self._spool.stop()
         await self._endpoint.close()
         self._repository.session.close()
@@ -122,6 +132,7 @@ class UmServer:
         return {
             "directory": self.freshness.problem,
             "spool": lambda: problem_of(self._paths.spool),
+            "media": self._media.problem,
         }
 
     # The directory
@@ -220,9 +231,11 @@ class UmServer:
             transaction.respond_with(200, headers=(("Allow", ALLOW),))
         elif request.method != "INVITE":
             transaction.respond_with(405, headers=(("Allow", ALLOW),))
-        elif self._stopping or len(self._answering) >= MAX_CALLS:
+        elif self._stopping or len(self._answering) >= self._max_calls:
             counts.busy.value += 1
-            transaction.respond_with(503, headers=(("Retry-After", "30"),))
+            calls = len(self._answering)
+            event(_log, logging.WARNING, "um.busy", call=fields.call_id(request), calls=calls, stopping=self._stopping)
+            transaction.respond_with(503, headers=(("Retry-After", str(BUSY_S)),))
         elif isinstance(decision := classify(self.config, call), Refusal):
             self._refuse(transaction, decision, trusted=True)
         else:
@@ -262,34 +275,27 @@ class UmServer:
         leg = await call.answer()
         envelope = self._envelope(transaction.request, answer)
         event(_log, logging.INFO, "um.answered", call=envelope.call_id, account=user.account, dial_plan=plan.name)
-        speech = self._speech.get(plan.language) or self._speech["en-US"]
-        extension = self.config.extension(user)
+        prompts = self._prompts.get(plan.language) or self._prompts["en-US"]
+        called = digits(self.config.extension(user))
         await CallAnswering(
             leg,
-            greeting=silence(0.5)
-            + speech.say("person-at-extension", *digits(extension), "not-available", "leave-a-message"),
-            tone=silence(0.2) + beep(),
-            thanks=speech.say("message-sent"),
-            regrets=speech.say("nothing-recorded"),
+            greeting=[LEAD, *prompts.say("person-at-extension", *called, "not-available", "leave-a-message")],
+            tone=TONE,
+            thanks=prompts.say("message-sent"),
+            regrets=prompts.say("nothing-recorded"),
             begin=lambda: asyncio.to_thread(self._spool.begin, envelope),
-            keep=self._keeper(envelope, leg),
+            keep=self._keep,
             idle_s=plan.recording_idle_timeout_s,
             recording_s=plan.max_recording_duration_min * 60,
             call_s=plan.max_call_duration_min * 60,
         ).run()
 
-    def _keeper(self, envelope: Envelope, leg: CallLeg) -> Callable[[Recording | None, int], Awaitable[None]]:
-        async def keep(recording: Recording | None, samples: int) -> None:
-            ended_at = self._clock.at().isoformat()
-            if recording is not None:
-                await asyncio.to_thread(recording.close, samples=samples, ended_at=ended_at)
-            else:
-                await asyncio.to_thread(self._spool.notice, envelope, ended_at=ended_at)
-            (counts.message if recording is not None and samples else counts.no_message).value += 1
-            event(_log, logging.INFO, "um.kept", call=envelope.call_id, seconds=samples / 8000)
-            self._work.set()
-
-        return keep
+    async def _keep(self, draft: Draft, samples: int, cut: bool) -> None:
+        ended_at = self._clock.at().isoformat()
+        await asyncio.to_thread(draft.close, samples=samples, ended_at=ended_at, cut=cut)
+        (counts.message if samples else counts.no_message).value += 1
+        event(_log, logging.INFO, "um.kept", call=draft.envelope.call_id, seconds=samples / 8000, cut=cut)
+        self._work.set()
 
     def _envelope(self, request: Request, answer: Answer) -> Envelope:
         """Who called, as far as it is known; only a gateway that proved itself is believed about identities."""

@@ -41,6 +41,13 @@ class AioMedia:
             return session
         raise NoPort(f"no UDP port of {ports.start}-{ports.stop - 1} is free on {host} for media; widen the range")
 
+    async def start(self) -> None:
+        """See :class:`Media`: there is nothing to start."""
+
+    def problem(self) -> str:
+        """See :class:`Media`: there is none."""
+        return ""
+
     async def close(self) -> None:
         """See :class:`Media`: there is nothing to end."""
 

@@ -31,6 +31,10 @@ MAX_SOUNDS = 64 << 20
 """Bytes of linear sound that a worker keeps: more than an hour."""
 
 
+CALLS_PER_CORE = 400
+"""What a core carries with SRTP (bench/media.py): the default of what a server takes. With plain RTP it is three times that."""
+
+
 def usable_cores() -> int:
     """The cores that this process may run on."""
     return len(os.sched_getaffinity(0))
@@ -56,7 +60,10 @@ class WorkerClient(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-P", "-m", "tandem.media.engine", str(theirs.fileno()), pass_fds=(theirs.fileno(),)
+                *(sys.executable, "-P", "-m", "tandem.media.engine", str(theirs.fileno())),
+                pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
             )
         finally:
             theirs.close()
@@ -214,8 +221,12 @@ class MediaEngine:
         """See :class:`tandem.media.session.Media`: on the worker with the fewest calls."""
         workers = self.workers
         if not workers:
-            raise NoWorker("no media worker runs; the log says why, and another is being started")
+            raise NoWorker(self.problem())
         return await min(workers, key=lambda worker: worker.calls).open(next(self._numbers), host, ports)
+
+    def problem(self) -> str:
+        """See :class:`tandem.media.session.Media`."""
+        return "" if self.workers else "no media worker runs; the log says why, and another is being started"
 
     async def close(self) -> None:
         """End the workers, after they have written what they heard."""
