@@ -13,8 +13,8 @@ from tandem.media.wav import read_wav
 from tandem.probe.compare import find_speech
 
 SPEECH = read_wav((resources.files("tandem.speech.samples") / "bob-message.wav").read_bytes())[: 2 * 8000 * 3]
-# Waveform coders keep the waveform; Opus at this rate models the voice, and keeps most of it.
-ALIKE = {"PCMU": 0.999, "PCMA": 0.999, "G722": 0.999, "opus": 0.85}
+# Waveform coders keep the waveform (G.722 adapts for a moment after silence that was repeated); Opus models the voice.
+ALIKE = {"PCMU": 0.999, "PCMA": 0.999, "G722": 0.99, "opus": 0.85}
 DELAY = {"PCMU": 0, "PCMA": 0, "G722": 48, "opus": 80}
 
 
@@ -28,6 +28,8 @@ def samples(linear: bytes) -> "array[int]":
 def test_speech_survives_the_codec_with_little_delay(name: str) -> None:
     codec = CODECS[name]
     decoder = codec.decoder()
+    for _ in range(5):
+        decoder.decode(silence(name))
     heard = b"".join(decoder.decode(payload) for payload in codec.frames(SPEECH))
     match = find_speech(samples(SPEECH), samples(heard))
     assert match.correlation > ALIKE[name]

@@ -23,6 +23,7 @@ from tandem.media import g711
 
 FRAME_BYTES = 2 * g711.FRAME
 """Linear sound of 20 ms."""
+_LEAD = 5  # frames of silence, after which an encoder's state does not change any more
 
 
 class Encoder(Protocol):
@@ -51,6 +52,8 @@ class Codec:
     clock: int
     encoder: Callable[[], Encoder] = field(repr=False)
     decoder: Callable[[], Decoder] = field(repr=False)
+    remembers: bool = False
+    """Whether a payload sounds as it should only behind those before it."""
 
     @property
     def ticks(self) -> int:
@@ -62,8 +65,13 @@ class Codec:
         return ticks * g711.RATE // self.clock
 
     def frames(self, linear: bytes) -> list[bytes]:
-        """A whole piece of sound as payloads of 20 ms, the last one filled up with silence."""
+        """A whole piece of sound as payloads of 20 ms, the last one filled up with silence.
+
+        It is made to be played behind :func:`silence`, in whose state a peer's decoder then is.
+        """
         encoder = self.encoder()
+        if self.remembers:
+            encoder.encode(bytes(_LEAD * FRAME_BYTES))
         return [*encoder.encode(linear), *encoder.finish()]
 
 
@@ -133,8 +141,8 @@ CODECS = {
     for codec in (
         _g711("PCMU", g711.PCMU),
         _g711("PCMA", g711.PCMA),
-        Codec(name="G722", payload_type=9, clock=8000, encoder=_g722_encoder, decoder=_g722_decoder),
-        Codec(name="opus", payload_type=96, clock=48_000, encoder=_opus_encoder, decoder=_opus_decoder),
+        Codec(name="G722", payload_type=9, clock=8000, encoder=_g722_encoder, decoder=_g722_decoder, remembers=True),
+        Codec(name="opus", payload_type=96, clock=48_000, encoder=_opus_encoder, decoder=_opus_decoder, remembers=True),
     )
 }
 """Every codec by its name in SDP."""
@@ -143,4 +151,4 @@ CODECS = {
 @cache
 def silence(name: str) -> bytes:
     """A payload of 20 ms of silence, from the middle of a silent stream."""
-    return CODECS[name].frames(bytes(5 * FRAME_BYTES))[-1]
+    return CODECS[name].frames(bytes(_LEAD * FRAME_BYTES))[-1]

@@ -21,12 +21,13 @@ IMPAIRMENT = {"PCMU": _WAVEFORM, "PCMA": _WAVEFORM, "G722": _WAVEFORM, "opus": (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """Of one direction of a stream: share of packets lost (0 to 1), jitter, and the round trip if it is known."""
+    """Of what we received: share of packets lost (0 to 1), and jitter; what the peer's reports say, if there were any."""
 
     codec: str
     lost: float
     jitter_s: float
     round_trip_s: float | None = None
+    remote_lost: float | None = None
 
     @property
     def delay_s(self) -> float:
@@ -47,6 +48,33 @@ class Quality:
         if r <= 0:
             return 1.0
         return max(1.0, 1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a stream came to: packets received, lost on the way, late (came when they were given up), not the peer's."""
+
+    received: int
+    lost: int
+    late: int
+    dropped: int
+    quality: Quality
+
+    @property
+    def fields(self) -> dict[str, object]:
+        """What the log says of it; there is no score for a peer that was never heard."""
+        quality, heard = self.quality, self.received > 0
+        return {
+            "codec": quality.codec,
+            "received": self.received,
+            "lost": self.lost,
+            "late": self.late,
+            "dropped": self.dropped,
+            "jitter_ms": round(1000 * quality.jitter_s, 1) if heard else None,
+            "round_trip_ms": None if quality.round_trip_s is None else round(1000 * quality.round_trip_s),
+            "remote_lost": None if quality.remote_lost is None else round(quality.remote_lost, 4),
+            "mos": round(quality.mos, 2) if heard else None,
+        }
 
 
 def _delay_impairment(delay_s: float) -> float:

@@ -15,13 +15,19 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """What was agreed on: where the peer hears us, the codec by its name, and the keys for SRTP (master key and salt)."""
+    """What was agreed on: where the peer hears us, the codec by its name, and the keys for SRTP (master key and salt).
+
+    ``rtcp`` is where the peer hears reports, if not on the port of its RTP. ``tones`` says to listen for keys in the sound.
+    """
 
     host: str
     port: int
     codec: str
     payload_type: int
     event_type: int | None = None
+    event_clock: int = 8000
+    tones: bool = False
+    rtcp: tuple[str, int] | None = None
     suite: str = ""
     send_key: bytes = field(default=b"", repr=False)
     receive_key: bytes = field(default=b"", repr=False)

@@ -18,12 +18,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
 
-from tandem.media import comfort
+from tandem.media import comfort, g711
 from tandem.media.codecs import CODECS, FRAME_BYTES, silence
 from tandem.media.dtmf import KeyReceiver, key_payloads
 from tandem.media.errors import BadPacket
 from tandem.media.frames import FrameCache
+from tandem.media.inband import ToneReceiver, key_sound
+from tandem.media.quality import Quality, Summary
 from tandem.media.receiver import Kind, Receiver, Statistics
+from tandem.media.reports import Reporter, Sent
 from tandem.media.rtp import SEQ_MOD, TS_MOD, RtpPacket, is_rtcp, parse_rtp
 from tandem.media.session import Sound, Stream
 from tandem.media.srtp import SrtpReceiver, SrtpSender
@@ -34,6 +37,7 @@ _HEADER = 12
 _NEVER = -1
 _BYTE_A_TICK = frozenset({"PCMU", "PCMA", "G722"})  # the length of a payload tells the next timestamp
 _KEY_PAUSE = 5  # frames between two keys
+_PAUSE, _AS_SOUND = -1, -2  # instead of a packet's place in its event
 
 Address = tuple[str, int]
 
@@ -65,20 +69,27 @@ class AudioStream:
         "_began",
         "_begun",
         "_byte_a_tick",
+        "_came",
         "_chunks",
+        "_counted",
         "_expected",
+        "_frame_s",
         "_frames",
+        "_jitter_s",
         "_keys",
         "_keys_out",
         "_last",
         "_length",
+        "_octets",
         "_opener",
         "_payload_type",
         "_playing",
         "_receiver",
+        "_reporter",
         "_second",
         "_sender",
         "_sending",
+        "_sent",
         "_sequence",
         "_shared",
         "_sound",
@@ -86,9 +97,9 @@ class AudioStream:
         "_step",
         "_ticks",
         "_timestamp",
+        "_tones",
         "dropped",
         "events",
-        "last_heard",
         "listening",
         "source",
         "stream",
@@ -99,7 +110,6 @@ class AudioStream:
         self.source: Address | None = None
         """Where the peer sends from, once that is known; nobody else is heard."""
         self.events: list[Event] = []
-        self.last_heard: float | None = None
         self.listening = False
         """Whether sound is kept for :meth:`take_sound`."""
         self.dropped = 0
@@ -115,6 +125,9 @@ class AudioStream:
         self._chunks: list[bytes] = []
         self._sound = bytearray()
         self._last = b""
+        self._came = -1.0
+        self._frame_s = self._jitter_s = 0.0
+        self._tones: ToneReceiver | None = None
         # Sending.
         self._sending = False
         self._playing: tuple[Sound, ...] = ()
@@ -125,6 +138,14 @@ class AudioStream:
         self._timestamp = secrets.randbelow(TS_MOD)
         self._ssrc = secrets.randbelow(TS_MOD)
         self._ticks = self._payload_type = self._second = 0
+        self._reporter: Reporter | None = None
+        self._sent = self._octets = 0
+        self._counted = self._sequence
+
+    @property
+    def last_heard(self) -> float | None:
+        """When the peer's last packet came."""
+        return self._came if self._came >= 0 else None
 
     @property
     def statistics(self) -> Statistics:
@@ -139,6 +160,24 @@ class AudioStream:
         proven = self.source if self._opener is not None else None
         return proven or (self.stream.host, self.stream.port)
 
+    @property
+    def summary(self) -> Summary:
+        """How the stream went, so far."""
+        counts = self.statistics
+        return Summary(
+            received=counts.received,
+            lost=counts.lost,
+            late=counts.late,
+            dropped=self.dropped,
+            quality=Quality(
+                codec=self._receiver.codec.name,
+                lost=max(0, counts.lost - counts.late) / max(1, counts.received + counts.lost),
+                jitter_s=self._receiver.jitter_s,
+                round_trip_s=self._reporter.round_trip_s if self._reporter else None,
+                remote_lost=self._reporter.remote_lost if self._reporter else None,
+            ),
+        )
+
     def start(self, stream: Stream) -> None:
         """Begin, or go on as agreed anew."""
         before, self.stream = self.stream, stream
@@ -151,12 +190,15 @@ class AudioStream:
         self._settle()
         if before is None or before.codec != stream.codec:
             self._take_codec(stream)
+        if before is None or before.event_clock != stream.event_clock:
+            self._keys = KeyReceiver(stream.event_clock)
+        self._tones = (self._tones or ToneReceiver()) if stream.tones else None
         self._payload_type = stream.payload_type
         self._second = stream.payload_type | (0x80 if before is None else 0)
         self._sending = stream.send
 
     def _take_codec(self, stream: Stream) -> None:
-        self._keep(self._receiver.flush(self.last_heard or 0.0))
+        self._keep(self._receiver.flush(self._came))
         statistics = self._receiver.statistics
         self._receiver = Receiver(CODECS[stream.codec])
         self._receiver.statistics = statistics
@@ -186,7 +228,8 @@ class AudioStream:
         self._expected = head + self._step
         if self.listening:
             self._chunks.append(data[_HEADER:])
-        self.last_heard = now
+        self._jitter_s += (abs(now - self._came - self._frame_s) - self._jitter_s) / 16
+        self._came = now
         return True
 
     def take_sound(self, now: float) -> bytes:
@@ -213,7 +256,10 @@ class AudioStream:
 
     def _receive_slowly(self, data: bytes, now: float) -> bool:
         stream = self.stream
-        if stream is None or is_rtcp(data):
+        if stream is None:
+            return False
+        if is_rtcp(data):
+            self._take_control(data, now)
             return False
         try:
             packet = parse_rtp(data)
@@ -222,8 +268,11 @@ class AudioStream:
             return False
         self._settle()
         kind = self._kind(packet, stream)
-        self._keep(self._receiver.receive(packet, now, kind))
-        self.last_heard = now
+        sound = self._receiver.receive(packet, now, kind)
+        self._keep(sound)
+        if self._tones is not None:
+            self.events.extend(KeyPressed(key=key) for key in self._tones.feed(sound))
+        self._came = now
         if kind is Kind.SOUND and len(data) == _HEADER + len(packet.payload):
             self._expect(packet, now)
         return True
@@ -239,7 +288,7 @@ class AudioStream:
         """Set the fast path for what follows this packet, if it was the last and a payload's length tells its time."""
         receiver = self._receiver
         ssrc, sequence, timestamp = packet.ssrc, receiver.next_sequence, receiver.next_timestamp
-        if not self._byte_a_tick or not receiver.in_time(now):
+        if not self._byte_a_tick or self._tones is not None or not receiver.in_time(now):
             return
         # Never through 0: in one go there are always fewer than 65,536 packets.
         last = sequence == (packet.sequence + 1) % SEQ_MOD != 0
@@ -247,6 +296,7 @@ class AudioStream:
             return
         self._length = _HEADER + len(packet.payload)
         self._step = (1 << 64) + (len(packet.payload) << 32)
+        self._frame_s, self._jitter_s = len(packet.payload) / g711.RATE, receiver.jitter_s
         # A counter that overflows makes the number another than that of the packet that comes then.
         self._expected = self._begun = _number(_pack(0x80, packet.payload_type, sequence, timestamp, ssrc), "big")
 
@@ -265,10 +315,10 @@ class AudioStream:
             self._chunks.clear()
             self._sound += sound
             self._last = sound[-2 * payload :][-FRAME_BYTES:]
-        assert self.last_heard is not None
         last = self._expected - self._step  # the header of the last packet, as it came off the wire
         packets = ((last >> 64) + 1 - self._receiver.next_sequence) % SEQ_MOD
-        self._receiver.advance(packets, packets * payload, self.last_heard, self._last)
+        self._receiver.advance(packets, packets * payload, self._came, self._last)
+        self._receiver.jitter_s = self._jitter_s
         self._begun = self._expected
 
     def _flush(self, now: float) -> None:
@@ -279,6 +329,46 @@ class AudioStream:
         if self.listening:
             self._sound += sound
 
+    # Control (RTCP)
+
+    @property
+    def control_target(self) -> Address:
+        """Where reports go."""
+        assert self.stream is not None, "started"
+        return self.stream.rtcp or self.target
+
+    def control(self, now: float, *, goodbye: bool = False) -> bytes | None:
+        """The report that is due now, or the last one; ask each second."""
+        if self._reporter is None:
+            self._reporter = Reporter(self._ssrc, now)
+        if self.stream is None or (now < self._reporter.due_at and not goodbye):
+            return None
+        self._report()
+        self._sent += (self._sequence - self._counted) % SEQ_MOD
+        self._counted = self._sequence
+        sent = Sent(timestamp=self._timestamp, packets=self._sent, octets=self._octets)
+        data = self._reporter.report(now, self._receiver, sent, goodbye=goodbye)
+        return data if self._sender is None else self._sender.protect_rtcp(data)
+
+    def receive_control(self, data: bytes, source: Address, now: float) -> None:
+        """Take a datagram from the port beside: of the host that is heard, or that proves the key."""
+        if self.stream is None:
+            return
+        known = self.source or (self.stream.host, self.stream.port)
+        if self._opener is None and source[0] not in (known[0], self.control_target[0]):
+            self.dropped += 1
+        else:
+            self._take_control(data, now)
+
+    def _take_control(self, data: bytes, now: float) -> None:
+        try:
+            opened = data if self._opener is None else self._opener.unprotect_rtcp(data)
+            if self._reporter is None:
+                self._reporter = Reporter(self._ssrc, now)
+            self._reporter.receive(opened, now, self._receiver.ssrc)
+        except BadPacket:
+            self.dropped += 1
+
     # Sending
 
     def play(self, sounds: Sequence[Sound]) -> None:
@@ -288,11 +378,16 @@ class AudioStream:
         self._frames = self._encoded(self.stream.codec)
 
     def press(self, keys: str) -> None:
-        """Press keys, one after the other with pauses of 100 ms."""
+        """Press keys, one after the other with pauses of 100 ms; as tones if the peer knows no events."""
+        assert self.stream is not None, "started before a key is pressed"
+        if self.stream.event_type is None:
+            tones = b"".join(key_sound(key) + bytes(_KEY_PAUSE * FRAME_BYTES) for key in keys)
+            self._keys_out.extend((payload, False, _AS_SOUND) for payload in CODECS[self.stream.codec].frames(tones))
+            return
         for key in keys:
-            payloads = key_payloads(key)
+            payloads = key_payloads(key, self.stream.event_clock)
             self._keys_out.extend((payload, marker, at) for at, (payload, marker) in enumerate(payloads))
-            self._keys_out.extend([(b"", False, -1)] * _KEY_PAUSE)
+            self._keys_out.extend([(b"", False, _PAUSE)] * _KEY_PAUSE)
 
     @property
     def keys_sent(self) -> bool:
@@ -310,6 +405,7 @@ class AudioStream:
         self._sequence = (sequence + 1) % SEQ_MOD
         if self._keys_out:
             second, timestamp, payload = self._key_or(second, timestamp, payload)
+        self._octets += len(payload)
         packet = _pack(0x80, second, sequence, timestamp, self._ssrc) + payload
         return packet if self._sender is None else self._sender.protect(packet)
 
@@ -318,7 +414,9 @@ class AudioStream:
         key, marker, at = self._keys_out.popleft()
         if not self._keys_out:
             self.events.append(KeysSent())
-        if at < 0 or self.stream.event_type is None:
+        if at == _AS_SOUND:
+            return second, timestamp, key
+        if at == _PAUSE or self.stream.event_type is None:  # a re-INVITE may have taken the events away
             return second, timestamp, payload
         # Every packet of one event carries the timestamp of its beginning (RFC 4733 §2.2.1).
         begun = (timestamp - at * self._ticks) % TS_MOD

@@ -6,11 +6,12 @@ For a phone, the probe and single calls; many calls are ``media.engine``'s.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import assert_never, cast
 
-from tandem.core.log import event, get_logger
+from tandem.core.log import event, get_logger, surroundings
+from tandem.media.aio.control import ControlPort
 from tandem.media.aio.pacer import Pacer
 from tandem.media.errors import NoPort
 from tandem.media.frames import FrameCache
@@ -65,6 +66,9 @@ class AioSession(asyncio.DatagramProtocol):
         self._playback: Playback | None = None
         self._on_sound: Callable[[bytes], None] | None = None
         self._recording: _AioRecording | None = None
+        self._control: ControlPort | None = None
+        self._about: Mapping[str, object] = {}
+        self._ticks = 0
 
     @property
     def last_heard(self) -> float | None:
@@ -79,6 +83,9 @@ class AioSession(asyncio.DatagramProtocol):
     def start(self, stream: Stream) -> None:
         """See :class:`MediaSession`."""
         self._audio.start(stream)
+        self._about = surroundings()
+        if stream.rtcp is not None and self._control is None:
+            self._control = ControlPort(self.host, self.port, self._received_control)
         Pacer.here().add(self._tick)
 
     def play(self, sounds: Sequence[Sound]) -> Playback:
@@ -116,18 +123,12 @@ class AioSession(asyncio.DatagramProtocol):
             self._recording.stop()
         if self._playback is not None:
             self._playback.end(whole=False)
+        self._send_control(goodbye=True)
         if self._transport is not None:
             self._transport.close()
-        counts = self._audio.statistics
-        event(
-            _log,
-            logging.DEBUG,
-            "media.closed",
-            received=counts.received,
-            lost=counts.lost,
-            late=counts.late,
-            dropped=self._audio.dropped,
-        )
+        if self._control is not None:
+            self._control.close()
+        event(_log, logging.INFO, "media.closed", **{**self._about, **self._audio.summary.fields})
 
     # Asyncio
 
@@ -154,7 +155,22 @@ class AioSession(asyncio.DatagramProtocol):
         if sound and self._recording is not None:
             self._recording.heard += sound
 
+    def _received_control(self, data: bytes, source: tuple[str, int]) -> None:
+        self._audio.receive_control(data, source, self._loop.time())
+
+    def _send_control(self, *, goodbye: bool = False) -> None:
+        data = self._audio.control(self._loop.time(), goodbye=goodbye)
+        if data is None or self._transport is None or self._transport.is_closing():
+            return
+        if self._control is not None:
+            self._control.send(data, self._audio.control_target)
+        else:
+            self._transport.sendto(data, self._audio.control_target)
+
     def _tick(self) -> None:
+        self._ticks += 1
+        if self._ticks % 50 == 0:
+            self._send_control()
         data = self._audio.tick()
         if data is not None and self._transport is not None and not self._transport.is_closing():
             self._transport.sendto(data, self._audio.target)

@@ -6,7 +6,7 @@ from socket import socket
 from typing import assert_never
 
 from tandem.media.engine import wire
-from tandem.media.engine.udp import disconnect
+from tandem.media.engine.udp import disconnect, open_beside
 from tandem.media.frames import FrameCache
 from tandem.media.recording import Recorder
 from tandem.media.session import Sound, Stream
@@ -15,12 +15,14 @@ from tandem.media.stream import AudioStream, KeyPressed, KeysSent, Played
 Tell = Callable[[wire.Message], None]
 MAX_DATAGRAM = 2048
 _MAX_QUEUED = 1000
+_MAX_REPORTS = 10  # a peer sends one each five seconds; what is beyond that waits, and is dropped by the kernel
 
 
 class Call:
     """``receive`` takes a datagram of the peer and ``send`` one to it; the loop calls both without asking more."""
 
     __slots__ = (
+        "_control",
         "_file",
         "_hearing",
         "_playback",
@@ -48,8 +50,9 @@ class Call:
         self._hearing = False
         self._recorder: Recorder | None = None
         self._file = -1
+        self._control: socket | None = None
 
-    # The socket
+    # The sockets
 
     def start(self, stream: Stream) -> None:
         """Begin, or go on with what was agreed anew; a peer that moves is looked for again."""
@@ -71,6 +74,36 @@ class Call:
             self.stream.receive_from(data, source[:2], now)
             if not self.connected and self.stream.source is not None:
                 self._connect()
+
+    def open_control(self) -> int | None:
+        """Open the port beside, where reports come if the peer does not share one; returns its descriptor if it is new."""
+        if self._control is not None or self.stream.stream is None or self.stream.stream.rtcp is None:
+            return None
+        self._control = open_beside(self._sock)
+        return self._control.fileno() if self._control is not None else None
+
+    @property
+    def control_fd(self) -> int | None:
+        """The descriptor of the port beside."""
+        return self._control.fileno() if self._control is not None else None
+
+    def receive_control(self, now: float) -> None:
+        """Read what waits there."""
+        assert self._control is not None, "opened"
+        for _ in range(_MAX_REPORTS):
+            try:
+                data, source = self._control.recvfrom(MAX_DATAGRAM)
+            except OSError:
+                return
+            self.stream.receive_control(data, source[:2], now)
+
+    def _send_control(self, data: bytes | None) -> None:
+        if data is None:
+            return
+        try:
+            (self._control or self._sock).sendto(data, self.stream.control_target)
+        except OSError:  # nobody there: as if it were lost on the way
+            return
 
     def _connect(self) -> None:
         if self.stream.source != self.stream.target:  # it sends from elsewhere than it hears
@@ -118,7 +151,8 @@ class Call:
         os.close(self._file)
 
     def each_second(self, now: float) -> None:
-        """Write what was heard, and see whether anybody speaks."""
+        """Report, write what was heard, and see whether anybody speaks."""
+        self._send_control(self.stream.control(now))
         if self.stream.listening:
             self._take_sound(self.stream.take_sound(now), self._recorder, now)
 
@@ -152,6 +186,8 @@ class Call:
         if self._recorder is not None:
             self._take_sound(self.stream.finish(now), self._recorder, now)
             self.end_record(now)
-        counts = self.stream.statistics
-        self._tell(wire.Closed(self.number, counts.received, counts.lost, counts.late, self.stream.dropped))
+        self._send_control(self.stream.control(now, goodbye=True))
+        self._tell(wire.Closed(self.number, self.stream.summary))
+        if self._control is not None:
+            self._control.close()
         self._sock.close()

@@ -16,6 +16,11 @@ deaths = counter("tandem_media_worker_deaths_total", "Workers that died.").of()
 lateness = histogram(
     "tandem_media_send_lateness_seconds", "The worst delay in sending of each second of each worker."
 ).of()
+mos = histogram(
+    "tandem_media_mos",
+    "Estimated mean opinion scores of calls that are over.",
+    bounds=(1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.3),
+).of()
 _OF_CALL = {name: packets.of(name) for name in ("received", "lost", "late", "dropped")}
 
 
@@ -31,4 +36,6 @@ def closed(call: wire.Closed) -> None:
     """A call is over."""
     closed_total.value += 1
     for name, counted in _OF_CALL.items():
-        counted.value += getattr(call, name)
+        counted.value += getattr(call.summary, name)
+    if call.summary.received:
+        mos.observe(call.summary.quality.mos)

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tandem.core.log import event, get_logger
+from tandem.core.log import event, get_logger, surroundings
 from tandem.media.engine import wire
 from tandem.media.recording import recorded
 from tandem.media.session import Playback, Recorded, Recording, Sound, Stream
@@ -41,9 +41,11 @@ class EngineSession:
         self._path = Path()
         self._on_sound: Callable[[bytes], None] = lambda linear: None
         self._over = False
+        self._about: Mapping[str, object] = {}
 
     def start(self, stream: Stream) -> None:
         """See :class:`MediaSession`."""
+        self._about = surroundings()
         self._tell(wire.Start(self._number, stream))
 
     def play(self, sounds: Sequence[Sound]) -> Playback:
@@ -116,15 +118,7 @@ class EngineSession:
                 if self._recording is not None:
                     self._recording.end(message.recorded)
             case wire.Closed():
-                event(
-                    _log,
-                    logging.INFO,
-                    "media.closed",
-                    received=message.received,
-                    lost=message.lost,
-                    late=message.late,
-                    dropped=message.dropped,
-                )
+                event(_log, logging.INFO, "media.closed", **{**self._about, **message.summary.fields})
 
     def lost(self, why: str) -> "asyncio.Future[None] | None":
         """The worker died: the call ends, and the recording is what is in its file. The future is to be awaited."""

@@ -31,6 +31,18 @@ def open_socket(host: str, ports: range) -> socket.socket | None:
     return None
 
 
+def open_beside(sock: socket.socket) -> socket.socket | None:
+    """A socket on the next port, for RTCP; ``None`` if that is not free."""
+    host, port = sock.getsockname()[:2]
+    beside = socket.socket(sock.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    try:
+        beside.bind((host, port + 1))
+    except (OSError, OverflowError):
+        beside.close()
+        return None
+    return beside
+
+
 def disconnect(sock: socket.socket) -> None:
     """Undo ``connect``: hear anybody again. Python's own ``connect`` knows no AF_UNSPEC."""
     _libc.connect(sock.fileno(), _UNSPECIFIED, len(_UNSPECIFIED))

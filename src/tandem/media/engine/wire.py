@@ -9,6 +9,7 @@ import struct
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from tandem.media.quality import Quality, Summary
 from tandem.media.session import Recorded, Stream
 
 _length = struct.Struct("!I")
@@ -164,13 +165,10 @@ class RecordEnded:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A call is over: counts of packets."""
+    """A call is over."""
 
     call: int
-    received: int
-    lost: int
-    late: int
-    dropped: int
+    summary: Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +189,7 @@ Message = (
     Open | Start | Load | Forget | Play | Press | Listen | Record | EndRecord | Close
     | Opened | PlayedOut | KeysOut | Key | Heard | Silent | NotWritten | RecordEnded | Closed | Report
 )  # fmt: skip
-MESSAGES: tuple[type, ...] = (*Message.__args__, Stream, Recorded)
+MESSAGES: tuple[type, ...] = (*Message.__args__, Stream, Recorded, Summary, Quality)
 _number = {kind: number for number, kind in enumerate(MESSAGES)}
 _names = {kind: tuple(f.name for f in fields(kind)) for kind in MESSAGES}
 

@@ -48,6 +48,7 @@ class Worker:
         self._sounds: dict[bytes, Sound] = {}
         self._calls: dict[int, Call] = {}
         self._by_fd: dict[int, Call] = {}
+        self._controls: dict[int, Call] = {}
         self._receivers: dict[int, Callable[[bytes, float], object]] = {}
         self._wheel: list[list[Call]] = [[] for _ in range(SLOTS)]
         self._seconds: list[list[Call]] = [[] for _ in range(SECOND)]
@@ -103,6 +104,9 @@ class Worker:
 
     def _read_slowly(self, fd: int, now: float) -> None:
         call = self._by_fd.get(fd)
+        if call is None and fd in self._controls:
+            self._controls[fd].receive_control(now)
+            return
         if call is None:
             if fd == self._front.fileno():
                 self._read_front(now)
@@ -140,6 +144,9 @@ class Worker:
         match message:
             case wire.Start():
                 call.start(message.stream)
+                if (control := call.open_control()) is not None:
+                    self._controls[control] = call
+                    self._epoll.register(control, select.EPOLLIN)
                 if not call.connected:
                     self._receivers.pop(call.fd, None)
             case wire.Play():
@@ -176,6 +183,9 @@ class Worker:
         for wheel in (self._wheel, self._seconds):
             next(slot for slot in wheel if call in slot).remove(call)
         self._epoll.unregister(call.fd)
+        if call.control_fd is not None:
+            del self._controls[call.control_fd]
+            self._epoll.unregister(call.control_fd)
         call.close(now)
 
     def _report(self, now: float) -> None:
