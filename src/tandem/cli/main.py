@@ -29,6 +29,7 @@ COMMANDS = {
     "directory": "tandem.cli.directory:directory",
     "import": "tandem.cli.importing:import_",
     "doctor": "tandem.cli.importing:doctor",
+    "pki": "tandem.cli.pki:pki",
     "backup": "tandem.cli.backup:backup",
     "restore": "tandem.cli.backup:restore",
     "serve": "tandem.cli.serve:serve",
@@ -42,7 +43,8 @@ EXIT_CODES = {
     0: "done, nothing to do, or nothing found",
     1: "error: bad input, wrong usage, refused; nothing is half-done",
     2: "`plan`: there are changes",
-    3: "`drift`, `exchucutil --verify`, `ou-permission test`, `ocsumutil check-names`: something differs or is missing",
+    3: "`drift`, `exchucutil --verify`, `ou-permission test`, `ocsumutil check-names`, "
+    "`pki status`: something differs, is missing, or ends soon",
     4: "`apply`, `destroy`: tasks remain that others must do, that wait, or that are guarded",
     5: "`apply PLAN`: tasks of the saved plan are stale",
     130: "stopped by Ctrl-C",

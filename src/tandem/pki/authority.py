@@ -1,14 +1,16 @@
 """The organization's own certification authority, made on demand, for servers that no other authority serves.
 
 Its key is a file of its own that no server reads. Keys are ECDSA on P-256; certificates are for servers and clients at
-once, since in mutual TLS each side is both. Left out: revocation and other algorithms.
+once, since in mutual TLS each side is both. Left out: other algorithms.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -19,6 +21,7 @@ from tandem.pki.files import write_whole
 _ROOT_YEARS = 20
 SERVER_DAYS = 825
 """The longest life that current TLS clients accept of a server's certificate."""
+_LIST_DAYS = 365
 _CLOCK_SKEW = timedelta(hours=1)
 
 
@@ -79,6 +82,27 @@ class Authority:
             .sign(self._key, hashes.SHA256())
         )
         return certificate.public_bytes(serialization.Encoding.PEM), _pem(key)
+
+    def issued(self, certificate: x509.Certificate) -> bool:
+        """Whether a certificate is one of ours."""
+        try:
+            certificate.verify_directly_issued_by(self._root)
+        except (ValueError, TypeError, InvalidSignature):
+            return False
+        return True
+
+    def revocation_list(self, serials: Iterable[int], *, at: datetime) -> bytes:
+        """A revocation list (PEM) of these serial numbers, good for a year."""
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._root.subject)
+            .last_update(at - _CLOCK_SKEW)
+            .next_update(at + timedelta(days=_LIST_DAYS))
+        )
+        for serial in serials:
+            revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at).build()
+            builder = builder.add_revoked_certificate(revoked)
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
     @staticmethod
     def _refuse_wildcards(*names: str) -> None:

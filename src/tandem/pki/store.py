@@ -1,13 +1,18 @@
-"""A server's certificate, key and trusted roots on disk: ``FOLDER/FQDN/{certificate,key,roots}.pem``."""
+"""A server's certificate, key and trust on disk: ``FOLDER/FQDN/{certificate,key,roots}.pem``, and maybe ``revoked.pem``.
 
+``certificate.pem`` holds the server's certificate and then the authorities between it and a root. ``revoked.pem`` holds a
+revocation list of every authority whose certificates peers show; where it is there, who is on it is refused.
+"""
+
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 
+from tandem.pki import examine
 from tandem.pki.errors import PkiError
 from tandem.pki.files import write_whole
 
@@ -20,7 +25,7 @@ class CertificateStore:
 
     @property
     def certificate(self) -> Path:
-        """The server's certificate."""
+        """The server's certificate, and what leads from it to a root."""
         return self.folder / "certificate.pem"
 
     @property
@@ -33,56 +38,66 @@ class CertificateStore:
         """The roots that this server trusts."""
         return self.folder / "roots.pem"
 
-    def install(self, certificate: bytes, key: bytes, roots: bytes) -> None:
-        """Write all three; the certificate comes last, so that a crash before leaves what :meth:`problem` tells of."""
+    @property
+    def revoked(self) -> Path:
+        """Revocation lists, if any are kept here."""
+        return self.folder / "revoked.pem"
+
+    def install(self, certificate: bytes, key: bytes, roots: bytes, revoked: bytes | None = None) -> None:
+        """Write all; the certificate comes last, so that a crash before leaves what :meth:`problem` tells of."""
         write_whole(self.roots, roots)
+        if revoked is not None:
+            write_whole(self.revoked, revoked)
         write_whole(self.key, key, secret=True)
         write_whole(self.certificate, certificate)
 
     def thumbprint(self) -> str:
         """The SHA-1 fingerprint by which Exchange names a certificate, in capitals; empty without one."""
-        loaded = self._certificate()
+        loaded = self.leaf()
         return loaded.fingerprint(hashes.SHA1()).hex().upper() if loaded else ""  # noqa: S303 - a name, no protection
+
+    def expires_at(self) -> datetime | None:
+        """When the certificate expires; ``None`` without one."""
+        loaded = self.leaf()
+        return loaded.not_valid_after_utc if loaded else None
 
     def problem(self, subject: str, names: tuple[str, ...], *, at: datetime) -> str:
         """Why this is not a good certificate for a server, or an empty string."""
-        loaded = self._certificate()
-        if loaded is None or not self.key.exists() or not self.roots.exists():
+        chain = self.chain()
+        if not chain or not self.key.exists() or not self.roots.exists():
             return "there is none"
-        held = _names(loaded)
-        if missing := sorted({subject, *names} - held):
-            return f"it is not for {', '.join(missing)}"
-        if any("*" in name for name in held):
-            return "it has a wildcard name"
-        if loaded.not_valid_after_utc <= at:
-            return f"it expired on {loaded.not_valid_after_utc:%Y-%m-%d}"
-        key = serialization.load_pem_private_key(self.key.read_bytes(), None)
-        public = (serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        if key.public_key().public_bytes(*public) != loaded.public_key().public_bytes(*public):
-            return "its key is another one's"
-        return "" if self._trusted(loaded) else "it is not issued by a root that is trusted here"
+        roots = examine.read_certificates(self.roots.read_bytes(), str(self.roots))
+        lists = self.revocations()
+        key = self.key.read_bytes()
+        return examine.problem(chain, roots, key, (subject, *names), at=at, revocations=lists)
 
-    def _trusted(self, certificate: x509.Certificate) -> bool:
-        for root in x509.load_pem_x509_certificates(self.roots.read_bytes()):
-            try:
-                certificate.verify_directly_issued_by(root)
-            except (ValueError, TypeError, InvalidSignature):
-                continue
-            return certificate.subject != certificate.issuer
-        return False
-
-    def _certificate(self) -> x509.Certificate | None:
+    def chain(self) -> list[x509.Certificate]:
+        """The server's certificate and those after it; empty if there is none."""
         if not self.certificate.exists():
-            return None
+            return []
         try:
-            return x509.load_pem_x509_certificate(self.certificate.read_bytes())
-        except ValueError:
-            raise PkiError(f"{self.certificate} is no certificate in PEM; remove it, and apply phase 2 again") from None
+            return examine.read_certificates(self.certificate.read_bytes(), str(self.certificate))
+        except PkiError as error:
+            raise PkiError(f"{error}; remove it, and apply phase 2 again") from None
+
+    def leaf(self) -> x509.Certificate | None:
+        """The server's certificate, or ``None``."""
+        return next(iter(self.chain()), None)
+
+    def revocations(self) -> list[x509.CertificateRevocationList]:
+        """The revocation lists that are kept here."""
+        if not self.revoked.exists():
+            return []
+        return examine.read_revocations(self.revoked.read_bytes(), str(self.revoked))
+
+    def stamp(self) -> tuple[tuple[int, int, int], ...]:
+        """Changes whenever one of the files does; cheap enough to ask every few seconds."""
+        return tuple(_stamp(path) for path in (self.certificate, self.key, self.roots, self.revoked))
 
 
-def _names(certificate: x509.Certificate) -> set[str]:
+def _stamp(path: Path) -> tuple[int, int, int]:
     try:
-        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
-    except x509.ExtensionNotFound:
-        return set()
-    return {name.lower() for name in extension.value.get_values_for_type(x509.DNSName)}
+        held = os.stat(path)  # noqa: PTH116 - Path.stat is this, and slower
+    except OSError:
+        return 0, 0, 0
+    return held.st_ino, held.st_mtime_ns, held.st_size

@@ -22,6 +22,7 @@ from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.media.session import Sound
 from tandem.media.wav import read_wav
+from tandem.pki.tls import peer_names
 from tandem.probe.errors import PhoneError
 from tandem.sip import digest
 from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, ServerTransaction
@@ -137,7 +138,11 @@ class Phone:
         self.incoming: asyncio.Queue[PhoneCall] = asyncio.Queue()
         self.ringing = asyncio.Event()
         self.endpoint = Endpoint(
-            clock=SystemClock(), ids=SystemIds(), resolver=resolver or Resolver(), client_context=context
+            clock=SystemClock(),
+            ids=SystemIds(),
+            resolver=resolver or Resolver(),
+            client_context=context,
+            peer_names=peer_names,
         )
         self._policy = MediaPolicy(host=host, encryption=encryption)
         self._pool = Hop(transport="tls", host=account.pool, port=account.port)

@@ -219,9 +219,10 @@ class Connections:
             made.close()
             raise
         # OpenSSL has checked the name, but takes wildcards; RFC 5922 §7.2 takes none.
-        if secure and flow.peer_names and hop.host.lower() not in flow.peer_names and not is_address(hop.host):
+        if secure and self._owner.checks_names and not is_address(hop.host) and hop.host.lower() not in flow.peer_names:
             flow.abort()
-            raise ConnectionError(f"the certificate is for {', '.join(sorted(flow.peer_names))}, not for {hop.host}")
+            held = ", ".join(sorted(flow.peer_names)) or "no name that counts"
+            raise ConnectionError(f"the certificate is for {held}, not for {hop.host}")
         self._keep(hop, flow)
         return flow
 

@@ -77,6 +77,7 @@ class Endpoint:
         self.tap: Tap | None = None
         self.connections = Connections(self, client_context=client_context, gate=limits, dscp=dscp)
         self._limits = limits
+        self.checks_names = peer_names is not no_names
         self._peer_names = peer_names
         self._server_transactions: dict[Key, ServerTransaction] = {}
         self._client_transactions: dict[tuple[str, str], ClientTransaction] = {}

@@ -82,7 +82,9 @@ class Flow(Protocol):
 
 
 class Owner(Protocol):
-    """Whom flows tell what happens to them."""
+    """Whom flows tell what happens to them. ``checks_names``: whether :meth:`names_of` reads certificates."""
+
+    checks_names: bool
 
     def received(self, data: bytes, flow: Flow) -> None:
         """A whole message came, undecoded."""
