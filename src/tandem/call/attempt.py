@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tandem.call.calls import Calls
 
 _log = get_logger("call")
+SILENT_S = 190.0
+"""Seconds without any response after which a call that rang is given up: who calls waits a little longer than the timer C
+of a proxy (RFC 3261 §16.6: more than 3 minutes), so that the proxy can say what happened."""
 
 
 class Attempt:
@@ -146,14 +149,24 @@ class Attempt:
             transaction.cancel()
         self._pending = transaction, request, flow
         response = Response(status=100)
-        async for response in transaction.responses():
-            if response.status < 200:
-                self.provisional.append(response.status)
-            if 100 < response.status < 200:
-                self.ringing.set()
-                self._provisional(request, response, flow)
+        patience = self._patience(transaction)
+        try:
+            async for response in transaction.responses():
+                patience.cancel()
+                if response.status < 200:
+                    patience = self._patience(transaction)
+                    self.provisional.append(response.status)
+                if 100 < response.status < 200:
+                    self.ringing.set()
+                    self._provisional(request, response, flow)
+        finally:
+            patience.cancel()
         self._pending = None
         return response
+
+    @staticmethod
+    def _patience(transaction: ClientTransaction) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(SILENT_S, transaction.cancel)
 
     # Early dialogs
 
@@ -220,6 +233,9 @@ class Attempt:
         tag = fields.to_tag(response)
         leg = await self._acknowledge(request, response, flow)
         self.early.pop(tag)
+        if leg.ended.done():  # the early dialog was lost before
+            leg.bye()
+            raise CallFailed(481, "the call was answered after its dialog was lost")
         if self._cancelled:  # our CANCEL and the answer crossed
             self._calls.spawn(leg.hangup())
             raise CallFailed(487, "the call was answered as it was given up")

@@ -34,6 +34,8 @@ UNHEARD_S = 120.0
 """Seconds without a packet after which the peer counts as gone; long enough for a hold without media."""
 BYE_S = 4.0
 """Seconds to wait for the answer to our BYE; the transaction itself goes on in the background."""
+_ABOUT_LESS = ("BYE", "PRACK", "NOTIFY")
+"""Methods whose 481 is about less than the call (RFC 5057 §5.1): it has ended, or about a response, or a subscription."""
 _MOST_GLARES = 5
 _LONGEST_WAIT_S = 10  # RFC 3261 §14.2: the 500 names at most 10 s
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
@@ -79,6 +81,7 @@ class CallLeg:
         """Early dialogs of one fork share their media; who is answered gets it."""
         self._begun = self._loop.time()
         self._answer: tuple[ServerTransaction, Response, Resend] | None = None
+        self._answer_in_ack = False
         self._ringing: ServerTransaction | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,7 +111,7 @@ class CallLeg:
         self._bye_said = self._loop.create_future()
         self.end(Ended.LOCAL)
         if self._answer is None:
-            self._bye()
+            self.bye()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BYE_S):
                 await asyncio.shield(self._bye_said)
@@ -143,9 +146,7 @@ class CallLeg:
     async def update(self, *, offer: bool = False) -> Response:
         """Send an UPDATE (RFC 3311), with an offer if wanted, on an early or answered call; its final response."""
         body = self.negotiation.offer() if offer else b""
-        response = await self.request(
-            "UPDATE", headers=(("Contact", self.link.contact), *self._session_wish()), body=body
-        )
+        response = await self.request("UPDATE", headers=(*self._said(), *self._session_wish()), body=body)
         if response.status < 300:
             self.link.refresh_target(response)
             self._refreshed(response)
@@ -165,7 +166,7 @@ class CallLeg:
     async def request(self, method: str, *, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Response:
         """Send any request within the dialog but INVITE; its final response. A 408 or 481 ends the leg (§12.2.1.2)."""
         response = await self.link.ask(method, headers, body)
-        if response.status in ENDS_DIALOG and method != "BYE":
+        if response.status in ENDS_DIALOG and method not in _ABOUT_LESS:
             self._gone(response.status)
         return response
 
@@ -181,7 +182,9 @@ class CallLeg:
         if self.reliable is not None:
             self.reliable.answered()
         now = self._loop.time()
-        self.negotiation.exchange.invite = Offer.THEIRS
+        exchange = self.negotiation.exchange
+        self._answer_in_ack = exchange.state is Offer.OURS
+        exchange.invite = Offer.THEIRS
         self._answer = (transaction, response, resend_answer(now))
         transaction.respond(response)
         self.set_session(terms)
@@ -189,6 +192,7 @@ class CallLeg:
     def confirmed(self, response: Response, terms: Terms | None) -> None:
         """Our INVITE was answered, and has been acknowledged."""
         self.began(response)
+        self.media.on_lost = lambda why: self._lost(Ended.MEDIA)  # of several early dialogs, this one has the media
         self.set_session(terms)
 
     def acknowledged(self, ack: Request) -> None:
@@ -197,14 +201,14 @@ class CallLeg:
             return
         self._answered_fully()
         if self.ended.done():
-            self._bye()
-        elif self.negotiation.exchange.state is Offer.OURS:
+            self.bye()
+        elif self._answer_in_ack:
             try:
                 self.negotiation.accept(ack.body)
             except (SdpError, IncompatibleMedia) as error:
                 event(_log, logging.WARNING, "call.no_agreement", call=self.dialog.call_id, why=error)
                 self.end(Ended.FAILED)
-                self._bye()
+                self.bye()
         self.rearm()
 
     def ring_reliably(self, transaction: ServerTransaction, response: Response) -> None:
@@ -261,6 +265,9 @@ class CallLeg:
 
     # Inside: requests of ours
 
+    def _said(self) -> tuple[tuple[str, str], ...]:
+        return ("Contact", self.link.contact), ("Allow", ALLOW), ("Supported", SUPPORTED)
+
     def _later_s(self, response: Response) -> float | None:
         """When a request that met another one may be tried again; ``None``: it was refused for other reasons."""
         if response.status == 491:
@@ -272,9 +279,8 @@ class CallLeg:
         exchange = self.negotiation.exchange
         exchange.invite_sent()
         try:
-            said = [("Contact", self.link.contact), ("Allow", ALLOW), ("Supported", SUPPORTED), *self._session_wish()]
             body = self.negotiation.offer() if offer else b""
-            request, response, transaction = await self.link.invite(said, body)
+            request, response, transaction = await self.link.invite((*self._said(), *self._session_wish()), body)
             if response.status < 300:
                 await self._agreed(request, response, transaction, offer)
         finally:
@@ -308,7 +314,7 @@ class CallLeg:
         """What the peer's 2xx says about media cannot be: end the call. Raises :class:`CallFailed`."""
         if not self.ended.done():
             self.end(Ended.FAILED)
-            self._bye()
+            self.bye()
         raise CallFailed(488, why)
 
     def _take_answer(self, body: bytes) -> None:
@@ -326,9 +332,10 @@ class CallLeg:
         self.dialog.happened(DialogInput.GONE)
         self.end(Ended.FAILED)
         if status == 408:  # it may be there after all
-            self._bye()
+            self.bye()
 
-    def _bye(self) -> None:
+    def bye(self) -> None:
+        """Say BYE, whatever becomes of it."""
         self.spawn(self._say_bye())
 
     async def _say_bye(self) -> None:
@@ -426,7 +433,7 @@ class CallLeg:
     def _lost(self, why: Ended) -> None:
         event(_log, logging.WARNING, f"call.{why.value.replace('-', '_')}", call=self.dialog.call_id)
         self.end(why)
-        self._bye()
+        self.bye()
 
     def _answered_fully(self) -> None:
         self._answer = None

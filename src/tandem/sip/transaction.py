@@ -301,8 +301,11 @@ def ack_to_failure(invite: Request, response: Response) -> Request:
     return Request(method="ACK", uri=invite.uri, headers=headers)
 
 
-def cancel_for(request: Request) -> Request:
-    """The CANCEL of a pending INVITE (§9.1): same branch, Request-URI, Route, From, To, Call-ID."""
+def cancel_for(request: Request, reason: str = "") -> Request:
+    """The CANCEL of a pending INVITE (§9.1): same branch, Request-URI, Route, From, To, Call-ID.
+
+    ``reason`` is a Reason value (RFC 3326): a phone that is told that the call was answered elsewhere shows no missed call.
+    """
     headers = Headers()
     headers.add("Via", fields.split_list(request.headers.get("Via") or "")[0])
     for route in request.headers.all("Route"):
@@ -311,4 +314,6 @@ def cancel_for(request: Request) -> Request:
     for name in ("From", "To", "Call-ID"):
         headers.add(name, request.headers.get(name) or "")
     headers.add("CSeq", f"{fields.cseq(request).sequence} CANCEL")
+    if reason:
+        headers.add("Reason", reason)
     return Request(method="CANCEL", uri=request.uri, headers=headers)

@@ -66,9 +66,9 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         return _START + timedelta(seconds=self._jumping.now - 1000.0)
 
     @property
-    def timers(self) -> int:
-        """How many timers still wait."""
-        return len([handle for handle in self._scheduled if not handle.cancelled()])  # type: ignore[attr-defined]
+    def timers(self) -> list[asyncio.TimerHandle]:
+        """The timers that still wait."""
+        return [handle for handle in self._scheduled if not handle.cancelled()]  # type: ignore[attr-defined]
 
     def complete(self, work: Coroutine[Any, Any, _T]) -> _T:
         """Run this to its end, and close the loop."""

@@ -53,6 +53,11 @@ class Network:
         self._endpoints[host] = made
         return made
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether every transaction of every endpoint has ended."""
+        return all(endpoint.at_rest for endpoint in self._endpoints.values())
+
     def carry(self, source: str, destination: str, data: bytes) -> None:
         """Take a datagram; what becomes of it is chance."""
         weather = self.weather

@@ -2,10 +2,9 @@
 
 The proxy names itself twice in Record-Route, once for each side, by tokens that stand for connections (RFC 5626): a
 request within a dialog is sent to the side that its last token of ours names. Answers go back the way the request came.
-Left out: sending 2xx responses on that come after the first (over TLS nothing is lost between us and a phone).
+How several phones ring at once is :mod:`tandem.voice.fork`'s.
 """
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,18 +12,17 @@ from dataclasses import dataclass
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.sip import fields
-from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Hop, ServerTransaction, Target
+from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction, Target
 from tandem.sip.diversion import Diversion, Reason
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.message import Request, Response
 from tandem.voice.config import sip_of
+from tandem.voice.fork import ELSEWHERE, Fork
 from tandem.voice.location import Binding
 
 _log = get_logger("voice")
 UM_ANSWERS_S = 5.0
 """Seconds without any response after which the next UM server is tried (our choice; not public)."""
-CANCELLED_S = 2.0
-"""Seconds that phones have to confirm the CANCEL after the no-answer time."""
 _MAX_FORWARDS = 70
 
 
@@ -85,8 +83,7 @@ class ProxiedCall:
         self._routes = routes
         self._transaction = transaction
         self._request = request
-        self._pending: set[ClientTransaction] = set()
-        self._readers: set[asyncio.Task[None]] = set()
+        self._fork_of: Fork | None = None
         transaction.on_cancel = self._cancelled
         self.over = False
 
@@ -130,59 +127,19 @@ class ProxiedCall:
     ) -> Response | None:
         if self._transaction.cancelled:
             return None
-        arrived: asyncio.Queue[tuple[ClientTransaction, Response]] = asyncio.Queue()
+        self._fork_of = fork = Fork(self._relay)
         for branch in branches:
-            client = await self._endpoint.send(self._copy(branch), branch.target)
-            self._pending.add(client)
-            # The reader ends by itself with the final response (487 after a CANCEL, or the time-out's 408).
-            reader = asyncio.get_running_loop().create_task(_read(client, arrived))
-            self._readers.add(reader)
-            reader.add_done_callback(self._readers.discard)
+            fork.add(await self._endpoint.send(self._copy(branch), branch.target))
         try:
-            return await self._collect(arrived, ring_s, silent_s)
+            best = await fork.result(ring_s, silent_s)
         finally:
-            for client in self._pending:
-                client.cancel()
-            self._pending.clear()
-
-    async def _collect(
-        self, arrived: "asyncio.Queue[tuple[ClientTransaction, Response]]", ring_s: float | None, silent_s: float | None
-    ) -> Response | None:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + ring_s if ring_s is not None else None
-        silent_until = loop.time() + silent_s if silent_s is not None else None
-        best: Response | None = None
-        given_up = False
-        while self._pending:
-            limits = [limit for limit in (deadline, silent_until) if limit is not None]
-            try:
-                async with asyncio.timeout_at(min(limits) if limits else None):
-                    client, response = await arrived.get()
-            except TimeoutError:
-                if silent_until is not None or given_up:
-                    return Response(status=408)
-                # A phone may be answering at this very moment: what it says to the CANCEL decides.
-                given_up, deadline = True, loop.time() + CANCELLED_S
-                for client in self._pending:
-                    client.cancel()
-                continue
-            silent_until = None
-            if client not in self._pending:
-                continue
-            if self.over:
-                return None
-            if response.status < 200:
-                if response.status > 100:
-                    self._relay(response)
-                continue
-            self._pending.discard(client)
-            if response.status < 300:
-                self.over = True
-                self._relay(response)
-                return None
-            if best is None or _rank(response.status) < _rank(best.status):
-                best = response
-        return None if self.over else Response(status=408) if given_up else best
+            fork.cancel(ELSEWHERE if fork.answered else "")
+            self._fork_of = None
+        if fork.answered:
+            self.over = True
+        elif self._transaction.cancelled:
+            self.finish(487)
+        return None if self.over else best
 
     def _copy(self, branch: Branch) -> Request:
         request = self._request.copy()
@@ -192,28 +149,17 @@ class ProxiedCall:
         return request
 
     def _relay(self, response: Response) -> None:
-        relayed = response.copy()
-        fields.remove_top_via(relayed)
-        if not relayed.headers.all("Via"):  # made here, for a branch whose transport failed
-            self._transaction.respond_with(response.status)
-        else:
-            self._transaction.respond(relayed)
+        if 200 <= response.status < 300:
+            self.over = True
+            if self._fork_of is not None and not self._fork_of.answered:
+                self._fork_of.stop()
+        relay(self._transaction, response)
 
     def _cancelled(self) -> None:
-        self.over = True
-        for client in self._pending:
-            client.cancel()
-        self._transaction.respond_with(487)
-
-
-async def _read(client: ClientTransaction, arrived: "asyncio.Queue[tuple[ClientTransaction, Response]]") -> None:
-    async for response in client.responses():
-        arrived.put_nowait((client, response))
-
-
-def _rank(status: int) -> int:
-    """Which refusal tells the caller most: a 6xx, then 486, then other 4xx, then 5xx, then 408."""
-    return 0 if status >= 600 else 1 if status == 486 else 4 if status == 408 else 3 if status >= 500 else 2
+        if self._fork_of is not None:
+            self._fork_of.give_up()
+        else:
+            self.finish(487)
 
 
 def forwarded(request: Request) -> Request:
@@ -232,12 +178,17 @@ async def forward_in_dialog(
     """Send a request within a dialog on, and its responses back."""
     client = await endpoint.send(request, target)
     transaction.on_cancel = client.cancel
+    client.on_late = lambda response: relay(transaction, response)
     async for response in client.responses():
-        if response.status == 100:
-            continue
-        relayed = response.copy()
-        fields.remove_top_via(relayed)
-        if relayed.headers.all("Via"):
-            transaction.respond(relayed)
-        else:
-            transaction.respond_with(response.status)
+        if response.status > 100:
+            relay(transaction, response)
+
+
+def relay(transaction: ServerTransaction, response: Response) -> None:
+    """Send a response on, the way the request came."""
+    if "Via" not in response.headers:  # made here, for a branch whose transport failed
+        transaction.respond_with(response.status)
+        return
+    relayed = response.copy()
+    fields.remove_top_via(relayed)
+    transaction.respond(relayed)

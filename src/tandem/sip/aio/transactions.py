@@ -143,6 +143,7 @@ class ClientTransaction:
         self._key = ("", "")
         self._provisional = False
         self.cancel_wanted = False
+        self._cancel_reason = ""
         self._finished = False
 
     def start(self, flow: Flow) -> None:
@@ -179,16 +180,19 @@ class ClientTransaction:
             await self._waiter
         return self._arrived.popleft()
 
-    def cancel(self) -> None:
-        """Ask to end a pending INVITE: a CANCEL goes out once a provisional response came (§9.1)."""
-        self.cancel_wanted = True
+    def cancel(self, reason: str = "") -> None:
+        """Ask to end a pending INVITE: a CANCEL goes out once a provisional response came (§9.1).
+
+        ``reason`` is a Reason value (RFC 3326) to go with it.
+        """
+        self.cancel_wanted, self._cancel_reason = True, reason or self._cancel_reason
         if self.again is not None:
-            self.again.cancel()
+            self.again.cancel(reason)
         elif self._provisional and not self._finished and self._machine is not None and self.flow is not None:
             self.cancel_wanted = False
             self._machine.expire_after(64 * T1, self.endpoint.clock.now())
             self._rearm()
-            cancel = ClientTransaction(self.endpoint, cancel_for(self.request))
+            cancel = ClientTransaction(self.endpoint, cancel_for(self.request, self._cancel_reason))
             cancel.start(self.flow)
 
     def received(self, response: Response) -> None:
