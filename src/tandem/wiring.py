@@ -17,9 +17,10 @@ from tandem.directory.address import read_place
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository, discover
 from tandem.media.engine.front import CALLS_PER_CORE, MediaEngine, usable_cores
+from tandem.ops.health import unexpired
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, peer_names, server_context
-from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.endpoint import Endpoint, Tap
 from tandem.sip.aio.resolve import Resolver
 from tandem.um.server import UmPaths, UmServer
 from tandem.voice.server import VoiceServer
@@ -79,8 +80,10 @@ def bind(home: Home, account: str) -> Repository:
     return discover(connect(home, account))[0]
 
 
-async def start_um(home: Home, fqdn: str, listen: Listen) -> tuple[UmServer, dict[str, tuple[str, int]]]:
-    """Start a UM server; returns it with the addresses that it listens on, by transport."""
+async def start_um(
+    home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
+) -> tuple[UmServer, dict[str, tuple[str, int]]]:
+    """Start a UM server; returns it with the addresses that it listens on, by transport. ``tap`` sees every message."""
     repository = bind(home, fqdn)
     server = repository.get(o.MessagingServer, fqdn)
     if server is None:
@@ -95,6 +98,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen) -> tuple[UmServer, dic
         client_context=client_context(store) if server.startup_mode != "TCP" else None,
         peer_names=peer_names,
     )
+    endpoint.tap = tap
     ports = {"tls": server.sip_tls_port, "tcp": server.sip_tcp_port, "udp": server.sip_tcp_port, **listen.ports}
     workers = listen.media_workers or usable_cores()
     um = UmServer(
@@ -112,13 +116,16 @@ async def start_um(home: Home, fqdn: str, listen: Listen) -> tuple[UmServer, dic
         max_calls=listen.max_calls or workers * CALLS_PER_CORE,
         contact_port=lambda transport: ports[transport],
     )
+    um.also_check["certificate"] = unexpired(store.expires_at)
     await um.start()
     wanted = {"TCP": ("tcp", "udp"), "TLS": ("tls",), "Dual": ("tls", "tcp", "udp")}[server.startup_mode]
     return um, await _listen(endpoint, listen.address, ports, wanted, store, require_client=True)
 
 
-async def start_voice(home: Home, fqdn: str, listen: Listen) -> tuple[VoiceServer, dict[str, tuple[str, int]]]:
-    """Start a voice server; returns it with the addresses that it listens on, by transport."""
+async def start_voice(
+    home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
+) -> tuple[VoiceServer, dict[str, tuple[str, int]]]:
+    """Start a voice server; returns it with the addresses that it listens on, by transport. ``tap`` sees every message."""
     repository = bind(home, fqdn)
     pool = next((p for p in repository.all(o.VoicePool) if fqdn in p.servers), None)
     if pool is None:
@@ -133,6 +140,7 @@ async def start_voice(home: Home, fqdn: str, listen: Listen) -> tuple[VoiceServe
         client_context=client_context(store),
         peer_names=peer_names,
     )
+    endpoint.tap = tap
     ports = {"tls": pool.sip_tls_port, **listen.ports}
     voice = VoiceServer(
         fqdn=fqdn,
@@ -144,6 +152,7 @@ async def start_voice(home: Home, fqdn: str, listen: Listen) -> tuple[VoiceServe
         port=ports["tls"],
     )
     repository.session.close()
+    voice.also_check["certificate"] = unexpired(store.expires_at)
     await voice.start()
     return voice, await _listen(endpoint, listen.address, ports, ("tls",), store, require_client=False)
 

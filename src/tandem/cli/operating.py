@@ -55,6 +55,7 @@ _OPTIONS = (
         metavar="[ROOM=]LEVEL",
         help="debug, info, warning or error; for one room: sip=debug.",
     ),
+    click.option("--verbose", "-v", is_flag=True, help="As --log-level debug."),
     click.option(
         "--trace-mb",
         type=click.IntRange(0, 100_000),
@@ -78,7 +79,7 @@ _OPTIONS = (
 )
 
 
-def operating(command: Callable[..., None]) -> Callable[..., None]:
+def operating_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the operator's options, as one argument ``operating``."""
 
     @functools.wraps(command)
@@ -88,6 +89,7 @@ def operating(command: Callable[..., None]) -> Callable[..., None]:
         ops_address: str,
         log_format: str,
         log_level: tuple[str, ...],
+        verbose: bool,
         trace_mb: int,
         trace_hours: int,
         hep: tuple[str, int] | None,

@@ -1,7 +1,6 @@
 """``tandem serve``: run a UM server or a voice server."""
 
 import asyncio
-import logging
 import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -10,6 +9,9 @@ from typing import Protocol
 
 import click
 
+from tandem.cli.operating import Operating, operating_options
+from tandem.ops.operation import Operation
+from tandem.sip.aio.endpoint import Tap
 from tandem.sip.aio.resolve import parse_overrides
 from tandem.wiring import Home, Listen, start_um, start_voice
 
@@ -18,6 +20,11 @@ Bound = dict[str, tuple[str, int]]
 
 class _Server(Protocol):
     async def stop(self) -> None: ...
+
+    def checks(self) -> dict[str, Callable[[], str]]: ...
+
+
+_Start = Callable[[Tap], Awaitable[tuple[_Server, Bound]]]
 
 
 @click.group()
@@ -39,10 +46,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--resolve", multiple=True, metavar="FQDN=IP:PORT", help="Where a name is; TLS still checks the name."
         ),
-        click.option("--verbose", "-v", is_flag=True, help="Log more."),
     ):
         command = option(command)
-    return command
+    return operating_options(command)
 
 
 @serve.command()
@@ -67,7 +73,7 @@ def um(
     media_ports: str | None,
     media_workers: int | None,
     max_calls: int | None,
-    verbose: bool,
+    operating: Operating,
 ) -> None:
     """Run the UM server FQDN: it answers the calls of its UM dial plans into mailboxes.
 
@@ -78,12 +84,16 @@ def um(
     """
     ports = {"tls": tls_port, "tcp": tcp_port, "udp": udp_port}
     listen = replace(_listen(address, ports, resolve, media_ports), media_workers=media_workers, max_calls=max_calls)
-    asyncio.run(_run(lambda: start_um(Home(folder=home.resolve()), fqdn, listen), fqdn, verbose))
+    place = Home(folder=home.resolve())
+    operation = operating.begin(fqdn, place.state)
+    asyncio.run(_run(lambda tap: start_um(place, fqdn, listen, tap), fqdn, operation))
 
 
 @serve.command()
 @_options
-def voice(fqdn: str, home: Path, address: str, tls_port: int | None, resolve: tuple[str, ...], verbose: bool) -> None:
+def voice(
+    fqdn: str, home: Path, address: str, tls_port: int | None, resolve: tuple[str, ...], operating: Operating
+) -> None:
     """Run the voice server FQDN: it registers phones, routes their calls and diverts to UM.
 
     \b
@@ -92,7 +102,9 @@ def voice(fqdn: str, home: Path, address: str, tls_port: int | None, resolve: tu
           --resolve um1.example.com=127.0.0.1:15061
     """
     listen = _listen(address, {"tls": tls_port}, resolve, None)
-    asyncio.run(_run(lambda: start_voice(Home(folder=home.resolve()), fqdn, listen), fqdn, verbose))
+    place = Home(folder=home.resolve())
+    operation = operating.begin(fqdn, place.state)
+    asyncio.run(_run(lambda tap: start_voice(place, fqdn, listen, tap), fqdn, operation))
 
 
 def _listen(address: str, ports: dict[str, int | None], resolve: tuple[str, ...], media_ports: str | None) -> Listen:
@@ -110,16 +122,18 @@ def _listen(address: str, ports: dict[str, int | None], resolve: tuple[str, ...]
     )
 
 
-async def _run(start: Callable[[], Awaitable[tuple[_Server, Bound]]], fqdn: str, verbose: bool) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+async def _run(start: _Start, fqdn: str, operation: Operation) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    server, bound = await start()
+    await operation.start()
+    server, bound = await start(operation.seen)
+    if operation.bound is not None:
+        bound = {**bound, "http": operation.bound}
     where = ", ".join(f"{kind} {host}:{port}" for kind, (host, port) in bound.items())
+    operation.serves(where, server.checks())
     click.echo(f"{fqdn} is ready: {where}")
     await stop.wait()
+    operation.drains("ending", 0.0)
     await server.stop()
+    await operation.stop()

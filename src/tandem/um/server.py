@@ -79,6 +79,7 @@ class UmServer:
     ) -> None:
         self.config = UmConfig()
         self.freshness = directory_counts.Freshness(clock)
+        self.also_check: dict[str, Callable[[], str]] = {"listening": endpoint.connections.deaf}
         self._fqdn = fqdn
         self._endpoint = endpoint
         self._repository = repository
@@ -130,6 +131,7 @@ class UmServer:
     def checks(self) -> dict[str, Callable[[], str]]:
         """What has to be well for calls to be taken: each says what is wrong, or nothing. They may block a moment."""
         return {
+            **self.also_check,
             "directory": self.freshness.problem,
             "spool": lambda: problem_of(self._paths.spool),
             "media": self._media.problem,

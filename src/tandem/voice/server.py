@@ -52,6 +52,7 @@ class VoiceServer:
     ) -> None:
         self.config = VoiceConfig()
         self.freshness = directory_counts.Freshness(clock)
+        self.also_check: dict[str, Callable[[], str]] = {"listening": endpoint.connections.deaf}
         self._endpoint = endpoint
         self._directory = VoiceDirectory(connect, fqdn, forest)
         self._clock = clock
@@ -88,6 +89,7 @@ class VoiceServer:
     def checks(self) -> dict[str, Callable[[], str]]:
         """What has to be well for calls to be taken: each says what is wrong, or nothing."""
         return {
+            **self.also_check,
             "directory": self.freshness.problem,
             "pool": lambda: "" if self.config.pool is not None else "the directory has no pool for this server",
         }

@@ -90,6 +90,13 @@ class Connections:
         self.ports.setdefault(kind, address[1])
         return address[0], address[1]
 
+    def deaf(self) -> str:
+        """Why nobody can reach us, or an empty text: what was bound has to listen still."""
+        if not self._listeners and not self.udp:
+            return "nothing is listened on"
+        gone = any(task.done() for task in self._listeners.values()) or any(bound.closed for bound in self.udp)
+        return "a socket that was listened on is closed" if gone else ""
+
     def stop_listening(self) -> None:
         """Take no more connections; those that stand go on."""
         for listener, task in self._listeners.items():
