@@ -71,7 +71,7 @@ class TextFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's name
         """The line; with how many like it were left out before, and what it belongs to where it does not say so itself."""
-        around = "" if hasattr(record, "event") else _tail(surroundings())
+        around = "" if hasattr(record, "event") else _tail(_around())
         return super().formatMessage(record) + around + _left_out(record)
 
 
@@ -172,11 +172,15 @@ def _facts(record: logging.LogRecord) -> dict[str, object]:
     """What a record says, apart: ``event`` and its fields, or the ``message`` of somebody else's logger."""
     name = getattr(record, "event", None)
     if name is None:
-        return {"message": record.getMessage(), **surroundings()}
+        return {"message": record.getMessage(), **_around()}
     facts: dict[str, object] = {"event": name, **getattr(record, "fields", {})}
     if left_out := getattr(record, "left_out", 0):
         facts["left_out"] = left_out
     return facts
+
+
+def _around() -> dict[str, object]:
+    return {key: value for key, value in surroundings().items() if value is not None}
 
 
 def _left_out(record: logging.LogRecord) -> str:

@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
-from tandem.core.log import event, get_logger
+from tandem.core.log import about, event, get_logger
 from tandem.sip.aio.flow import Flow, Hop, Owner, StreamFlow, UdpFlow, UdpSocket
 from tandem.sip.aio.sockets import ANY, family_of, is_address, source_towards, tcp_listener, tcp_socket, udp_socket
 from tandem.sip.locate import Place
@@ -214,14 +214,16 @@ class Connections:
             raise ConnectionError("no TLS context to connect with")
         made = tcp_socket(place.host, dscp=self._dscp)
         try:
-            async with asyncio.timeout(CONNECT_S):
-                await loop.sock_connect(made, (place.host, place.port))
-                _, flow = await loop.create_connection(
-                    lambda: StreamFlow(place.transport, self._owner),
-                    sock=made,
-                    ssl=current(self._client_context) if secure else None,
-                    server_hostname=hop.host if secure else None,
-                )
+            # The connection outlives the call that it is opened for: what is logged of it belongs to no call.
+            with about(call=None, peer=None):
+                async with asyncio.timeout(CONNECT_S):
+                    await loop.sock_connect(made, (place.host, place.port))
+                    _, flow = await loop.create_connection(
+                        lambda: StreamFlow(place.transport, self._owner),
+                        sock=made,
+                        ssl=current(self._client_context) if secure else None,
+                        server_hostname=hop.host if secure else None,
+                    )
         except BaseException:
             made.close()
             raise
@@ -248,7 +250,8 @@ class Connections:
         self.flows.add(flow)
         flow.on_close.append(lambda: self.flows.discard(flow))
         if self._watch is None:
-            self._watch = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+            with about(call=None, peer=None):
+                self._watch = asyncio.get_running_loop().call_later(LOOK_S, self._look)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()

@@ -15,7 +15,7 @@ from typing import Any
 
 from tandem.core.clock import Clock
 from tandem.core.ids import Ids
-from tandem.core.log import event, get_logger
+from tandem.core.log import about, event, get_logger
 from tandem.sip import counts, fields
 from tandem.sip.aio.connections import Connections, ContextSource
 from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
@@ -85,6 +85,9 @@ class Endpoint:
         self._tasks: set[asyncio.Task[None]] = set()
         self._no_tcp: dict[Hop, float] = {}
         self._closing = False
+        counts.transactions.of("server").source = lambda: len(self._server_transactions)
+        counts.transactions.of("client").source = lambda: len(self._client_transactions)
+        counts.connections.source = lambda: len(self.connections.flows)
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -299,10 +302,11 @@ class Endpoint:
             self.tap("in", data, flow)
         try:
             message = parse_message(data)
-            if isinstance(message, Response):
-                self._response(message)
-            else:
-                self._request(message, flow)
+            with about(call=fields.call_id(message), peer=flow.remote[0]):
+                if isinstance(message, Response):
+                    self._response(message)
+                else:
+                    self._request(message, flow)
         except MalformedMessage as error:
             counts.malformed.value += 1
             event(_log, logging.WARNING, "sip.malformed", peer=flow.remote, why=error)
@@ -388,6 +392,7 @@ class Endpoint:
         try:
             self.on_request(transaction)
         except MalformedMessage as error:
+            counts.malformed.value += 1
             event(_log, logging.WARNING, "sip.malformed", peer=transaction.flow.remote, why=error)
             transaction.respond_with(error.status)
         except Exception:  # a defect of ours in one request must not cost the others
