@@ -7,6 +7,7 @@ With ``-nr`` sipp neither repeats requests nor swallows what comes again, so tha
 import asyncio
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from socket import SOCK_DGRAM
@@ -72,18 +73,24 @@ def invite(cseq: int = 1, *, body: str | None = None, headers: tuple[str, ...] =
     return request("INVITE", cseq, body=text, headers=(diversion, *headers), first=True, **more)
 
 
-def receive(status: int, *holds: str, optional: bool = False) -> str:
-    """Wait for a response; ``holds`` are regular expressions that have to be found in the message."""
+def receive(status: int, *holds: str, optional: bool = False, keeps: Mapping[str, str] | None = None) -> str:
+    """Wait for a response; ``holds`` are regular expressions that have to be found in the message.
+
+    ``keeps`` are variables (``[$name]`` in what follows), each with an expression whose group is kept.
+    """
     attributes = (
-        f'response="{status}"' + (' rrs="true"' if status == 200 else "") + (' optional="true"' if optional else "")
+        f'response="{status}"'
+        + (' rrs="true"' if keeps or status == 200 else "")
+        + (' optional="true"' if optional else "")
     )
-    return f"<recv {attributes}>{_checks(holds)}</recv>"
+    return f"<recv {attributes}>{_actions(holds, keeps or {})}</recv>"
 
 
-def _checks(patterns: tuple[str, ...]) -> str:
+def _actions(holds: tuple[str, ...], keeps: Mapping[str, str]) -> str:
+    found = [(pattern, f"v{next(_variables)}") for pattern in holds]
+    found += [(pattern, f"v{next(_variables)},{name}") for name, pattern in keeps.items()]
     checks = "".join(
-        f'<ereg regexp="{pattern}" search_in="msg" check_it="true" assign_to="v{next(_variables)}"/>'
-        for pattern in patterns
+        f'<ereg regexp="{pattern}" search_in="msg" check_it="true" assign_to="{names}"/>' for pattern, names in found
     )
     return f"<action>{checks}</action>" if checks else ""
 
@@ -107,7 +114,7 @@ def expect(method: str, *holds: str) -> str:
     """Wait for a request of the peer, and answer it with 200."""
     kept = "\n".join(f"[last_{name}:]" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
     answer = f"<send><![CDATA[\nSIP/2.0 200 OK\n{kept}\nContent-Length: 0\n\n]]></send>"
-    return f'<recv request="{method}">{_checks(holds)}</recv>{answer}'
+    return f'<recv request="{method}">{_actions(holds, {})}</recv>{answer}'
 
 
 def bye(cseq: int = 2, **more: Any) -> str:
@@ -118,7 +125,7 @@ def bye(cseq: int = 2, **more: Any) -> str:
 def _scenario(steps: str, rtp_port: int | None) -> str:
     """A whole scenario; sipp insists that what is assigned is also used."""
     steps = steps.replace("[media_port]", str(rtp_port or "[media_port]"))
-    assigned = ",".join(re.findall(r'assign_to="(\w+)"', steps))
+    assigned = ",".join(re.findall(r'assign_to="([\w,]+)"', steps))
     used = f'<Reference variables="{assigned}"/>' if assigned else ""
     return f'<?xml version="1.0" encoding="UTF-8"?><scenario name="call">{steps}{used}</scenario>'
 

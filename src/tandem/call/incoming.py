@@ -61,7 +61,10 @@ class Incoming:
         return leg
 
     async def answer(self) -> CallLeg:
-        """Answer with 200. Raises :class:`CallRefused` when that cannot be; the INVITE is then answered otherwise."""
+        """Answer with 200, and wait for the ACK if that answers our offer: with the leg, media is agreed on.
+
+        Raises :class:`CallRefused` when that cannot be; the INVITE is then answered otherwise, or the call ended.
+        """
         request = self._transaction.request
         try:
             session, terms = sessiontimer.grant(request)
@@ -76,6 +79,8 @@ class Incoming:
         leg.answered(self._transaction, answer_with(self._transaction, self._contact, body, session), terms)
         if replaced is not None:
             self._calls.spawn(replaced.hangup())
+        if not await leg.agreed():
+            raise CallRefused(488, "the call ended before media was agreed on")
         return leg
 
     def refuse(self, status: int, why: str = "", *headers: tuple[str, str]) -> CallRefused:
@@ -120,7 +125,8 @@ class Incoming:
         return leg
 
     def _still_wanted(self) -> None:
-        if self._transaction.final_sent or self._transaction.cancelled:
+        over = self._leg is not None and self._leg.ended.done()  # by BYE in an early dialog (RFC 3261 §15.1.2)
+        if self._transaction.final_sent or self._transaction.cancelled or over:
             self._cancelled()  # the CANCEL may have come before anybody listened
             raise CallRefused(487, "the caller hung up before the answer")
 

@@ -86,7 +86,7 @@ class CallLeg:
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._bye_said: asyncio.Future[None] | None = None
-        self._pracked: asyncio.Event | None = None
+        self._moved: asyncio.Event | None = None
 
     # What its user does
 
@@ -209,6 +209,7 @@ class CallLeg:
                 event(_log, logging.WARNING, "call.no_agreement", call=self.dialog.call_id, why=error)
                 self.end(Ended.FAILED)
                 self.bye()
+        self._settle()
         self.rearm()
 
     def ring_reliably(self, transaction: ServerTransaction, response: Response) -> None:
@@ -231,8 +232,15 @@ class CallLeg:
     async def settled(self) -> None:
         """Wait until no provisional response is under way: a 2xx may not overtake one with a description (RFC 3262 §3)."""
         while self.reliable is not None and self.reliable.pending and not self.ended.done():
-            self._pracked = asyncio.Event()
-            await self._pracked.wait()
+            self._moved = asyncio.Event()
+            await self._moved.wait()
+
+    async def agreed(self) -> bool:
+        """Wait until media is agreed on, if need be by the ACK; returns whether the call stands then."""
+        while self.negotiation.theirs is None and not self.ended.done():
+            self._moved = asyncio.Event()
+            await self._moved.wait()
+        return not self.ended.done()
 
     def remote_bye(self) -> None:
         """The peer said BYE."""
@@ -349,8 +357,8 @@ class CallLeg:
             self._bye_said.set_result(None)
 
     def _settle(self) -> None:
-        if self._pracked is not None:
-            self._pracked.set()
+        if self._moved is not None:
+            self._moved.set()
 
     # Inside: the session timer
 
