@@ -29,7 +29,8 @@ from tandem.media.session import Media
 from tandem.media.wav import write_wav
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
-from tandem.sip.diversion import diversions
+from tandem.sip.history import diverted
+from tandem.sip.identity import Asserted, asserted
 from tandem.sip.message import Request
 from tandem.speech.catalogue import digits
 from tandem.um import counts, pins
@@ -302,9 +303,8 @@ class UmServer:
     def _envelope(self, request: Request, answer: Answer) -> Envelope:
         """Who called, as far as it is known; only a gateway that proved itself is believed about identities."""
         caller = fields.from_(request)
-        asserted = fields.addresses(request.headers.all("P-Asserted-Identity")) if answer.proven else []
-        sip = next((a for a in asserted if a.uri.scheme in ("sip", "sips")), None)
-        tel = next((a for a in asserted if a.uri.scheme == "tel"), None)
+        said = asserted(request) if answer.proven else Asserted()
+        sip, tel = said.sip, said.tel
         shown = sip or tel or caller
         address = f"{shown.uri.user}@{shown.uri.host}".lower() if sip else ""
         known = self.config.by_sip.get(address)
@@ -374,5 +374,5 @@ def incoming(transaction: ServerTransaction) -> Incoming:
         source=flow.remote[0],
         pilot=uri.user or "",
         called=fields.to(request).uri,
-        diversions=diversions(request) if request.method == "INVITE" else (),
+        diversions=diverted(request) if request.method == "INVITE" else (),
     )

@@ -1,7 +1,7 @@
 """Who calls: what a phone says of itself is taken away, what its account proves is put there (RFC 3325, decision 8)."""
 
 from tandem.directory import objects as o
-from tandem.sip import fields
+from tandem.sip.identity import assertions
 from tandem.sip.message import Request
 from tandem.voice.config import sip_of
 
@@ -24,7 +24,6 @@ def strip_trust(request: Request) -> None:
 
 def assert_identity(request: Request, caller: o.User) -> None:
     """State who the account is: SIP address with display name, and line."""
-    name = fields.quoted(caller.display_name or caller.account)
-    request.headers.add("P-Asserted-Identity", f"{name} <sip:{sip_of(caller)}>")
-    if caller.line_uri:
-        request.headers.add("P-Asserted-Identity", f"<{caller.line_uri.partition(';')[0]}>")
+    line = caller.line_uri.partition(";")[0].removeprefix("tel:")
+    for header in assertions(name=caller.display_name or caller.account, sip=sip_of(caller), tel=line):
+        request.headers.add(*header)

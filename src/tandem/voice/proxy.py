@@ -15,6 +15,7 @@ from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction, Target
 from tandem.sip.diversion import Diversion, Reason
 from tandem.sip.errors import MalformedMessage
+from tandem.sip.history import entries_for, history
 from tandem.sip.message import Request, Response
 from tandem.voice.config import sip_of
 from tandem.voice.fork import ELSEWHERE, Fork
@@ -84,6 +85,7 @@ class ProxiedCall:
         self._transaction = transaction
         self._request = request
         self._fork_of: Fork | None = None
+        self._diverted: Diversion | None = None
         transaction.on_cancel = self._cancelled
         self.over = False
 
@@ -95,10 +97,11 @@ class ProxiedCall:
     async def divert(
         self, user: o.User, reason: Reason, servers: Sequence[o.MessagingServer], pilot: str
     ) -> Response | None:
-        """Send the call to the UM servers, one after the other; for whom it was stands in Diversion."""
+        """Send the call to the UM servers, one after the other; for whom it was stands in Diversion and History-Info."""
         self._request.headers.remove("Diversion")
         uri = fields.URI(scheme="sip", user=sip_of(user).partition("@")[0], host=sip_of(user).partition("@")[2])
-        self._request.headers.add("Diversion", Diversion(uri=uri, reason=reason).value())
+        self._diverted = Diversion(uri=uri, reason=reason, counter=1)
+        self._request.headers.add("Diversion", self._diverted.value())
         self._transaction.respond_with(181)
         return await self.call_um(servers, pilot)
 
@@ -144,6 +147,12 @@ class ProxiedCall:
     def _copy(self, branch: Branch) -> Request:
         request = self._request.copy()
         request.uri = branch.uri
+        if self._diverted is not None:
+            target = fields.parse_uri(branch.uri)
+            entries = entries_for(self._diverted.uri, self._diverted.reason, target, before=history(request))
+            request.headers.remove("History-Info")
+            for entry in entries:
+                request.headers.add("History-Info", entry.value())
         self._routes.record(request, self._transaction.flow)
         self._routes.record(request, branch.target)
         return request
