@@ -10,6 +10,7 @@ from importlib import resources
 
 import pytest
 
+from tandem.core.log import about
 from tandem.media.aio.session import AioMedia
 from tandem.media.codecs import CODECS
 from tandem.media.dtmf import KEYS
@@ -154,6 +155,15 @@ def test_reports_on_the_port_beside_are_taken_from_the_peer_alone(suite: str) ->
     assert a.dropped == 2
 
 
+@pytest.mark.parametrize("nowhere", ["0.0.0.0", "::"])
+def test_nothing_goes_to_a_peer_that_holds_by_an_address_of_nowhere(nowhere: str) -> None:
+    a, _ = agreed()
+    assert a.stream is not None
+    a.start(replace(a.stream, host=nowhere, send=False))
+    assert a.tick() is None
+    assert a.control(0.0) is a.control(60.0) is a.control(61.0, goodbye=True) is None
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("shared", [True, False])
 async def test_a_call_ends_with_a_line_that_says_how_it_went(shared: bool, caplog: pytest.LogCaptureFixture) -> None:
@@ -161,7 +171,8 @@ async def test_a_call_ends_with_a_line_that_says_how_it_went(shared: bool, caplo
     await engine.start()
     caplog.set_level(logging.INFO, "tandem.media")
     sides: list[Media] = [engine, AioMedia()]
-    one, other = [await media.open("127.0.0.1", range(1)) for media in sides]
+    with about(call="x@example.com"):
+        one, other = [await media.open("127.0.0.1", range(1)) for media in sides]
     for session, peer in ((one, other), (other, one)):
         rtcp = None if shared else ("127.0.0.1", peer.port + 1)
         session.start(Stream(host="127.0.0.1", port=peer.port, codec="PCMU", payload_type=0, rtcp=rtcp))
@@ -174,4 +185,5 @@ async def test_a_call_ends_with_a_line_that_says_how_it_went(shared: bool, caplo
     assert len(ended) == 2
     for fields in ended:
         assert fields["mos"] > 4 and fields["received"] > 300 and fields["codec"] == "PCMU"
+        assert fields["call"] == "x@example.com"
         assert 0 <= fields["round_trip_ms"] < 200

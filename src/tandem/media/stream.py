@@ -37,6 +37,7 @@ _HEADER = 12
 _NEVER = -1
 _BYTE_A_TICK = frozenset({"PCMU", "PCMA", "G722"})  # the length of a payload tells the next timestamp
 _KEY_PAUSE = 5  # frames between two keys
+NOWHERE = ("0.0.0.0", "::")  # noqa: S104 - a peer's way to hold, by RFC 2543; the kernel would send to ourselves
 _PAUSE, _AS_SOUND = -1, -2  # instead of a packet's place in its event
 
 Address = tuple[str, int]
@@ -341,7 +342,7 @@ class AudioStream:
         """The report that is due now, or the last one; ask each second."""
         if self._reporter is None:
             self._reporter = Reporter(self._ssrc, now)
-        if self.stream is None or (now < self._reporter.due_at and not goodbye):
+        if self.stream is None or self.stream.host in NOWHERE or (now < self._reporter.due_at and not goodbye):
             return None
         self._report()
         self._sent += (self._sequence - self._counted) % SEQ_MOD

@@ -14,7 +14,7 @@ from tandem.call.errors import CallRefused
 from tandem.call.leg import ALLOW, warning
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import Clock
-from tandem.core.log import event, get_logger
+from tandem.core.log import about, event, get_logger
 from tandem.directory import counts as directory_counts
 from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable
@@ -242,7 +242,8 @@ class UmServer:
         elif isinstance(decision := classify(self.config, call), Refusal):
             self._refuse(transaction, decision, trusted=True)
         else:
-            task = asyncio.get_running_loop().create_task(self._guarded(self._answer(transaction, decision)))
+            with about(call=fields.call_id(request)):
+                task = asyncio.get_running_loop().create_task(self._guarded(self._answer(transaction, decision)))
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
 

@@ -6,7 +6,7 @@ For a phone, the probe and single calls; many calls are ``media.engine``'s.
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import assert_never, cast
 
@@ -67,7 +67,7 @@ class AioSession(asyncio.DatagramProtocol):
         self._on_sound: Callable[[bytes], None] | None = None
         self._recording: _AioRecording | None = None
         self._control: ControlPort | None = None
-        self._about: Mapping[str, object] = {}
+        self._about = surroundings()  # the call's, for the line at its end
         self._ticks = 0
 
     @property
@@ -83,7 +83,6 @@ class AioSession(asyncio.DatagramProtocol):
     def start(self, stream: Stream) -> None:
         """See :class:`MediaSession`."""
         self._audio.start(stream)
-        self._about = surroundings()
         if stream.rtcp is not None and self._control is None:
             self._control = ControlPort(self.host, self.port, self._received_control)
         Pacer.here().add(self._tick)

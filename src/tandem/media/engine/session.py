@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -41,11 +41,10 @@ class EngineSession:
         self._path = Path()
         self._on_sound: Callable[[bytes], None] = lambda linear: None
         self._over = False
-        self._about: Mapping[str, object] = {}
+        self._about = surroundings()  # the call's, for the line at its end
 
     def start(self, stream: Stream) -> None:
         """See :class:`MediaSession`."""
-        self._about = surroundings()
         self._tell(wire.Start(self._number, stream))
 
     def play(self, sounds: Sequence[Sound]) -> Playback:
