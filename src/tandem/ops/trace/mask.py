@@ -20,6 +20,7 @@ _SHOWN = frozenset({b"username", b"realm", b"uri", b"algorithm", b"qop", b"nonce
 _SECRET_BODIES = (b"info", b"message")
 _KEY_EVENTS = (b"kpml", b"telephone-event")
 
+_WORD = re.compile(rb"[^\r\n \t]+")
 _BODY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _PARAMETER = re.compile(rb"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]+)(\s*=\s*)(\"(?:[^\"\\]|\\.)*\"?|[^,\s]*)")
 _SCHEME = re.compile(rb"\s*(?:digest\b)?", re.IGNORECASE)
@@ -49,7 +50,7 @@ def _replaced(data: bytes, matches: Iterator[re.Match[bytes]], hide: Callable[[b
 
 def _crossed(secret: bytes) -> bytes:
     """Line breaks stay, and so do the blanks of folded lines."""
-    return re.sub(rb"[^\r\n \t]", b"x", secret)
+    return _WORD.sub(lambda word: b"x" * len(word[0]), secret)
 
 
 def _without_body(data: bytes) -> bytes:
@@ -90,7 +91,7 @@ def _quoted(value: bytes) -> bytes:
 _RULES: tuple[tuple[bytes, re.Pattern[bytes], Callable[[bytes], bytes]], ...] = (
     (b"inline", re.compile(rb"inline[ \t]*:[ \t]*([^|;\s\"]+)"), _crossed),
     (b"key-mgmt", re.compile(rb"key-mgmt[ \t]*:([^\r\n]*)"), _crossed),
-    (b"k", re.compile(rb"[\r\n][ \t]*k[ \t]*=([^\r\n]*)"), _crossed),
+    (b"k", re.compile(rb"k(?<![^\r\n\t ]k)[ \t]*=([^\r\n]*)"), _crossed),
     (b"authorization", re.compile(rb"authorization[ \t]*:([^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*)"), _proof),
     (
         b"authentication-info",
