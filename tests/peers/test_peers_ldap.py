@@ -15,7 +15,7 @@ import pytest
 from directory import adapters
 from tandem.directory.address import Address, Place
 from tandem.directory.dn import DN
-from tandem.directory.errors import DirectoryError, DirectoryUnavailable
+from tandem.directory.errors import BadAddress, DirectoryError, DirectoryNotProved
 from tandem.directory.layout import Layout
 from tandem.directory.port import Session
 
@@ -123,8 +123,21 @@ def test_a_part_of_the_answer_is_an_error_and_never_taken_for_the_whole(server: 
 
 def test_a_controller_whose_certificate_bears_another_name_is_refused(server: Server) -> None:
     by_another_name = asked_in_turn(server, server.url.replace("127.0.0.1", "localhost"))
-    with pytest.raises(DirectoryUnavailable, match=r"no domain controller of example.com answers"):
-        bound(by_another_name)
+    begun = time.monotonic()
+    with pytest.raises(DirectoryNotProved, match=r"certificate is not valid: [Hh]ostname mismatch.*'localhost'"):
+        by_another_name.open(patience_s=30.0).bind(adapters.SLAPD_OWNER, adapters.PASSWORD)
+    assert time.monotonic() - begun < 10  # what cannot become better is not waited for
+
+
+def test_authorities_that_cannot_be_read_are_named(server: Server, tmp_path: Path) -> None:
+    roots = tmp_path / "roots.pem"
+    for url in (server.url, server.url.replace("ldaps:", "ldap+starttls:")):
+        for text in (None, "no certificate"):
+            if text is not None:
+                roots.write_text(text)
+            with pytest.raises(BadAddress, match=r"roots\.pem \(directory_roots\) cannot be read"):
+                bound(Place(addresses=(Address(forest="example.com", url=url, roots=roots),)))
+        roots.unlink()
 
 
 def test_a_controller_that_takes_the_call_and_says_nothing_is_left_for_the_next(

@@ -58,3 +58,7 @@ class BadEntry(DirectoryError):
 
 class DirectoryUnavailable(DirectoryError):
     """The directory cannot be opened or written now; the message says what to do."""
+
+
+class DirectoryNotProved(DirectoryUnavailable):
+    """Nobody who answers proves to be the directory's server; to try again does not help."""

@@ -26,7 +26,7 @@ from ldap.controls import RequestControl, SimplePagedResultsControl
 from tandem.core.log import event, get_logger
 from tandem.directory.address import CONNECT_S, Address
 from tandem.directory.dn import DN
-from tandem.directory.errors import DirectoryUnavailable, InvalidCredentials
+from tandem.directory.errors import BadAddress, DirectoryNotProved, DirectoryUnavailable, InvalidCredentials
 from tandem.directory.layout import forest_of
 from tandem.directory.ldap.kerberos import Ticket
 
@@ -177,13 +177,15 @@ class Pool:
         while True:
             try:
                 return self._connect_to_any()
+            except DirectoryNotProved:
+                raise
             except DirectoryUnavailable:
                 if time.monotonic() >= deadline:
                     raise
             time.sleep(_AGAIN_S)
 
     def _connect_to_any(self) -> Any:
-        problems = []
+        problems, impostors = [], []
         for host in sorted(self._known_hosts(), key=lambda host: host != self.host):
             if self._health.get(host, _Health()).retry_at > time.monotonic():
                 problems.append(f"{host}: failed a moment ago")
@@ -197,18 +199,26 @@ class Pool:
                 ) from None
             except (ldap.LDAPError, OSError) as error:
                 self._note_failure(host, error)
+                if isinstance(error, ssl.SSLCertVerificationError):
+                    impostors.append(host)
                 problems.append(f"{host}: {text_of(error)}")
                 continue
             self._answered(host)
             return connection
+        if problems and len(impostors) == len(problems):
+            raise DirectoryNotProved(
+                f"no domain controller of {self.address.forest} proves who it is: {'; '.join(problems)}; their certificates "
+                "are to bear the names in the address, and an authority in directory_roots is to vouch for them"
+            )
         raise DirectoryUnavailable(f"no domain controller of {self.address.forest} answers: {'; '.join(problems)}")
 
     def _known_hosts(self) -> tuple[str, ...]:
         """The controllers; where DNS, that names them, is away: those that it named before."""
         try:
             self._hosts = self.address.hosts()
-        except DirectoryUnavailable:
+        except DirectoryUnavailable as error:
             if not self._hosts:
+                self._note_failure("of DNS", error)
                 raise
         return self._hosts
 
@@ -274,8 +284,9 @@ def root_domain(address: Address) -> str:
 
 def _initialized(host: str, address: Address) -> Any:
     """A connection that is not made yet, with what it has to prove of the other side. Raises :class:`OSError`."""
+    trust = _trust(address)
     if not address.starttls:
-        _shake_hands(host)
+        _shake_hands(host, trust)
     connection = ldap.initialize(host)
     _set_options(connection)
     connection.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
@@ -286,18 +297,32 @@ def _initialized(host: str, address: Address) -> Any:
     return connection
 
 
-def _shake_hands(host: str) -> None:
-    """See whether a controller answers in TLS at all; whether it is the right one is proved by libldap afterwards.
+def _trust(address: Address) -> ssl.SSLContext:
+    """What proves a controller's name. Raises :class:`BadAddress` where the authorities cannot be read."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if address.roots is None:
+        context.load_default_certs()
+        return context
+    try:
+        context.load_verify_locations(address.roots)
+    except OSError as error:
+        raise BadAddress(
+            f"{address.roots} (directory_roots) cannot be read: {text_of(error)}; expected certificates of authorities in PEM"
+        ) from None
+    return context
 
-    libldap over GnuTLS waits for the other side's part of the handshake for ever, whatever time-outs are set. Raises
-    :class:`OSError`.
+
+def _shake_hands(host: str, trust: ssl.SSLContext) -> None:
+    """See whether a controller answers in TLS, and is the right one; libldap proves it once more, for its own connection.
+
+    libldap over GnuTLS waits for the other side's part of the handshake for ever, whatever time-outs are set, and does not
+    tell what is wrong with a certificate. Raises :class:`OSError`.
     """
     at = urlsplit(host)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    name = at.hostname or ""
     with (
-        socket.create_connection((at.hostname or "", at.port or _LDAPS_PORT), CONNECT_S) as plain,
-        context.wrap_socket(plain),
+        socket.create_connection((name, at.port or _LDAPS_PORT), CONNECT_S) as plain,
+        trust.wrap_socket(plain, server_hostname=name),
     ):
         pass
 
@@ -338,7 +363,9 @@ def _unbind(connection: Any) -> None:
 
 
 def text_of(error: Exception) -> str:
-    """What an LDAP error says, in one line."""
+    """What an error says, in one line."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid: {error.verify_message}"
     details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     text = details.get("desc", "")
     parts = (text, " ".join(str(details.get("info", "")).split()).removeprefix(f"{text}: "))
