@@ -5,7 +5,6 @@ we speak, is passed over: it must not cost the call. Extension parameters are le
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +12,7 @@ from tandem.sip import fields
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.fields import URI, NameAddr
 from tandem.sip.grammar import unquoted
+from tandem.sip.lenient import readable
 from tandem.sip.message import Message
 
 MOST_COUNTED = 99
@@ -62,22 +62,6 @@ class Diversion:
 def diversions(message: Message) -> list[Diversion]:
     """Every diversion of a message, the latest first (RFC 5806 §5)."""
     return [found for text in readable(message.headers.all("Diversion")) if (found := _diversion(text)) is not None]
-
-
-def readable(values: Iterable[str]) -> list[NameAddr]:
-    """Those of a field's values that are addresses; others are passed over."""
-    found = []
-    for value in values:
-        try:
-            parts = fields.split_list(value)
-        except MalformedMessage:
-            continue
-        for part in parts:
-            try:
-                found.append(fields.parse_name_addr(part))
-            except MalformedMessage:
-                continue
-    return found
 
 
 def _diversion(text: NameAddr) -> Diversion | None:

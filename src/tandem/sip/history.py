@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import quote, unquote
 
-from tandem.sip.diversion import Diversion, Reason, diversions, readable
+from tandem.sip.diversion import Diversion, Reason, diversions
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.fields import URI, NameAddr, parse_uri
+from tandem.sip.lenient import readable
 from tandem.sip.message import Message
 
 _INDEX = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,15}\Z")

@@ -4,13 +4,11 @@ At most one SIP and one telephone address (§9.1); further ones, and values that
 sender may say this at all is for the caller to know.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tandem.sip import fields
-from tandem.sip.diversion import readable
-from tandem.sip.errors import MalformedMessage
 from tandem.sip.fields import Address
+from tandem.sip.lenient import readable_addresses
 from tandem.sip.message import Message
 from tandem.sip.params import tokens
 
@@ -26,7 +24,7 @@ class Asserted:
 
 def asserted(message: Message) -> Asserted:
     """What a message says of its sender."""
-    found = _addresses(message.headers.all("P-Asserted-Identity"))
+    found = readable_addresses(message.headers.all("P-Asserted-Identity"))
     return Asserted(
         sip=next((each for each in found if each.uri.scheme in ("sip", "sips")), None),
         tel=next((each for each in found if each.uri.scheme == "tel"), None),
@@ -42,13 +40,3 @@ def assertions(*, name: str, sip: str, tel: str = "") -> list[tuple[str, str]]:
 
 def _privacy(message: Message) -> frozenset[str]:
     return tokens(value.replace(";", ",") for value in message.headers.all("Privacy"))
-
-
-def _addresses(values: Iterable[str]) -> list[Address]:
-    found = []
-    for text in readable(values):
-        try:
-            found.append(text.address)
-        except MalformedMessage:
-            continue
-    return found

@@ -17,7 +17,6 @@ from tandem.sip.replaces import Replaces, replaces
 
 CONTENT_TYPE = "message/sipfrag"
 EVENT = "refer"
-_ADDRESS = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^<"]*)<([^<>]{1,2048})>|([^<>;\s]{1,2048})')
 _STATUS = re.compile(rb"SIP/2\.0 ([1-6]\d\d)(?: |\r|\n|$)")
 
 
@@ -40,10 +39,9 @@ class Refer:
 def parse_refer(request: Request) -> Refer:
     """What a REFER asks for. Raises :class:`MalformedMessage` if there is not exactly one target that we speak (§2.4.1)."""
     values = [part for value in request.headers.all("Refer-To") for part in fields.split_list(value)]
-    match = _ADDRESS.match(values[0]) if len(values) == 1 else None
-    if match is None:
-        raise MalformedMessage(f"{len(values)} readable Refer-To values; exactly one is needed")
-    text, _, tail = (match[1] or match[2]).partition("?")
+    if len(values) != 1:
+        raise MalformedMessage(f"{len(values)} Refer-To values; exactly one is needed")
+    text, _, tail = fields.parse_name_addr(values[0]).uri.partition("?")
     uri = fields.parse_uri(text)
     pairs = (pair.partition("=") for pair in tail.split("&"))
     wanted = next((unquote(value) for name, _, value in pairs if name.lower() == "replaces"), None)

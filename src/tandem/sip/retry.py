@@ -8,8 +8,8 @@ was tried before, and never from ``sips:`` to less. Everything else is the calle
 import re
 from dataclasses import dataclass, field
 
-from tandem.sip import fields, sessiontimer
-from tandem.sip.errors import MalformedMessage
+from tandem.sip import sessiontimer
+from tandem.sip.lenient import readable_addresses
 from tandem.sip.message import Response
 
 _STALE = re.compile(r"\bstale\s*=\s*\"?true\b", re.IGNORECASE)
@@ -91,13 +91,8 @@ class Retries:
 
 def contacts_by_preference(response: Response) -> list[str]:
     """The URIs of a redirection that we speak, those with a higher ``q`` first (RFC 3261 §20.10: 1.0 without one)."""
-    found = []
-    for contact in fields.addresses(response.headers.all("Contact")):
-        try:
-            fields.parse_uri(str(contact.uri))
-        except MalformedMessage:
-            continue
-        found.append((_q(contact.parameters.get("q")), str(contact.uri)))
+    contacts = readable_addresses(response.headers.all("Contact"))
+    found = [(_q(contact.parameters.get("q")), str(contact.uri)) for contact in contacts]
     return [uri for _, uri in sorted(found, key=lambda each: -each[0])]
 
 
