@@ -19,15 +19,17 @@ from tandem.pki.files import write_whole
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
 from tandem.sip.dialog import Dialog, dialog_key
-from tandem.sip.errors import MalformedMessage
+from tandem.sip.errors import DialogError, MalformedMessage
 from tandem.sip.message import Headers, Request
 from tandem.sip.mwi import CONTENT_TYPE, MessageSummary, parse_summary
+from tandem.sip.subscription import Event, Notifier, SubscriptionState, Told, event_of
 from tandem.voice import counts
 from tandem.voice.access import is_own
 from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.location import Location
 
 _log = get_logger("voice")
+EVENT = Event(package="message-summary")
 DEFAULT_S, LONGEST_S = 3600, 3600
 MAX_SUBSCRIPTIONS = 20
 """Of one user."""
@@ -35,12 +37,17 @@ MAX_SUBSCRIPTIONS = 20
 
 @dataclass(slots=True, kw_only=True)
 class Subscription:
-    """One phone's subscription; ``expires_at`` on the monotonic clock."""
+    """One phone's subscription."""
 
     user: str
     dialog: Dialog
     flow: Flow
-    expires_at: float
+    notifier: Notifier
+
+    def stands(self, now: float) -> bool:
+        """Whether there is somebody to be told; what has run out ends here."""
+        self.notifier.timeout(now)
+        return self.notifier.state is not SubscriptionState.TERMINATED and not self.flow.closed
 
 
 class Lamps:
@@ -75,7 +82,7 @@ class Lamps:
             event(_log, logging.WARNING, "voice.notify_refused", peer=transaction.flow.remote[0], to=request.uri)
             transaction.respond_with(404 if servers or user is None else 403)
             return
-        if (request.headers.get("Event") or "").partition(";")[0].strip().lower() != "message-summary":
+        if event_of(request) != EVENT:
             transaction.respond_with(489)
             return
         try:
@@ -94,31 +101,44 @@ class Lamps:
         """An authenticated SUBSCRIBE came from a phone: make, refresh, or end a subscription."""
         request = transaction.request
         to = fields.to(request)
-        if (request.headers.get("Event") or "").partition(";")[0].strip().lower() != "message-summary":
-            transaction.respond_with(489, headers=(("Allow-Events", "message-summary"),))
+        event_wanted = event_of(request)
+        if event_wanted.package != EVENT.package:
+            transaction.respond_with(489, headers=(("Allow-Events", EVENT.package),))
             return
         if not is_own(user, to.uri.user, to.uri.host):
             transaction.respond_with(403)
             return
-        key = dialog_key(request)
-        held = self._subscriptions.get(key) if key[1] else None
-        if key[1] and held is None:
-            transaction.respond_with(481)
-            return
         now = self._endpoint.clock.now()
         life = min(fields.number(request.headers.get("Expires"), default=DEFAULT_S), LONGEST_S)
-        if held is None:
-            dialog = Dialog.from_uas(request, local_tag=transaction.to_tag)
-            held = Subscription(user=sip_of(user), dialog=dialog, flow=transaction.flow, expires_at=now)
-            self._keep(held)
-        held.flow, held.expires_at = transaction.flow, now + life
+        try:
+            held = self._held(transaction, event_wanted, life, now, sip_of(user))
+        except DialogError as error:
+            transaction.respond_with(error.status)
+            return
+        held.flow = transaction.flow
         transaction.respond_with(200, headers=(("Expires", str(life)), ("Contact", self._contact())))
         self._spawn(self._notify(held))
 
-    def _keep(self, subscription: Subscription) -> None:
-        now = self._endpoint.clock.now()
+    def _held(self, transaction: ServerTransaction, wanted: Event, life: int, now: float, user: str) -> Subscription:
+        """The subscription that a SUBSCRIBE makes or refreshes. Raises :class:`DialogError` for one that is not known."""
+        request, key = transaction.request, dialog_key(transaction.request)
+        if not key[1]:
+            dialog = Dialog.from_uas(request, local_tag=transaction.to_tag)
+            notifier = Notifier(wanted, expires_s=life, now=now)
+            held = Subscription(user=user, dialog=dialog, flow=transaction.flow, notifier=notifier)
+            self._keep(held, now)
+            return held
+        known = self._subscriptions.get(key)
+        if known is None or known.notifier.timeout(now):
+            raise DialogError("there is no such subscription", status=481)
+        known.dialog.check(request)
+        known.dialog.refresh_target(request)
+        known.notifier.refreshed(life, now)
+        return known
+
+    def _keep(self, subscription: Subscription, now: float) -> None:
         mine = [k for k, s in self._subscriptions.items() if s.user == subscription.user]
-        stale = [k for k in mine if self._subscriptions[k].expires_at <= now or self._subscriptions[k].flow.closed]
+        stale = [k for k in mine if not self._subscriptions[k].stands(now)]
         for key in (*stale, *[k for k in mine if k not in stale][: len(mine) - len(stale) - MAX_SUBSCRIPTIONS + 1]):
             self._subscriptions.pop(key, None)
         self._subscriptions[subscription.dialog.key] = subscription
@@ -133,7 +153,7 @@ class Lamps:
 
     def _tell(self, user: str) -> None:
         now = self._endpoint.clock.now()
-        held = [s for s in self._subscriptions.values() if s.user == user and s.expires_at > now and not s.flow.closed]
+        held = [s for s in self._subscriptions.values() if s.user == user and s.stands(now)]
         told = {id(s.flow) for s in held}
         for subscription in held:
             self._spawn(self._notify(subscription))
@@ -142,11 +162,13 @@ class Lamps:
                 self._spawn(self._notify_unsolicited(user, binding.contact, binding.flow))
 
     async def _notify(self, subscription: Subscription) -> None:
-        left = max(0, round(subscription.expires_at - self._endpoint.clock.now()))
-        state = f"active;expires={left}" if left else "terminated;reason=timeout"
-        if not left:
+        notifier = subscription.notifier
+        said = notifier.tell(self._endpoint.clock.now())
+        request = subscription.dialog.request("NOTIFY")
+        request.headers.add("Event", notifier.event.value())
+        notifier.answered(await self._send(request, subscription.user, said, subscription.flow))
+        if notifier.state is SubscriptionState.TERMINATED:
             self._subscriptions.pop(subscription.dialog.key, None)
-        await self._send(subscription.dialog.request("NOTIFY"), subscription.user, state, subscription.flow)
 
     async def _notify_unsolicited(self, user: str, contact: str, flow: Flow) -> None:
         headers = Headers(
@@ -158,18 +180,19 @@ class Lamps:
                 ("CSeq", "1 NOTIFY"),
             ]
         )
+        headers.add("Event", EVENT.value())
         request = Request(method="NOTIFY", uri=contact, headers=headers)
-        await self._send(request, user, "terminated;reason=noresource", flow)
+        await self._send(request, user, Told(state=SubscriptionState.TERMINATED, reason="noresource"), flow)
 
-    async def _send(self, request: Request, user: str, state: str, flow: Flow) -> None:
-        request.headers.add("Event", "message-summary")
-        request.headers.add("Subscription-State", state)
+    async def _send(self, request: Request, user: str, said: Told, flow: Flow) -> int:
+        request.headers.add("Subscription-State", said.value())
         request.headers.add("Contact", self._contact())
         request.headers.add("Content-Type", CONTENT_TYPE)
         request.body = self._summaries.get(user, MessageSummary()).body(f"sip:{user}")
         response = await (await self._endpoint.send(request, flow)).final()
         if response.status >= 300:
             event(_log, logging.DEBUG, "voice.notify_not_taken", user=user, status=response.status)
+        return response.status
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
