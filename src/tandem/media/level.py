@@ -1,8 +1,8 @@
 """How loud sound is, and whether somebody speaks.
 
 The threshold follows the line: speech is what stands clearly above the quietest that was heard lately, and above an
-absolute floor, so that noise of a line is silence and a quiet voice is not. A level is the mean of every seventh sample of
-100 ms: near enough, and a tenth of the work of all samples in 20 ms, which was more than all else that a recording costs.
+absolute floor, so that noise of a line is silence and a quiet voice is not. A level is the mean of every eleventh sample
+of 100 ms: near enough, and a tenth of the work of all samples in 20 ms, which was more than all else that a recording costs.
 """
 
 from array import array
@@ -13,7 +13,7 @@ FLOOR = 120.0
 """Mean absolute level below which nothing counts as speech: about -49 dBm0."""
 WINDOW = RATE // 10
 """Samples over which a level is taken."""
-_STRIDE = 7  # no usual tone has a period of seven samples (1,143 Hz)
+_STRIDE = 11  # no usual tone has a period of eleven samples (727 Hz), or a whole part of it
 _ABOVE_NOISE = 2.5
 _CREEP = 1.1  # in 100 ms the noise floor rises by a tenth towards what is heard; it falls at once
 

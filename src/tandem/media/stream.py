@@ -402,8 +402,8 @@ class AudioStream:
         payload = next(self._frames, None) or self._played()
         second, timestamp, sequence = self._second, self._timestamp, self._sequence
         self._second = self._payload_type
-        self._timestamp = (timestamp + self._ticks) % TS_MOD
-        self._sequence = (sequence + 1) % SEQ_MOD
+        self._timestamp = timestamp + self._ticks & 0xFFFFFFFF
+        self._sequence = sequence + 1 & 0xFFFF
         if self._keys_out:
             second, timestamp, payload = self._key_or(second, timestamp, payload)
         self._octets += len(payload)
@@ -428,7 +428,8 @@ class AudioStream:
         if not self._playing:
             return repeat(silence(codec))
         frames = chain.from_iterable(self._shared.frames(sound, codec) for sound in self._playing)
-        return islice(frames, (self._sequence - self._began) % SEQ_MOD, None)
+        played = (self._sequence - self._began) % SEQ_MOD
+        return islice(frames, played, None) if played else frames
 
     def _played(self) -> bytes:
         assert self.stream is not None
