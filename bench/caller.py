@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
-T1_S, GIVE_UP_S = 0.5, 8.0
+T1_S, GIVE_UP_S, PATIENCE_S = 0.5, 8.0, 20.0
 LATE_S, BUSY = 0.010, 0.90
 """A run counts if 99 of 100 calls began within 10 ms of their time, and the caller took no more than 90 % of its core."""
 
@@ -180,6 +180,8 @@ class Caller:
             _, index, what = heapq.heappop(self._timers)
             if what == "hold":
                 self.hang_up(index, now)
+            elif what == "final":
+                self._give_up(index)
             else:
                 self._send_again(index, what, now)
 
@@ -250,13 +252,21 @@ class Caller:
         if call is None or not call.waiting.startswith(method.encode()):
             return
         if call.interval > GIVE_UP_S:
-            self.report.unanswered += 1
-            self._over(call)
+            self._lose(call)
             return
         call.interval *= 2
         self.report.sent_again += 1
         heapq.heappush(self._timers, (now + call.interval, index, method))
         self._send(call.waiting)
+
+    def _give_up(self, index: int) -> None:
+        call = self._calls.get(index)
+        if call is not None and call.waiting == b"provisional":
+            self._lose(call)
+
+    def _lose(self, call: _Call) -> None:
+        self.report.unanswered += 1
+        self._over(call)
 
     def _received(self, data: bytes, now: float) -> None:
         if not data.startswith(b"SIP/2.0 "):
@@ -271,7 +281,9 @@ class Caller:
             self.report.ended += status == 200
             self._over(call)
         elif method[1] == b"INVITE" and status < 200:
-            call.waiting = b"provisional"  # timer A stops
+            if call.waiting.startswith(b"INVITE"):
+                call.waiting = b"provisional"  # timer A stops
+                heapq.heappush(self._timers, (now + PATIENCE_S, call.index, "final"))
         elif method[1] == b"INVITE":
             self._final(call, status, data, now)
 
