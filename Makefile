@@ -2,12 +2,16 @@
 #              with DIRECTORY=samba, as root, the same in a Samba Active Directory that it installs and starts
 # make test    sets up (as root with the peers from apt) and runs linters, types, import contracts, all tests
 # make check   the developer's loop: no root, no peers, under a minute
+# make fuzz    feeds the parsers whatever atheris makes up, FUZZ_S seconds (600) for each target; not a part of make test
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check lint format clean
+.PHONY: demo test check fuzz lint format clean
+
+FUZZ_S ?= 600
+FUZZ ?= message headers framing sdp sdes rtp srtp
 
 demo: .venv/.user
 ifeq ($(DIRECTORY),samba)
@@ -28,6 +32,11 @@ check: .venv/.developer
 	$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -q -x -m "not peer and not slow"
 
+fuzz: .venv/.developer
+	$(PIP) --editable '.[fuzz]'
+	set -e; for target in $(FUZZ); do echo "$$target"; $(BIN)/python fuzz/run.py $$target $(FUZZ_S) 2>&1 | tee fuzz/$$target.log | grep -a "^Done\|rror" \
+		|| { tail -40 fuzz/$$target.log; exit 1; }; done
+
 lint:
 	$(BIN)/ruff format --check --quiet src tests tools
 	$(BIN)/ruff check --quiet src tests tools
@@ -39,7 +48,7 @@ format:
 	$(BIN)/ruff check --fix src tests tools
 
 clean:
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv dist fuzz/corpus fuzz/findings fuzz/*.log .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/.user: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tandem needs Python 3.11 or later, this is " + sys.version.split()[0])'

@@ -84,7 +84,7 @@ class _Call:
     target: bytes = b""
 
 
-def offer(host: str, port: int, *, crypto: str = "", codecs: str = "0 8 101") -> bytes:
+def offer(host: str, port: int, *, crypto: str = "", codecs: str = "0 8 101", direction: str = "sendrecv") -> bytes:
     """An SDP offer of audio; ``crypto`` is the value of an ``a=crypto`` line and makes it SAVP."""
     lines = [
         "v=0",
@@ -95,6 +95,7 @@ def offer(host: str, port: int, *, crypto: str = "", codecs: str = "0 8 101") ->
         f"m=audio {port} RTP/{'SAVP' if crypto else 'AVP'} {codecs}",
         "a=rtpmap:101 telephone-event/8000",
         "a=ptime:20",
+        f"a={direction}",
         *([f"a=crypto:{crypto}"] if crypto else []),
     ]
     return "".join(f"{line}\r\n" for line in lines).encode()
@@ -362,7 +363,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.core is not None:
         pin(args.core)
-    body = offer("127.0.0.1", 9)
+    body = offer("127.0.0.1", 9, direction="sendonly")  # nothing is sent back: this is about signalling
     caller = Caller((args.host, args.port), calls=args.calls, rate=args.rate, hold_s=args.hold, body=lambda index: body)
     print(as_json(caller.run()))
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 
 from tandem.sip import fields
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.message import Request
+from tandem.sip.message import Request, is_one_line
 from tandem.sip.names import REASONS
 from tandem.sip.params import with_parameters
 from tandem.sip.replaces import Replaces, replaces
@@ -48,7 +48,7 @@ def parse_refer(request: Request) -> Refer:
     method = uri.parameters.get("method") or "INVITE"
     probe = Request(method="INVITE", uri=text)
     if wanted is not None:
-        if any(ord(c) < 32 for c in wanted):
+        if not is_one_line(wanted):
             raise MalformedMessage("the Replaces in Refer-To holds a control character")
         probe.headers.add("Replaces", wanted)
     return Refer(

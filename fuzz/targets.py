@@ -1,0 +1,248 @@
+"""What must hold for whatever comes off the wire. Each target is a function of bytes; :mod:`run` feeds it by atheris.
+
+Only a room's documented errors may be raised; what was read and written is read the same; a stream gives the same messages
+however it is cut; a recording is no longer than time. Every finding becomes a file in ``tests/vectors/fuzz/TARGET/``, which
+``tests/sip/test_sip_fuzz.py`` keeps from coming back.
+"""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterable
+
+from tandem.media.codecs import CODECS as MEDIA_CODECS
+from tandem.media.errors import BadPacket
+from tandem.media.frames import FrameCache
+from tandem.media.receiver import MAX_GAP_S, SLACK_S, Receiver
+from tandem.media.rtcp import parse_rtcp
+from tandem.media.rtp import parse_rtp
+from tandem.media.session import Stream
+from tandem.media.srtp import SUITES as SRTP_SUITES
+from tandem.media.srtp import SrtpReceiver
+from tandem.media.stream import AudioStream
+from tandem.sip import digest, fields, mwi, refer, reliable, replaces, retry, sessiontimer, uas
+from tandem.sip.diversion import diversions
+from tandem.sip.errors import DialogError, IllegalHeader, IncompatibleMedia, MalformedMessage, SdpError
+from tandem.sip.framing import KeepAlive, StreamFramer
+from tandem.sip.message import Headers, Message, Request, Response
+from tandem.sip.offer import Terms, answer_audio
+from tandem.sip.params import tokens, with_parameters
+from tandem.sip.parse import parse_message
+from tandem.sip.salvage import answer_to_unreadable
+from tandem.sip.sdes import Crypto, parse_crypto
+from tandem.sip.sdp import build_sdp, parse_sdp
+
+ABLE = uas.Abilities(methods=("INVITE", "OPTIONS", "REGISTER"), extensions=frozenset({"timer", "100rel"}))
+Reader = Callable[[], object]
+
+
+def message(data: bytes) -> None:
+    """A datagram: read, asked for everything, written and read again; or refused, and the refusal answered."""
+    try:
+        read = parse_message(data)
+    except MalformedMessage as error:
+        answer_to_unreadable(data, error.status)
+        return
+    _ask(read)
+    written = read.to_bytes()
+    try:
+        again = parse_message(written)
+    except MalformedMessage as error:
+        assert error.status == 413, error  # the Content-Length that we add may be one line, or one byte, too many
+        return
+    assert again.to_bytes() == written
+    assert (again.body, fields.call_id(again), fields.cseq(again)) == (
+        read.body,
+        fields.call_id(read),
+        fields.cseq(read),
+    )
+    assert (fields.top_via(again), fields.from_tag(again), fields.to_tag(again)) == (
+        fields.top_via(read),
+        fields.from_tag(read),
+        fields.to_tag(read),
+    )
+
+
+_NAMES = (  # noqa: SIM905 - words are read more easily than quotes
+    "Accept Authorization Call-ID Contact Content-Disposition Content-Encoding Content-Type CSeq Diversion Event Expires From "
+    "Max-Forwards Min-SE Proxy-Authenticate RAck Record-Route Refer-To Referred-By Replaces Require Retry-After Route RSeq "
+    "Session-Expires Supported To Via WWW-Authenticate"
+).split(" ")
+
+
+def headers(data: bytes) -> None:
+    """Header values, a name from each first byte, in a request and a response that are otherwise empty."""
+    text = data.decode("utf-8", "surrogateescape").split("\n")
+    values = [(_NAMES[ord(line[0]) % len(_NAMES)], line[1:]) for line in text if line]
+    made = Headers()
+    for name, value in values:
+        with contextlib.suppress(IllegalHeader):
+            made.add(name, value)
+    method, uri = ("REFER", values[0][1]) if values else ("INVITE", "sip:x")
+    _ask(Request(method=method, uri=uri, headers=made, body=data[:64]))
+    _ask(Response(status=200, headers=made.copy(), body=data))
+    for _, value in values:
+        _ask_text(value)
+
+
+def framing(data: bytes) -> None:
+    """A stream, whole and cut at places that its first bytes give: the same items, and the same end."""
+    cuts, stream = data[:16], data[16:]
+    whole = _framed([stream])
+    sizes = itertools.cycle([1 + each for each in cuts] or [1])
+    pieces, at = [], 0
+    while at < len(stream):
+        size = next(sizes)
+        pieces.append(stream[at : at + size])
+        at += size
+    assert _framed(pieces) == whole
+    for item in whole:
+        if isinstance(item, bytes):
+            message(item)
+
+
+def sdp(data: bytes) -> None:
+    """A description: read, and answered under each policy; the answer can be read."""
+    try:
+        offer = parse_sdp(data)
+    except SdpError:
+        return
+    for encryption in ("require", "prefer", "refuse"):
+        try:
+            ours, _ = answer_audio(offer, Terms(encryption=encryption), host="192.0.2.1", port=40_000, new_key=bytes)
+        except IncompatibleMedia:
+            continue
+        answer = parse_sdp(build_sdp(ours, session_id="1"))
+        assert len(answer.media_lines) == len(offer.media_lines)
+        assert answer.audio is not None and answer.audio.formats[:1] == ours.formats[:1]
+        assert encryption != "require" or answer.audio.secure
+
+
+def sdes(data: bytes) -> None:
+    """A crypto attribute: a key that fits its suite, or a reason."""
+    read = parse_crypto(data.decode("utf-8", "surrogateescape"))
+    if isinstance(read, Crypto):
+        assert len(read.key) == SRTP_SUITES[read.suite].key_bytes
+        assert parse_crypto(read.line()) == read
+
+
+def rtp(data: bytes) -> None:
+    """Datagrams (a length byte before each) into a stream and a receiver, 20 ms apart: no error, no more sound than time."""
+    stream = AudioStream(FrameCache())
+    stream.listening = True
+    stream.start(Stream(host="192.0.2.1", port=4000, codec="PCMU", payload_type=0, event_type=101, tones=True))
+    receiver, samples, now = Receiver(MEDIA_CODECS["PCMU"]), 0, 0.0
+    for packet in _packets(data):
+        now += 0.02
+        stream.receive_from(packet, ("192.0.2.1", 4000), now)
+        stream.receive_control(packet, ("192.0.2.1", 4001), now)
+        with contextlib.suppress(BadPacket):
+            parse_rtcp(packet)
+        with contextlib.suppress(BadPacket):
+            read = parse_rtp(packet)
+            assert parse_rtp(read.to_bytes()) == read
+            samples += len(receiver.receive(read, now)) // 2
+    samples += len(receiver.flush(now)) // 2
+    heard = len(stream.finish(now)) // 2
+    assert max(samples, heard) <= 8000 * (now + SLACK_S + MAX_GAP_S), (samples, heard, now)
+    stream.control(now, goodbye=True)
+
+
+def srtp(data: bytes) -> None:
+    """Datagrams into a receiver with a key that nobody knows: none gets through."""
+    for suite, kind in SRTP_SUITES.items():
+        receiver = SrtpReceiver(suite, bytes(range(kind.key_bytes)))
+        for open_ in (receiver.unprotect, receiver.unprotect_rtcp):
+            try:
+                open_(data)
+            except BadPacket:
+                continue
+            raise AssertionError(f"a forged packet was taken by {suite}")
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    each.__name__: each for each in (message, headers, framing, sdp, sdes, rtp, srtp)
+}
+
+
+def _ask(read: Message) -> None:
+    """Everything that anybody asks of a message; only errors that carry a status may come of it."""
+    lines = read.headers.all
+    asked: list[Reader] = [
+        lambda: fields.from_(read),
+        lambda: fields.to(read),
+        lambda: fields.contact(read),
+        lambda: fields.contact_uri(read),
+        lambda: fields.cseq(read),
+        lambda: fields.vias(read),
+        lambda: fields.recorded_routes(read),
+        lambda: fields.name_addrs(lines("Contact")),
+        lambda: fields.number(read.headers.get("Expires"), default=0),
+        lambda: diversions(read),
+        lambda: tokens(lines("Supported")),
+    ]
+    if isinstance(read, Request):
+        asked += [
+            lambda: fields.routes(read),
+            lambda: fields.parse_uri(read.uri),
+            lambda: uas.refusal(read, ABLE),
+            lambda: refer.parse_refer(read),
+            lambda: refer.event_id(read),
+            lambda: replaces.replaces(read),
+            lambda: sessiontimer.grant(read),
+        ]
+    else:
+        asked += [
+            lambda: sessiontimer.granted(read),
+            lambda: retry.contacts_by_preference(read),
+            lambda: retry.retry_after_s(read),
+            lambda: reliable.is_reliable(read),
+        ]
+    for each in asked:
+        with contextlib.suppress(MalformedMessage, DialogError):
+            each()
+    digest.answer(
+        lines("WWW-Authenticate") + lines("Proxy-Authenticate"),
+        username="u",
+        secret="s",
+        method="INVITE",
+        uri="x",
+        cnonce="c",
+    )
+
+
+def _ask_text(text: str) -> None:
+    with contextlib.suppress(MalformedMessage):
+        uri = fields.parse_uri(text)
+        assert fields.parse_uri(str(uri)) == uri
+    readers: Iterable[Callable[[str], object]] = (
+        fields.parse_address,
+        fields.split_list,
+        with_parameters,
+        reliable.parse_rack,
+        digest.parse_credentials,
+        lambda value: mwi.parse_summary(value.encode("utf-8", "surrogateescape")),
+        lambda value: refer.parse_fragment(value.encode("utf-8", "surrogateescape")),
+    )
+    for reader in readers:
+        with contextlib.suppress(MalformedMessage):
+            reader(text)
+
+
+def _framed(pieces: Iterable[bytes]) -> list[bytes | KeepAlive | None]:
+    """The items of a stream; ``None`` at the end if framing was lost."""
+    framer, out = StreamFramer(), list[bytes | KeepAlive | None]()
+    try:
+        for piece in pieces:
+            for item in framer.feed(piece):
+                out.append(item)
+    except MalformedMessage:
+        out.append(None)
+    return out
+
+
+def _packets(data: bytes) -> Iterable[bytes]:
+    at = 0
+    while at < len(data):
+        size = data[at]
+        yield data[at + 1 : at + 1 + size]
+        at += 1 + size
