@@ -1,0 +1,210 @@
+"""The registration flows of RFC 3665 §2 and calls by way of the registrar (§3.2, §3.3, §3.9), with the whole voice server."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from engines import Party, World, hop, play
+from tandem.call.attempt import Attempt
+from tandem.call.errors import CallFailed
+from tandem.call.incoming import Incoming
+from tandem.call.leg import Ended
+from tandem.call.negotiation import MediaPolicy
+from tandem.cli.demo import CALLED, CALLER, POOL
+from tandem.sip import digest
+from tandem.sip.message import Headers, Request, Response
+from tandem.voice.server import VoiceServer
+from tandem.wiring import Home, bind, connect
+
+
+class Phone(Party):
+    """A phone of an account, that registers and calls by way of the pool."""
+
+    def __init__(self, world: World, host: str, address: str, secret: str) -> None:
+        super().__init__(world.network, host)
+        world.parties[host] = self
+        self.address, self.secret = address, secret
+        self.policy = MediaPolicy(host="127.0.0.1", encryption="require")
+        self._cseq = 0
+
+    async def register(self, *contacts: str, expires: int | None = 300, authorization: str = "") -> Response:
+        """One REGISTER, as it stands; no challenge is answered."""
+        self._cseq += 1
+        headers = Headers(
+            [
+                ("Max-Forwards", "70"),
+                ("From", f"<sip:{self.address}>;tag=1"),
+                ("To", f"<sip:{self.address}>"),
+                ("Call-ID", self.endpoint.host),
+                ("CSeq", f"{self._cseq} REGISTER"),
+            ]
+        )
+        for contact in contacts:
+            headers.add("Contact", contact)
+        if expires is not None:
+            headers.add("Expires", str(expires))
+        if authorization:
+            headers.add("Authorization", authorization)
+        request = Request(method="REGISTER", uri="sip:example.com", headers=headers)
+        return await (await self.endpoint.send(request, hop(POOL))).final()
+
+    async def registered(self, *contacts: str, expires: int | None = 300) -> Response:
+        """REGISTER, and again with the answer to the challenge."""
+        challenged = await self.register(*contacts, expires=expires)
+        assert challenged.status == 401
+        value = digest.answer(
+            challenged.headers.all("WWW-Authenticate"),
+            username=self.address,
+            secret=self.secret,
+            method="REGISTER",
+            uri="sip:example.com",
+            cnonce=self.endpoint.ids.token(4),
+        )
+        return await self.register(*contacts, expires=expires, authorization=value or "")
+
+    @property
+    def contact(self) -> str:
+        return f"<sip:{self.endpoint.host}@{self.endpoint.host}>"
+
+    def call(self, number: str) -> Attempt:
+        return self.calls.place(
+            uri=f"sip:{number}@example.com",
+            from_=f"<sip:{self.address}>",
+            target=hop(POOL),
+            policy=self.policy,
+            credentials=(self.address, self.secret),
+        )
+
+
+def installed(world: World, folder: Path) -> tuple[Phone, Phone]:
+    """The voice server, and a phone of each of two users."""
+    home = Home(folder=folder)
+    repository = bind(home, POOL)
+    voice = VoiceServer(
+        fqdn=POOL,
+        endpoint=world.network.endpoint(POOL),
+        connect=lambda: connect(home, POOL),
+        forest=repository.layout.forest,
+        clock=world.loop,
+        lamps=folder / "lamps.json",
+    )
+    repository.session.close()
+    index = voice._directory.index
+    index.take(index.poll() or ())
+    voice.config = voice._directory.config()
+    secrets = {user.sip_address: index.sip_secret(user) for user in voice.config.users.values()}
+    index.close()
+    return (
+        Phone(world, "desk", CALLED, secrets[f"sip:{CALLED}"] or ""),
+        Phone(world, "mobile", CALLER, secrets[f"sip:{CALLER}"] or ""),
+    )
+
+
+def contacts(response: Response) -> list[str]:
+    return response.headers.all("Contact")
+
+
+def test_2_1_a_registration_is_challenged_and_then_stands(deployed: Path) -> None:
+    async def scene(world: World) -> None:
+        alice, _ = installed(world, deployed)
+        response = await alice.registered(alice.contact)
+        assert (response.status, contacts(response)) == (200, ["<sip:desk@desk>;expires=300"])
+
+    play(scene)
+
+
+def test_2_2_to_2_4_contacts_are_added_told_and_taken_away(deployed: Path) -> None:
+    async def scene(world: World) -> None:
+        alice, _ = installed(world, deployed)
+        await alice.registered(alice.contact)
+        both = await alice.registered("<sip:alice@other>;expires=60")
+        assert contacts(both) == ["<sip:desk@desk>;expires=300", "<sip:alice@other>;expires=60"]
+        await asyncio.sleep(20)
+        assert contacts(await alice.registered(expires=None)) == [
+            "<sip:desk@desk>;expires=280",
+            "<sip:alice@other>;expires=40",
+        ]
+        await asyncio.sleep(50)
+        assert contacts(await alice.registered(expires=None)) == ["<sip:desk@desk>;expires=230"]
+        assert contacts(await alice.registered("*", expires=0)) == []
+
+    play(scene)
+
+
+def test_2_5_a_wrong_secret_is_challenged_again(deployed: Path) -> None:
+    async def scene(world: World) -> None:
+        alice, _ = installed(world, deployed)
+        alice.secret = "wrong"
+        assert (await alice.registered(alice.contact)).status == 401
+
+    play(scene)
+
+
+def test_a_registration_that_is_too_short_is_told_how_long_it_may_be(deployed: Path) -> None:
+    async def scene(world: World) -> None:
+        alice, _ = installed(world, deployed)
+        response = await alice.registered(alice.contact, expires=5)
+        assert (response.status, response.headers.get("Min-Expires")) == (423, "30")
+
+    play(scene)
+
+
+def test_3_3_a_call_is_challenged_routed_and_everything_within_it_goes_through(deployed: Path) -> None:
+    async def scene(world: World) -> list[str]:
+        alice, bob = installed(world, deployed)
+        assert (await alice.registered(alice.contact)).status == 200
+        leg = await bob.call("4101").answered()
+        other = await alice.legs.get()
+        await asyncio.sleep(1)
+        await leg.hold()
+        await leg.resume()
+        assert (await other.ask()).status == 200
+        await other.hangup()
+        assert await leg.ended is Ended.REMOTE
+        assert alice.incoming[0].headers.all("P-Asserted-Identity")[0] == '"Bob Brown" <sip:bob@example.com>'
+        return world.seen("mobile", POOL)
+
+    seen = play(scene)
+    assert seen[:6] == [
+        "mobile INVITE",
+        f"{POOL} 407 INVITE",
+        "mobile ACK",
+        "mobile INVITE",
+        f"{POOL} 100 INVITE",
+        f"{POOL} 200 INVITE",
+    ]
+
+
+def test_3_9_who_is_busy_and_has_no_um_within_reach_is_not_there(deployed: Path) -> None:
+    async def busy(call: Incoming) -> None:
+        call.refuse(486)
+
+    async def scene(world: World) -> None:
+        alice, bob = installed(world, deployed)
+        alice.serve = busy
+        await alice.registered(alice.contact)
+        attempt = bob.call("4101")
+        with pytest.raises(CallFailed, match="480"):
+            await attempt.answered()
+        assert attempt.provisional == [100, 181]
+
+    play(scene)
+
+
+def test_all_phones_of_a_user_ring_and_one_answers(deployed: Path) -> None:
+    async def rings(call: Incoming) -> None:
+        await call.ring()
+
+    async def scene(world: World) -> list[str]:
+        alice, bob = installed(world, deployed)
+        second = Phone(world, "kitchen", CALLED, alice.secret)
+        second.serve = rings
+        await alice.registered(alice.contact)
+        await second.registered(second.contact)
+        leg = await bob.call(CALLED.partition("@")[0]).answered()
+        await leg.hangup()
+        await world.rest()
+        return world.seen("kitchen", POOL)
+
+    assert {f"{POOL} CANCEL", "kitchen 487 INVITE"} <= set(play(scene))
