@@ -344,6 +344,17 @@ def test_the_voice_side_sees_no_um_object_before_exchucutil_and_does_after_it(wi
     assert voice.all(o.UMDialPlan) == ()
 
 
+def test_who_is_in_no_group_sees_no_um_object_since_the_organization_inherits_nothing(with_rights: Adapter) -> None:
+    at, owner = with_rights.layout, with_rights.owner
+    dn = with_rights.people.child("CN", alice(at))
+    owner.set_password(dn, adapters.PASSWORD)
+    assert owner.protected(at.exchange) and not owner.protected(at.services)
+    user = with_rights.directory.bind(alice(at), adapters.PASSWORD)
+    assert user.search(at.exchange) == []
+    assert user.get(at.um_dial_plans) is None
+    assert {entry.dn for entry in owner.search(at.exchange)} >= {at.exchange, at.um_dial_plans}
+
+
 def test_the_sip_secret_is_written_by_voice_administrators_and_read_by_voice_servers(with_rights: Adapter) -> None:
     admin = with_rights.repository("RTCUniversalUserAdmins")
     user = admin.get(o.User, alice(with_rights.layout))

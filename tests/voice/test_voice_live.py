@@ -360,3 +360,19 @@ async def test_the_phone_commands_register_listen_and_call(deployed: Path, tmp_p
 async def tandem(*arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tandem", *arguments]
     return await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+
+
+async def test_a_pin_that_could_not_be_made_is_made_when_it_can_be(deployed: Path) -> None:
+    obstacle = box(deployed)
+    obstacle.parent.mkdir(parents=True, exist_ok=True)
+    obstacle.write_text("no mailbox")
+    log = deployed / f"{UM}.log"
+    async with running(deployed):
+        await eventually(lambda: "um.pin_not_made account=alice" in log.read_text())
+        await eventually(lambda: "um.pin_made account=dave" in log.read_text())
+        await asyncio.sleep(3)  # from here on nothing changes in the directory
+        assert "um.pin_made account=alice" not in log.read_text()
+        obstacle.unlink()
+        await eventually(lambda: "um.pin_made account=alice" in log.read_text(), seconds=40)
+    welcome = messages(obstacle)
+    assert len(welcome) == 1

@@ -45,6 +45,7 @@ BUSY_S = 30
 """After which time one who was turned away may try again."""
 FOLLOW_S = 1.0
 _DELIVER_AGAIN_S = 5.0
+_PINS_AGAIN_S = 15.0
 _ENCRYPTION = {"Secured": "require", "SIPSecured": "refuse", "Unsecured": "refuse"}
 
 
@@ -168,11 +169,21 @@ class UmServer:
         while True:
             await self._pins_wanted.wait()
             self._pins_wanted.clear()
-            for user in tuple(self.config.without_pin.values()):
-                try:
-                    await self._make_pin(user)
-                except Exception as error:  # one PIN that cannot be made holds up no other
-                    event(_log, logging.ERROR, "um.pin_not_made", account=user.account, error=error)
+            if not await self._make_wanted_pins():
+                asyncio.get_running_loop().call_later(_PINS_AGAIN_S, self._pins_wanted.set)
+
+    async def _make_wanted_pins(self) -> bool:
+        """Whether all could be made."""
+        made = True
+        for user in tuple(self.config.without_pin.values()):
+            try:
+                await self._make_pin(user)
+            except DirectoryUnavailable:
+                return False  # it was logged when it was lost
+            except Exception as error:  # one PIN that cannot be made holds up no other
+                event(_log, logging.ERROR, "um.pin_not_made", account=user.account, error=error)
+                made = False
+        return made
 
     async def _make_pin(self, user: o.User) -> None:
         """Make one PIN, keep its hash, mail it. A crash in between makes and mails another one the next time.
