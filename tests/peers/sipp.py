@@ -15,7 +15,7 @@ from typing import Any
 
 from peers.baresip import free_port
 
-_variables = itertools.count()
+_variables, _runs = itertools.count(), itertools.count()
 
 
 def offer(direction: str = "sendrecv", *, version: int = 1, formats: str = "0 101") -> str:
@@ -110,10 +110,11 @@ def play(capture: Path) -> str:
     return f'<nop><action><exec play_pcap_audio="{capture}"/></action></nop>'
 
 
-def expect(method: str, *holds: str) -> str:
-    """Wait for a request of the peer, and answer it with 200."""
-    kept = "\n".join(f"[last_{name}:]" for name in ("Via", "From", "To", "Call-ID", "CSeq"))
-    answer = f"<send><![CDATA[\nSIP/2.0 200 OK\n{kept}\nContent-Length: 0\n\n]]></send>"
+def expect(method: str, *holds: str, first: bool = False) -> str:
+    """Wait for a request of the peer, and answer it with 200; the ``first`` of a dialog gets a tag of ours."""
+    kept = "\n".join(f"[last_{name}:]" for name in ("Via", "From", "Call-ID", "CSeq"))
+    to = "[last_To:]" + (";tag=[pid]n[call_number]" if first else "")
+    answer = f"<send><![CDATA[\nSIP/2.0 200 OK\n{kept}\n{to}\nContent-Length: 0\n\n]]></send>"
     return f'<recv request="{method}">{_actions(holds, {})}</recv>{answer}'
 
 
@@ -140,16 +141,17 @@ class Gateway:
     server_port: int
     server: str = "127.0.0.1"
     extension: str = "201"
+    port: int = 0
+    """Where it listens; by default on any free port."""
 
     async def play(self, *steps: str, options: tuple[str, ...] = (), rtp_port: int | None = None) -> str:
         """Play the steps; returns what sipp prints. Fails with sipp's own account of it if a call failed."""
-        path = self.folder / "scenario.xml"
+        path = self.folder / f"scenario{next(_runs)}.xml"
         path.write_text(_scenario("".join(steps), rtp_port))
         mode = {"udp": "u1", "tcp": "t1"}[self.transport]
-        errors = self.folder / "scenario.err"
-        errors.unlink(missing_ok=True)
+        errors = path.with_suffix(".err")
         process = await asyncio.create_subprocess_exec(
-            *("sipp", "-sf", str(path), "-t", mode, "-i", self.address, "-p", str(free_port())),
+            *("sipp", "-sf", str(path), "-t", mode, "-i", self.address, "-p", str(self.port or free_port())),
             *(
                 "-m",
                 "1",
