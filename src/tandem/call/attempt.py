@@ -10,10 +10,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from tandem.call.errors import CallFailed
-from tandem.call.leg import ALLOW, SUPPORTED, CallLeg
+from tandem.call.leg import CallLeg
 from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.outgoing import Credentials, answer_challenge
+from tandem.call.reoffer import ALLOW, SUPPORTED
 from tandem.core.log import event, get_logger
 from tandem.sip import fields, sessiontimer
 from tandem.sip.aio.endpoint import ClientTransaction, Flow, Target

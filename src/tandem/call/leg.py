@@ -16,17 +16,17 @@ from typing import Any, NoReturn
 from tandem.call.errors import CallFailed
 from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, Negotiation
+from tandem.call.reoffer import Reoffers
 from tandem.core.log import event, get_logger
 from tandem.media.session import Playback, Sound
-from tandem.sip import fields, sessiontimer
-from tandem.sip.aio.endpoint import ClientTransaction, ServerTransaction
+from tandem.sip import fields
+from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.dialog import ENDS_DIALOG, DialogInput, DialogState
 from tandem.sip.errors import IncompatibleMedia, SdpError
-from tandem.sip.exchange import Offer, glare_wait_s
+from tandem.sip.exchange import Offer
 from tandem.sip.message import Request, Response
 from tandem.sip.params import tokens
 from tandem.sip.reliable import ReliableSender, Resend, resend_answer
-from tandem.sip.retry import retry_after_s
 from tandem.sip.sessiontimer import Due, SessionTimer, Terms
 
 _log = get_logger("call")
@@ -36,10 +36,6 @@ BYE_S = 4.0
 """Seconds to wait for the answer to our BYE; the transaction itself goes on in the background."""
 _ABOUT_LESS = ("BYE", "PRACK", "NOTIFY")
 """Methods whose 481 is about less than the call (RFC 5057 §5.1): it has ended, or about a response, or a subscription."""
-_MOST_GLARES = 5
-_LONGEST_WAIT_S = 10  # RFC 3261 §14.2: the 500 names at most 10 s
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
-SUPPORTED = "100rel, timer, replaces"
 
 
 class Ended(StrEnum):
@@ -54,29 +50,25 @@ class Ended(StrEnum):
     FAILED = "failed"  # the peer does not know the call any more, or cannot be agreed with
 
 
-class CallLeg:
+class CallLeg(Reoffers):
     """A call with one peer; :class:`tandem.call.calls.Calls` makes them.
 
     ``invite`` is the request of a call that came in. ``give_up`` ends what would make the leg a call, while it is early.
     """
 
     def __init__(self, link: Link, negotiation: Negotiation) -> None:
+        super().__init__(link, negotiation)
         self._loop = asyncio.get_running_loop()
-        self.link = link
-        self.dialog = link.dialog
-        self.negotiation = negotiation
         self.media = negotiation.media
         self.media.on_lost = lambda why: self._lost(Ended.MEDIA)
         self.invite: Request | None = None
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
-        self.peer_allows: frozenset[str] = frozenset()
         self.reliable: ReliableSender | None = None
         self.on_forget: Callable[[], None] = lambda: None
         self.on_refer: Callable[[ServerTransaction], None] | None = None
         self.on_notify: Callable[[ServerTransaction], None] | None = None
         self.on_info: Callable[[Request], None] = lambda request: None
         self.give_up: Callable[[], None] = lambda: None
-        self.session: SessionTimer | None = None
         self.owns_media = True
         """Early dialogs of one fork share their media; who is answered gets it."""
         self._begun = self._loop.time()
@@ -91,6 +83,11 @@ class CallLeg:
     # What its user does
 
     @property
+    def is_over(self) -> bool:
+        """Whether the call has ended."""
+        return self.ended.done()
+
+    @property
     def secure(self) -> bool:
         """Whether media is SRTP."""
         return self.negotiation.secure
@@ -101,7 +98,7 @@ class CallLeg:
 
     async def hangup(self) -> None:
         """End the call, if it still stands, and wait a moment for the answer: a peer that is gone gives none."""
-        if self.ended.done():
+        if self.is_over:
             return
         if self.dialog.state is DialogState.EARLY:
             self.end(Ended.LOCAL)
@@ -116,45 +113,6 @@ class CallLeg:
             async with asyncio.timeout(BYE_S):
                 await asyncio.shield(self._bye_said)
 
-    async def hold(self) -> None:
-        """Tell the peer that we want to hear nothing for now. Raises what :meth:`reoffer` does."""
-        self.negotiation.hold = True
-        await self.reoffer()
-
-    async def resume(self) -> None:
-        """End a hold."""
-        self.negotiation.hold = False
-        await self.reoffer()
-
-    async def reoffer(self, *, offer: bool = True) -> None:
-        """Say anew what we want, by re-INVITE; without ``offer`` the peer offers, and we answer in the ACK.
-
-        Where both ask at once (491), or the peer has not done with the last one (500 with Retry-After), it is tried
-        again after the times of RFC 3261 §14. Raises :class:`CallFailed` when the peer refuses (what stood before then
-        stands on), :class:`OutOfTurn` while another one is under way.
-        """
-        for _ in range(_MOST_GLARES):
-            response = await self._reinvite(offer)
-            if response.status < 300:
-                return
-            wait_s = self._later_s(response)
-            if wait_s is None or self.ended.done():
-                break
-            await asyncio.sleep(wait_s)
-        raise CallFailed(response.status, response.reason, response.headers.get("Warning") or "")
-
-    async def update(self, *, offer: bool = False) -> Response:
-        """Send an UPDATE (RFC 3311), with an offer if wanted, on an early or answered call; its final response."""
-        body = self.negotiation.offer() if offer else b""
-        response = await self.request("UPDATE", headers=(*self._said(), *self._session_wish()), body=body)
-        if response.status < 300:
-            self.link.refresh_target(response)
-            self._refreshed(response)
-            self._take_answer(response.body)
-        elif offer:
-            self.negotiation.withdraw()
-        return response
-
     async def send_info(self, kind: str, body: bytes) -> Response:
         """Send an INFO (RFC 6086) with a body of this content type; its final response."""
         return await self.request("INFO", headers=(("Content-Type", kind),), body=body)
@@ -167,7 +125,7 @@ class CallLeg:
         """Send any request within the dialog but INVITE; its final response. A 408 or 481 ends the leg (§12.2.1.2)."""
         response = await self.link.ask(method, headers, body)
         if response.status in ENDS_DIALOG and method not in _ABOUT_LESS:
-            self._gone(response.status)
+            self.gone(response.status)
         return response
 
     # What Calls, Attempt and Incoming tell it
@@ -200,7 +158,7 @@ class CallLeg:
         if self._answer is None or fields.cseq(ack).sequence != fields.cseq(self._answer[0].request).sequence:
             return
         self._answered_fully()
-        if self.ended.done():
+        if self.is_over:
             self.bye()
         elif self._answer_in_ack:
             try:
@@ -231,16 +189,16 @@ class CallLeg:
 
     async def settled(self) -> None:
         """Wait until no provisional response is under way: a 2xx may not overtake one with a description (RFC 3262 §3)."""
-        while self.reliable is not None and self.reliable.pending and not self.ended.done():
+        while self.reliable is not None and self.reliable.pending and not self.is_over:
             self._moved = asyncio.Event()
             await self._moved.wait()
 
     async def agreed(self) -> bool:
         """Wait until media is agreed on, if need be by the ACK; returns whether the call stands then."""
-        while self.negotiation.theirs is None and not self.ended.done():
+        while self.negotiation.theirs is None and not self.is_over:
             self._moved = asyncio.Event()
             await self._moved.wait()
-        return not self.ended.done()
+        return not self.is_over
 
     def remote_bye(self) -> None:
         """The peer said BYE."""
@@ -262,7 +220,7 @@ class CallLeg:
 
     def end(self, why: Ended) -> None:
         """It is over; whoever calls this has said so to the peer, does now, or knows that it need not be said."""
-        if self.ended.done():
+        if self.is_over:
             return
         if self.owns_media:
             self.media.close()
@@ -271,76 +229,24 @@ class CallLeg:
         if self._answer is None or why is not Ended.LOCAL:
             self._forget()
 
-    # Inside: requests of ours
-
-    def _said(self) -> tuple[tuple[str, str], ...]:
-        return ("Contact", self.link.contact), ("Allow", ALLOW), ("Supported", SUPPORTED)
-
-    def _later_s(self, response: Response) -> float | None:
-        """When a request that met another one may be tried again; ``None``: it was refused for other reasons."""
-        if response.status == 491:
-            return glare_wait_s(owns_call_id=self.dialog.is_caller, chance=secrets.randbelow(1000) / 1000)
-        after = retry_after_s(response) if response.status == 500 else None
-        return float(after) if after is not None and after <= _LONGEST_WAIT_S else None
-
-    async def _reinvite(self, offer: bool) -> Response:
-        exchange = self.negotiation.exchange
-        exchange.invite_sent()
-        try:
-            body = self.negotiation.offer() if offer else b""
-            request, response, transaction = await self.link.invite((*self._said(), *self._session_wish()), body)
-            if response.status < 300:
-                await self._agreed(request, response, transaction, offer)
-        finally:
-            exchange.invite_done()
-        if response.status >= 300:
-            self.negotiation.withdraw()
-            if response.status in ENDS_DIALOG:
-                self._gone(response.status)
-        return response
-
-    async def _agreed(
-        self, request: Request, response: Response, transaction: ClientTransaction, offered: bool
-    ) -> None:
-        """A 2xx to our re-INVITE: it is acknowledged whatever it says, then what it says counts."""
-        self.link.refresh_target(response)
-        self._refreshed(response)
-        answer, wrong = b"", None
-        if not offered and not self.ended.done():
-            try:
-                answer = self.negotiation.answer(response.body)
-            except (SdpError, IncompatibleMedia) as error:
-                wrong = error
-        ack = self.link.ack(request, answer)
-        transaction.on_late = lambda _: self.spawn(self.link.send_ack(ack))
-        await self.link.send_ack(ack)
-        if wrong is not None:
-            self.disagree(str(wrong))
-        self._take_answer(response.body)
-
     def disagree(self, why: str) -> NoReturn:
         """What the peer's 2xx says about media cannot be: end the call. Raises :class:`CallFailed`."""
-        if not self.ended.done():
+        if not self.is_over:
             self.end(Ended.FAILED)
             self.bye()
         raise CallFailed(488, why)
 
-    def _take_answer(self, body: bytes) -> None:
-        if self.ended.done():
-            return
-        try:
-            self.negotiation.accept(body)
-        except (SdpError, IncompatibleMedia) as error:
-            self.disagree(str(error))
-
-    def _gone(self, status: int) -> None:
-        if self.ended.done():
+    def gone(self, status: int) -> None:
+        """A request within the dialog was answered so: the peer does not know the call any more."""
+        if self.is_over:
             return
         event(_log, logging.WARNING, "call.gone", call=self.dialog.call_id, status=status)
         self.dialog.happened(DialogInput.GONE)
         self.end(Ended.FAILED)
         if status == 408:  # it may be there after all
             self.bye()
+
+    # Inside
 
     def bye(self) -> None:
         """Say BYE, whatever becomes of it."""
@@ -360,33 +266,6 @@ class CallLeg:
         if self._moved is not None:
             self._moved.set()
 
-    # Inside: the session timer
-
-    def _session_wish(self) -> list[tuple[str, str]]:
-        if self.session is None:
-            return []
-        terms = self.session.terms
-        return sessiontimer.wish(interval_s=terms.interval_s, ours=terms.ours)
-
-    def _refreshed(self, response: Response) -> None:
-        if self.session is not None:
-            terms = sessiontimer.granted(response)
-            self.set_session(terms)
-
-    async def _refresh(self) -> None:
-        """Refresh the session: by UPDATE where the peer knows it, which says nothing about media, else by re-INVITE."""
-        response = Response(status=491)
-        if "update" in self.peer_allows:
-            response = await self.update()
-        elif self.negotiation.exchange.idle:
-            response = await self._reinvite(True)
-        if response.status < 300 or self.session is None or self.ended.done():
-            return
-        if response.status == 422:
-            self.session.ask_longer(sessiontimer.after_422(response, min_se_s=self.session.terms.interval_s))
-        self.session.retry_at(self._loop.time() + 2 + secrets.randbelow(200) / 100)
-        self.rearm()
-
     # Inside: time
 
     def rearm(self) -> None:
@@ -397,7 +276,7 @@ class CallLeg:
         moments = [self._answer[2].next_timeout()] if self._answer else []
         if self.reliable is not None and (at := self.reliable.next_timeout()) is not None:
             moments.append(at)
-        if not self.ended.done() and self.dialog.state is DialogState.CONFIRMED:
+        if not self.is_over and self.dialog.state is DialogState.CONFIRMED:
             moments.append((self.media.last_heard or self._begun) + UNHEARD_S)
             if self.session is not None:
                 moments.append(self.session.next_timeout())
@@ -408,7 +287,7 @@ class CallLeg:
         self._timer = None
         now = self._loop.time()
         self._wake_resends(now)
-        if not self.ended.done() and self.dialog.state is DialogState.CONFIRMED:
+        if not self.is_over and self.dialog.state is DialogState.CONFIRMED:
             if now >= (self.media.last_heard or self._begun) + UNHEARD_S:
                 self._lost(Ended.UNHEARD)
             elif self.session is not None:
@@ -416,7 +295,7 @@ class CallLeg:
                     case Due.END:
                         self._lost(Ended.LAPSED)
                     case Due.REFRESH:
-                        self.spawn(self._refresh())
+                        self.spawn(self.refresh())
                     case None:
                         pass
         self.rearm()

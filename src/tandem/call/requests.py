@@ -5,8 +5,9 @@ Whatever a request says that cannot be, it is answered, and what stood before st
 
 from collections.abc import Callable
 
-from tandem.call.leg import ALLOW, SUPPORTED, CallLeg, warning
+from tandem.call.leg import CallLeg, warning
 from tandem.call.negotiation import CONTENT_TYPE
+from tandem.call.reoffer import ALLOW, SUPPORTED
 from tandem.sip import sessiontimer
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.dialog import DialogState

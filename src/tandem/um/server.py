@@ -11,8 +11,9 @@ from typing import Any
 
 from tandem.call.calls import Calls
 from tandem.call.errors import CallRefused
-from tandem.call.leg import ALLOW, warning
+from tandem.call.leg import warning
 from tandem.call.negotiation import MediaPolicy
+from tandem.call.reoffer import ALLOW
 from tandem.core.clock import Clock
 from tandem.core.log import about, event, get_logger
 from tandem.directory import counts as directory_counts
