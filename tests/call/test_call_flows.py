@@ -310,3 +310,22 @@ def test_an_old_cseq_is_refused_and_the_call_goes_on() -> None:
         await leg.hangup()
 
     play(scene)
+
+
+def test_a_silent_peer_counts_as_gone_unless_it_said_that_it_would_be_silent() -> None:
+    async def scene(world: World) -> list[float]:
+        alice, _ = world.party("alice"), world.party("bob")
+        lasted = []
+        for held in (False, True):
+            leg = await alice.place("bob").answered()
+            await asyncio.sleep(1)
+            if held:
+                await leg.hold()
+            begun = world.loop.time()
+            await asyncio.wait([leg.ended], timeout=600)
+            lasted.append(world.loop.time() - begun)
+            await leg.hangup()
+        return lasted
+
+    gone, held = play(scene)
+    assert 110 < gone < 130 and held == pytest.approx(600)

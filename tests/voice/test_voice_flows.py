@@ -208,3 +208,12 @@ def test_all_phones_of_a_user_ring_and_one_answers(deployed: Path) -> None:
         return world.seen("kitchen", POOL)
 
     assert {f"{POOL} CANCEL", "kitchen 487 INVITE"} <= set(play(scene))
+
+
+def test_an_extension_that_a_proxy_would_have_to_know_is_refused_by_name(deployed: Path) -> None:
+    async def scene(world: World) -> None:
+        alice, _ = installed(world, deployed)
+        response = await alice.ask("OPTIONS", POOL, ("Proxy-Require", "sec-agree"))
+        assert (response.status, response.headers.get("Unsupported")) == (420, "sec-agree")
+
+    play(scene)

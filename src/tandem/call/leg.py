@@ -30,8 +30,9 @@ from tandem.sip.reliable import ReliableSender, Resend, resend_answer
 from tandem.sip.sessiontimer import Due, SessionTimer, Terms
 
 _log = get_logger("call")
-UNHEARD_S = 120.0
-"""Seconds without a packet after which the peer counts as gone; long enough for a hold without media."""
+UNHEARD_S, HELD_S = 120.0, 4 * 3600.0
+"""Seconds without a packet after which the peer counts as gone: while it is to be heard, and on hold, when the session timer
+watches it, if it knows one."""
 BYE_S = 4.0
 """Seconds to wait for the answer to our BYE; the transaction itself goes on in the background."""
 _ABOUT_LESS = ("BYE", "PRACK", "NOTIFY")
@@ -71,7 +72,7 @@ class CallLeg(Reoffers):
         self.give_up: Callable[[], None] = lambda: None
         self.owns_media = True
         """Early dialogs of one fork share their media; who is answered gets it."""
-        self._begun = self._loop.time()
+        self._agreed_at = self._loop.time()
         self._answer: tuple[ServerTransaction, Response, Resend] | None = None
         self._answer_in_ack = False
         self._ringing: ServerTransaction | None = None
@@ -215,6 +216,7 @@ class CallLeg(Reoffers):
     def set_session(self, terms: Terms | None) -> None:
         """The terms of the session timer as they were agreed on last."""
         now = self._loop.time()
+        self._agreed_at = now
         self.session = None if terms is None else SessionTimer(terms, now)
         self.rearm()
 
@@ -277,18 +279,23 @@ class CallLeg(Reoffers):
         if self.reliable is not None and (at := self.reliable.next_timeout()) is not None:
             moments.append(at)
         if not self.is_over and self.dialog.state is DialogState.CONFIRMED:
-            moments.append((self.media.last_heard or self._begun) + UNHEARD_S)
+            moments.append(self._unheard_at())
             if self.session is not None:
                 moments.append(self.session.next_timeout())
         if moments:
             self._timer = self._loop.call_at(max(min(moments), self._loop.time()), self._wake)
+
+    def _unheard_at(self) -> float:
+        """When the peer counts as gone, if nothing is heard until then."""
+        heard = max(self.media.last_heard or 0.0, self._agreed_at)
+        return heard + (HELD_S if self.negotiation.held else UNHEARD_S)
 
     def _wake(self) -> None:
         self._timer = None
         now = self._loop.time()
         self._wake_resends(now)
         if not self.is_over and self.dialog.state is DialogState.CONFIRMED:
-            if now >= (self.media.last_heard or self._begun) + UNHEARD_S:
+            if now >= self._unheard_at():
                 self._lost(Ended.UNHEARD)
             elif self.session is not None:
                 match self.session.timeout(now):

@@ -54,6 +54,11 @@ class Negotiation:
         """Whether SRTP was agreed on."""
         return self.theirs is not None and self.theirs.secure
 
+    @property
+    def held(self) -> bool:
+        """Whether either side holds the other: then silence means nothing (whoever sends only may well play no music)."""
+        return self.hold or (self.theirs is not None and self.theirs.direction != "sendrecv")
+
     def fork(self) -> "Negotiation":
         """The negotiation of a further dialog that answers the same offer of ours."""
         other = Negotiation(self.media, self._policy)

@@ -17,6 +17,7 @@ from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction, Target
 from tandem.sip.diversion import Reason
 from tandem.sip.errors import MalformedMessage, SdpError
 from tandem.sip.message import Request, Response
+from tandem.sip.params import tokens
 from tandem.sip.sdp import parse_sdp
 from tandem.voice import counts, routing
 from tandem.voice.access import Access, is_own
@@ -123,6 +124,9 @@ class VoiceServer:
     def _received(self, transaction: ServerTransaction) -> None:
         request = transaction.request
         try:
+            if unknown := tokens(request.headers.all("Proxy-Require")):  # RFC 3261 §16.3: we know of no such extension
+                transaction.respond_with(420, headers=(("Unsupported", ", ".join(sorted(unknown))),))
+                return
             work = forwarded(request)
             target = self._routes.take(work)
             if fields.to_tag(request) and request.method != "SUBSCRIBE":
