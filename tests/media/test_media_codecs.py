@@ -1,14 +1,20 @@
+import cmath
+import math
 import subprocess
 import sys
 from array import array
 from importlib import resources
+from itertools import pairwise
 
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.media.codecs import CODECS, FRAME_BYTES, silence
+from tandem.media.frames import FrameCache
 from tandem.media.level import level
+from tandem.media.session import Sound
 from tandem.media.wav import read_wav
 from tandem.probe.compare import find_speech
 
@@ -79,3 +85,52 @@ def test_a_call_in_g711_does_not_load_ffmpeg() -> None:
         "sys.exit('av' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_a_sound_is_encoded_once_for_everyone_who_plays_it_at_the_pace_of_the_first(name: str) -> None:
+    cache, sound = FrameCache(), Sound.of(SPEECH)
+    first, second = iter(cache.frames(sound, name)), iter(cache.frames(sound, name))
+    begun = [next(first) for _ in range(10)]
+    assert [next(second) for _ in range(12)][:10] == begun
+    assert [*begun, *first] == list(cache.frames(sound, name)) == CODECS[name].frames(SPEECH)
+    assert all(a is b for a, b in zip(cache.frames(sound, name), cache.frames(sound, name), strict=True))
+
+
+def test_a_stereo_opus_payload_is_heard_as_one_channel() -> None:
+    stereo = [8000 * math.sin(n * 440 * 2 * math.pi / 48_000) for n in range(960 * 20)]
+    encoder = av.CodecContext.create("libopus", "w")
+    encoder.sample_rate, encoder.format, encoder.layout = 48_000, "s16", "stereo"
+    decoder, heard = CODECS["opus"].decoder(), b""
+    for at in range(0, len(stereo), 960):
+        frame = av.AudioFrame(format="s16", layout="stereo", samples=960)
+        frame.sample_rate = 48_000
+        frame.planes[0].update(array("h", [int(s) for s in stereo[at : at + 960] for _ in (0, 1)]).tobytes())
+        for packet in encoder.encode(frame):
+            heard += decoder.decode(bytes(packet))
+    tone = samples(heard)[800:]
+    crossings = sum(a < 0 <= b for a, b in pairwise(tone))
+    assert crossings / (len(tone) / 8000) == pytest.approx(440, rel=0.03)
+    assert level(heard[1600:]) == pytest.approx(8000 * 2 / math.pi, rel=0.1)
+
+
+def bands(linear: bytes) -> list[float]:
+    """Energy (dB) of a voice by thirds of an octave from 300 Hz on, by straight correlation."""
+    sound, out = samples(linear), []
+    for third in range(10):
+        energy = 0.0
+        for part in range(4):
+            step = 2 * math.pi * 300 * 2 ** ((third + part / 4) / 3) / 8000
+            for start in range(0, len(sound) - 400, 400):
+                window = sound[start : start + 400]
+                energy += abs(sum(s * cmath.exp(-1j * step * n) for n, s in enumerate(window))) ** 2
+        out.append(10 * math.log10(energy + 1))
+    return out
+
+
+def test_a_voice_keeps_its_colour_in_opus() -> None:
+    """It is no waveform coder at this rate, so its spectrum is compared."""
+    codec = CODECS["opus"]
+    heard = b"".join(map(codec.decoder().decode, codec.frames(SPEECH[:24_000])))
+    for before, after in zip(bands(SPEECH[:24_000]), bands(heard), strict=True):
+        assert after == pytest.approx(before, abs=3.0)

@@ -7,6 +7,7 @@ import random
 from array import array
 from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
@@ -187,3 +188,40 @@ async def test_a_call_ends_with_a_line_that_says_how_it_went(shared: bool, caplo
         assert fields["mos"] > 4 and fields["received"] > 300 and fields["codec"] == "PCMU"
         assert fields["call"] == "x@example.com"
         assert 0 <= fields["round_trip_ms"] < 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("codec", "suite"), [("G722", "AEAD_AES_256_GCM"), ("opus", "AES_CM_128_HMAC_SHA1_32")])
+async def test_a_worker_plays_and_records_in_every_codec(codec: str, suite: str, tmp_path: Path) -> None:
+    engine = MediaEngine(workers=1)
+    await engine.start()
+    one, other = [await media.open("127.0.0.1", range(1)) for media in (engine, AioMedia())]
+    keys = [bytes(range(start, start + SUITES[suite].key_bytes)) for start in (0, 100)]
+    for session, peer, (ours, theirs) in ((one, other, keys), (other, one, keys[::-1])):
+        session.start(
+            Stream(
+                host="127.0.0.1",
+                port=peer.port,
+                codec=codec,
+                payload_type=CODECS[codec].payload_type,
+                suite=suite,
+                send_key=ours,
+                receive_key=theirs,
+                tones=True,
+            )
+        )
+    heard, pressed = bytearray(), asyncio.Event()
+    other.hear(heard.extend)
+    one.on_key = lambda key: pressed.set() if key == "#" else None
+    recording = one.record(tmp_path / "x.part", idle_s=60)
+    said, played = other.play([Sound.of(SPEECH)]), one.play([Sound.of(SPEECH)])
+    assert await said.done and await played.done
+    other.send_keys("#")
+    async with asyncio.timeout(5):
+        await pressed.wait()
+    await recording.stop()
+    one.close()
+    other.close()
+    await engine.close()
+    for sound in (bytes(heard), (tmp_path / "x.part").read_bytes()):
+        assert find_speech(samples(SPEECH), samples(sound)).correlation > ALIKE[codec] - 0.01

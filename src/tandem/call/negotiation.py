@@ -19,18 +19,19 @@ CONTENT_TYPE = "application/sdp"
 class MediaPolicy:
     """``encryption`` is ``require``, ``prefer`` or ``refuse``; ports for RTP on ``host`` are taken from ``ports``.
 
-    ``codecs`` are those that are spoken, best first.
+    ``codecs`` are those that are spoken, best first; a peer's order goes before ours, unless ``own_order``.
     """
 
     host: str
     encryption: str
     ports: range = range(1)
     codecs: tuple[str, ...] = tuple(CODECS)
+    own_order: bool = False
 
     @property
     def terms(self) -> Terms:
         """The policy as offer and answer know it."""
-        return Terms(encryption=self.encryption, codecs=self.codecs)
+        return Terms(encryption=self.encryption, codecs=self.codecs, own_order=self.own_order)
 
 
 class Negotiation:

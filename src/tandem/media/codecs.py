@@ -14,7 +14,7 @@ G.711 is :mod:`tandem.media.g711`; the others are FFmpeg's, by :mod:`tandem.medi
 first of their encoders or decoders is made: it costs 110 ms and 23 MB, and most calls need neither.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Protocol
@@ -65,14 +65,20 @@ class Codec:
         return ticks * g711.RATE // self.clock
 
     def frames(self, linear: bytes) -> list[bytes]:
-        """A whole piece of sound as payloads of 20 ms, the last one filled up with silence.
+        """A whole piece of sound as payloads of 20 ms, the last one filled up with silence."""
+        return list(self.payloads(linear))
 
-        It is made to be played behind :func:`silence`, in whose state a peer's decoder then is.
+    def payloads(self, linear: bytes) -> Iterator[bytes]:
+        """The same one by one, each encoded when it is asked for.
+
+        They are made to be played behind :func:`silence`, in whose state a peer's decoder then is.
         """
         encoder = self.encoder()
         if self.remembers:
             encoder.encode(bytes(_LEAD * FRAME_BYTES))
-        return [*encoder.encode(linear), *encoder.finish()]
+        for at in range(0, len(linear), FRAME_BYTES):
+            yield from encoder.encode(linear[at : at + FRAME_BYTES])
+        yield from encoder.finish()
 
 
 class Framer:

@@ -18,6 +18,7 @@ import sys
 from collections.abc import Callable
 from time import monotonic, sleep
 
+from tandem.media.codecs import CODECS, silence
 from tandem.media.engine import wire
 from tandem.media.engine.call import MAX_DATAGRAM, Call
 from tandem.media.engine.udp import open_socket
@@ -230,5 +231,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     front = socket.socket(fileno=int(sys.argv[1]))
     front.setblocking(False)
+    for codec in CODECS:  # FFmpeg and all tables now: the first call that needs them would hold up the others for 0.1 s
+        silence(codec)
     gc.freeze()
     Worker(front).run()
