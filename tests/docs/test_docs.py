@@ -73,3 +73,10 @@ def test_the_demonstration_proves_everything(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     table = done.stdout[done.stdout.index("What was proved") :]
     assert table.count("│ yes │") == 10 and "│ NO  │" not in table
+
+
+def test_alerts_name_metrics_that_there_are() -> None:
+    known = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
+    text = (ROOT / "docs" / "operations.md").read_text()
+    named = {name.removesuffix("_bucket") for name in re.findall(r"\btandem_\w+", text)}
+    assert len(named) > 10 and named <= known, named - known

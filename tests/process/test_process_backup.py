@@ -106,6 +106,15 @@ def rewritten(archive: Path, name: str, data: bytes) -> None:
             tar.addfile(info, io.BytesIO(content))
 
 
+def test_traced_messages_are_forgotten_and_who_looked_at_them_is_not(deployed: Path) -> None:
+    trace = deployed / "state" / "trace"
+    (trace / "um1.example.com").mkdir(parents=True)
+    (trace / "um1.example.com" / "1.trace").write_bytes(b"TANDEM-TRACE-1\n")
+    (trace / "access.jsonl").write_text("{}\n")
+    with tarfile.open(archived(deployed)) as tar:
+        assert [name for name in tar.getnames() if "trace" in name] == ["state/trace/access.jsonl"]
+
+
 def test_a_damaged_archive_changes_nothing(deployed: Path) -> None:
     archive = archived(deployed)
     whole = archive.read_bytes()

@@ -7,6 +7,7 @@ force. Left out: files on network shares whose clocks go backwards.
 import ssl
 from datetime import datetime, timedelta
 
+from tandem.pki import counts
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, server_context
 
@@ -22,6 +23,11 @@ class Identity:
         self._require_client = require_client
         self._warned_on: object = None
         self.reload()
+        counts.expires_at.source = self._expiry_s
+
+    def _expiry_s(self) -> float:
+        at = self.store.expires_at()
+        return at.timestamp() if at else 0.0
 
     def server(self) -> ssl.SSLContext:
         """For connections that come in now."""

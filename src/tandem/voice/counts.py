@@ -12,4 +12,5 @@ registrations = counter(
     "tandem_voice_registrations_total", "Contacts that phones registered, refreshed or took back.", "what"
 )
 bound, unbound = registrations.of("bound"), registrations.of("unbound")
+held = gauge("tandem_voice_contacts", "Contacts of phones that are registered now.").of()
 lamps_passed_on = counter("tandem_voice_mwi_received_total", "Lamp states that UM told.").of()

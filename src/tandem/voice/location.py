@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tandem.sip.aio.endpoint import Flow
+from tandem.voice import counts
 
 MAX_BINDINGS = 10
 """Phones of one user; the one that registered longest ago gives way."""
@@ -22,6 +23,7 @@ class Location:
 
     def __init__(self) -> None:
         self._bindings: dict[str, dict[str, Binding]] = {}
+        counts.held.source = lambda: sum(len(held) for held in list(self._bindings.values()))
 
     def bind(self, user: str, binding: Binding) -> None:
         """Keep a contact, in place of the same one before."""
