@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tandem.ops.trace.record import Record, call_id_of
+from tandem.ops.trace.record import Record, call_id_of, header
 
 _FIRST = re.compile(rb"\s*(?:SIP/2\.0 (\d{3}) ?([^\r\n]*)|(\S{1,32}) (\S*))", re.IGNORECASE)
 _HEADERS = {
     name: re.compile(rb"(?<![^\r\n])(?:" + spellings + rb")[ \t]*:\s*([^\r\n]*)", re.IGNORECASE)
-    for name, spellings in (("from", rb"from|f"), ("to", rb"to|t"), ("cseq", rb"cseq"))
+    for name, spellings in (("From", rb"from|f"), ("To", rb"to|t"), ("CSeq", rb"cseq"))
 }
 _URI = re.compile(r"<([^>]*)>|([^;\s]+)")
 _MEDIA = re.compile(rb"(?<![^\r\n])m=([a-z]{1,16}) (\d{1,5})[/\d]* ([A-Z/]{1,32}) ([\d ]{1,80})")
@@ -63,45 +63,43 @@ def calls(records: Iterable[Record]) -> list[Call]:
         call_id = call_id_of(record.data)
         if not call_id:
             continue
-        line = line_of(record)
-        call = found.setdefault(call_id, Call(call_id=call_id, begun_at=record.at))
+        call = found.get(call_id)
+        if call is None:
+            call = found[call_id] = Call(call_id=call_id, begun_at=record.at)
         call.messages += 1
         call.servers.add(record.server)
-        _take(call, line)
+        _take(call, record)
     return list(found.values())
 
 
-def _take(call: Call, line: Line) -> None:
-    if not line.status and not call.method:
+def _take(call: Call, record: Record) -> None:
+    """Learn from one message; little of it is read, since a list reads them all."""
+    method, status, _ = _beginning(record.data)
+    if not status and not call.method:
+        line = line_of(record)
         call.method, call.from_, call.to = line.method, line.from_, line.to
-    if line.status >= 200 and line.method == call.method:
+    elif status >= 200 and method == call.method:
         # The caller's side hears the last word; a challenge is not yet one.
         if not (200 <= call.status < 300):
-            call.status = line.status
-        if line.status < 300 and not call.answered_at:
-            call.answered_at = line.record.at
-    if line.method == "BYE" and not line.status and not call.ended_at:
-        call.ended_at = line.record.at
+            call.status = status
+        if status < 300 and not call.answered_at:
+            call.answered_at = record.at
+    elif method == "BYE" and not status and not call.ended_at:
+        call.ended_at = record.at
 
 
 def line_of(record: Record) -> Line:
     """What a message is."""
     head = record.data.partition(b"\r\n\r\n")[0]
-    first = _FIRST.match(head)
-    status = int(first[1]) if first and first[1] else 0
-    cseq = _header(head, "cseq").split()
-    method = (cseq[1] if len(cseq) > 1 else "?") if status else (_text(first[3]) if first and first[3] else "?")
-    if status and first:
-        text = f"{status} {_text(first[2])}".strip() + f" ({method})"
-    else:
-        text = f"{method} {_text(first[4])}" if first and first[4] else "(cannot be read)"
+    method, status, rest = _beginning(record.data)
+    text = f"{status} {rest}".strip() + f" ({method})" if status else f"{method} {rest}" if rest else "(cannot be read)"
     return Line(
         record=record,
         method=method,
         status=status,
         text=text,
-        from_=_uri(_header(head, "from")),
-        to=_uri(_header(head, "to")),
+        from_=_uri(_header(head, "From")),
+        to=_uri(_header(head, "To")),
         media=_media(record.data[len(head) :]),
     )
 
@@ -145,9 +143,19 @@ def party(address: tuple[str, int], names: Mapping[tuple[str, int], str]) -> str
     return names.get(address) or f"{host}:{address[1]}"
 
 
+def _beginning(data: bytes) -> tuple[str, int, str]:
+    """Method, status (0 for a request), and the rest of the first line: reason or Request-URI."""
+    first = _FIRST.match(data)
+    if first is None:
+        return "?", 0, ""
+    if first[1]:
+        cseq = _header(data, "CSeq").split()
+        return cseq[1] if len(cseq) > 1 else "?", int(first[1]), _text(first[2])
+    return _text(first[3]), 0, _text(first[4])
+
+
 def _header(head: bytes, name: str) -> str:
-    found = _HEADERS[name].search(head)
-    return _text(found[1]).strip() if found else ""
+    return _text(header(head, name.encode(), _HEADERS[name])).strip()
 
 
 def _uri(value: str) -> str:
@@ -168,4 +176,5 @@ def _media(body: bytes) -> str:
 
 def _text(raw: bytes) -> str:
     """Bytes off the wire as they may go to a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in raw.decode("utf-8", "replace"))
+    text = raw.decode("utf-8", "replace")
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
