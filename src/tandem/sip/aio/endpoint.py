@@ -21,7 +21,7 @@ from tandem.sip.aio.connections import Connections, ContextSource
 from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.sockets import at_port
-from tandem.sip.aio.transactions import ClientTransaction, Key, ServerTransaction, client_key
+from tandem.sip.aio.transactions import Answering, ClientTransaction, Key, ServerTransaction, client_key
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.limits import SourceLimits
 from tandem.sip.locate import PORTS, Place
@@ -79,7 +79,7 @@ class Endpoint:
         self._limits = limits
         self.checks_names = peer_names is not no_names
         self._peer_names = peer_names
-        self._server_transactions: dict[Key, ServerTransaction] = {}
+        self._server_transactions: dict[Key, Answering] = {}
         self._client_transactions: dict[tuple[str, str], ClientTransaction] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -239,19 +239,19 @@ class Endpoint:
         if self.tap is not None:
             self.tap("out", data, flow)
 
-    def answer(self, data: bytes, transaction: ServerTransaction) -> None:
+    def answer(self, data: bytes, transaction: Answering) -> None:
         """Send a response the way its request came; if that connection is gone, to where its Via says (§18.2.2)."""
         try:
             self.transmit(data, transaction.flow)
         except OSError as error:
-            hop = _sender_of(transaction)
+            hop = transaction.sender
             if hop is None or transaction.rerouted or self._closing:
                 event(_log, logging.INFO, "sip.response_not_sent", peer=transaction.flow.remote, error=error)
             else:
                 transaction.rerouted = True
                 self._spawn(self._answer_anew(data, transaction, hop))
 
-    async def _answer_anew(self, data: bytes, transaction: ServerTransaction, hop: Hop) -> None:
+    async def _answer_anew(self, data: bytes, transaction: Answering, hop: Hop) -> None:
         try:
             transaction.flow = await self.flow_to(hop)
             self.transmit(data, transaction.flow)
@@ -364,8 +364,9 @@ class Endpoint:
                     flow = flow.at_port(via.port or PORTS["udp"])
             elif flow.peer_names:
                 self._note_alias(via, flow)
-            transaction = ServerTransaction(self, request, flow, (branch, sent_by, method))
-            self._server_transactions[transaction.key] = transaction
+            key = (branch, sent_by, method)
+            transaction = ServerTransaction(self, request, flow, key, _sender_of(via, flow))
+            self._server_transactions[key] = transaction.answering
             if request.method == "CANCEL":
                 _cancel(transaction, self._server_transactions.get((branch, sent_by, "INVITE")))
             else:
@@ -400,22 +401,21 @@ class Endpoint:
             transaction.respond_with(500)
 
 
-def _sender_of(transaction: ServerTransaction) -> Hop | None:
+def _sender_of(via: fields.Via, flow: Flow) -> Hop | None:
     """Where a response goes whose connection is gone: back to the source, or to the name that it proved."""
-    via, flow = fields.top_via(transaction.request), transaction.flow
-    port = via.port or PORTS.get(flow.transport, 0)
     if flow.transport == "tcp":
-        return Hop(transport="tcp", host=via.parameters.get("received") or via.host.strip("[]"), port=port)
+        host = via.parameters.get("received") or via.host.strip("[]")
+        return Hop(transport="tcp", host=host, port=via.port or PORTS["tcp"])
     if flow.transport == "tls" and via.host.lower() in flow.peer_names:
-        return Hop(transport="tls", host=via.host.lower(), port=port)
+        return Hop(transport="tls", host=via.host.lower(), port=via.port or PORTS["tls"])
     return None
 
 
-def _cancel(cancel: ServerTransaction, invite: ServerTransaction | None) -> None:
+def _cancel(cancel: ServerTransaction, invite: Answering | None) -> None:
     cancel.respond_with(200 if invite else 481)
-    if invite is not None and not invite.final_sent:
-        invite.cancelled = True
-        invite.on_cancel()
+    if invite is not None and (user := invite.user) is not None:
+        user.cancelled = True
+        user.on_cancel()
 
 
 __all__ = [

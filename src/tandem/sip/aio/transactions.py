@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tandem.core.log import event, get_logger
 from tandem.sip import fields
-from tandem.sip.aio.flow import Flow
+from tandem.sip.aio.flow import Flow, Hop
 from tandem.sip.message import Request, Response, response_to
 from tandem.sip.transaction import T1, ClientTransactionMachine, Do, Output, ServerTransactionMachine, cancel_for
 
@@ -51,6 +51,11 @@ class Alarm:
             self._handle.cancel()
             self._handle = None
 
+    def close(self) -> None:
+        """Do not call, and never again: whom it would call can be forgotten."""
+        self.cancel()
+        self._call = _nothing
+
     def _arm(self, now: float) -> None:
         self._set_for = self._at
         self._handle = self._endpoint.loop.call_later(max(0.0, self._at - now), self._fire)
@@ -64,44 +69,37 @@ class Alarm:
             self._call()
 
 
-class ServerTransaction:
-    """A request that came, and the way to answer it."""
+class Answering:
+    """The part of a server transaction that the network needs: it stays for 32 s after the answer (timers H, J, L), when the
+    request and whoever served it are long forgotten. At 500 calls a second that are 32,000 of them, so it is small.
+    """
 
-    def __init__(self, endpoint: "Endpoint", request: Request, flow: Flow, key: Key) -> None:
-        self.endpoint = endpoint
-        self.request = request
+    __slots__ = ("_alarm", "_machine", "endpoint", "flow", "key", "rerouted", "sender", "user")
+
+    def __init__(self, user: "ServerTransaction", flow: Flow, key: Key, sender: Hop | None) -> None:
+        self.user: ServerTransaction | None = user
+        self.endpoint = user.endpoint
         self.flow = flow
         self.key = key
-        self.to_tag = endpoint.ids.token(8)
-        self.final_sent = False
-        self.cancelled = False
-        self.on_cancel: Callable[[], None] = _nothing
+        self.sender = sender
         self.rerouted = False
-        self._machine = ServerTransactionMachine(request, reliable=flow.transport != "udp", now=endpoint.clock.now())
-        self._alarm = Alarm(endpoint, self._fire)
+        now = self.endpoint.clock.now()
+        self._machine = ServerTransactionMachine(user.request, reliable=flow.transport != "udp", now=now)
+        self._alarm = Alarm(self.endpoint, self._fire)
 
     def respond(self, response: Response) -> None:
-        """Send a response; after a final one, further ones are ignored (but a 2xx to INVITE may be sent again)."""
-        self.final_sent = self.final_sent or response.status >= 200
+        """Send a response, if it is not too late for it."""
+        if response.status >= 200:
+            self.user = None
         self._do(self._machine.respond(response, self.endpoint.clock.now()))
 
-    def respond_with(
-        self, status: int, reason: str = "", *, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
-    ) -> None:
-        """Make a response to the request (with this transaction's To tag) and send it."""
-        response = response_to(self.request, status, reason, to_tag=self.to_tag)
-        for name, value in headers:
-            response.headers.add(name, value)
-        response.body = body
-        self.respond(response)
-
     def received(self, request: Request) -> None:
-        """The endpoint: the request came again, or its ACK."""
+        """The request came again, or its ACK."""
         self._do(self._machine.received(request, self.endpoint.clock.now()))
 
     def forget(self) -> None:
-        """The endpoint: no more timers."""
-        self._alarm.cancel()
+        """No more timers."""
+        self._alarm.close()
         self.endpoint.forget_server(self.key)
 
     def _do(self, outputs: list[Output]) -> None:
@@ -115,6 +113,39 @@ class ServerTransaction:
 
     def _fire(self) -> None:
         self._do(self._machine.timeout(self.endpoint.clock.now()))
+
+
+class ServerTransaction:
+    """A request that came, and the way to answer it."""
+
+    def __init__(self, endpoint: "Endpoint", request: Request, flow: Flow, key: Key, sender: Hop | None = None) -> None:
+        self.endpoint = endpoint
+        self.request = request
+        self.to_tag = endpoint.ids.token(8)
+        self.final_sent = False
+        self.cancelled = False
+        self.on_cancel: Callable[[], None] = _nothing
+        self.answering = Answering(self, flow, key, sender)
+
+    @property
+    def flow(self) -> Flow:
+        """The way that the request came."""
+        return self.answering.flow
+
+    def respond(self, response: Response) -> None:
+        """Send a response; after a final one, further ones are ignored (but a 2xx to INVITE may be sent again)."""
+        self.final_sent = self.final_sent or response.status >= 200
+        self.answering.respond(response)
+
+    def respond_with(
+        self, status: int, reason: str = "", *, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
+    ) -> None:
+        """Make a response to the request (with this transaction's To tag) and send it."""
+        response = response_to(self.request, status, reason, to_tag=self.to_tag)
+        for name, value in headers:
+            response.headers.add(name, value)
+        response.body = body
+        self.respond(response)
 
 
 class ClientTransaction:
