@@ -226,6 +226,7 @@ class CallLeg(Reoffers):
             return
         if self.owns_media:
             self.media.close()
+            self.media.on_lost = _of_no_matter  # what points back at the leg would keep both for the garbage collector
         self.ended.set_result(why)
         self._settle()
         if self._answer is None or why is not Ended.LOCAL:
@@ -338,7 +339,8 @@ class CallLeg(Reoffers):
             self._timer.cancel()
             self._timer = None
         self.session = self._answer = None
-        self.on_forget()
+        forget, self.on_forget, self.give_up = self.on_forget, _nothing, _nothing
+        forget()
 
     # Inside: tasks, for the few things that take time
 
@@ -354,6 +356,14 @@ class CallLeg(Reoffers):
             if not isinstance(error, CallFailed):
                 _log.error("call.defect call=%s", self.dialog.call_id, exc_info=error)
             self.end(Ended.FAILED)
+
+
+def _nothing() -> None:
+    pass
+
+
+def _of_no_matter(why: str) -> None:
+    pass
 
 
 def warning(text: str) -> tuple[str, str]:

@@ -165,6 +165,11 @@ class _Machine(ABC):
         """Whether the transaction is over and can be forgotten."""
         return self.state is State.TERMINATED
 
+    @property
+    def lingers(self) -> bool:
+        """Whether nothing is left to do but to be there, for what comes again."""
+        return len(self._timers) == 1 and Input.LINGERED in self._timers
+
     def _input(self, what: Input, now: float, response: Response | None) -> list[Output]:
         rule = self._rules.get((self.state, what))
         if rule is None:

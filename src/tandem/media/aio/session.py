@@ -127,6 +127,7 @@ class AioSession(asyncio.DatagramProtocol):
             self._transport.close()
         if self._control is not None:
             self._control.close()
+        self._transport = self._control = self._on_sound = None  # nothing points back here: no work for the collector
         event(_log, logging.INFO, "media.closed", **{**self._about, **self._audio.summary.fields})
 
     # Asyncio

@@ -17,6 +17,7 @@ from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.core.log import about, event, get_logger
 from tandem.sip import counts, fields
+from tandem.sip.aio.afterwards import Afterwards
 from tandem.sip.aio.connections import Connections, ContextSource
 from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
 from tandem.sip.aio.resolve import Resolver
@@ -80,6 +81,7 @@ class Endpoint:
         self.checks_names = peer_names is not no_names
         self._peer_names = peer_names
         self._server_transactions: dict[Key, Answering] = {}
+        self.afterwards = Afterwards(self)
         self._client_transactions: dict[tuple[str, str], ClientTransaction] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -121,6 +123,7 @@ class Endpoint:
             client.fail()
         for transaction in list(self._server_transactions.values()):
             transaction.forget()
+        self.afterwards.close()
         await self.connections.close()
 
     # Sending

@@ -74,7 +74,7 @@ class Answering:
     request and whoever served it are long forgotten. At 500 calls a second that are 32,000 of them, so it is small.
     """
 
-    __slots__ = ("_alarm", "_machine", "endpoint", "flow", "key", "rerouted", "sender", "user")
+    __slots__ = ("_alarm", "_machine", "endpoint", "flow", "key", "rerouted", "sender", "until", "user")
 
     def __init__(self, user: "ServerTransaction", flow: Flow, key: Key, sender: Hop | None) -> None:
         self.user: ServerTransaction | None = user
@@ -83,9 +83,10 @@ class Answering:
         self.key = key
         self.sender = sender
         self.rerouted = False
+        self.until = 0.0
         now = self.endpoint.clock.now()
         self._machine = ServerTransactionMachine(user.request, reliable=flow.transport != "udp", now=now)
-        self._alarm = Alarm(self.endpoint, self._fire)
+        self._alarm: Alarm | None = Alarm(self.endpoint, self.expire)
 
     def respond(self, response: Response) -> None:
         """Send a response, if it is not too late for it."""
@@ -97,9 +98,13 @@ class Answering:
         """The request came again, or its ACK."""
         self._do(self._machine.received(request, self.endpoint.clock.now()))
 
+    def expire(self) -> None:
+        """The time of a timer came."""
+        self._do(self._machine.timeout(self.endpoint.clock.now()))
+
     def forget(self) -> None:
         """No more timers."""
-        self._alarm.close()
+        self._close_alarm()
         self.endpoint.forget_server(self.key)
 
     def _do(self, outputs: list[Output]) -> None:
@@ -108,11 +113,22 @@ class Answering:
                 self.endpoint.answer(output.data, self)
         if self._machine.terminated:
             self.forget()
-        else:
-            self._alarm.set(self._machine.next_timeout())
+        elif self._alarm is not None:
+            self._rearm(self._alarm)
 
-    def _fire(self) -> None:
-        self._do(self._machine.timeout(self.endpoint.clock.now()))
+    def _rearm(self, alarm: Alarm) -> None:
+        at = self._machine.next_timeout()
+        if at is not None and self._machine.lingers:
+            self.until = at
+            self._close_alarm()
+            self.endpoint.afterwards.add(self, self.endpoint.clock.now())
+        else:
+            alarm.set(at)
+
+    def _close_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.close()
+            self._alarm = None
 
 
 class ServerTransaction:
@@ -134,7 +150,9 @@ class ServerTransaction:
 
     def respond(self, response: Response) -> None:
         """Send a response; after a final one, further ones are ignored (but a 2xx to INVITE may be sent again)."""
-        self.final_sent = self.final_sent or response.status >= 200
+        if response.status >= 200:
+            self.final_sent = True
+            self.on_cancel = _nothing
         self.answering.respond(response)
 
     def respond_with(
