@@ -173,6 +173,11 @@ class Baresip:
         assert event is not None
         return event
 
+    @property
+    def kinds(self) -> list[str]:
+        """The types of the events so far."""
+        return [str(event.get("type")) for event in self.events]
+
     async def _read_output(self) -> None:
         assert self._process.stdout is not None
         while data := await self._process.stdout.read(4096):

@@ -22,9 +22,9 @@ def offer(direction: str = "sendrecv", *, version: int = 1, formats: str = "0 10
     """A description of G.711 and telephone-event; media comes to the test's own port, or to sipp's."""
     return f"""\
 v=0
-o=gw 1 {version} IN IP4 [media_ip]
+o=gw 1 {version} IN IP[media_ip_type] [media_ip]
 s=-
-c=IN IP4 [media_ip]
+c=IN IP[media_ip_type] [media_ip]
 t=0 0
 m=audio [media_port] RTP/AVP {formats}
 a=rtpmap:101 telephone-event/8000

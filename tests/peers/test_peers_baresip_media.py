@@ -45,8 +45,7 @@ class Pool:
         self, folder: Path, user: str, *, codec: str, speech: bytes, answers: bool = False
     ) -> AsyncIterator[Baresip]:
         """A registered baresip that offers one codec and speaks ``speech`` from each answer on."""
-        sound = folder / "speech.wav"
-        sound.write_bytes(write_wav(speech))
+        sound = spoken_file(folder, speech)
         names, dns = await NameServer.start({POOL: "127.0.0.1"})
         phone = Baresip(
             folder / user, user=user, domain="example.com", secret=self.secret(user), pool=POOL, port=self.port,
@@ -71,6 +70,14 @@ class Pool:
         finally:
             await phone.register(expires_s=0)
             await phone.close()
+
+
+def spoken_file(folder: Path, speech: bytes) -> Path:
+    """The WAV file that a phone in this folder speaks."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "speech.wav"
+    path.write_bytes(write_wav(speech))
+    return path
 
 
 async def until(holds: Callable[[], bool], timeout_s: float = 5.0) -> None:
@@ -147,6 +154,25 @@ async def test_keys_and_speech_go_both_ways_and_a_hold_does_not_end_them(
     # baresip 1.0 itself hears no SRTP any more after a re-INVITE, from another baresip neither; we hear it.
     for spoken in (SPOKEN, AFTERWARDS):
         assert find_speech(array("h", spoken), samples(bytes(call.heard))).correlation > ALIKE[codec]
+
+
+async def test_every_phone_of_a_user_rings_until_one_is_answered(pool: Pool, tmp_path: Path) -> None:
+    desk, lab = tmp_path / "desk", tmp_path / "lab"
+    async with (
+        pool.baresip(desk, "carla", codec="PCMU", speech=silence(20)) as first,
+        pool.baresip(lab, "carla", codec="PCMU", speech=silence(20)) as second,
+        pool.baresip(tmp_path, "bob", codec="PCMU", speech=silence(20)) as bob,
+    ):
+        await bob.command("dial", "4103")
+        await first.wait_for("CALL_INCOMING")
+        await second.wait_for("CALL_INCOMING")
+        await second.command("accept")
+        await bob.wait_for("CALL_ESTABLISHED")
+        await second.wait_for("CALL_ESTABLISHED")
+        await first.wait_for("CALL_CLOSED", timeout_s=5)
+        assert "CALL_ESTABLISHED" not in first.kinds
+        await bob.command("hangup")
+        await second.wait_for("CALL_CLOSED", timeout_s=5)
 
 
 async def test_a_caller_who_gives_up_stops_the_ringing_and_leaves_nothing(pool: Pool, tmp_path: Path) -> None:
