@@ -44,10 +44,11 @@ LOST_AT_START = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cpu:
-    """Seconds of one process; of them in the kernel."""
+    """Seconds of one process; of them in the kernel; and in which it could have run and did not get its core."""
 
     all: float
     kernel: float
+    waited: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,9 @@ class Outcome:
     late_p999_ms: float
     late_max_ms: float
     worker: float
+    waited: float
     kernel: float
+    packet_us: float
     front: float
     kib_per_call: float
     setup_p99_ms: float
@@ -76,7 +79,8 @@ class Outcome:
 def cpu_of(pid: int) -> Cpu:
     """What a process has used."""
     user, kernel = (int(n) / TICK for n in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])
-    return Cpu(all=user + kernel, kernel=kernel)
+    waited = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    return Cpu(all=user + kernel, kernel=kernel, waited=waited)
 
 
 def memory_of(pid: int) -> int:
@@ -117,6 +121,7 @@ def run(options: argparse.Namespace, calls: int, secure: bool) -> Outcome:
             time.sleep(STEADY_S - 2 * MARGIN_S)
         after = [cpu_of(pid) for pid in pids]
         seen = json.loads(load.communicate()[0])
+        whole = cpu_of(ready["worker"]).all
         told = json.loads(server.communicate("")[0])
         shares = [(b.all - a.all) / (STEADY_S - 2 * MARGIN_S) for a, b in zip(before, after, strict=True)]
         return judged(
@@ -125,6 +130,8 @@ def run(options: argparse.Namespace, calls: int, secure: bool) -> Outcome:
             told,
             missing_sound(folder, seen["sent"]),
             worker=shares[0],
+            waited=(after[0].waited - before[0].waited) / (STEADY_S - 2 * MARGIN_S),
+            packet_us=1e6 * whole / (sum(seen["sent"].values()) + seen["received"]),
             front=shares[1],
             kernel=(after[0].kernel - before[0].kernel) / max(after[0].all - before[0].all, 0.01),
             kib_per_call=(full - empty) / calls / 1024,
@@ -231,7 +238,8 @@ def level(options: argparse.Namespace, calls: int, secure: bool) -> list[Outcome
         state = "clean" if one.clean else "; ".join(one.problems) if one.counts else "does not count"
         print(
             f"  {calls:5} calls: late p50 {one.late_p50_ms:4.1f} p99.9 {one.late_p999_ms:5.1f} max {one.late_max_ms:5.1f} ms;"
-            f" CPU worker {one.worker:4.0%} (kernel {one.kernel:.0%} of it) front {one.front:3.0%};"
+            f" CPU worker {one.worker:4.0%} ({one.packet_us:.1f} us a packet, {one.kernel:.0%} in the kernel), waited for it"
+            f" {one.waited:3.0%}, front {one.front:3.0%};"
             f" {one.kib_per_call:4.1f} KiB/call; set-up p99 {one.setup_p99_ms:4.0f} ms;"
             f" generator {one.generator_cpu:3.0%}, late {one.generator_late_ms:3.1f} ms: {state}",
             flush=True,

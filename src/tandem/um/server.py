@@ -108,8 +108,7 @@ class UmServer:
 
     async def start(self) -> None:
         """Read the directory, close what a dead server left open, begin to deliver, watch and follow."""
-        await self._follow_once()
-        await self._media.start()
+        await asyncio.gather(self._media.start(), self._follow_once())
         for item in self._spool.recover(ended_at=self._clock.at().isoformat()):
             event(_log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
         self._spool.start()

@@ -26,7 +26,8 @@ SILENT_S = 10.0
 """A worker reports every second; one that is silent for so long hangs, and is killed."""
 AGAIN_S = 1.0
 """Seconds before a worker that died is replaced for the second time and later."""
-OPEN_S = 5.0
+START_S, OPEN_S = 20.0, 5.0
+"""Seconds in which a worker has to say that it is there, and that a port is open."""
 MAX_SOUNDS = 64 << 20
 """Bytes of linear sound that a worker keeps: more than an hour."""
 
@@ -46,6 +47,7 @@ class WorkerClient(asyncio.Protocol):
     def __init__(self, number: int) -> None:
         self.number = number
         self.sessions: dict[int, EngineSession] = {}
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.reported_at = 0.0
         self._opening: dict[int, asyncio.Future[int]] = {}
@@ -55,7 +57,7 @@ class WorkerClient(asyncio.Protocol):
         self._sounds: OrderedDict[bytes, int] = OrderedDict()
 
     async def start(self) -> None:
-        """Start the process."""
+        """Start the process. Raises :class:`NoWorker` if it does not report, :class:`OSError` if there can be none."""
         loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         try:
@@ -70,6 +72,10 @@ class WorkerClient(asyncio.Protocol):
         ours.setblocking(False)
         await loop.create_unix_connection(lambda: self, sock=ours)
         self.reported_at = loop.time()
+        await asyncio.wait([self.ready, self.lost], timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
+        if not self.ready.done():
+            self.kill()
+            raise NoWorker(f"media worker {self.number} did not start; it may have said why on standard error")
 
     @property
     def pid(self) -> int:
@@ -191,6 +197,8 @@ class WorkerClient(asyncio.Protocol):
 
     def _reported(self, report: wire.Report) -> None:
         self.reported_at = now = asyncio.get_running_loop().time()
+        if not self.ready.done():
+            self.ready.set_result(None)
         for number in report.heard:
             if session := self.sessions.get(number):
                 session.last_heard = now
@@ -212,9 +220,9 @@ class MediaEngine:
         return [worker for worker in self._slots if worker is not None and worker.alive]
 
     async def start(self) -> None:
-        """Start the workers; raises :class:`OSError` if a process cannot be started."""
+        """Start the workers. Raises :class:`NoWorker` or :class:`OSError` if one cannot be started."""
+        await asyncio.gather(*map(self._start, range(len(self._slots))))
         for slot in range(len(self._slots)):
-            await self._start(slot)
             self._keepers.append(asyncio.get_running_loop().create_task(self._keep(slot)))
 
     async def open(self, host: str, ports: range) -> MediaSession:
@@ -256,7 +264,7 @@ class MediaEngine:
         while True:
             try:
                 await self._start(slot)
-            except OSError as error:
+            except (OSError, NoWorker) as error:
                 event(_log, logging.ERROR, "media.worker_not_started", worker=slot, error=error)
                 await asyncio.sleep(AGAIN_S)
             else:

@@ -62,6 +62,7 @@ class Worker:
         """Serve until the front is gone."""
         poll, read, receivers = self._epoll.poll, os.read, self._receivers
         due, slot = monotonic(), 0
+        self._report(due)
         while not self._over:
             # It sleeps until the next slot, and then takes what has come: to be woken by each packet costs more than all else.
             if self._calls and (left := due - monotonic()) > 0:

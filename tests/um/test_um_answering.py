@@ -1,0 +1,158 @@
+"""Call answering over real signalling and a real media engine, with a spool on disk."""
+
+import asyncio
+import math
+from array import array
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tandem.call.calls import Calls
+from tandem.call.leg import CallLeg
+from tandem.call.negotiation import MediaPolicy
+from tandem.core.clock import SystemClock
+from tandem.core.ids import SystemIds
+from tandem.mail.spool import Draft, Envelope, Item, Spool
+from tandem.media.engine.front import MediaEngine
+from tandem.media.session import Sound
+from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
+from tandem.sip.aio.resolve import Resolver
+from tandem.speech.catalogue import silence
+from tandem.um.answering import CallAnswering
+from tandem.um.prompts import TONE, Prompts
+
+POLICY = MediaPolicy(host="127.0.0.1", encryption="refuse")
+SHORT = [Sound.of(silence(0.1))]
+
+
+def tone(seconds: float) -> Sound:
+    return Sound.of(array("h", (int(9000 * math.sin(i * 0.2)) for i in range(int(seconds * 8000)))).tobytes())
+
+
+class Um:
+    """A server that answers every call into one spool."""
+
+    def __init__(self, folder: Path, idle_s: float, recording_s: float) -> None:
+        self.spool = Spool(folder)
+        self.engine = MediaEngine(workers=1)
+        self.kept: asyncio.Queue[Item] = asyncio.Queue()
+        self.answering: list[asyncio.Task[None]] = []
+        self.greeting = SHORT
+        self._limits = idle_s, recording_s
+        self._endpoints = [Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver()) for _ in range(2)]
+
+    async def start(self) -> None:
+        await self.engine.start()
+        um, phone = self._endpoints
+        _, self.port = await um.listen_udp("127.0.0.1", 0)
+        _, port = await phone.listen_udp("127.0.0.1", 0)
+        self._um = Calls(um, contact=lambda flow: f"<sip:um@127.0.0.1:{self.port}>", media=self.engine)
+        self._um.on_request = lambda tx: self.answering.append(asyncio.create_task(self._answer(tx)))
+        self._phone = Calls(phone, contact=lambda flow: f"<sip:p@127.0.0.1:{port}>")
+
+    async def call(self) -> CallLeg:
+        where = Hop(transport="udp", host="127.0.0.1", port=self.port)
+        return await self._phone.place(uri="sip:u@127.0.0.1", from_="<sip:p@x>", target=where, policy=POLICY).answered()
+
+    async def _answer(self, transaction: ServerTransaction) -> None:
+        envelope = Envelope(message_id="voice-1", mailbox="a@example.com", recipient_name="A", call_id="c", begun_at="")
+        leg = await self._um.answer(transaction, POLICY)
+        await CallAnswering(
+            leg,
+            greeting=self.greeting,
+            tone=TONE,
+            thanks=SHORT,
+            regrets=SHORT,
+            begin=lambda: asyncio.to_thread(self.spool.begin, envelope),
+            keep=self._keep,
+            idle_s=self._limits[0],
+            recording_s=self._limits[1],
+            call_s=60,
+        ).run()
+
+    async def _keep(self, draft: Draft, samples: int, cut: bool) -> None:
+        self.kept.put_nowait(draft.close(samples=samples, ended_at="", cut=cut))
+
+    async def stop(self) -> None:
+        for task in self.answering:
+            task.cancel()
+        await asyncio.gather(*self.answering, return_exceptions=True)
+        for endpoint in self._endpoints:
+            await endpoint.close()
+        await self.engine.close()
+
+
+@pytest.fixture
+async def um(tmp_path: Path) -> AsyncIterator[Um]:
+    um = Um(tmp_path, idle_s=1.5, recording_s=4)
+    await um.start()
+    yield um
+    await um.stop()
+
+
+def seconds_in(part: Path) -> float:
+    return part.stat().st_size / 16_000 if part.exists() else 0.0
+
+
+async def recorded(um: Um, seconds: float) -> None:
+    async with asyncio.timeout(10):
+        while seconds_in(um.spool.folder / "voice-1.part") < seconds:
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.slow
+async def test_a_message_is_what_was_said_without_the_silence_behind_it(um: Um) -> None:
+    leg = await um.call()
+    await asyncio.sleep(0.8)  # greeting and tone
+    await leg.play(tone(1.5)).done
+    item = await asyncio.wait_for(um.kept.get(), 10)  # silence ends it
+    assert item.sound is not None and not item.cut
+    assert 1.4 < item.samples / 8000 < 2.6 < item.sound.stat().st_size / 16_000
+    assert await asyncio.wait_for(leg.ended, 5) == "remote"
+
+
+@pytest.mark.slow
+async def test_who_speaks_too_long_is_cut_off_at_the_limit(um: Um) -> None:
+    leg = await um.call()
+    leg.play(tone(20))
+    item = await asyncio.wait_for(um.kept.get(), 15)
+    assert 3.5 < item.samples / 8000 < 4.6
+    assert await asyncio.wait_for(leg.ended, 5) == "remote"
+
+
+async def test_a_key_skips_the_greeting_and_who_says_nothing_leaves_no_sound(um: Um) -> None:
+    um.greeting = [tone(30)]
+    leg = await um.call()
+    leg.media.send_keys("#")
+    await recorded(um, 0.1)
+    await leg.hangup()
+    item = await asyncio.wait_for(um.kept.get(), 5)
+    assert (item.sound, item.samples) == (None, 0)
+
+
+async def test_a_server_that_stops_keeps_what_was_said(um: Um) -> None:
+    leg = await um.call()
+    leg.play(tone(20))
+    await recorded(um, 1.9)
+    for task in um.answering:
+        task.cancel()
+    item = await asyncio.wait_for(um.kept.get(), 5)
+    assert item.samples >= 1.9 * 8000
+    assert await asyncio.wait_for(leg.ended, 5) == "remote"
+
+
+async def test_a_server_that_stops_while_it_greets_leaves_a_missed_call(um: Um) -> None:
+    um.greeting = [tone(30)]
+    await um.call()
+    await asyncio.sleep(0.2)
+    for task in um.answering:
+        task.cancel()
+    assert (await asyncio.wait_for(um.kept.get(), 5)).samples == 0
+
+
+def test_a_sentence_is_made_of_sounds_that_every_call_shares() -> None:
+    prompts = Prompts("en-US")
+    first, second = prompts.say("digit-1", "digit-2"), prompts.say("digit-2", "digit-1")
+    assert first[0] is second[2] and first[2] is second[0] and first[1] is second[1]
+    assert len(first) == 3
