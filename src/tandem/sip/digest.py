@@ -1,8 +1,9 @@
 """Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): SHA-256 and MD5, qop ``auth``.
 
-The server's nonces are stateless: a time and a keyed hash over it; the counts of those in use are remembered, so that an
-answer cannot be replayed. The client answers the first challenge that it can (RFC 8760 §2.4). ``auth-int`` is left out:
-bodies are protected by TLS.
+The server's nonces are stateless: a time and a keyed hash over it, good for five minutes and for as many requests as their
+client counts (``nc``); the counts of those in use are remembered, so that an answer cannot be replayed. Challenges come with
+the strongest algorithm first, whatever order they are configured in. The client answers the first challenge that it can
+(RFC 8760 §2.4). ``auth-int`` is left out: bodies are protected by TLS.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from tandem.sip.errors import MalformedMessage
 from tandem.sip.fields import quoted
 
 _HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
+"""The algorithms that we speak, the one to be preferred first (RFC 8760 §2.4)."""
 NONCE_LIFETIME_S = 300.0
 _MAX_NONCES = 10_000
 
@@ -85,11 +87,14 @@ def digest_response(credentials: Credentials, *, secret: str, method: str) -> st
 
 
 class Challenger:
-    """The server's side for one realm. ``key`` is random, and the same for as long as nonces shall hold."""
+    """The server's side for one realm. ``key`` is random, and the same for as long as nonces shall hold.
+
+    ``algorithms`` are those that the realm allows; what is not among them is never accepted.
+    """
 
     def __init__(self, realm: str, algorithms: Sequence[str], key: bytes) -> None:
         self.realm = realm
-        self.algorithms = tuple(algorithms)
+        self.algorithms = tuple(known for known in _HASHES if known in algorithms)
         self._key = key
         self._counts: OrderedDict[str, int] = OrderedDict()
 

@@ -27,7 +27,9 @@ class Access:
         self._lockout = Lockout()
         self._key = secrets.token_bytes(32)
         self._decoy = secrets.token_hex(16)
+        self._nobody = o.User(account="nobody", container="CN=Users,DC=invalid", display_name="")
         self._challenger: Challenger | None = None
+        self._allowed: tuple[str, ...] = ()
 
     def authenticate(self, transaction: ServerTransaction, config: VoiceConfig) -> o.User | None:
         """The user whose secret the phone knows; otherwise the request has been answered, and ``None``."""
@@ -49,7 +51,7 @@ class Access:
             transaction.respond_with(403)
             return None
         user = _user_named(config, credentials.username, _domain(transaction) or self._realm)
-        secret = (self._index.sip_secret(user) if user else "") or self._decoy
+        secret = self._index.sip_secret(user or self._nobody) or self._decoy
         verdict = challenger.verify(credentials, secret=secret, method=transaction.request.method, now=now)
         if verdict is Verdict.ACCEPTED and user is not None:
             self._lockout.succeeded(credentials.username, source)
@@ -64,7 +66,8 @@ class Access:
 
     def _challenger_for(self, config: VoiceConfig) -> Challenger:
         algorithms = config.pool.digest if config.pool else ("SHA-256",)
-        if self._challenger is None or self._challenger.algorithms != algorithms:
+        if self._challenger is None or self._allowed != algorithms:
+            self._allowed = algorithms
             self._challenger = Challenger(self._realm, algorithms, self._key)
         return self._challenger
 

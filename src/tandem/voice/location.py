@@ -1,5 +1,6 @@
 """Where users can be reached now: the contacts that their phones registered, each with the connection it came on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tandem.sip.aio.endpoint import Flow
@@ -11,40 +12,74 @@ MAX_BINDINGS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
-    """A registered contact (its URI as text); ``expires_at`` on the monotonic clock."""
+    """A registered contact (its URI as text); ``expires_at`` on the monotonic clock.
+
+    ``instance`` and ``reg_id`` are those of RFC 5626, empty and 0 for phones that do not tell them; ``path`` is the way that
+    requests take to the phone (RFC 3327), first proxy first.
+    """
 
     contact: str
     flow: Flow
     expires_at: float
+    instance: str = ""
+    reg_id: int = 0
+    path: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What a later registration takes the place of: the same flow of the same phone, or the same contact."""
+        return (self.instance, self.reg_id) if self.instance and self.reg_id else (self.contact, 0)
 
 
 class Location:
     """Bindings by SIP address."""
 
     def __init__(self) -> None:
-        self._bindings: dict[str, dict[str, Binding]] = {}
+        self._bindings: dict[str, dict[tuple[str, int], Binding]] = {}
+        self._watched: dict[tuple[str, tuple[str, int]], tuple[Flow, Callable[[], None]]] = {}
         counts.held.source = lambda: sum(len(held) for held in list(self._bindings.values()))
 
     def bind(self, user: str, binding: Binding) -> None:
         """Keep a contact, in place of the same one before."""
         held = self._bindings.setdefault(user, {})
-        held.pop(binding.contact, None)
-        held[binding.contact] = binding
+        held.pop(binding.key, None)
+        held[binding.key] = binding
         while len(held) > MAX_BINDINGS:
-            del held[next(iter(held))]
-        binding.flow.on_close.append(lambda: self._lost(user, binding))
+            self._forget(user, next(iter(held)))
+        self._watch(user, binding)
 
     def unbind(self, user: str, contact: str = "") -> None:
         """Forget one contact, or all."""
-        if contact:
-            self._bindings.get(user, {}).pop(contact, None)
-        else:
-            self._bindings.pop(user, None)
+        held = self._bindings.get(user, {})
+        for key in [key for key, binding in held.items() if not contact or binding.contact == contact]:
+            self._forget(user, key)
 
     def of(self, user: str, now: float) -> list[Binding]:
-        """The contacts that are valid now and whose connection stands."""
-        return [b for b in self._bindings.get(user, {}).values() if b.expires_at > now and not b.flow.closed]
+        """The contacts that are valid now and whose connection stands; of one phone only its newest (RFC 5626 §5.3)."""
+        valid = [b for b in self._bindings.get(user, {}).values() if b.expires_at > now and not b.flow.closed]
+        return list({binding.instance or binding.contact: binding for binding in valid}.values())
 
-    def _lost(self, user: str, binding: Binding) -> None:
-        if self._bindings.get(user, {}).get(binding.contact) is binding:
-            self.unbind(user, binding.contact)
+    def _watch(self, user: str, binding: Binding) -> None:
+        """Forget a binding when its connection is gone; one that is renewed on its connection is watched once."""
+        at = user, binding.key
+        flow, _ = self._watched.get(at, (None, None))
+        if flow is not binding.flow:
+            self._unwatch(at)
+
+            def lost() -> None:
+                self._forget(user, binding.key)
+
+            self._watched[at] = binding.flow, lost
+            binding.flow.on_close.append(lost)
+
+    def _unwatch(self, at: tuple[str, tuple[str, int]]) -> None:
+        if (watched := self._watched.pop(at, None)) is not None:
+            flow, lost = watched
+            flow.on_close.discard(lost)
+
+    def _forget(self, user: str, key: tuple[str, int]) -> None:
+        self._unwatch((user, key))
+        held = self._bindings.get(user, {})
+        held.pop(key, None)
+        if not held:
+            self._bindings.pop(user, None)

@@ -70,10 +70,11 @@ class Routes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """One place to try: the Request-URI there, and the way to it."""
+    """One place to try: the Request-URI there, the way to it, and the proxies on it (its Path)."""
 
     uri: str
     target: Target
+    path: tuple[str, ...] = ()
 
 
 class ProxiedCall:
@@ -91,7 +92,7 @@ class ProxiedCall:
 
     async def ring(self, bindings: Sequence[Binding], ring_s: float) -> Response | None:
         """Ring every phone; ``None`` if the call was answered or given up, else the best refusal (408: no answer)."""
-        branches = [Branch(uri=b.contact, target=b.flow) for b in bindings]
+        branches = [Branch(uri=b.contact, target=b.flow, path=b.path) for b in bindings]
         return await self._fork(branches, ring_s)
 
     async def divert(
@@ -153,6 +154,8 @@ class ProxiedCall:
             request.headers.remove("History-Info")
             for entry in entries:
                 request.headers.add("History-Info", entry.value())
+        for value in reversed(branch.path):
+            request.headers.prepend("Route", value)
         self._routes.record(request, self._transaction.flow)
         self._routes.record(request, branch.target)
         return request

@@ -1,0 +1,227 @@
+"""Registrations: outbound, Path, lock-out, and answers that do not tell whether an account exists."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tandem.core.clock import SystemClock
+from tandem.directory import objects as o
+from tandem.sip import digest
+from tandem.sip.aio.flow import OnClose
+from tandem.sip.message import Headers, Request, Response, response_to
+from tandem.voice.access import Access
+from tandem.voice.config import VoiceConfig
+from tandem.voice.location import Binding, Location
+from tandem.voice.lockout import FAILURES, WINDOW_S, Lockout
+from tandem.voice.registrar import register
+
+ALICE = o.User(
+    account="alice",
+    container="OU=People,DC=example,DC=com",
+    sip_address="sip:alice@example.com",
+    sip_enabled=True,
+)
+
+
+class Connection:
+    """A connection of a phone, without a socket."""
+
+    transport, local, peer_names = "tls", ("127.0.0.1", 5061), frozenset[str]()
+
+    def __init__(self, source: str = "192.0.2.1") -> None:
+        self.remote = (source, 40_000)
+        self.on_close = OnClose()
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+        self.on_close.run()
+
+
+class Asked:
+    """A request that came, and what it was answered."""
+
+    def __init__(self, request: Request, flow: Connection) -> None:
+        self.request, self.flow = request, flow
+        self.answer = Response(status=100)
+
+    def respond_with(self, status: int, *, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        self.answer = response_to(self.request, status, to_tag="x")
+        for name, value in headers:
+            self.answer.headers.add(name, value)
+
+
+def message(contact: str, *more: tuple[str, str], vias: int = 1) -> Request:
+    headers = [("Via", f"SIP/2.0/TLS h{i};branch=z9hG4bK{i}") for i in range(vias)]
+    headers += [("From", "<sip:alice@example.com>;tag=1"), ("To", "<sip:alice@example.com>"), ("Call-ID", "1")]
+    return Request(method="REGISTER", uri="sip:example.com", headers=Headers([*headers, ("CSeq", "1 REGISTER"), *more]))
+
+
+def asked(location: Location, flow: Connection, contact: str, *more: tuple[str, str], vias: int = 1) -> Response:
+    request = message(contact, *more, vias=vias)
+    request.headers.add("Contact", contact)
+    transaction = Asked(request, flow)
+    register(transaction, ALICE, location, SystemClock())  # type: ignore[arg-type]
+    return transaction.answer
+
+
+PHONE = '<sip:alice@192.0.2.1:5061;transport=tls;ob>;+sip.instance="<urn:uuid:1>";reg-id=1'
+
+
+def test_a_phone_that_comes_back_over_another_connection_takes_its_own_place() -> None:
+    location, first, second = Location(), Connection(), Connection()
+    asked(location, first, PHONE, ("Supported", "outbound, path"))
+    answer = asked(location, second, PHONE.replace("5061", "5062"), ("Supported", "outbound"))
+    assert answer.status == 200
+    assert answer.headers.get("Require") == "outbound" and answer.headers.get("Flow-Timer") == "120"
+    (shown,) = answer.headers.all("Contact")
+    assert '+sip.instance="<urn:uuid:1>"' in shown and "reg-id=1" in shown and "5062" in shown
+    first.close()
+    assert [b.flow for b in location.of("alice@example.com", time.monotonic())] == [second]
+    second.close()
+    assert location.of("alice@example.com", time.monotonic()) == []
+
+
+def test_of_one_phone_with_two_flows_one_is_rung() -> None:
+    location = Location()
+    asked(location, Connection(), PHONE)
+    asked(location, Connection(), PHONE.replace("reg-id=1", "reg-id=2"))
+    asked(location, Connection(), "<sip:alice@192.0.2.9:5061;transport=tls>")
+    assert len(location.of("alice@example.com", time.monotonic())) == 2
+
+
+def test_the_way_back_through_proxies_is_kept_and_told() -> None:
+    location = Location()
+    path = ("Path", "<sip:edge@192.0.2.7;lr;ob>, <sip:inner.example.com;lr;ob>")
+    answer = asked(location, Connection(), PHONE, path, ("Supported", "path, outbound"), vias=2)
+    assert answer.status == 200 and answer.headers.get("Path") == path[1]
+    (binding,) = location.of("alice@example.com", time.monotonic())
+    assert binding.path == ("<sip:edge@192.0.2.7;lr;ob>", "<sip:inner.example.com;lr;ob>")
+
+
+@pytest.mark.parametrize(
+    ("contact", "more", "vias", "status"),
+    [
+        (PHONE, (("Supported", "outbound"),), 2, 439),
+        (PHONE, (("Supported", "outbound"), ("Path", "<sip:edge;lr>")), 2, 439),
+        (PHONE, (), 2, 200),
+        ("*", (("Expires", "0"),), 1, 200),
+        ("*", (("Expires", "60"),), 1, 400),
+        (f"{PHONE};expires=5", (), 1, 423),
+        (PHONE, (("Path", ", ".join(["<sip:edge;lr>"] * 9)),), 1, 400),
+    ],
+)
+def test_what_cannot_be_registered_is_refused(
+    contact: str, more: tuple[tuple[str, str], ...], vias: int, status: int
+) -> None:
+    assert asked(Location(), Connection(), contact, *more, vias=vias).status == status
+
+
+def test_a_phone_that_registers_for_days_on_one_connection_leaves_nothing_behind() -> None:
+    location, flow = Location(), Connection()
+    for _ in range(1000):
+        asked(location, flow, PHONE)
+    assert len(flow.on_close) == 1
+    asked(location, flow, "*", ("Expires", "0"))
+    assert len(flow.on_close) == 0
+
+
+def test_one_phone_too_many_costs_the_oldest_its_place() -> None:
+    location, flow = Location(), Connection()
+    for number in range(12):
+        location.bind("a", Binding(contact=f"sip:{number}", flow=flow, expires_at=9.0))
+    assert [b.contact for b in location.of("a", 0.0)] == [f"sip:{n}" for n in range(2, 12)]
+    assert len(flow.on_close) == 10
+
+
+def test_many_addresses_that_guess_together_lock_an_account_but_not_its_own_phone() -> None:
+    lockout = Lockout()
+    lockout.succeeded("Alice", "home")
+    for source in range(10 * FAILURES):
+        lockout.failed("alice", f"bot{source}", 0.0)
+    assert lockout.locked("alice", "bot-new", 1.0)
+    assert not lockout.locked("ALICE", "home", 1.0)
+    assert not lockout.locked("bob", "bot-new", 1.0)
+    assert not lockout.locked("alice", "bot-new", WINDOW_S + 1)
+
+
+class Secrets:
+    """The index of a directory with one user."""
+
+    def sip_secret(self, user: o.User) -> str:
+        return {"alice": "right"}.get(user.account, "")
+
+
+def access_with(algorithms: tuple[str, ...]) -> tuple[Access, VoiceConfig]:
+    pool = o.VoicePool(
+        fqdn="pool1.example.com",
+        kind="tandem",
+        pool_type="StandardEdition",
+        media_encryption="RequireEncryption",
+        servers=(),
+        digest=algorithms,
+    )
+    access = Access(Secrets(), SystemClock(), "example.com")  # type: ignore[arg-type]
+    return access, VoiceConfig(pool=pool, users={"alice@example.com": ALICE})
+
+
+def try_as(access: Access, config: VoiceConfig, name: str, secret: str, source: str = "192.0.2.1") -> Asked:
+    first = Asked(message(""), Connection(source))
+    access.authenticate(first, config)  # type: ignore[arg-type]
+    value = digest.answer(
+        first.answer.headers.all("WWW-Authenticate"),
+        username=name,
+        secret=secret,
+        method="REGISTER",
+        uri="sip:example.com",
+        cnonce="c",
+    )
+    assert value is not None
+    again = Asked(message("", ("Authorization", value)), Connection(source))
+    access.authenticate(again, config)  # type: ignore[arg-type]
+    return again
+
+
+def shape(answer: Response) -> list[str]:
+    """An answer without what differs at random."""
+    return [f"{answer.status}", *(name for name, _ in answer.headers)]
+
+
+def test_nobody_learns_from_answers_whether_an_account_exists() -> None:
+    access, config = access_with(("SHA-256", "MD5"))
+    said = [
+        [shape(try_as(access, config, name, "wrong", source=name).answer) for _ in range(FAILURES + 2)]
+        for name in ("alice", "nobody")
+    ]
+    assert said[0] == said[1]
+    assert said[0][0][0] == "401" and said[0][-1][0] == "403"
+
+
+def test_nobody_learns_from_time_whether_an_account_exists() -> None:
+    access, config = access_with(("SHA-256",))
+    times: dict[str, list[float]] = {"alice": [], "nobody": []}
+    for turn in range(400):
+        for name, taken in times.items():
+            begun = time.perf_counter()
+            try_as(access, config, name, "wrong", source=f"{turn}.{name}")
+            taken.append(time.perf_counter() - begun)
+    known, unknown = (statistics.median(times[name]) for name in times)
+    assert 0.7 < known / unknown < 1.4
+
+
+def algorithms_of(challenge: Callable[[], Response]) -> list[str]:
+    values = challenge().headers.all("WWW-Authenticate")
+    return [value.partition("algorithm=")[2].partition(",")[0] for value in values]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "offered"),
+    [(("MD5", "SHA-256"), ["SHA-256", "MD5"]), (("SHA-256",), ["SHA-256"]), (("MD5",), ["MD5"])],
+)
+def test_a_pool_offers_what_it_allows_the_strongest_first(allowed: tuple[str, ...], offered: list[str]) -> None:
+    access, config = access_with(allowed)
+    transaction = Asked(message(""), Connection())
+    access.authenticate(transaction, config)  # type: ignore[arg-type]
+    assert algorithms_of(lambda: transaction.answer) == offered
