@@ -4,12 +4,12 @@ A server reads the directory with its own account, and nothing of the organizati
 (directory, certificates, spool, mailboxes) and ``secrets`` (its password).
 """
 
-import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
-from tandem.core.clock import SystemClock
+from tandem.core.clock import Clock, SystemClock
 from tandem.core.errors import TandemError
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
@@ -18,12 +18,17 @@ from tandem.directory.port import Session
 from tandem.directory.repository import Repository, discover
 from tandem.media.engine.front import CALLS_PER_CORE, MediaEngine, usable_cores
 from tandem.ops.health import unexpired
+from tandem.pki.identity import Identity
 from tandem.pki.store import CertificateStore
-from tandem.pki.tls import client_context, peer_names, server_context
+from tandem.pki.tls import peer_names
 from tandem.sip.aio.endpoint import Endpoint, Tap
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.limits import Limits, SourceLimits
 from tandem.um.server import UmPaths, UmServer
 from tandem.voice.server import VoiceServer
+
+CS3 = 24
+"""The code point that RFC 4594 §2.3 has for signalling that is no flow of its own; routers that prefer AF31 are told 26."""
 
 
 class CannotServe(TandemError):
@@ -58,7 +63,8 @@ class Home:
 class Listen:
     """Where to listen: one address; ``ports`` by transport replace those of the directory.
 
-    ``media_workers`` processes serve media, one for each core if not said; ``max_calls`` are taken at once.
+    ``dscp`` marks signalling. ``media_workers`` processes serve media, one for each core if not said; ``max_calls`` are
+    taken at once.
     """
 
     address: str = "127.0.0.1"
@@ -67,6 +73,7 @@ class Listen:
     media_ports: range = range(1)
     media_workers: int | None = None
     max_calls: int | None = None
+    dscp: int = CS3
 
 
 def connect(home: Home, account: str) -> Session:
@@ -80,25 +87,47 @@ def bind(home: Home, account: str) -> Repository:
     return discover(connect(home, account))[0]
 
 
-async def start_um(
-    home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
-) -> tuple[UmServer, dict[str, tuple[str, int]]]:
-    """Start a UM server; returns it with the addresses that it listens on, by transport. ``tap`` sees every message."""
+class Server(Protocol):
+    """What both servers can do once they run."""
+
+    def checks(self) -> dict[str, Callable[[], str]]:
+        """What has to be well for calls to be taken: each says what is wrong, or nothing."""
+        ...
+
+    def drain(self) -> None:
+        """Take no more calls."""
+        ...
+
+    async def idle(self) -> None:
+        """Wait until no call stands."""
+        ...
+
+    async def stop(self) -> None:
+        """End at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A server that serves: where it listens, by transport, and the certificate that it shows, if it speaks TLS."""
+
+    server: Server
+    bound: Mapping[str, tuple[str, int]]
+    identity: Identity | None
+
+
+async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
+    """Start a UM server. ``tap`` sees every message."""
     repository = bind(home, fqdn)
     server = repository.get(o.MessagingServer, fqdn)
     if server is None:
         raise CannotServe(f"{fqdn} is no messaging server of the directory; 'tandem apply' deploys it (phase 1)")
-    store = home.certificates(fqdn)
+    speaks_tls = server.startup_mode != "TCP"
+    identity = Identity(home.certificates(fqdn), require_client=True) if speaks_tls else None
     clock = SystemClock()
-    endpoint = Endpoint(
-        clock=clock,
-        ids=SystemIds(),
-        resolver=Resolver(listen.resolve),
-        name=fqdn,
-        client_context=client_context(store) if server.startup_mode != "TCP" else None,
-        peer_names=peer_names,
-    )
-    endpoint.tap = tap
+    # Whoever is a plain gateway of the directory has no rates: a trunk is one address and many calls.
+    limits = SourceLimits(Limits(), trusted=lambda source: source in um.config.plain_addresses)
+    endpoint = _endpoint(fqdn, clock, listen, identity, limits, tap)
     ports = {"tls": server.sip_tls_port, "tcp": server.sip_tcp_port, "udp": server.sip_tcp_port, **listen.ports}
     workers = listen.media_workers or usable_cores()
     um = UmServer(
@@ -116,31 +145,23 @@ async def start_um(
         max_calls=listen.max_calls or workers * CALLS_PER_CORE,
         contact_port=lambda transport: ports[transport],
     )
-    um.also_check["certificate"] = unexpired(store.expires_at)
+    if identity is not None:
+        um.also_check["certificate"] = unexpired(identity.store.expires_at)
     await um.start()
     wanted = {"TCP": ("tcp", "udp"), "TLS": ("tls",), "Dual": ("tls", "tcp", "udp")}[server.startup_mode]
-    return um, await _listen(endpoint, listen.address, ports, wanted, store, require_client=True)
+    bound = await _listen(endpoint, listen.address, ports, wanted, identity)
+    return Running(server=um, bound=bound, identity=identity)
 
 
-async def start_voice(
-    home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
-) -> tuple[VoiceServer, dict[str, tuple[str, int]]]:
-    """Start a voice server; returns it with the addresses that it listens on, by transport. ``tap`` sees every message."""
+async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
+    """Start a voice server. ``tap`` sees every message. TCP and UDP are listened on only where ``listen`` has their ports."""
     repository = bind(home, fqdn)
     pool = next((p for p in repository.all(o.VoicePool) if fqdn in p.servers), None)
     if pool is None:
         raise CannotServe(f"{fqdn} is in no voice pool of the directory; 'tandem apply' makes its pool (phase 0)")
-    store = home.certificates(pool.fqdn)
+    identity = Identity(home.certificates(pool.fqdn), require_client=False)
     clock = SystemClock()
-    endpoint = Endpoint(
-        clock=clock,
-        ids=SystemIds(),
-        resolver=Resolver(listen.resolve),
-        name=pool.fqdn,
-        client_context=client_context(store),
-        peer_names=peer_names,
-    )
-    endpoint.tap = tap
+    endpoint = _endpoint(pool.fqdn, clock, listen, identity, SourceLimits(Limits()), tap)
     ports = {"tls": pool.sip_tls_port, **listen.ports}
     voice = VoiceServer(
         fqdn=fqdn,
@@ -152,9 +173,28 @@ async def start_voice(
         port=ports["tls"],
     )
     repository.session.close()
-    voice.also_check["certificate"] = unexpired(store.expires_at)
+    voice.also_check["certificate"] = unexpired(identity.store.expires_at)
     await voice.start()
-    return voice, await _listen(endpoint, listen.address, ports, ("tls",), store, require_client=False)
+    wanted = ("tls", *(transport for transport in ("tcp", "udp") if transport in listen.ports))
+    bound = await _listen(endpoint, listen.address, ports, wanted, identity)
+    return Running(server=voice, bound=bound, identity=identity)
+
+
+def _endpoint(
+    name: str, clock: Clock, listen: Listen, identity: Identity | None, limits: SourceLimits, tap: Tap | None
+) -> Endpoint:
+    endpoint = Endpoint(
+        clock=clock,
+        ids=SystemIds(),
+        resolver=Resolver(listen.resolve),
+        name=name,
+        client_context=identity.client if identity else None,
+        peer_names=peer_names,
+        limits=limits,
+        dscp=listen.dscp,
+    )
+    endpoint.tap = tap
+    return endpoint
 
 
 async def _listen(
@@ -162,17 +202,15 @@ async def _listen(
     address: str,
     ports: Mapping[str, int],
     wanted: tuple[str, ...],
-    store: CertificateStore,
-    *,
-    require_client: bool,
+    identity: Identity | None,
 ) -> dict[str, tuple[str, int]]:
     bound: dict[str, tuple[str, int]] = {}
     for transport in wanted:
         try:
             match transport:
                 case "tls":
-                    context: ssl.SSLContext = server_context(store, require_client=require_client)
-                    bound[transport] = await endpoint.listen_tls(address, ports["tls"], context)
+                    assert identity is not None, "who listens for TLS has a certificate"
+                    bound[transport] = await endpoint.listen_tls(address, ports["tls"], identity.server)
                 case "tcp":
                     bound[transport] = await endpoint.listen_tcp(address, ports["tcp"])
                 case _:

@@ -1,35 +1,24 @@
 """``tandem serve``: run a UM server or a voice server."""
 
-import asyncio
-import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import click
+import uvloop
 
 from tandem.cli.operating import Operating, operating_options
-from tandem.ops.operation import Operation
-from tandem.sip.aio.endpoint import Tap
+from tandem.cli.serving import run
 from tandem.sip.aio.resolve import parse_overrides
-from tandem.wiring import Home, Listen, start_um, start_voice
-
-Bound = dict[str, tuple[str, int]]
-
-
-class _Server(Protocol):
-    async def stop(self) -> None: ...
-
-    def checks(self) -> dict[str, Callable[[], str]]: ...
-
-
-_Start = Callable[[Tap], Awaitable[tuple[_Server, Bound]]]
+from tandem.wiring import CS3, Home, Listen, start_um, start_voice
 
 
 @click.group()
 def serve() -> None:
-    """Run a server in the foreground; SIGTERM or Ctrl-C ends it. Its log goes to standard error."""
+    """Run a server in the foreground. Its log goes to standard error.
+
+    SIGTERM or Ctrl-C lets standing calls end, a second one ends it at once; SIGHUP takes new certificates.
+    """
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,6 +32,21 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on."),
         click.option("--tls-port", type=click.IntRange(0, 65535), help="Port for TLS instead of the directory's."),
+        click.option(
+            "--dscp-sip",
+            type=click.IntRange(0, 63),
+            default=CS3,
+            show_default=True,
+            help="Mark signalling with this code point: 24 is CS3, 26 is AF31, 0 leaves it unmarked.",
+        ),
+        click.option(
+            "--drain-s",
+            type=click.FloatRange(min=0),
+            default=30.0,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long calls may go on after SIGTERM, while new ones are answered 503; a second SIGTERM ends at once.",
+        ),
         click.option(
             "--resolve", multiple=True, metavar="FQDN=IP:PORT", help="Where a name is; TLS still checks the name."
         ),
@@ -73,6 +77,8 @@ def um(
     media_ports: str | None,
     media_workers: int | None,
     max_calls: int | None,
+    dscp_sip: int,
+    drain_s: float,
     operating: Operating,
 ) -> None:
     """Run the UM server FQDN: it answers the calls of its UM dial plans into mailboxes.
@@ -83,28 +89,44 @@ def um(
           --resolve pool1.example.com=127.0.0.1:15062
     """
     ports = {"tls": tls_port, "tcp": tcp_port, "udp": udp_port}
-    listen = replace(_listen(address, ports, resolve, media_ports), media_workers=media_workers, max_calls=max_calls)
+    listen = replace(
+        _listen(address, ports, resolve, media_ports), media_workers=media_workers, max_calls=max_calls, dscp=dscp_sip
+    )
     place = Home(folder=home.resolve())
     operation = operating.begin(fqdn, place.state)
-    asyncio.run(_run(lambda tap: start_um(place, fqdn, listen, tap), fqdn, operation))
+    uvloop.run(run(lambda tap: start_um(place, fqdn, listen, tap), fqdn, operation, drain_s=drain_s))
 
 
 @serve.command()
 @_options
+@click.option("--tcp-port", type=click.IntRange(0, 65535), help="Listen for plain TCP as well; without it, nowhere.")
+@click.option("--udp-port", type=click.IntRange(0, 65535), help="Listen for plain UDP as well; without it, nowhere.")
 def voice(
-    fqdn: str, home: Path, address: str, tls_port: int | None, resolve: tuple[str, ...], operating: Operating
+    fqdn: str,
+    home: Path,
+    address: str,
+    tls_port: int | None,
+    tcp_port: int | None,
+    udp_port: int | None,
+    resolve: tuple[str, ...],
+    dscp_sip: int,
+    drain_s: float,
+    operating: Operating,
 ) -> None:
     """Run the voice server FQDN: it registers phones, routes their calls and diverts to UM.
+
+    Phones come by TLS. Over plain TCP or UDP, which are off, anyone on the way reads who calls whom, and the keys of SRTP.
 
     \b
     Example:
       tandem serve voice pool1.example.com --home example --tls-port 15062 \\
           --resolve um1.example.com=127.0.0.1:15061
     """
-    listen = _listen(address, {"tls": tls_port}, resolve, None)
+    ports = {"tls": tls_port, "tcp": tcp_port, "udp": udp_port}
+    listen = replace(_listen(address, ports, resolve, None), dscp=dscp_sip)
     place = Home(folder=home.resolve())
     operation = operating.begin(fqdn, place.state)
-    asyncio.run(_run(lambda tap: start_voice(place, fqdn, listen, tap), fqdn, operation))
+    uvloop.run(run(lambda tap: start_voice(place, fqdn, listen, tap), fqdn, operation, drain_s=drain_s))
 
 
 def _listen(address: str, ports: dict[str, int | None], resolve: tuple[str, ...], media_ports: str | None) -> Listen:
@@ -120,20 +142,3 @@ def _listen(address: str, ports: dict[str, int | None], resolve: tuple[str, ...]
         resolve=parse_overrides(resolve),
         media_ports=media,
     )
-
-
-async def _run(start: _Start, fqdn: str, operation: Operation) -> None:
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    await operation.start()
-    server, bound = await start(operation.seen)
-    if operation.bound is not None:
-        bound = {**bound, "http": operation.bound}
-    where = ", ".join(f"{kind} {host}:{port}" for kind, (host, port) in bound.items())
-    operation.serves(where, server.checks())
-    click.echo(f"{fqdn} is ready: {where}")
-    await stop.wait()
-    operation.drains("ending", 0.0)
-    await server.stop()
-    await operation.stop()

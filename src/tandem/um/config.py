@@ -25,6 +25,7 @@ class UmConfig:
     dial_plans: dict[str, o.UMDialPlan] = field(default_factory=dict)
     policies: dict[str, o.UMMailboxPolicy] = field(default_factory=dict)
     gateways: tuple[o.UMIPGateway, ...] = ()
+    plain_addresses: frozenset[str] = frozenset()
     hunt_groups: tuple[o.UMHuntGroup, ...] = ()
     users: Mapping[str, o.User] = field(default_factory=dict)
     without_pin: Mapping[str, o.User] = field(default_factory=dict)
@@ -66,11 +67,13 @@ class UmDirectory:
         server = next((each for each in servers if each.fqdn.lower() == self._fqdn.lower()), None)
         served = set(server.dial_plans) if server and server.status == "Enabled" else set()
         plans = self.index.all(o.UMDialPlan, self._forest)
+        gateways = self.index.all(o.UMIPGateway, self._forest)
         return UmConfig(
             server=server,
             dial_plans={plan.name: plan for plan in plans if plan.name in served},
             policies={policy.name: policy for policy in self.index.all(o.UMMailboxPolicy, self._forest)},
-            gateways=self.index.all(o.UMIPGateway, self._forest),
+            gateways=gateways,
+            plain_addresses=frozenset(gateway.address for gateway in gateways if gateway.transport != "tls"),
             hunt_groups=self.index.all(o.UMHuntGroup, self._forest),
             users=self._users,
             without_pin=self._without_pin,

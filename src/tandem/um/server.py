@@ -116,11 +116,18 @@ class UmServer:
         for work in (self._follow(), self._deliver(), self._make_pins(), self._lamps.watch()):
             self._tasks.append(asyncio.get_running_loop().create_task(work))
 
-    async def stop(self, *, drain_s: float = 0.0) -> None:
-        """Take no more calls, let current ones go on for ``drain_s`` seconds, then end; what was heard is kept."""
+    def drain(self) -> None:
+        """Take no more calls; those that are answered go on."""
         self._stopping = True
-        if self._answering and drain_s:
-            await asyncio.wait(self._answering, timeout=drain_s)
+
+    async def idle(self) -> None:
+        """Wait until no call is being answered."""
+        while self._answering:
+            await asyncio.wait(set(self._answering))
+
+    async def stop(self) -> None:
+        """Take no more calls, end those that are answered; what was heard is kept."""
+        self._stopping = True
         for task in [*self._answering, *self._tasks]:
             task.cancel()
         await asyncio.gather(*self._answering, *self._tasks, return_exceptions=True)

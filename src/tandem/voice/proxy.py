@@ -87,6 +87,7 @@ class ProxiedCall:
         self._request = request
         self._fork_of: Fork | None = None
         self._diverted: Diversion | None = None
+        self.on_answered: Callable[[], None] = lambda: None
         transaction.on_cancel = self._cancelled
         self.over = False
 
@@ -163,6 +164,7 @@ class ProxiedCall:
     def _relay(self, response: Response) -> None:
         if 200 <= response.status < 300:
             self.over = True
+            self.on_answered()
             if self._fork_of is not None and not self._fork_of.answered:
                 self._fork_of.stop()
         relay(self._transaction, response)

@@ -27,6 +27,7 @@ from tandem.voice.lamp import Lamps
 from tandem.voice.location import Location
 from tandem.voice.proxy import ProxiedCall, Routes, forward_in_dialog, forwarded
 from tandem.voice.registrar import register
+from tandem.voice.standing import StandingCalls
 
 _log = get_logger("voice")
 FOLLOW_S = 1.0
@@ -67,6 +68,7 @@ class VoiceServer:
             lambda: f"<sip:{endpoint.name}:{port};transport=tls>",
             lamps,
         )
+        self._standing = StandingCalls()
         self._turn = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -77,6 +79,14 @@ class VoiceServer:
         """Read the directory, and follow it from here on."""
         await self._follow_once()
         self._spawn(self._follow())
+
+    def drain(self) -> None:
+        """Take no more calls; phones stay registered, and calls that stand go on."""
+        self._stopping = True
+
+    async def idle(self) -> None:
+        """Wait until no call stands."""
+        await self._standing.none_left()
 
     async def stop(self) -> None:
         """End: connections are closed, calls go on between their peers until they need us."""
@@ -145,7 +155,7 @@ class VoiceServer:
             transaction.respond_with(error.status)
 
     def _from_phone(self, transaction: ServerTransaction, work: Request) -> None:
-        if self.config.pool is None or self._stopping:
+        if self.config.pool is None or (self._stopping and transaction.request.method == "INVITE"):
             transaction.respond_with(503, headers=(("Retry-After", "30"),))
             return
         user = self._access.authenticate(transaction, self.config)
@@ -170,6 +180,8 @@ class VoiceServer:
             transaction.respond_with(481)
             return
         strip_trust(work)
+        if work.method == "BYE":
+            self._standing.ended(fields.call_id(work))
         self._spawn(forward_in_dialog(self._endpoint, transaction, work, target))
 
     def _acknowledged(self, request: Request, flow: Flow) -> None:
@@ -196,6 +208,7 @@ class VoiceServer:
         assert_identity(work, caller)
         decision = routing.decide(self.config, caller=caller, called=fields.parse_uri(work.uri))
         call = ProxiedCall(self._endpoint, self._routes, transaction, work)
+        call.on_answered = lambda: self._standing.begun(fields.call_id(work), transaction.flow)
         counts.decided.of(type(decision).__name__).value += 1
         event(
             _log,
