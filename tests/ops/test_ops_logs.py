@@ -113,6 +113,17 @@ def test_the_journal_gets_fields_that_it_can_search(tmp_path: Path) -> None:
     assert second["TANDEM_EVENT"] == "um.long"
 
 
+def test_a_journal_that_does_not_keep_up_holds_nobody_up(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+        journal.bind(str(tmp_path / "socket"))
+        handler = logs.set_up("journal", journal=tmp_path / "socket")
+        lost = logs._lost.value
+        for number in range(5_000):  # far more than the socket's queue takes; nobody reads
+            event(get_logger("um"), logging.INFO, "um.answered", number=number)
+        handler.close()
+    assert logs._lost.value > lost
+
+
 def test_where_there_is_no_journal_the_message_says_what_to_use(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="use --log-format text or json"):
         logs.set_up("journal", journal=tmp_path / "none")
@@ -154,4 +165,13 @@ def test_the_line_after_a_flood_says_how_many_were_left_out() -> None:
 
 def test_calls_are_never_left_out() -> None:
     flood = logs.FloodFilter(lambda: 0.0)
-    assert all(flood.filter(record("um.answered", logging.INFO)) for _ in range(1000))
+    answered = record("um.answered", logging.INFO)
+    answered.name = "tandem.um"
+    assert all(flood.filter(answered) for _ in range(1000))
+
+
+def test_what_strangers_bring_about_without_a_call_is_cut_too() -> None:
+    flood = logs.FloodFilter(lambda: 0.0)
+    failed = [flood.filter(record("sip.handshake_failed", logging.INFO)) for _ in range(1000)]
+    assert sum(failed) == logs.BURST
+    assert all(flood.filter(record("sip.stray_response", logging.DEBUG)) for _ in range(1000))  # it was asked for

@@ -1,6 +1,7 @@
 """The endpoint on real loopback sockets."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 
@@ -8,6 +9,7 @@ import pytest
 
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
+from tandem.core.log import about, event, get_logger
 from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.resolve import BadOverride, Resolver, parse_overrides
@@ -63,6 +65,36 @@ async def test_a_request_that_its_user_stumbles_over_is_answered(pair: tuple[End
     hop = Hop(transport="tcp", host="127.0.0.1", port=port)
     assert (await (await client.send(request("INFO"), hop)).final()).status == 416
     assert (await (await client.send(request("OPTIONS"), hop)).final()).status == 500
+
+
+async def test_what_is_logged_of_a_request_bears_its_call_id_also_later_and_a_connection_bears_none(
+    pair: tuple[Endpoint, Endpoint], caplog: pytest.LogCaptureFixture
+) -> None:
+    server, client = pair
+    _, port = await server.listen_tcp("127.0.0.1", 0)
+    tasks = []
+
+    async def later(transaction: ServerTransaction) -> None:
+        await asyncio.sleep(0.01)
+        event(get_logger("test"), logging.INFO, "later")
+        transaction.respond_with(200)
+
+    server.on_request = lambda transaction: tasks.append(asyncio.create_task(later(transaction)))
+    with caplog.at_level(logging.INFO), about(call="of the client"):
+        transaction = await client.send(request(), Hop(transport="tcp", host="127.0.0.1", port=port))
+        assert (await transaction.final()).status == 200
+    assert f"later call={fields.call_id(transaction.request)} peer=127.0.0.1" in caplog.messages
+    caplog.clear()
+    assert transaction.flow is not None
+    with caplog.at_level(logging.INFO), about(call="of another"):
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"no SIP at all\r\n\r\n")
+        async with asyncio.timeout(5):
+            while not any("sip.framing_lost" in message for message in caplog.messages):
+                await asyncio.sleep(0.01)
+        writer.close()
+    (line,) = [message for message in caplog.messages if "sip.framing_lost" in message]
+    assert "call=" not in line
 
 
 async def test_a_connection_that_breaks_ends_its_requests(pair: tuple[Endpoint, Endpoint]) -> None:

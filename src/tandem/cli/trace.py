@@ -114,6 +114,9 @@ def _journal(journal: Journal, what: str) -> None:
     try:
         journal.append(at=datetime.now(UTC), who=who, task=what, state="read", changes=())
         journal.path.chmod(0o600)
+        if os.geteuid() == 0:  # the servers' account has to be able to add to it
+            owner = journal.path.parent.stat()
+            os.chown(journal.path, owner.st_uid, owner.st_gid)
     except OSError as error:
         raise NoTrace(
             f"{journal.path} cannot be written ({error.strerror}), and nobody looks at a call without a line there; "

@@ -2,8 +2,9 @@
 
 The journal is spoken to in its own protocol (systemd's JOURNAL_NATIVE_PROTOCOL: one datagram an entry), so that each field can
 be searched: ``journalctl TANDEM_CALL=a84b4c76e66710``. A warning that repeats is let through ``BURST`` times, then
-once in ``PAUSE_S`` seconds with the count of those left out: whoever floods us does not fill the disk. Left out: entries
-beyond the size of a datagram (they are cut).
+once in ``PAUSE_S`` seconds with the count of those left out, and so is what strangers can bring about without a call (INFO of
+the room ``sip``): whoever floods us does not fill the disk. Left out: entries beyond the size of a datagram (they are cut),
+and waiting for a journal that does not keep up (its entries are lost, and counted).
 """
 
 import json
@@ -29,6 +30,7 @@ BURST, PAUSE_S = 20, 10.0
 _MAX_ENTRY = 64_000
 """Bytes of an entry in the journal, below what a datagram of a Unix socket takes."""
 _PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (logging.DEBUG, 7))
+_lost = counter("tandem_log_lost_total", "Entries that the journal did not take.").of()
 _suppressed = counter("tandem_log_suppressed_total", "Repeated warnings that were left out of the log.", "event")
 
 
@@ -97,6 +99,7 @@ class JournalHandler(logging.Handler):
     def __init__(self, path: Path = JOURNAL) -> None:
         super().__init__()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
         try:
             self._socket.connect(str(path))
         except OSError as error:
@@ -106,11 +109,11 @@ class JournalHandler(logging.Handler):
             ) from None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send one entry; a journal that is away must not stop calls."""
+        """Send one entry; a journal that is away or behind must not stop calls."""
         try:
             self._socket.send(self.entry(record))
         except OSError:
-            self.handleError(record)
+            _lost.value += 1
 
     def entry(self, record: logging.LogRecord) -> bytes:
         """The datagram of a record."""
@@ -144,7 +147,7 @@ class FloodFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether the record is let through."""
-        if record.levelno < logging.WARNING:
+        if record.levelno < logging.WARNING and (record.levelno, record.name) != (logging.INFO, "tandem.sip"):
             return True
         name = str(getattr(record, "event", record.msg))
         now = self._now()
