@@ -73,8 +73,8 @@ def _gcm(bits: int) -> None:
 def others() -> None:
     tones = 1000 * cpu(lambda: ToneReceiver().feed(SPEECH)) / SECONDS
     quiet = 1000 * cpu(lambda: ToneReceiver().feed(bytes(len(SPEECH)))) / SECONDS
-    reporter, receiver = Reporter(1, 0.0), Receiver(CODECS["PCMU"])
-    sent = Sent(timestamp=0, packets=0, octets=0)
+    reporter, receiver = Reporter(1, 0), Receiver(CODECS["PCMU"])
+    sent = Sent(sequence=0, timestamp=0, octets=0)
     report = cpu(lambda: [reporter.report(1.0, receiver, sent) for _ in range(1000)])
     print(f"\nkeys in the sound: {tones:.2f} ms/s of speech, {quiet:.2f} of silence; a report: {1000 * report:.1f} us")
 

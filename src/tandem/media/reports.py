@@ -10,8 +10,10 @@ import math
 import secrets
 from dataclasses import dataclass
 
+from tandem.media.quality import Quality, Summary
 from tandem.media.receiver import Receiver
 from tandem.media.rtcp import Block, Report, SenderInfo, build_rtcp, parse_rtcp
+from tandem.media.rtp import SEQ_MOD
 
 INTERVAL_S = 5.0
 _COMPENSATION = math.e - 1.5
@@ -21,39 +23,45 @@ _MOD = 1 << 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """What we have sent: the timestamp of the next packet, and counts."""
+    """Where our stream stands: number and timestamp of its next packet, and the bytes of payload so far."""
 
+    sequence: int
     timestamp: int
-    packets: int
     octets: int
 
 
 class Reporter:
-    """Give it what comes (:meth:`receive`), send what is due (:meth:`report`)."""
+    """Give it what comes (:meth:`receive`), send what is due (:meth:`due`, :meth:`report`), each second at least."""
 
-    def __init__(self, ssrc: int, now: float) -> None:
+    def __init__(self, ssrc: int, sequence: int) -> None:
         self.ssrc = ssrc
         self.cname = secrets.token_urlsafe(12)  # RFC 7022: 96 random bits for each call
-        self.due_at = now + _drawn(INTERVAL_S / 2)
+        self.due_at: float | None = None
         self.round_trip_s: float | None = None
         self.remote_lost: float | None = None
         """Share of our packets that the peer lost, all in all; known once it reported."""
         self.remote_jitter: int | None = None
         """Ticks."""
-        self._begun = now
+        self._begun: float | None = None
         self._heard: tuple[int, float] | None = None  # middle of the peer's last NTP time, and when it came
         self._reported: tuple[int | None, int, int] = (None, 0, 0)  # the source, and what was told of it last
-        self._packets_reported = 0
+        self._sequence = sequence
         self._packets = 0
+
+    def due(self, now: float) -> bool:
+        """Whether it is time for a report; the first time this is asked, time begins."""
+        if self.due_at is None:
+            self.due_at = now + _drawn(INTERVAL_S / 2)
+        return now >= self.due_at
 
     def report(self, now: float, receiver: Receiver, sent: Sent, *, goodbye: bool = False) -> bytes:
         """The compound datagram of this moment; the next one is due at :attr:`due_at`."""
         self.due_at = now + _drawn(INTERVAL_S)
         sender = None
-        if sent.packets != self._packets_reported:
-            ntp, self._packets_reported = self._ntp(now), sent.packets
-            sender = SenderInfo(ntp=ntp, timestamp=sent.timestamp, packets=sent.packets, octets=sent.octets)
-        self._packets = sent.packets
+        if fresh := (sent.sequence - self._sequence) % SEQ_MOD:
+            self._sequence, self._packets = sent.sequence, self._packets + fresh
+            ntp = self._ntp(now)
+            sender = SenderInfo(ntp=ntp, timestamp=sent.timestamp, packets=self._packets, octets=sent.octets)
         blocks = (self._block(now, receiver),) if receiver.ssrc is not None else ()
         return build_rtcp(Report(ssrc=self.ssrc, sender=sender, blocks=blocks), cname=self.cname, goodbye=goodbye)
 
@@ -65,6 +73,23 @@ class Reporter:
         for each in parse_rtcp(data):
             if isinstance(each, Report):  # a goodbye changes nothing: signalling ends calls
                 self._take(each, now, source)
+
+    def summary(self, receiver: Receiver, *, dropped: int) -> Summary:
+        """How the stream went, so far; ``dropped`` packets were not the peer's."""
+        counts = receiver.statistics
+        return Summary(
+            received=counts.received,
+            lost=counts.lost,
+            late=counts.late,
+            dropped=dropped,
+            quality=Quality(
+                codec=receiver.codec.name,
+                lost=max(0, counts.lost - counts.late) / max(1, counts.received + counts.lost),
+                jitter_s=receiver.jitter_s,
+                round_trip_s=self.round_trip_s,
+                remote_lost=self.remote_lost,
+            ),
+        )
 
     def _take(self, report: Report, now: float, source: int | None) -> None:
         if report.sender and source in (None, report.ssrc):
@@ -98,6 +123,8 @@ class Reporter:
         )
 
     def _ntp(self, now: float) -> int:
+        if self._begun is None:
+            self._begun = now
         return int((now - self._begun + 1) * _MOD)  # not 0, which would say that there is no time
 
 

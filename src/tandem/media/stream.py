@@ -24,7 +24,7 @@ from tandem.media.dtmf import KeyReceiver, key_payloads
 from tandem.media.errors import BadPacket
 from tandem.media.frames import FrameCache
 from tandem.media.inband import ToneReceiver, key_sound
-from tandem.media.quality import Quality, Summary
+from tandem.media.quality import Summary
 from tandem.media.receiver import Kind, Receiver, Statistics
 from tandem.media.reports import Reporter, Sent
 from tandem.media.rtp import SEQ_MOD, TS_MOD, RtpPacket, is_rtcp, parse_rtp
@@ -67,44 +67,11 @@ class AudioStream:
     """Feed :meth:`receive`, call :meth:`tick` each 20 ms, and take :attr:`events` after either."""
 
     __slots__ = (
-        "_began",
-        "_begun",
-        "_byte_a_tick",
-        "_came",
-        "_chunks",
-        "_counted",
-        "_expected",
-        "_frame_s",
-        "_frames",
-        "_jitter_s",
-        "_keys",
-        "_keys_out",
-        "_last",
-        "_length",
-        "_octets",
-        "_opener",
-        "_payload_type",
-        "_playing",
-        "_receiver",
-        "_reporter",
-        "_second",
-        "_sender",
-        "_sending",
-        "_sent",
-        "_sequence",
-        "_shared",
-        "_sound",
-        "_ssrc",
-        "_step",
-        "_ticks",
-        "_timestamp",
-        "_tones",
-        "dropped",
-        "events",
-        "listening",
-        "source",
-        "stream",
-    )
+        "_began", "_begun", "_byte_a_tick", "_came", "_chunks", "_expected", "_frame_s", "_frames", "_jitter_s",
+        "_keys", "_keys_out", "_last", "_length", "_octets", "_opener", "_payload_type", "_playing", "_receiver",
+        "_reporter", "_second", "_sender", "_sending", "_sequence", "_shared", "_sound", "_ssrc", "_step", "_ticks",
+        "_timestamp", "_tones", "dropped", "events", "listening", "source", "stream",
+    )  # fmt: skip
 
     def __init__(self, frames: FrameCache) -> None:
         self.stream: Stream | None = None
@@ -139,9 +106,8 @@ class AudioStream:
         self._timestamp = secrets.randbelow(TS_MOD)
         self._ssrc = secrets.randbelow(TS_MOD)
         self._ticks = self._payload_type = self._second = 0
-        self._reporter: Reporter | None = None
-        self._sent = self._octets = 0
-        self._counted = self._sequence
+        self._octets = 0
+        self._reporter = Reporter(self._ssrc, self._sequence)
 
     @property
     def last_heard(self) -> float | None:
@@ -164,20 +130,8 @@ class AudioStream:
     @property
     def summary(self) -> Summary:
         """How the stream went, so far."""
-        counts = self.statistics
-        return Summary(
-            received=counts.received,
-            lost=counts.lost,
-            late=counts.late,
-            dropped=self.dropped,
-            quality=Quality(
-                codec=self._receiver.codec.name,
-                lost=max(0, counts.lost - counts.late) / max(1, counts.received + counts.lost),
-                jitter_s=self._receiver.jitter_s,
-                round_trip_s=self._reporter.round_trip_s if self._reporter else None,
-                remote_lost=self._reporter.remote_lost if self._reporter else None,
-            ),
-        )
+        self._report()
+        return self._reporter.summary(self._receiver, dropped=self.dropped)
 
     def start(self, stream: Stream) -> None:
         """Begin, or go on as agreed anew."""
@@ -340,14 +294,10 @@ class AudioStream:
 
     def control(self, now: float, *, goodbye: bool = False) -> bytes | None:
         """The report that is due now, or the last one; ask each second."""
-        if self._reporter is None:
-            self._reporter = Reporter(self._ssrc, now)
-        if self.stream is None or self.stream.host in NOWHERE or (now < self._reporter.due_at and not goodbye):
+        if self.stream is None or self.stream.host in NOWHERE or not (self._reporter.due(now) or goodbye):
             return None
         self._report()
-        self._sent += (self._sequence - self._counted) % SEQ_MOD
-        self._counted = self._sequence
-        sent = Sent(timestamp=self._timestamp, packets=self._sent, octets=self._octets)
+        sent = Sent(sequence=self._sequence, timestamp=self._timestamp, octets=self._octets)
         data = self._reporter.report(now, self._receiver, sent, goodbye=goodbye)
         return data if self._sender is None else self._sender.protect_rtcp(data)
 
@@ -364,8 +314,6 @@ class AudioStream:
     def _take_control(self, data: bytes, now: float) -> None:
         try:
             opened = data if self._opener is None else self._opener.unprotect_rtcp(data)
-            if self._reporter is None:
-                self._reporter = Reporter(self._ssrc, now)
             self._reporter.receive(opened, now, self._receiver.ssrc)
         except BadPacket:
             self.dropped += 1
