@@ -55,7 +55,7 @@ modparam("tls", "config", "{folder}/tls.cfg")
 modparam("dispatcher", "list_file", "{folder}/dispatcher.list")
 modparam("dispatcher", "flags", 2)
 modparam("dispatcher", "xavp_dst", "_dsdst_")
-modparam("tm", "fr_timer", 1500)
+modparam("tm", "fr_timer", {patience_ms})
 
 request_route {{
     if (!mf_process_maxfwd_header("10")) {{ sl_send_reply("483", "Too Many Hops"); exit; }}
@@ -91,9 +91,14 @@ class Kamailio:
 
 
 @contextlib.asynccontextmanager
-async def kamailio(proxy: Kamailio, *, store: CertificateStore, servers: Mapping[str, int]) -> AsyncIterator[None]:
-    """Run Kamailio with a certificate in front of UM servers of 127.0.0.1, whose TLS ports stand by their FQDNs."""
-    _write(proxy, store, servers)
+async def kamailio(
+    proxy: Kamailio, *, store: CertificateStore, servers: Mapping[str, int], patience_ms: int = 5000
+) -> AsyncIterator[None]:
+    """Run Kamailio with a certificate in front of UM servers of 127.0.0.1, whose TLS ports stand by their FQDNs.
+
+    A server that gives no response within ``patience_ms`` counts as gone.
+    """
+    _write(proxy, store, servers, patience_ms)
     folder = proxy.folder
     run = f"mount --bind {folder}/hosts /etc/hosts && exec kamailio -DD -E -f {folder}/kamailio.cfg -Y {folder}"
     with proxy.log.open("w") as log:
@@ -114,7 +119,7 @@ async def kamailio(proxy: Kamailio, *, store: CertificateStore, servers: Mapping
         await process.wait()
 
 
-def _write(proxy: Kamailio, store: CertificateStore, servers: Mapping[str, int]) -> None:
+def _write(proxy: Kamailio, store: CertificateStore, servers: Mapping[str, int], patience_ms: int) -> None:
     proxy.folder.mkdir(parents=True, exist_ok=True)
     common = _COMMON.format(certificate=store.certificate, key=store.key, roots=store.roots)
     (proxy.folder / "tls.cfg").write_text(_TLS.format(common=common))
@@ -123,7 +128,7 @@ def _write(proxy: Kamailio, store: CertificateStore, servers: Mapping[str, int])
     hosts = [f"{proxy.address} {NAME}\n", *(f"127.0.0.1 {name}\n" for name in servers)]
     (proxy.folder / "hosts").write_text("".join(hosts))
     where = {"name": NAME, "address": proxy.address, "udp": proxy.udp, "tls": proxy.tls, "folder": proxy.folder}
-    (proxy.folder / "kamailio.cfg").write_text(_CONFIG.format(**where))
+    (proxy.folder / "kamailio.cfg").write_text(_CONFIG.format(**where, patience_ms=patience_ms))
 
 
 async def _listens(proxy: Kamailio) -> bool:

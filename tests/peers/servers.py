@@ -1,8 +1,9 @@
 """A UM server as a process of its own, and the plain gateways that it knows: what tests with SIP peers stand on."""
 
 import contextlib
+import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import deployment
@@ -19,6 +20,7 @@ class Um:
     tls: int
     tcp: int
     udp: int
+    process: "subprocess.Popen[str]" = field(repr=False)
 
     def port(self, transport: str) -> int:
         """The port of a transport."""
@@ -37,10 +39,9 @@ class Um:
 def um_server(folder: Path, *more: str, fqdn: str = UM) -> Iterator[Um]:
     """Start a UM server of a deployed folder on free ports; it is stopped by its id at the end."""
     tls, tcp, udp = free_ports(3)
-    um = Um(folder=folder, fqdn=fqdn, tls=tls, tcp=tcp, udp=udp)
     ports = (f"--tls-port={tls}", f"--tcp-port={tcp}", f"--udp-port={udp}")
-    with server_process(folder, fqdn, ["serve", "um", fqdn, f"--home={folder}", *ports, *more]):
-        yield um
+    with server_process(folder, fqdn, ["serve", "um", fqdn, f"--home={folder}", *ports, *more]) as process:
+        yield Um(folder=folder, fqdn=fqdn, tls=tls, tcp=tcp, udp=udp, process=process)
 
 
 def add_gateway(

@@ -80,12 +80,18 @@ def certificate(folder: Path, name: str, issuer: Path) -> CertificateStore:
 
 @asynccontextmanager
 async def front(
-    folder: Path, edge: Kamailio, servers: dict[str, Um], *, name: str = NAME, authority: Path | None = None
+    folder: Path,
+    edge: Kamailio,
+    servers: dict[str, Um],
+    *,
+    name: str = NAME,
+    authority: Path | None = None,
+    patience_ms: int = 5000,
 ) -> AsyncIterator[Gateway]:
     """Kamailio in front of the servers, with a certificate for the name; gives a gateway that calls it."""
     store = certificate(folder, name, authority or folder / "state" / "pki" / "authority")
     ports = {fqdn: um.tls for fqdn, um in servers.items()}
-    async with kamailio(edge, store=store, servers=ports):
+    async with kamailio(edge, store=store, servers=ports, patience_ms=patience_ms):
         yield Gateway(folder=edge.folder, address=CALLER, transport="udp", server=ADDRESS, server_port=edge.udp)
 
 
@@ -147,6 +153,6 @@ async def test_a_proxy_whose_certificate_is_of_another_authority_reaches_no_serv
     folder: Path, edge: Kamailio, servers: dict[str, Um], tmp_path: Path
 ) -> None:
     before = answered(servers)
-    async with front(folder, edge, servers, authority=tmp_path / "foreign") as gateway:
+    async with front(folder, edge, servers, authority=tmp_path / "foreign", patience_ms=1000) as gateway:
         await gateway.play(invite(), receive(100, optional=True), receive(408), request("ACK", 1, branch="[branch-3]"))
     assert answered(servers) == before
