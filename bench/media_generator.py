@@ -204,6 +204,8 @@ def main() -> None:
     parser.add_argument("--srtp", action="store_true")
     args = parser.parse_args()
     os.sched_setaffinity(0, {args.core})
+    with contextlib.suppress(OSError):  # as the worker does
+        os.setpriority(os.PRIO_PROCESS, 0, -10)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     ports = [int(port) for port in args.ports.split(",") if port]

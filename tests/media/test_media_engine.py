@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tandem.media.aio.session import AioMedia, AioSession
-from tandem.media.engine import wire
+from tandem.media.engine import front, udp, wire
 from tandem.media.engine.front import MediaEngine
 from tandem.media.engine.session import EngineSession
 from tandem.media.errors import NoPort
@@ -219,6 +219,46 @@ async def test_a_worker_that_dies_costs_its_own_calls_and_keeps_what_it_wrote(tm
     await engine.close()
 
 
+async def test_a_defect_ends_its_own_call_and_no_other(
+    engine: MediaEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (broken, phone), (other, phone2) = await call(engine), await call(engine)
+    why: list[str] = []
+    broken.on_lost = other.on_lost = why.append
+    recording = broken.record(tmp_path / "x.part", idle_s=60)
+    await until(lambda: broken.last_heard is not None)
+    broken.start(stream_to(phone.port, codec="unheard of"))
+    recorded = await recording.done
+    assert 0 < recorded.samples == (tmp_path / "x.part").stat().st_size // 2
+    assert why == ["its media came upon a defect"] and "KeyError: 'unheard of'" in caplog.text
+    assert await other.play([Sound.of(tone(0.2))]).done
+    phone.close()
+    phone2.close()
+    other.close()
+
+
+@pytest.mark.slow
+async def test_a_worker_that_hangs_is_killed_and_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = MediaEngine(workers=1)
+    await engine.start()
+    session, phone = await call(engine)
+    why: list[str] = []
+    session.on_lost = why.append
+    monkeypatch.setattr(front, "SILENT_S", 3.0)
+    (hanging,) = engine.workers
+    os.kill(hanging.pid, signal.SIGSTOP)
+    await until(lambda: why == ["media worker 0 died"], 20)
+    await until(lambda: [w.pid for w in engine.workers] not in ([], [hanging.pid]), 20)
+    phone.close()
+    await engine.close()
+
+
+def test_a_socket_for_media_is_on_an_even_port_and_marked_for_expedited_forwarding() -> None:
+    with udp.open_socket("127.0.0.1", range(38_601, 38_604)) as sock:  # type: ignore[union-attr]
+        assert sock.getsockname()[1] == 38_602
+        assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == udp.EXPEDITED
+
+
 FRONT = """
 import asyncio, sys
 from pathlib import Path
@@ -242,15 +282,15 @@ asyncio.run(main())
 async def test_a_worker_whose_front_is_killed_writes_what_it_heard_and_ends(tmp_path: Path) -> None:
     part = tmp_path / "x.part"
     phone = await AioMedia().open("127.0.0.1", range(1))
-    front = await asyncio.create_subprocess_exec(
+    process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", FRONT, str(part), str(phone.port), stdout=asyncio.subprocess.PIPE
     )
-    assert front.stdout is not None
-    port, pid = map(int, (await front.stdout.readline()).split())
+    assert process.stdout is not None
+    port, pid = map(int, (await process.stdout.readline()).split())
     phone.start(stream_to(port))
     await asyncio.sleep(0.5)
-    front.kill()
-    await front.wait()
+    process.kill()
+    await process.wait()
     await until(lambda: not Path(f"/proc/{pid}").exists())
     phone.close()
     assert 0.3 * 16_000 < part.stat().st_size < 1.5 * 16_000

@@ -182,12 +182,14 @@ class Call:
                     assert_never(event)
 
     def close(self, now: float) -> None:
-        """End: write what was held back, say how it was, free the port."""
-        if self._recorder is not None:
-            self._take_sound(self.stream.finish(now), self._recorder, now)
-            self.end_record(now)
-        self._send_control(self.stream.control(now, goodbye=True))
-        self._tell(wire.Closed(self.number, self.stream.summary))
-        if self._control is not None:
-            self._control.close()
-        self._sock.close()
+        """End: write what was held back, say how it was, free the ports."""
+        try:
+            if self._recorder is not None:
+                self._take_sound(self.stream.finish(now), self._recorder, now)
+                self.end_record(now)
+            self._send_control(self.stream.control(now, goodbye=True))
+            self._tell(wire.Closed(self.number, self.stream.summary))
+        finally:
+            if self._control is not None:
+                self._control.close()
+            self._sock.close()

@@ -55,6 +55,7 @@ class WorkerClient(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._sounds: OrderedDict[bytes, int] = OrderedDict()
+        self._recoveries: set[asyncio.Future[None]] = set()
 
     async def start(self) -> None:
         """Start the process. Raises :class:`NoWorker` if it does not report, :class:`OSError` if there can be none."""
@@ -190,10 +191,21 @@ class WorkerClient(asyncio.Protocol):
             if (opening := self._opening.get(message.call)) is not None and not opening.done():
                 opening.set_result(message.port)
         elif (session := self.sessions.get(_call_of(message))) is not None:
+            if isinstance(message, wire.Failed):
+                self._failed(message)
+                return
             if isinstance(message, wire.Closed):
                 del self.sessions[message.call]
                 counts.closed(message)
             session.told(message)
+
+    def _failed(self, message: wire.Failed) -> None:
+        """What the worker had heard is in the file by now: it wrote before it told."""
+        counts.defects.value += 1
+        _log.error("media.defect worker=%s\n%s", self.number, message.why)
+        if (recovery := self.sessions.pop(message.call).lost("its media came upon a defect")) is not None:
+            self._recoveries.add(recovery)
+            recovery.add_done_callback(self._recoveries.discard)
 
     def _reported(self, report: wire.Report) -> None:
         self.reported_at = now = asyncio.get_running_loop().time()

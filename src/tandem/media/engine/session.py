@@ -120,7 +120,7 @@ class EngineSession:
                 event(_log, logging.INFO, "media.closed", **{**self._about, **message.summary.fields})
 
     def lost(self, why: str) -> "asyncio.Future[None] | None":
-        """The worker died: the call ends, and the recording is what is in its file. The future is to be awaited."""
+        """The worker, or the call in it, died; the recording is what is in its file. The future is to be awaited."""
         over, self._over = self._over, True
         self.keys_sent = True
         self._end_playback(whole=False)

@@ -172,6 +172,14 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """A call came upon a defect, and is over; its recording is what is in the file."""
+
+    call: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Once a second: which calls were heard since the last, datagrams since then, and the worst delay in sending.
 
@@ -187,7 +195,7 @@ class Report:
 
 Message = (
     Open | Start | Load | Forget | Play | Press | Listen | Record | EndRecord | Close
-    | Opened | PlayedOut | KeysOut | Key | Heard | Silent | NotWritten | RecordEnded | Closed | Report
+    | Opened | PlayedOut | KeysOut | Key | Heard | Silent | NotWritten | RecordEnded | Closed | Failed | Report
 )  # fmt: skip
 MESSAGES: tuple[type, ...] = (*Message.__args__, Stream, Recorded, Summary, Quality)
 _number = {kind: number for number, kind in enumerate(MESSAGES)}

@@ -8,6 +8,7 @@ them. Messages to the front are collected and sent once a round.
 A worker ends when its front does (end of file on their socket), after it has written what it heard.
 """
 
+import contextlib
 import gc
 import os
 import resource
@@ -15,6 +16,7 @@ import select
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable
 from time import monotonic, sleep
 
@@ -31,6 +33,8 @@ SECOND = 1000
 """Slots in a second."""
 CATCH_UP_S = 0.1
 """A loop that was held up for longer sends five frames for each call at once, and what it plays is late by the rest."""
+PRIORITY = -10
+"""A worker's nice value; as a mere user it stays at what it was given."""
 _MAX_EVENTS = 256  # sockets read between two looks at the wheel
 _MAX_TURNS = 5  # slots between two looks at the sockets: who has more to do than time still hears
 _IDLE_S = 1.0
@@ -71,13 +75,15 @@ class Worker:
             now = monotonic()
             for fd, _ in events:
                 receive = receivers.get(fd)
-                if receive is None:
-                    self._read_slowly(fd, now)
-                    continue
                 try:
-                    receive(read(fd, MAX_DATAGRAM), now)
+                    if receive is not None:
+                        receive(read(fd, MAX_DATAGRAM), now)
+                    else:
+                        self._read_slowly(fd, now)
                 except OSError:  # the peer's port is closed (ICMP): signalling decides about the call
                     continue
+                except Exception:
+                    self._fail(self._by_fd.get(fd) or self._controls[fd], now)
             self._received += len(events)
             due = max(due, now - CATCH_UP_S) if self._calls else now
             for _ in range(_MAX_TURNS):
@@ -94,20 +100,27 @@ class Worker:
 
     def _turn(self, slot: int, now: float, late_s: float) -> None:
         """Everyone of this slot sends; some of them write."""
-        calls = self._wheel[slot % SLOTS]
+        calls, failed = self._wheel[slot % SLOTS], []
         for call in calls:
             tick, send, stream = call.tick, call.send, call.stream
-            data = tick()
-            if data is not None:
-                try:
+            try:
+                data = tick()
+                if data is not None:
                     send(data)
-                except OSError:  # nobody there, or no room: as if it were lost on the way
-                    self._unsent += 1
-            if stream.events:
-                call.tell_events()
+                if stream.events:
+                    call.tell_events()
+            except OSError:  # nobody there, or no room: as if it were lost on the way
+                self._unsent += 1
+            except Exception:
+                failed.append((call, traceback.format_exc()))
         self._sent += len(calls)
         for call in self._seconds[slot]:
-            call.each_second(now)
+            try:
+                call.each_second(now)
+            except Exception:
+                failed.append((call, traceback.format_exc()))
+        for call, why in failed:
+            self._fail(call, now, why)
         if calls and late_s > self._worst_late_s:
             self._worst_late_s = late_s
 
@@ -147,7 +160,10 @@ class Worker:
             self._sounds.pop(message.digest, None)
             self._frames.forget(message.digest)
         elif not isinstance(message, wire.Report) and (call := self._calls.get(message.call)) is not None:
-            self._obey_for(call, message, now)
+            try:
+                self._obey_for(call, message, now)
+            except Exception:
+                self._fail(call, now)
 
     def _obey_for(self, call: Call, message: wire.Message, now: float) -> None:
         match message:
@@ -197,6 +213,13 @@ class Worker:
             self._epoll.unregister(call.control_fd)
         call.close(now)
 
+    def _fail(self, call: Call, now: float, why: str = "") -> None:
+        """A defect of ours, or what a peer made of one, ends that call and no other."""
+        self._tell(wire.Failed(call.number, why or traceback.format_exc()))
+        if call.number in self._calls:
+            with contextlib.suppress(Exception):  # it is broken already; what matters of it, its sockets, is closed
+                self._close(call, now)
+
     def _report(self, now: float) -> None:
         heard = tuple(number for number, call in self._calls.items() if (call.stream.last_heard or 0) > self._reported)
         self._tell(wire.Report(heard, self._received, self._sent, self._unsent, self._worst_late_s))
@@ -230,6 +253,8 @@ def main() -> None:
         signal.signal(name, signal.SIG_IGN)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with contextlib.suppress(OSError):  # media goes before all else, where that is permitted
+        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     front = socket.socket(fileno=int(sys.argv[1]))
     front.setblocking(False)
     for codec in CODECS:  # FFmpeg and all tables now: the first call that needs them would hold up the others for 0.1 s
