@@ -4,9 +4,10 @@ A gateway (sipp) calls it by UDP; it calls UM by TLS with a certificate of Tande
 name in that. What UM says later goes the way of the route set: a connection of UM's own to Kamailio, by mutual TLS again.
 """
 
+import asyncio
 import dataclasses
 from array import array
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,6 +101,13 @@ def answered(servers: dict[str, Um]) -> list[int]:
     return [um.log().count("um.answered ") for um in servers.values()]
 
 
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.05)
+
+
 async def test_a_message_comes_through_it_and_um_hangs_up_by_the_route_set(
     folder: Path, edge: Kamailio, servers: dict[str, Um], tmp_path: Path
 ) -> None:
@@ -156,3 +164,30 @@ async def test_a_proxy_whose_certificate_is_of_another_authority_reaches_no_serv
     async with front(folder, edge, servers, authority=tmp_path / "foreign", patience_ms=1000) as gateway:
         await gateway.play(invite(), receive(100, optional=True), receive(408), request("ACK", 1, branch="[branch-3]"))
     assert answered(servers) == before
+
+
+async def test_a_server_that_is_to_end_lets_its_call_go_on_while_new_ones_go_to_the_other(
+    folder: Path, edge: Kamailio
+) -> None:
+    resolve = f"--resolve={NAME}={ADDRESS}:{edge.tls}"
+    with um_server(folder, resolve) as first, um_server(folder, resolve, fqdn=SECOND) as second:
+        servers = {UM: first, SECOND: second}
+        before = answered(servers)
+        async with front(folder, edge, servers) as gateway:
+            call = gateway.play(
+                invite(), ringing(), receive(200), request("ACK", 1, via_route=True), pause(4000),
+                request("OPTIONS", 2, via_route=True), receive(200), bye(3, via_route=True),
+            )  # fmt: skip
+            standing = asyncio.create_task(call)
+            await until(lambda: answered(servers) != before)
+            ending, other = (first, second) if answered(servers)[0] > before[0] else (second, first)
+            ending.process.terminate()
+            await until(lambda: "ops.draining" in ending.log())
+            await gateway.play(
+                invite(), ringing(), receive(200), request("ACK", 1, via_route=True), bye(2, via_route=True),
+                options=("-m", "4"),
+            )  # fmt: skip
+            counts = dict(zip((first.fqdn, second.fqdn), answered(servers), strict=True))
+            await standing
+        assert counts[other.fqdn] - before[list(servers).index(other.fqdn)] == 4
+        assert await asyncio.to_thread(ending.process.wait, 10) == 0
