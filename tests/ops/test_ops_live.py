@@ -124,7 +124,46 @@ def test_systemd_is_told_of_the_start_and_of_the_end(
                 said.append(dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines()))
             ready = next(words for words in said if "READY" in words)
             assert ready["MAINPID"] == str(process.pid) and f"127.0.0.1:{port}" in ready["STATUS"]
+            process.send_signal(signal.SIGHUP)
+            while not (any("RELOADING" in words for words in said) and "READY" in said[-1]):
+                said.append(dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines()))
             process.send_signal(signal.SIGTERM)
             while "STOPPING" not in said[-1]:
                 said.append(dict(line.split("=", 1) for line in manager.recv(4096).decode().splitlines()))
             assert process.wait(20) == 0
+    told = [next(iter(words)) for words in said if "WATCHDOG" not in words]
+    assert told == ["READY", "RELOADING", "READY", "STOPPING"]
+
+
+async def test_a_server_that_drains_says_so_while_its_call_goes_on(deployed: Path) -> None:
+    tls_um, tls_pool, ops_um = free_ports(3)
+    servers = {UM: tls_um, POOL: tls_pool}
+    names = [f"--resolve={name}=127.0.0.1:{port}" for name, port in servers.items()]
+    um = [
+        "serve",
+        "um",
+        UM,
+        f"--home={deployed}",
+        f"--tls-port={tls_um}",
+        f"--ops-port={ops_um}",
+        *names,
+        *free_plain_ports(),
+    ]
+    pool = ["serve", "voice", POOL, f"--home={deployed}", f"--tls-port={tls_pool}", *names]
+    with server_process(deployed, UM, um) as process, server_process(deployed, POOL, pool):
+        async with phones(deployed, servers) as (_, bob):
+            await bob.register()
+            call = await bob.call("4101")
+            await call.wait_for_tone()
+            process.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(10):
+                while (await asyncio.to_thread(ask, ops_um, "/readyz"))[0] == 200:
+                    await asyncio.sleep(0.1)
+            status, body = await asyncio.to_thread(ask, ops_um, "/readyz")
+            assert (status, json.loads(body)["state"]) == (503, "draining")
+            assert (await asyncio.to_thread(ask, ops_um, "/healthz"))[0] == 200
+            assert (await asyncio.to_thread(metrics, ops_um))["tandem_um_calls",] == 1
+            await call.speak(bob_message())
+            await call.press("#")
+            await asyncio.wait_for(call.leg.ended, 20)
+        assert await asyncio.to_thread(process.wait, 20) == 0
