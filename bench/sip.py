@@ -7,7 +7,7 @@ count, which are those in which the caller kept its pace. Then the same is asked
 is a compiler) that keeps no state: its share of a core for the same calls is what the sockets alone cost. Last: memory of an
 idle call, and where the time goes (by cProfile, which makes everything slower and small functions most).
 
-    python bench/sip.py [--rates 300 500] [--seconds 10] [--runs 5] [--priority -10]
+    python bench/sip.py [--rates 300 500] [--seconds 10] [--runs 5] [--realtime]
 """
 
 import argparse
@@ -154,11 +154,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument(
-        "--priority", type=int, default=0, help="niceness of server and caller, on a machine that others use"
+        "--realtime", action="store_true", help="SCHED_FIFO for server and caller, where others use the machine"
     )
     parser.add_argument("--only", choices=("rates", "memory", "profile"))
     args = parser.parse_args()
-    os.setpriority(os.PRIO_PROCESS, 0, args.priority)
+    if args.realtime:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     command = [sys.executable, str(HERE / "uas.py")]
     if args.only in (None, "rates"):
         print("server     calls/s    ended   p50 ms   p99 ms  CPU ms/call  core %  again  caller % late p99 ms  runs")

@@ -7,7 +7,6 @@ With ``--profile FILE`` it profiles itself. It prints its port, and ends with it
 import argparse
 import asyncio
 import cProfile
-import gc
 import os
 import resource
 import sys
@@ -17,6 +16,7 @@ import uvloop
 from tandem.call.calls import Calls
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
+from tandem.core.garbage import collect_rarely
 from tandem.core.ids import SystemIds
 from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
@@ -39,6 +39,7 @@ async def serve(host: str) -> None:
         task.add_done_callback(answering.discard)
 
     calls.on_request = received
+    collect_rarely()  # as tandem serve does
     print(port, flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
     await endpoint.close()
@@ -55,7 +56,6 @@ def main() -> None:
         os.sched_setaffinity(0, {args.core})
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    gc.freeze()
     profile = cProfile.Profile()
     if args.profile:
         profile.enable()

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 import click
 
 from tandem.core.clock import SystemClock
+from tandem.core.garbage import collect_rarely
 from tandem.core.log import event, get_logger
 from tandem.ops.operation import Operation
 from tandem.pki.errors import PkiError
@@ -36,6 +37,7 @@ async def run(start: Start, fqdn: str, operation: Operation, *, drain_s: float) 
     bound = running.bound if operation.bound is None else {**running.bound, "http": operation.bound}
     where = ", ".join(f"{kind} {host}:{port}" for kind, (host, port) in bound.items())
     operation.serves(where, running.server.checks())
+    collect_rarely()
     click.echo(f"{fqdn} is ready: {where}")
     tending = asyncio.get_running_loop().create_task(_tend(running.identity))
     while await signals.get() is signal.SIGHUP:
