@@ -104,6 +104,22 @@ def test_an_offer_that_does_not_fit_is_refused_with_what_was_found_and_what_is_s
         answer(offered, answering)
 
 
+TWICE = (
+    "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 11 RTP/SAVP 0\n"
+    "a=crypto:1 F8_128_HMAC_SHA1_80 inline:AAAA\nm=audio 9 RTP/AVP 0\n"
+)
+
+
+def test_where_the_encrypted_one_of_two_streams_has_no_usable_key_policy_decides() -> None:
+    ours, _ = answer(parse_sdp(TWICE.encode()), PREFER)
+    assert not ours.secure and ours.index == 1
+    with pytest.raises(IncompatibleMedia, match="F8_128_HMAC_SHA1_80"):
+        answer(parse_sdp(TWICE.encode()), REQUIRE)
+    first, _ = answer(offer())
+    with pytest.raises(IncompatibleMedia, match="F8_128_HMAC_SHA1_80"):
+        answer(parse_sdp(TWICE.encode()), PREFER, before=first)
+
+
 @pytest.mark.parametrize(("asked", "given_"), [("sendonly", "recvonly"), ("recvonly", "sendonly"), ("inactive",) * 2])
 def test_hold_is_answered_in_kind_and_resumed(asked: str, given_: str) -> None:
     first, _ = answer(offer())

@@ -79,9 +79,7 @@ def answer_audio(
     a 488's Warning header.
     """
     terms = terms.within(before)
-    audio = _stream(offer, terms)
-    codec = _codec(audio, terms, before)
-    chosen = _suite(audio, terms) if audio.secure else None
+    audio, codec, chosen = _chosen(offer, terms, before)
     keys = (_answered_key(chosen, before, new_key),) if chosen else ()
     theirs = replace(audio, formats=(codec,), cryptos=(chosen,) if chosen else ())
     event = theirs.event
@@ -138,8 +136,21 @@ def check_answer(offered: Audio, answer: Description) -> tuple[Audio, Audio]:
 # Choosing
 
 
-def _stream(offer: Description, terms: Terms) -> Audio:
-    """The audio stream that suits our encryption."""
+def _chosen(offer: Description, terms: Terms, before: Audio | None) -> tuple[Audio, Format, Crypto | None]:
+    """The first stream that suits us, with its codec and key; if there is none, why the best one does not."""
+    why: IncompatibleMedia | None = None
+    for audio in _streams(offer, terms):
+        try:
+            _check_address(audio)
+            return audio, _codec(audio, terms, before), _suite(audio, terms) if audio.secure else None
+        except IncompatibleMedia as error:
+            why = why or error
+    assert why is not None, "there is a stream"
+    raise why
+
+
+def _streams(offer: Description, terms: Terms) -> list[Audio]:
+    """The audio streams that suit our encryption, best first; at least one."""
     if not offer.audios:
         found = ", ".join(map(_shown, offer.media_lines)) or "no media"
         raise IncompatibleMedia(f"audio over RTP/AVP or RTP/SAVP is expected; offered: {found}")
@@ -150,8 +161,7 @@ def _stream(offer: Description, terms: Terms) -> Audio:
         raise IncompatibleMedia("SRTP (RTP/SAVP) is offered, but media is not encrypted here; offer RTP/AVP")
     if not fitting:
         raise IncompatibleMedia("SRTP (RTP/SAVP) is required here, RTP/AVP was offered")
-    _check_address(fitting[0])
-    return fitting[0]
+    return fitting
 
 
 def _check_address(audio: Audio) -> None:
