@@ -107,7 +107,7 @@ def run(options: argparse.Namespace, calls: int, secure: bool) -> Outcome:
     try:
         ready = json.loads(server.stdout.readline())
         pids = ready["worker"], ready["front"]
-        empty = sum(map(memory_of, pids))
+        empty, started = sum(map(memory_of, pids)), cpu_of(ready["worker"]).all
         arguments = ("--port", ready["port"], "--calls", calls, "--rate", options.rate, "--hold", hold_s)
         load = subprocess.Popen(
             program("media_generator.py", *arguments, "--core", options.load_core, *flags),
@@ -121,7 +121,7 @@ def run(options: argparse.Namespace, calls: int, secure: bool) -> Outcome:
             time.sleep(STEADY_S - 2 * MARGIN_S)
         after = [cpu_of(pid) for pid in pids]
         seen = json.loads(load.communicate()[0])
-        whole = cpu_of(ready["worker"]).all
+        whole = cpu_of(ready["worker"]).all - started
         told = json.loads(server.communicate("")[0])
         shares = [(b.all - a.all) / (STEADY_S - 2 * MARGIN_S) for a, b in zip(before, after, strict=True)]
         return judged(
