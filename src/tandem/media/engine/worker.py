@@ -251,8 +251,9 @@ def main() -> None:
     # Both are the front's business: a worker goes on through Ctrl-C and a drain, and ends with its front.
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with contextlib.suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with contextlib.suppress(OSError):  # media goes before all else, where that is permitted
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     front = socket.socket(fileno=int(sys.argv[1]))
