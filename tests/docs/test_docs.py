@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -78,5 +79,8 @@ def test_the_demonstration_proves_everything(tmp_path: Path) -> None:
 def test_alerts_name_metrics_that_there_are() -> None:
     known = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
     text = (ROOT / "docs" / "operations.md").read_text()
+    (rules,) = re.findall(r"\n    groups:\n(?:     .*\n)+", text)
+    (group,) = yaml.safe_load(rules)["groups"]
+    assert all(rule.keys() >= {"alert", "expr"} for rule in group["rules"])
     named = {name.removesuffix("_bucket") for name in re.findall(r"\btandem_\w+", text)}
     assert len(named) > 10 and named <= known, named - known

@@ -67,6 +67,11 @@ def test_the_list_has_calls_and_all_has_the_rest(home: Path) -> None:
     assert [(each["call_id"], each["status"]) for each in found] == [("4f1c-1@x", 486), ("4f1d", None)]
 
 
+@pytest.mark.parametrize(("about", "count"), [("BOB@", 1), ("4101", 1), ("4f1c", 1), ("carla", 0)])
+def test_the_list_is_of_those_who_are_asked_about(home: Path, about: str, count: int) -> None:
+    assert len(json.loads(run(home, "--list", "--about", about, "--json").output)) == count
+
+
 LADDER = """\
        127.0.0.9:40001                      pool1.example.com                      um1.example.com
 00:00:00.000  │─── INVITE sip:4101@example.com ────>│                                     │

@@ -39,6 +39,7 @@ class NoTrace(TandemError):
     help="The folder with state/; default: this folder.",
 )
 @click.option("--list", "listed", is_flag=True, help="List recent calls.")
+@click.option("--about", default="", metavar="TEXT", help="With --list: only calls with this in from, to or Call-ID.")
 @click.option("--all", "every", is_flag=True, help="With --list: also registrations, options and notifications.")
 @click.option("--limit", type=click.IntRange(1), default=30, show_default=True, help="With --list: the last N.")
 @click.option(
@@ -54,6 +55,7 @@ def trace(
     call_id: str | None,
     home: Path,
     listed: bool,
+    about: str,
     every: bool,
     limit: int,
     full: bool,
@@ -69,7 +71,7 @@ def trace(
 
     \b
     Examples:
-      tandem trace --home example --list
+      tandem trace --home example --list --about bob@
       tandem trace --home example a84b4c76e66710
       tandem trace --home example a84b4c76e66710 --pcap call.pcap
     """
@@ -79,7 +81,8 @@ def trace(
         _show_access(journal, as_json)
     elif listed:
         _journal(journal, "trace --list")
-        _show_list([call for call in calls(read(folder)) if every or call.method == "INVITE"][-limit:], as_json)
+        found = [call for call in calls(read(folder)) if (every or call.method == "INVITE") and call.is_about(about)]
+        _show_list(found[-limit:], as_json)
     elif call_id:
         records = _of_call(folder, call_id)
         _journal(journal, f"trace {call_id_of(records[0].data)}")

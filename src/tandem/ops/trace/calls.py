@@ -50,6 +50,10 @@ class Call:
     messages: int = 0
     servers: set[str] = field(default_factory=set)
 
+    def is_about(self, text: str) -> bool:
+        """Whether a part of an address or of the Call-ID is this, in any case."""
+        return any(text.lower() in each.lower() for each in (self.from_, self.to, self.call_id))
+
     @property
     def talked_s(self) -> float:
         """Seconds from the answer to BYE; 0 if one of them is not there."""
