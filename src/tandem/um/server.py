@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tandem.call.calls import Calls
+from tandem.call.calls import EXTENSIONS, Calls
 from tandem.call.errors import CallRefused
 from tandem.call.leg import warning
 from tandem.call.negotiation import MediaPolicy
@@ -28,7 +28,7 @@ from tandem.mail.maildir import Maildir, mailbox_folder
 from tandem.mail.spool import Draft, Envelope, Item, Spool
 from tandem.media.session import Media
 from tandem.media.wav import write_wav
-from tandem.sip import fields
+from tandem.sip import fields, uas
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
 from tandem.sip.history import diverted
 from tandem.sip.identity import Asserted, asserted
@@ -47,6 +47,7 @@ BUSY_S = 30
 FOLLOW_S = 1.0
 _DELIVER_AGAIN_S = 5.0
 _PINS_AGAIN_S = 15.0
+_ABLE = uas.Abilities(methods=tuple(ALLOW.split(", ")), extensions=EXTENSIONS)
 _ENCRYPTION = {"Secured": "require", "SIPSecured": "refuse", "Unsecured": "refuse"}
 
 
@@ -248,6 +249,8 @@ class UmServer:
         call = incoming(transaction)
         if isinstance(refusal := find_gateway(self.config, call), Refusal):
             self._refuse(transaction, refusal, trusted=False)
+        elif unable := uas.refusal(request, _ABLE):
+            transaction.respond_with(unable.status, headers=unable.headers)
         elif request.method == "OPTIONS":
             transaction.respond_with(200, headers=(("Allow", ALLOW),))
         elif request.method != "INVITE":
