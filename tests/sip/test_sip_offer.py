@@ -62,6 +62,14 @@ def test_the_answer_names_one_codec_the_first_that_the_offer_has_and_we_speak() 
 def test_our_own_order_decides_if_the_terms_say_so() -> None:
     ours, _ = answer(offer(), Terms(encryption="prefer", codecs=("opus", "PCMU"), own_order=True))
     assert ours.formats[0].name == "opus"
+    for offered, chosen in (
+        (("opus", "PCMA", "PCMU"), "PCMA"),
+        (("G722", "PCMU", "PCMA"), "PCMU"),
+        (("opus", "G722"), "G722"),
+    ):
+        theirs = offer(Terms(encryption="require", codecs=offered))
+        ours, _ = answer(theirs, Terms(encryption="prefer", own_order=True))
+        assert ours.formats[0].name == chosen, "between the two laws of G.711 the offer decides"
 
 
 def test_the_best_suite_in_common_is_taken_whatever_the_order_of_the_offer() -> None:

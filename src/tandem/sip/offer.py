@@ -21,6 +21,7 @@ from tandem.sip.sdes import SUITES, Crypto
 from tandem.sip.sdp import CODECS, Audio, Description, Format, is_unicast, shown
 
 FRAME_MS = 20
+_LAWS = ("PCMU", "PCMA")
 _ANSWERED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 _EVENT_TYPES = {8000: 101, 48_000: 102}
 _EVENTS = "0-15"  # RFC 4733 §3.2: the sixteen keys
@@ -177,10 +178,15 @@ def _codec(audio: Audio, terms: Terms, before: Audio | None) -> Format:
         spoken = ", ".join(terms.codecs)
         raise IncompatibleMedia(f"no codec in common; offered: {_names(audio)}; spoken: {spoken}")
     if terms.own_order:
-        fitting.sort(key=lambda f: terms.codecs.index(f.name))
+        fitting.sort(key=lambda f: terms.codecs.index(_one_law(f.name, terms.codecs)))
     if before is not None:
         fitting.sort(key=lambda f: f not in before.formats and f.name != before.formats[0].name)
     return fitting[0]
+
+
+def _one_law(name: str, codecs: tuple[str, ...]) -> str:
+    """The name by which a codec is ranked: between the two laws of G.711, which cost the same, the offer's order decides."""
+    return min(_LAWS, key=codecs.index) if name in _LAWS and set(_LAWS) <= set(codecs) else name
 
 
 def _suite(audio: Audio, terms: Terms) -> Crypto:
