@@ -8,4 +8,6 @@ delivered = counter("tandem_messages_delivered_total", "What reached a mailbox: 
 voice, missed_call = delivered.of("voice"), delivered.of("missed_call")
 not_delivered = counter("tandem_messages_not_delivered_total", "Deliveries that failed; each is tried again.").of()
 recovered = counter("tandem_spool_recovered_total", "Recordings of a server that died, closed at the next start.").of()
-not_written = counter("tandem_spool_write_errors_total", "Writes of a recording that the disk did not take.").of()
+disk_errors = counter(
+    "tandem_spool_disk_errors_total", "Messages that could not begin, and failed syncs of the spool."
+).of()

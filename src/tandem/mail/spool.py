@@ -103,6 +103,7 @@ class Spool:
         try:
             draft = Draft(self, envelope)
         except OSError as error:
+            counts.disk_errors.value += 1
             raise MailError(f"{self.folder}: no recording can begin ({error.strerror})", retryable=True) from error
         with self._lock:
             self._open.add(draft)
@@ -208,6 +209,7 @@ class Spool:
         try:
             sync_files(self.folder, parts)
         except OSError as error:
+            counts.disk_errors.value += 1
             event(_log, logging.ERROR, "spool.not_synced", messages=len(parts), error=error.strerror)
 
 

@@ -14,6 +14,7 @@ packets = counter(
 )
 deaths = counter("tandem_media_worker_deaths_total", "Workers that died.").of()
 defects = counter("tandem_media_defects_total", "Calls that ended by a defect in their media.").of()
+not_written = counter("tandem_media_disk_errors_total", "Recordings that the disk did not take for a while.").of()
 lateness = histogram(
     "tandem_media_send_lateness_seconds", "The worst delay in sending of each second of each worker."
 ).of()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tandem.core.log import event, get_logger, surroundings
-from tandem.media.engine import wire
+from tandem.media.engine import counts, wire
 from tandem.media.recording import recorded
 from tandem.media.session import Playback, Recorded, Recording, Sound, Stream
 
@@ -112,6 +112,7 @@ class EngineSession:
                 if self._recording is not None:
                     self._recording.on_silence()
             case wire.NotWritten():
+                counts.not_written.value += 1
                 event(_log, logging.ERROR, "media.not_written", file=self._path.name, error=message.why)
             case wire.RecordEnded():
                 if self._recording is not None:
