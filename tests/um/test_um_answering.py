@@ -13,6 +13,7 @@ from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
+from tandem.mail.errors import MailError
 from tandem.mail.spool import Draft, Envelope, Item, Spool
 from tandem.media.engine.front import MediaEngine
 from tandem.media.session import Sound
@@ -149,6 +150,14 @@ async def test_a_server_that_stops_while_it_greets_leaves_a_missed_call(um: Um) 
     for task in um.answering:
         task.cancel()
     assert (await asyncio.wait_for(um.kept.get(), 5)).samples == 0
+
+
+async def test_a_disk_that_takes_no_message_ends_the_call(um: Um) -> None:
+    um.spool.folder.rename(um.spool.folder.with_name("gone"))
+    leg = await um.call()
+    assert await asyncio.wait_for(leg.ended, 10) == "remote"
+    with pytest.raises(MailError):
+        await um.answering[0]
 
 
 def test_a_sentence_is_made_of_sounds_that_every_call_shares() -> None:

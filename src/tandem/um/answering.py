@@ -114,9 +114,11 @@ class CallAnswering:
         finally:
             for limit in self._limits:
                 limit.cancel()
-            if self._draft is not None:  # cancelled: the server stops; what was heard is kept
-                await self._do(Do.KEEP)
-            await self._leg.hangup()
+            try:
+                if self._draft is not None:  # cancelled: the server stops; what was heard is kept
+                    await self._do(Do.KEEP)
+            finally:  # also where the disk takes nothing: the call must not go on for ever
+                await self._leg.hangup()
 
     def _limit(self, after_s: float) -> None:
         loop = asyncio.get_running_loop()
