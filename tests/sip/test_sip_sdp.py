@@ -192,3 +192,27 @@ def test_no_bytes_make_it_raise_anything_else(data: bytes) -> None:
 def test_no_crypto_line_makes_it_raise(text: str) -> None:
     for value in (text, f"1 AES_CM_128_HMAC_SHA1_80 {text}", f"1 AES_CM_128_HMAC_SHA1_80 inline:{KEY30}{text}"):
         assert str(parse_crypto(value)).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("written", "host", "held"),
+    [
+        ("2001:0DB8:0:0::1", "2001:db8::1", False),
+        ("0:0:0:0:0:0:0:0", "::", True),
+        ("192.0.2.1/127", "192.0.2.1", False),
+    ],
+)
+def test_an_address_is_known_as_the_kernel_writes_it(written: str, host: str, held: bool) -> None:
+    family = "IP6" if ":" in written else "IP4"
+    lines = (
+        "v=0",
+        "o=- 1 1 IN IP4 x",
+        "s=-",
+        f"c=IN {family} {written}",
+        "t=0 0",
+        "m=audio 4000 RTP/AVP 0",
+        f"a=rtcp:9 IN {family} {written}",
+    )
+    audio = parse_sdp("\r\n".join(lines).encode()).audio
+    assert audio is not None
+    assert (audio.host, audio.rtcp, audio.held) == (host, (host, 9), held)

@@ -283,7 +283,11 @@ def _rtcp(section: list[str], host: str) -> tuple[str, int] | None:
 def _address(parts: list[str], line: str) -> str:
     if len(parts) != 3 or parts[0] != "IN":
         raise SdpError(f"not a connection line: {line[:80]!r}")
-    return parts[2].partition("/")[0]
+    host = parts[2].partition("/")[0]
+    try:
+        return str(ip_address(host))  # as the kernel writes it: IPv6 has many spellings of one address
+    except ValueError:
+        return host
 
 
 def shown(name: str) -> str:
