@@ -73,6 +73,13 @@ def test_who_is_trusted_has_no_rates() -> None:
     assert not any(limits.streamed("gateway", 0.0) for _ in range(100))
 
 
+def test_strangers_who_took_all_connections_keep_no_gateway_out() -> None:
+    limits = SourceLimits(FEW, trusted=lambda source: source == "gateway")
+    taken = [limits.connected(source, handshake=True, now=0.0) for source in "abcdef"]
+    assert not all(taken) and not limits.connected("g", handshake=True, now=0.0)
+    assert limits.connected("gateway", handshake=True, now=0.0)
+
+
 def test_tables_stay_bounded_and_what_is_kept_out_is_counted() -> None:
     limits, before = SourceLimits(FEW), dropped.of("udp-messages").value
     for source in range(1000):

@@ -1,9 +1,9 @@
 """How much one source may ask of us: messages, new connections, connections at once, unfinished handshakes. Sans-IO.
 
 A source is an IP address. Rates are token buckets, each kept as one moment (the generic cell rate algorithm: the time at which
-the bucket would be full again). Whoever is trusted has no rates: a gateway of the directory by its address, and on a connection
-whoever proved a name by certificate (the endpoint does not ask then). Tables are bounded: of more sources than they hold the
-one heard longest ago is forgotten. Left out: a bound on all sources of UDP together, since their addresses can be forged.
+the bucket would be full again). Whoever is trusted has no limits: a gateway of the directory by its address, and on a
+connection whoever proved a name by certificate (the endpoint does not ask then). Tables are bounded: of more than they hold the
+source heard longest ago is forgotten. Left out: a bound on all sources of UDP together, since their addresses can be forged.
 """
 
 import logging
@@ -68,7 +68,7 @@ class _Standing:
 
 
 class SourceLimits:
-    """What every source has used. ``trusted`` says whether an address has no rates."""
+    """What every source has used. ``trusted`` says whether an address has no limits."""
 
     def __init__(self, limits: Limits, trusted: Callable[[str], bool] = lambda source: False) -> None:
         self.limits = limits
@@ -116,12 +116,12 @@ class SourceLimits:
 
     def _beyond(self, source: str, standing: _Standing, handshake: bool, now: float) -> str:
         limits = self.limits
+        if self.trusted(source):  # strangers who have taken all there is must not keep a gateway out
+            return ""
         if self._open >= limits.connections:
             return "connections"
         if handshake and self._greeting >= limits.handshakes:
             return "handshakes"
-        if self.trusted(source):
-            return ""
         if standing.connections >= limits.connections_of_source:
             return "connections-of-source"
         if handshake and standing.handshakes >= limits.handshakes_of_source:
