@@ -17,6 +17,7 @@ from tandem.directory.address import read_place
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository, discover
 from tandem.media.engine.front import CALLS_PER_CORE, MediaEngine, usable_cores
+from tandem.media.engine.udp import EXPEDITED
 from tandem.ops.health import unexpired
 from tandem.pki.identity import Identity
 from tandem.pki.store import CertificateStore
@@ -63,8 +64,8 @@ class Home:
 class Listen:
     """Where to listen: one address; ``ports`` by transport replace those of the directory.
 
-    ``dscp`` marks signalling. ``media_workers`` processes serve media, one for each core if not said; ``max_calls`` are
-    taken at once.
+    ``dscp`` marks signalling, ``media_dscp`` RTP. ``media_workers`` processes serve media, one for each core if not said;
+    ``max_calls`` are taken at once.
     """
 
     address: str = "127.0.0.1"
@@ -74,6 +75,7 @@ class Listen:
     media_workers: int | None = None
     max_calls: int | None = None
     dscp: int = CS3
+    media_dscp: int = EXPEDITED
 
 
 def connect(home: Home, account: str) -> Session:
@@ -139,7 +141,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
         paths=UmPaths(
             spool=home.state / "spool" / fqdn, mail=home.state / "mail", pin_key=home.state / "um" / "pin.key"
         ),
-        media=MediaEngine(workers=workers),
+        media=MediaEngine(workers=workers, dscp=listen.media_dscp),
         media_host=listen.address,
         media_ports=listen.media_ports,
         max_calls=listen.max_calls or workers * CALLS_PER_CORE,

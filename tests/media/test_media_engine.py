@@ -256,7 +256,7 @@ async def test_a_worker_that_hangs_is_killed_and_replaced(monkeypatch: pytest.Mo
 def test_a_socket_for_media_is_on_an_even_port_and_marked_for_expedited_forwarding() -> None:
     with udp.open_socket("127.0.0.1", range(38_601, 38_604)) as sock:  # type: ignore[union-attr]
         assert sock.getsockname()[1] == 38_602
-        assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == udp.EXPEDITED
+        assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == udp.EXPEDITED << 2
 
 
 FRONT = """

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 
+import dns.asyncresolver
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -204,3 +206,21 @@ async def test_after_a_fail_over_the_good_server_is_stayed_with() -> None:
 
 def test_places_are_values() -> None:
     assert Place(transport="udp", host="::1", port=1) == Place(transport="udp", host="::1", port=1)
+
+
+async def test_where_dns_does_not_answer_the_system_is_asked_and_the_next_call_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tandem.sip.aio.resolve.LOOKUP_S", 0.3)
+    with socket.socket(type=socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        dns_resolver = dns.asyncresolver.Resolver(configure=False)
+        dns_resolver.nameservers, dns_resolver.port = ["127.0.0.1"], mute.getsockname()[1]
+        resolver = Resolver(dns_resolver=dns_resolver)
+        taken = []
+        for _ in range(2):
+            begun = asyncio.get_running_loop().time()
+            places = await resolver.locate(hop("tcp", "localhost", 5060))
+            taken.append(asyncio.get_running_loop().time() - begun)
+            assert places[0].host in ("127.0.0.1", "::1")
+        assert taken[0] >= 0.3 > taken[1]

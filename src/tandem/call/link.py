@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from tandem.call.negotiation import CONTENT_TYPE
 from tandem.call.outgoing import Credentials, answer_challenge
 from tandem.sip import fields
-from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Flow, Hop, Target
+from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Flow, Target
+from tandem.sip.aio.resolve import hop_of
 from tandem.sip.dialog import Dialog
 from tandem.sip.message import Message, Request, Response
 from tandem.sip.retry import Authenticate, Retries
@@ -97,8 +98,6 @@ class Link:
 
 def target_of(dialog: Dialog, flow: Flow) -> Target:
     """Where requests within a dialog go: the peer's own connection where there is no route set, else the first route."""
-    uri = fields.parse_uri(dialog.next_hop)
-    transport = (uri.parameters.get("transport") or ("tls" if uri.scheme == "sips" else "udp")).lower()
     if flow.transport != "udp" and (not dialog.route_set or not flow.peer_names):
         return flow
-    return Hop(transport=transport, host=uri.host.strip("[]"), port=uri.port or (5061 if transport == "tls" else 5060))
+    return hop_of(fields.parse_uri(dialog.next_hop))

@@ -9,6 +9,7 @@ import uvloop
 
 from tandem.cli.operating import Operating, operating_options
 from tandem.cli.serving import run
+from tandem.media.engine.udp import EXPEDITED
 from tandem.sip.aio.resolve import parse_overrides
 from tandem.wiring import CS3, Home, Listen, start_um, start_voice
 
@@ -60,6 +61,13 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--tcp-port", type=click.IntRange(0, 65535), help="Port for plain TCP, where dial plans are Unsecured.")
 @click.option("--udp-port", type=click.IntRange(0, 65535), help="Port for plain UDP, where dial plans are Unsecured.")
 @click.option("--media-ports", metavar="FIRST-LAST", help="UDP ports for RTP; default: any that are free.")
+@click.option(
+    "--dscp-media",
+    type=click.IntRange(0, 63),
+    default=EXPEDITED,
+    show_default=True,
+    help="Mark media with this code point: 46 is EF, 0 leaves it unmarked.",
+)
 @click.option("--media-workers", type=click.IntRange(1, 256), help="Processes for media; default: one for each core.")
 @click.option(
     "--max-calls",
@@ -78,6 +86,7 @@ def um(
     media_workers: int | None,
     max_calls: int | None,
     dscp_sip: int,
+    dscp_media: int,
     drain_s: float,
     operating: Operating,
 ) -> None:
@@ -90,7 +99,11 @@ def um(
     """
     ports = {"tls": tls_port, "tcp": tcp_port, "udp": udp_port}
     listen = replace(
-        _listen(address, ports, resolve, media_ports), media_workers=media_workers, max_calls=max_calls, dscp=dscp_sip
+        _listen(address, ports, resolve, media_ports),
+        media_workers=media_workers,
+        max_calls=max_calls,
+        dscp=dscp_sip,
+        media_dscp=dscp_media,
     )
     place = Home(folder=home.resolve())
     operation = operating.begin(fqdn, place.state)

@@ -18,6 +18,7 @@ from typing import cast
 from tandem.core.log import event, get_logger
 from tandem.media.engine import counts, wire
 from tandem.media.engine.session import EngineSession
+from tandem.media.engine.udp import EXPEDITED
 from tandem.media.errors import NoPort, NoWorker
 from tandem.media.session import MediaSession, Sound
 
@@ -44,8 +45,9 @@ def usable_cores() -> int:
 class WorkerClient(asyncio.Protocol):
     """One worker, from the front's side."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, *, dscp: int) -> None:
         self.number = number
+        self._dscp = dscp
         self.sessions: dict[int, EngineSession] = {}
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -63,7 +65,7 @@ class WorkerClient(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "tandem.media.engine", str(theirs.fileno())),
+                *(sys.executable, "-P", "-m", "tandem.media.engine", str(theirs.fileno()), str(self._dscp)),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
@@ -220,7 +222,8 @@ class WorkerClient(asyncio.Protocol):
 class MediaEngine:
     """See :class:`tandem.media.session.Media`. Use :meth:`start`, then :meth:`open` for each call, at last :meth:`close`."""
 
-    def __init__(self, *, workers: int | None = None) -> None:
+    def __init__(self, *, workers: int | None = None, dscp: int = EXPEDITED) -> None:
+        self._dscp = dscp
         self._slots: list[WorkerClient | None] = [None] * (workers or usable_cores())
         self._numbers = itertools.count(1)
         self._keepers: list[asyncio.Task[None]] = []
@@ -256,7 +259,7 @@ class MediaEngine:
         await asyncio.gather(*(worker.stop() for worker in self._slots if worker is not None))
 
     async def _start(self, slot: int) -> WorkerClient:
-        worker = self._slots[slot] = WorkerClient(slot)
+        worker = self._slots[slot] = WorkerClient(slot, dscp=self._dscp)
         await worker.start()
         event(_log, logging.INFO, "media.worker", worker=slot, pid=worker.pid)
         return worker

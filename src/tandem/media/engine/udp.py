@@ -5,14 +5,14 @@ import socket
 
 from tandem.media.ports import tries
 
-EXPEDITED = 46 << 2
-"""The DSCP that voice is marked with (EF, :rfc:`3246`), as the byte that holds it."""
+EXPEDITED = 46
+"""The code point that voice is marked with (EF, :rfc:`3246`), if nobody says otherwise."""
 _RECEIVE_BYTES = 1 << 17  # half a second of G.711, as the kernel counts, for a worker that is held up
 _UNSPECIFIED = bytes(128)  # a sockaddr of AF_UNSPEC
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def open_socket(host: str, ports: range) -> socket.socket | None:
+def open_socket(host: str, ports: range, dscp: int = EXPEDITED) -> socket.socket | None:
     """A socket on ``host`` that does not block; ``None`` if no port of the range is free."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -22,10 +22,11 @@ def open_socket(host: str, ports: range) -> socket.socket | None:
         except OSError:
             continue
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BYTES)
+        # The code point is in the upper six bits of the byte (RFC 2474).
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, EXPEDITED)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
         else:
-            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, EXPEDITED)
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
         return sock
     sock.close()
     return None

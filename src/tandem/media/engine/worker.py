@@ -23,7 +23,7 @@ from time import monotonic, sleep
 from tandem.media.codecs import CODECS, silence
 from tandem.media.engine import wire
 from tandem.media.engine.call import MAX_DATAGRAM, Call
-from tandem.media.engine.udp import open_socket
+from tandem.media.engine.udp import EXPEDITED, open_socket
 from tandem.media.frames import FrameCache
 from tandem.media.session import Sound
 
@@ -43,8 +43,9 @@ _IDLE_S = 1.0
 class Worker:
     """Made with its end of the socket to the front; :meth:`run` returns when that is closed."""
 
-    def __init__(self, front: socket.socket) -> None:
+    def __init__(self, front: socket.socket, *, dscp: int = EXPEDITED) -> None:
         self._front = front
+        self._dscp = dscp
         self._unpacker = wire.Unpacker()
         self._out = bytearray()
         self._over = False
@@ -189,7 +190,7 @@ class Worker:
 
     def _open(self, message: wire.Open) -> None:
         try:
-            sock = open_socket(message.host, range(message.first, message.end))
+            sock = open_socket(message.host, range(message.first, message.end), self._dscp)
         except OSError:  # no descriptors left, or no such address
             sock = None
         if sock is None:
@@ -247,7 +248,7 @@ class Worker:
 
 
 def main() -> None:
-    """A worker process; its argument is the descriptor of its socket."""
+    """A worker process; its arguments are the descriptor of its socket and the code point of its packets."""
     # Both are the front's business: a worker goes on through Ctrl-C and a drain, and ends with its front.
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
@@ -261,4 +262,4 @@ def main() -> None:
     for codec in CODECS:  # FFmpeg and all tables now: the first call that needs them would hold up the others for 0.1 s
         silence(codec)
     gc.freeze()
-    Worker(front).run()
+    Worker(front, dscp=int(sys.argv[2])).run()

@@ -6,7 +6,6 @@ Here messages meet transactions (RFC 3261 §17.1.3, §17.2.3), requests get thei
 
 import asyncio
 import contextlib
-import dataclasses
 import functools
 import logging
 import ssl
@@ -20,12 +19,13 @@ from tandem.sip import counts, fields
 from tandem.sip.aio.afterwards import Afterwards
 from tandem.sip.aio.connections import Connections, ContextSource
 from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
+from tandem.sip.aio.outbound import Outbound
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.sockets import at_port
 from tandem.sip.aio.transactions import Answering, ClientTransaction, Key, ServerTransaction, client_key
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.limits import SourceLimits
-from tandem.sip.locate import PORTS, Place
+from tandem.sip.locate import PORTS
 from tandem.sip.message import Message, Request, Response, response_to
 from tandem.sip.parse import parse_message
 from tandem.sip.salvage import answer_to_unreadable
@@ -36,10 +36,6 @@ _MAGIC = "z9hG4bK"
 MAX_TRANSACTIONS = 65_536
 """Open server transactions; 1,000 calls a second by UDP, which linger for 32 s, come to as many."""
 RETRY_AFTER_S = 10
-_MOST_BY_UDP = 1_300 - 120
-"""Bytes of a request that still goes by UDP (RFC 3261 §18.1.1), less the Via that it gets."""
-_TRY_TCP_S, _NO_TCP_S, _MAX_NO_TCP = 1.0, 3_600.0, 1_000
-"""How long TCP is tried for a large request, how long a refusal is remembered, of how many hops."""
 Target = Flow | Hop
 Tap = Callable[[str, bytes, Flow], None]
 """Sees every message, for traces: ``in`` or ``out``, its bytes, the flow."""
@@ -85,8 +81,8 @@ class Endpoint:
         self._client_transactions: dict[tuple[str, str], ClientTransaction] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self._no_tcp: dict[Hop, float] = {}
-        self._closing = False
+        self._outbound = Outbound(self)
+        self.closing = False
         counts.transactions.of("server").source = lambda: len(self._server_transactions)
         counts.transactions.of("client").source = lambda: len(self._client_transactions)
         counts.connections.source = lambda: len(self.connections.flows)
@@ -114,7 +110,7 @@ class Endpoint:
 
     async def close(self) -> None:
         """Stop listening, close every connection, end what transactions are left."""
-        self._closing = True
+        self.closing = True
         self.connections.stop_listening()
         for task in self._tasks:
             task.cancel()
@@ -135,14 +131,14 @@ class Endpoint:
         """
         transaction = ClientTransaction(self, request)
         try:
-            flow = await self._flow_for(request, target)
+            flow = await self._outbound.flow_for(request, target)
         except (OSError, TimeoutError) as error:
             counts.unreachable.value += 1
             event(_log, logging.WARNING, "sip.unreachable", method=request.method, target=target, error=error)
             transaction.fail()
             return transaction
         if isinstance(target, Hop) and not self.resolver.is_one_place(target):
-            transaction.on_failed = functools.partial(self._failed, transaction, target, set())
+            transaction.on_failed = functools.partial(self._outbound.failed, transaction, target, set())
         request.headers.prepend("Via", self.via(flow))
         transaction.start(flow)
         return transaction
@@ -160,7 +156,7 @@ class Endpoint:
     async def send_ack(self, ack: Request, target: Target) -> None:
         """Send the ACK to a 2xx: it is a message of its own (§13.2.2.4). Failures are the INVITE's user's to notice."""
         try:
-            flow = await self._flow_for(ack, target)
+            flow = await self._outbound.flow_for(ack, target)
             ack.headers.prepend("Via", self.via(flow))
             self.transmit(ack.to_bytes(), flow)
         except (OSError, TimeoutError) as error:
@@ -172,69 +168,7 @@ class Endpoint:
             if target.closed:
                 raise ConnectionError(f"the connection to {target.remote} is closed")
             return target
-        return self.connections.standing(target) or await self._reach(target, set())
-
-    async def _reach(self, hop: Hop, tried: set[Place]) -> Flow:
-        """A new flow to the first place of a hop that can be reached and was not tried. Raises :class:`OSError`."""
-        why: Exception = ConnectionError(f"there is no other place for {hop}")
-        for place in await self.resolver.locate(hop, transports=self._transports):
-            if place not in tried:
-                try:
-                    return await self.connections.connect(hop, place, anew=bool(tried))
-                except (OSError, TimeoutError) as error:
-                    self.resolver.failed(place)
-                    tried.add(place)
-                    why = error
-        raise why
-
-    @property
-    def _transports(self) -> tuple[str, ...]:
-        return ("tls", "tcp", "udp") if self.connections.has_tls else ("tcp", "udp")
-
-    async def _flow_for(self, request: Request, target: Target) -> Flow:
-        """The flow for a request: a large one goes by TCP where UDP was meant (§18.1.1), if the target takes that."""
-        if not isinstance(target, Hop) or target.transport != "udp" or len(request.to_bytes()) <= _MOST_BY_UDP:
-            return await self.flow_to(target)
-        now = self.clock.now()
-        if self._no_tcp.get(target, 0.0) <= now:
-            try:
-                async with asyncio.timeout(_TRY_TCP_S):
-                    return await self.flow_to(dataclasses.replace(target, transport="tcp"))
-            except (OSError, TimeoutError):
-                if len(self._no_tcp) >= _MAX_NO_TCP:
-                    self._no_tcp.clear()
-                self._no_tcp[target] = now + _NO_TCP_S
-        return await self.flow_to(target)
-
-    def _failed(
-        self, transaction: ClientTransaction, hop: Hop, tried: set[Place], response: Response, local: bool
-    ) -> bool:
-        """A server failed (RFC 3263 §4.3): try the next, if DNS knows one. Whether it is being tried."""
-        flow = (transaction.again or transaction).flow
-        if self._closing or flow is None:
-            return False
-        place = Place(transport=flow.transport, host=flow.remote[0], port=flow.remote[1])
-        tried.add(place)
-        self.resolver.failed(place)
-        self._spawn(self._try_another(transaction, hop, tried, response, local))
-        return True
-
-    async def _try_another(
-        self, transaction: ClientTransaction, hop: Hop, tried: set[Place], response: Response, local: bool
-    ) -> None:
-        try:
-            flow = await self._reach(hop, tried)
-        except (OSError, TimeoutError):
-            transaction.give_up(response, local=local)
-            return
-        event(_log, logging.WARNING, "sip.next_server", hop=hop, remote=at_port(*flow.remote), after=response.status)
-        request = transaction.request.copy()
-        fields.remove_top_via(request)
-        request.headers.prepend("Via", self.via(flow))
-        transaction.again = ClientTransaction(self, request, origin=transaction)
-        transaction.again.start(flow)
-        if transaction.cancel_wanted:
-            transaction.again.cancel()
+        return self.connections.standing(target) or await self._outbound.reach(target, set())
 
     def transmit(self, data: bytes, flow: Flow) -> None:
         """Send bytes on a flow. Raises :class:`OSError`."""
@@ -248,11 +182,11 @@ class Endpoint:
             self.transmit(data, transaction.flow)
         except OSError as error:
             hop = transaction.sender
-            if hop is None or transaction.rerouted or self._closing:
+            if hop is None or transaction.rerouted or self.closing:
                 event(_log, logging.INFO, "sip.response_not_sent", peer=transaction.flow.remote, error=error)
             else:
                 transaction.rerouted = True
-                self._spawn(self._answer_anew(data, transaction, hop))
+                self.spawn(self._answer_anew(data, transaction, hop))
 
     async def _answer_anew(self, data: bytes, transaction: Answering, hop: Hop) -> None:
         try:
@@ -261,7 +195,8 @@ class Endpoint:
         except (OSError, TimeoutError) as error:
             event(_log, logging.INFO, "sip.response_not_sent", peer=hop, error=error)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work beside the messages; what it raises is logged."""
         task = self.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._spawned_done)

@@ -30,6 +30,8 @@ _log = get_logger("sip")
 LOOKUP_S = 3.0
 """Seconds that DNS has to answer one question."""
 AVOIDED_S = 60.0
+SILENT_S = 15.0
+"""Seconds that DNS is not asked after it did not answer."""
 _MAX_AVOIDED, _MAX_CACHED = 1_000, 4_096
 
 
@@ -82,6 +84,7 @@ class Resolver:
         self._configured = dns_resolver is not None
         self._pick = pick
         self._avoided: OrderedDict[Place, float] = OrderedDict()
+        self._silent_until = 0.0
 
     async def locate(self, hop: Hop, *, transports: Sequence[str] = tuple(SERVICES)) -> list[Place]:
         """The places to try, best first; what is open is chosen among ``transports``. Raises :class:`OSError`."""
@@ -162,14 +165,16 @@ class Resolver:
     async def _ask(self, name: str, kind: str) -> list[Any]:  # records of the kind that was asked for
         """The records of a name; none where there are none, or DNS does not answer."""
         asked = self._asked()
-        if asked is None:
+        if asked is None or time.monotonic() < self._silent_until:
             return []
         try:
             return list(await asked.resolve(name, kind, search=False, lifetime=LOOKUP_S))
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except dns.exception.DNSException as error:
-            event(_log, logging.INFO, "sip.dns_failed", name=name, kind=kind, why=error)
+            # Nobody answers: the next calls do not wait for that as well, the system's resolver has to know.
+            self._silent_until = time.monotonic() + SILENT_S
+            event(_log, logging.WARNING, "sip.dns_failed", name=name, kind=kind, why=error)
             return []
 
     def _asked(self) -> dns.asyncresolver.Resolver | None:
