@@ -4,6 +4,7 @@ import asyncio
 import heapq
 import logging
 import random
+import socket
 from array import array
 from dataclasses import replace
 from importlib import resources
@@ -225,3 +226,26 @@ async def test_a_worker_plays_and_records_in_every_codec(codec: str, suite: str,
     await engine.close()
     for sound in (bytes(heard), (tmp_path / "x.part").read_bytes()):
         assert find_speech(samples(SPEECH), samples(sound)).correlation > ALIKE[codec] - 0.01
+
+
+@pytest.mark.parametrize("in_engine", [True, False])
+async def test_a_call_goes_on_where_the_port_beside_is_taken(in_engine: bool) -> None:
+    engine = MediaEngine(workers=1)
+    await engine.start()
+    media: Media = engine if in_engine else AioMedia()
+    session, phone = await media.open("127.0.0.1", range(1)), await AioMedia().open("127.0.0.1", range(1))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", session.port + 1))
+        for side, peer in ((session, phone), (phone, session)):
+            rtcp = ("127.0.0.1", peer.port + 1)
+            side.start(
+                Stream(host="127.0.0.1", port=peer.port, codec="PCMU", payload_type=0, event_type=101, rtcp=rtcp)
+            )
+        pressed = asyncio.Event()
+        phone.on_key = lambda key: pressed.set()
+        session.send_keys("1")
+        async with asyncio.timeout(5):
+            await pressed.wait()
+    session.close()
+    phone.close()
+    await engine.close()
