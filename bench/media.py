@@ -35,7 +35,6 @@ from tandem.media import g711
 HERE = Path(__file__).parent
 STEADY_S, MARGIN_S = 6.0, 1.0
 LATE_MS = 20.0
-TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 CODES = {int.from_bytes(g711.decode(bytes((code,)), 0), "little", signed=True): code for code in range(1, 101)}
 LOST_AT_START = 10
@@ -44,11 +43,12 @@ LOST_AT_START = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cpu:
-    """Seconds of one process; of them in the kernel; and in which it could have run and did not get its core."""
+    """Seconds of one process; seconds in which it could have run and did not get its core; clock ticks."""
 
     all: float
-    kernel: float
     waited: float
+    ticks: int
+    kernel_ticks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +77,15 @@ class Outcome:
 
 
 def cpu_of(pid: int) -> Cpu:
-    """What a process has used."""
-    user, kernel = (int(n) / TICK for n in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])
-    waited = int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
-    return Cpu(all=user + kernel, kernel=kernel, waited=waited)
+    """What a process has used: by the scheduler's clock, and what part of it the kernel took, by the ticks."""
+    threads = [path.read_text().split() for path in Path(f"/proc/{pid}/task").glob("*/schedstat")]
+    user, kernel = (int(n) for n in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13])
+    return Cpu(
+        all=sum(int(t[0]) for t in threads) / 1e9,
+        waited=sum(int(t[1]) for t in threads) / 1e9,
+        ticks=user + kernel,
+        kernel_ticks=kernel,
+    )
 
 
 def memory_of(pid: int) -> int:
@@ -133,7 +138,7 @@ def run(options: argparse.Namespace, calls: int, secure: bool) -> Outcome:
             waited=(after[0].waited - before[0].waited) / (STEADY_S - 2 * MARGIN_S),
             packet_us=1e6 * whole / (sum(seen["sent"].values()) + seen["received"]),
             front=shares[1],
-            kernel=(after[0].kernel - before[0].kernel) / max(after[0].all - before[0].all, 0.01),
+            kernel=(after[0].kernel_ticks - before[0].kernel_ticks) / max(after[0].ticks - before[0].ticks, 1),
             kib_per_call=(full - empty) / calls / 1024,
         )
     finally:
@@ -203,7 +208,7 @@ def profiled(options: argparse.Namespace, pid: int, seconds: float) -> Iterator[
         )
         yield
         record.wait()
-        command = ["perf", "report", "-i", data.name, "--stdio", "--percent-limit", "0.8", "--sort"]
+        command = ["perf", "report", "-i", data.name, "--stdio", "--percent-limit", "0.5", "--sort"]
         for by in ("dso", "symbol"):
             lines = subprocess.run([*command, by], capture_output=True, text=True, check=False).stdout.splitlines()
             print("\n".join(f"    {line}" for line in lines if line.strip() and not line.startswith("#")))
@@ -291,7 +296,7 @@ def main() -> None:
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} (other programs make these figures worse)")
     for name, calls, more in (("RTP", options.rtp, options.rtp_steps), ("SRTP", options.srtp, options.srtp_steps)):
         if calls:
-            lower = [step for step in map(int, more.split(",")) if step < calls]
+            lower = [step for step in map(int, more.split(",")) if 0 < step < calls]
             measure(options, name, [calls, *lower], name == "SRTP")
     print(f"took {time.monotonic() - begun:.0f} s")
 
