@@ -99,8 +99,8 @@ class Answering:
         self._do(self._machine.received(request, self.endpoint.clock.now()))
 
     def expire(self) -> None:
-        """The time of a timer came."""
-        self._do(self._machine.timeout(self.endpoint.clock.now()))
+        """The time of a timer came; one that waits afterwards may be called a little early, and is not called again."""
+        self._do(self._machine.timeout(max(self.endpoint.clock.now(), self.until)))
 
     def forget(self) -> None:
         """No more timers."""
