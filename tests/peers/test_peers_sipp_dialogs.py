@@ -52,7 +52,7 @@ async def test_a_held_call_hears_nothing_until_it_is_taken_up_again(gateway: Gat
         times = [at - begun for at, _ in rtp.arrivals]
     gaps = [(after - before, before) for before, after in itertools.pairwise(times)]
     longest, since = max(gaps)
-    assert 0.7 < longest < 1.2
+    assert 0.7 < longest < 2.0
     assert len([at for at in times if at <= since]) > 20
     assert len([at for at in times if at > since]) > 20
 
