@@ -19,11 +19,26 @@ from tandem.media.session import Stream
 from tandem.media.srtp import SUITES as SRTP_SUITES
 from tandem.media.srtp import SrtpReceiver
 from tandem.media.stream import AudioStream
-from tandem.sip import digest, fields, mwi, refer, reliable, replaces, retry, sessiontimer, uas
+from tandem.sip import (
+    digest,
+    fields,
+    history,
+    identity,
+    mwi,
+    path,
+    refer,
+    reliable,
+    replaces,
+    retry,
+    sessiontimer,
+    subscription,
+    uas,
+)
+from tandem.sip.dialog import Dialog
 from tandem.sip.diversion import diversions
 from tandem.sip.errors import DialogError, IllegalHeader, IncompatibleMedia, MalformedMessage, SdpError
 from tandem.sip.framing import KeepAlive, StreamFramer
-from tandem.sip.message import Headers, Message, Request, Response
+from tandem.sip.message import Headers, Message, Request, Response, response_to
 from tandem.sip.offer import Terms, answer_audio
 from tandem.sip.params import tokens, with_parameters
 from tandem.sip.parse import parse_message
@@ -63,9 +78,10 @@ def message(data: bytes) -> None:
 
 
 _NAMES = (  # noqa: SIM905 - words are read more easily than quotes
-    "Accept Authorization Call-ID Contact Content-Disposition Content-Encoding Content-Type CSeq Diversion Event Expires From "
-    "Max-Forwards Min-SE Proxy-Authenticate RAck Record-Route Refer-To Referred-By Replaces Require Retry-After Route RSeq "
-    "Session-Expires Supported To Via WWW-Authenticate"
+    "Accept Authorization Call-ID Contact Content-Disposition Content-Encoding Content-Type CSeq "
+    "Diversion Event Expires From History-Info Max-Forwards Min-SE P-Asserted-Identity Path Privacy "
+    "Proxy-Authenticate RAck Record-Route Refer-To Referred-By Replaces Require Retry-After Route RSeq "
+    "Session-Expires Subscription-State Supported To Via WWW-Authenticate"
 ).split(" ")
 
 
@@ -167,7 +183,12 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 def _ask(read: Message) -> None:
     """Everything that anybody asks of a message; only errors that carry a status may come of it."""
     lines = read.headers.all
+    dialog = Request(method="INVITE", uri="sip:x", headers=Headers([("CSeq", "1 INVITE"), ("Call-ID", "1")]))
     asked: list[Reader] = [
+        lambda: history.diverted(read),
+        lambda: identity.asserted(read),
+        lambda: subscription.event_of(read),
+        lambda: subscription.told(read.headers),
         lambda: fields.from_(read),
         lambda: fields.to(read),
         lambda: fields.contact(read),
@@ -187,6 +208,9 @@ def _ask(read: Message) -> None:
             lambda: uas.refusal(read, ABLE),
             lambda: refer.parse_refer(read),
             lambda: refer.event_id(read),
+            lambda: path.path_of(read),
+            lambda: Dialog.from_uas(read, local_tag="t").request("BYE").to_bytes(),
+            lambda: response_to(read, 200, to_tag="t").to_bytes(),
             lambda: replaces.replaces(read),
             lambda: sessiontimer.grant(read),
         ]
@@ -195,6 +219,7 @@ def _ask(read: Message) -> None:
             lambda: sessiontimer.granted(read),
             lambda: retry.contacts_by_preference(read),
             lambda: retry.retry_after_s(read),
+            lambda: Dialog.from_uac(dialog, read).request("BYE").to_bytes(),
             lambda: reliable.is_reliable(read),
         ]
     for each in asked:
