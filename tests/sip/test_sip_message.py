@@ -86,7 +86,7 @@ def test_a_value_that_would_add_a_line_is_refused(value: str) -> None:
 @pytest.mark.parametrize(
     ("broken", "why"),
     [
-        (INVITE.replace(b"CSeq: 1 INVITE\r\n", b""), "no CSeq"),
+        (INVITE.replace(b"CSeq: 1 INVITE\r\n", b""), "no cseq"),
         (INVITE.replace(b"1 INVITE", b"1 BYE"), "CSeq names BYE"),
         (INVITE.replace(b"SIP/2.0\r\nv", b"SIP/7.0\r\nv"), "version 7.0"),
         (INVITE.replace(b"i: abc", b"i abc"), "without a colon"),

@@ -18,6 +18,7 @@ PARAMS = rf"(?:{WS};{WS}{TOKEN}(?:{WS}={WS}(?:{QUOTED}|[^\s;,\"<>=?]+))?)*{WS}"
 """``;name`` and ``;name=value``, the value a token, a host or a quoted string."""
 
 _PARAM = re.compile(rf"{WS};{WS}({TOKEN})(?:{WS}={WS}({QUOTED}|[^\s;,\"<>=?]+))?")
+_PAIR = re.compile(r"\\(.)")
 _THREE_COLONS = re.compile(r":::(?=[0-9]+\.)")
 
 
@@ -71,7 +72,9 @@ def same_host(one: str, other: str) -> bool:
 
 def unquoted(text: str) -> str:
     """A quoted string without its quotes and escapes; anything else as it stands."""
-    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[:1] == '"' else text
+    if text[:1] != '"':
+        return text
+    return _PAIR.sub(r"\1", text[1:-1]) if "\\" in text else text[1:-1]
 
 
 def _cut(text: str) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ and remembered here until the field changes.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -66,9 +66,13 @@ class Headers:
         """Every value of a field, one entry per line of the message (a line may hold a comma-separated list)."""
         return list(self._values(name))
 
-    def count(self, name: str) -> int:
-        """How many lines a field has."""
-        return len(self._values(name))
+    def by_key(self) -> Mapping[str, list[str]]:
+        """Every value by lower-case long name; to look, not to change."""
+        if self._index is None:
+            self._index = {}
+            for key, _, value in self._fields:
+                self._index.setdefault(key, []).append(value)
+        return self._index
 
     def once(self, name: str, parse: Callable[[str | None], T]) -> T:
         """``parse`` of a field's first value, done when first asked for and not again until the field changes."""
@@ -136,11 +140,7 @@ class Headers:
         return f"Headers({list(self)!r})"
 
     def _values(self, name: str) -> list[str]:
-        if self._index is None:
-            self._index = {}
-            for key, _, value in self._fields:
-                self._index.setdefault(key, []).append(value)
-        return self._index.get(header_key(name), [])
+        return self.by_key().get(header_key(name), [])
 
     def _place(self, key: str) -> int:
         """Where the first line of a field stands, or would stand."""

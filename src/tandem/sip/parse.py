@@ -26,7 +26,7 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[A-Za-z0-9\-_.!~*'();/?:@&=+$,%\[\]
 _NAME = re.compile(rf"({grammar.TOKEN})[ \t]*\Z")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\r\n")) + b"\x7f"
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
-_NEEDED = ("Via", "From", "To", "Call-ID", "CSeq")
+_NEEDED = ("via", "from", "to", "call-id", "cseq")
 _MAX_METHOD = 64
 
 
@@ -122,12 +122,13 @@ def _first_line(line: str, headers: Headers) -> Request | Response:
 
 
 def _check_counts(headers: Headers) -> None:
-    for name in _NEEDED:
-        if not headers.count(name):
-            raise MalformedMessage(f"there is no {name} header")
-    for name in _SINGLE:
-        if headers.count(name) > 1:
-            raise MalformedMessage(f"{name} stands more than once")
+    values = headers.by_key()
+    for key in _NEEDED:
+        if key not in values:
+            raise MalformedMessage(f"there is no {key} header")
+    for key in _SINGLE:
+        if key in values and len(values[key]) > 1:
+            raise MalformedMessage(f"{key} stands more than once")
 
 
 def _body(headers: Headers, rest: bytes) -> bytes:
