@@ -66,8 +66,12 @@ class Worker:
     def run(self) -> None:
         """Serve until the front is gone."""
         poll, read, receivers = self._epoll.poll, os.read, self._receivers
+        self._report(monotonic())
+        self._flush()  # it is there; a call that comes at once waits a moment
+        for codec in CODECS:  # FFmpeg and all tables: the first call that needs them would hold up the others for 0.1 s
+            silence(codec)
+        gc.freeze()
         due, slot = monotonic(), 0
-        self._report(due)
         while not self._over:
             # It sleeps until the next slot, and then takes what has come: to be woken by each packet costs more than all else.
             if self._calls and (left := due - monotonic()) > 0:
@@ -259,7 +263,4 @@ def main() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
     front = socket.socket(fileno=int(sys.argv[1]))
     front.setblocking(False)
-    for codec in CODECS:  # FFmpeg and all tables now: the first call that needs them would hold up the others for 0.1 s
-        silence(codec)
-    gc.freeze()
     Worker(front, dscp=int(sys.argv[2])).run()
