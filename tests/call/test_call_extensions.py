@@ -10,6 +10,7 @@ from tandem.call.errors import CallFailed
 from tandem.call.incoming import Incoming
 from tandem.call.leg import CallLeg, Ended
 from tandem.call.transfer import Referred, transfer
+from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.errors import OutOfTurn
 from tandem.sip.message import Request
 from tandem.sip.refer import Refer
@@ -98,6 +99,22 @@ def test_a_provisional_response_comes_again_until_its_prack_and_the_200_waits_fo
     seen = play(scene)
     assert seen.count("bob 183 INVITE") == 5  # at 0, 0.5, 1.5, 3.5, 7.5 s; then the PRACK comes through
     assert seen.index("bob 200 PRACK") < seen.index("bob 200 INVITE")
+
+
+def test_a_reliable_response_whose_number_cannot_be_read_gets_no_prack_and_ends_nothing() -> None:
+    def odd(transaction: ServerTransaction) -> None:
+        said = (("Contact", "<sip:bob@bob>"), ("Require", "100rel"), ("RSeq", "one"))
+        transaction.respond_with(183, headers=said)
+        asyncio.get_running_loop().call_later(1, transaction.respond_with, 486)
+
+    async def scene(world: World) -> list[str]:
+        alice, bob = parties(world)
+        bob.calls.on_request = odd
+        with pytest.raises(CallFailed, match="486"):
+            await alice.place("bob").answered()
+        return world.seen()
+
+    assert play(scene) == ["alice INVITE", "bob 183 INVITE", "bob 486 INVITE", "alice ACK"]
 
 
 def test_without_a_prack_the_call_is_refused() -> None:

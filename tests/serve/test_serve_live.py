@@ -16,7 +16,14 @@ from click.testing import CliRunner
 from tandem.call.errors import CallFailed
 from tandem.cli.demo import CALLED, POOL, UM, free_plain_ports, free_ports, messages, phones, roots, server_process
 from tandem.cli.pki import pki
+from tandem.core.clock import SystemClock
+from tandem.core.ids import SystemIds
+from tandem.pki.store import CertificateStore
+from tandem.pki.tls import client_context, peer_names
 from tandem.probe.phone import Phone, When
+from tandem.sip.aio.endpoint import Endpoint, Hop
+from tandem.sip.aio.resolve import Resolver
+from tandem.sip.message import Headers, Request
 from tandem.speech.samples import bob_message
 
 pytestmark = pytest.mark.slow
@@ -51,6 +58,24 @@ async def scene(folder: Path, *more: str) -> AsyncIterator[Scene]:
             yield Scene(folder, ports, first, second, alice, bob)
 
 
+async def asked(at: Scene, server: str, method: str) -> int:
+    """What a server answers to a request outside of a call, from a peer with the pool's certificate."""
+    store = CertificateStore(folder=at.folder / "state" / "pki" / POOL)
+    peer = Endpoint(
+        clock=SystemClock(),
+        ids=SystemIds(),
+        resolver=Resolver({server: ("127.0.0.1", at.ports[server])}),
+        client_context=client_context(store),
+        peer_names=peer_names,
+    )
+    headers = Headers([("Max-Forwards", "70"), ("From", "<sip:a@x>;tag=1"), ("To", "<sip:b@x>"), ("Call-ID", "c")])
+    headers.add("CSeq", f"1 {method}")
+    request = Request(method=method, uri=f"sip:{server}", headers=headers)
+    response = await (await peer.send(request, Hop(transport="tls", host=server, port=5061))).final()
+    await peer.close()
+    return response.status
+
+
 async def ended(process: "subprocess.Popen[str]", seconds: float = 10.0) -> int:
     return await asyncio.to_thread(process.wait, seconds)
 
@@ -59,8 +84,10 @@ async def test_a_um_server_that_ends_takes_no_more_calls_and_lets_those_that_sta
     async with scene(deployed) as at:
         call = await at.bob.call("4101")
         await call.wait_for_tone()
+        assert [await asked(at, UM, method) for method in ("OPTIONS", "MESSAGE", "DANCE")] == [200, 405, 501]
         at.um.send_signal(signal.SIGTERM)
         await asyncio.sleep(0.5)
+        assert await asked(at, UM, "OPTIONS") == 503
         with pytest.raises(CallFailed):
             await at.bob.call("4101")
         await call.speak(bob_message())
@@ -95,8 +122,10 @@ async def test_a_voice_server_that_ends_lets_a_call_between_phones_end(deployed:
         at.alice.when = When.ANSWER
         call = await at.bob.call("4101")
         answered = await at.alice.incoming.get()
+        assert await asked(at, POOL, "OPTIONS") == 200
         at.voice.send_signal(signal.SIGTERM)
         await asyncio.sleep(0.5)
+        assert await asked(at, POOL, "OPTIONS") == 503
         assert at.voice.poll() is None
         with pytest.raises(CallFailed) as refused:
             await at.bob.call("4101")

@@ -126,8 +126,13 @@ def test_who_calls_is_one_sip_and_one_telephone_address() -> None:
     found = asserted(message)
     assert found.sip is not None and (found.sip.uri.user, found.sip.name) == ("bob", "Bob")
     assert found.tel is not None and found.tel.uri.user == "+14255554102"
-    assert found.private
+    assert found.private and found.shown == Asserted(private=True)
     assert asserted(invite()) == Asserted()
+
+
+def test_who_asked_for_no_privacy_is_shown() -> None:
+    found = asserted(invite(("P-Asserted-Identity", "<sip:bob@example.com>"), ("Privacy", "none")))
+    assert found.sip is not None and found.shown == found
 
 
 def test_what_we_assert_cannot_be_broken_by_a_name() -> None:

@@ -12,7 +12,7 @@ from tandem.call.incoming import Incoming
 from tandem.call.leg import Ended
 from tandem.call.negotiation import MediaPolicy
 from tandem.cli.demo import CALLED, CALLER, POOL
-from tandem.sip import digest
+from tandem.sip import digest, fields
 from tandem.sip.message import Headers, Request, Response
 from tandem.voice.server import VoiceServer
 from tandem.wiring import Home, bind, connect
@@ -53,26 +53,51 @@ class Phone(Party):
         """REGISTER, and again with the answer to the challenge."""
         challenged = await self.register(*contacts, expires=expires)
         assert challenged.status == 401
-        value = digest.answer(
-            challenged.headers.all("WWW-Authenticate"),
-            username=self.address,
-            secret=self.secret,
-            method="REGISTER",
-            uri="sip:example.com",
-            cnonce=self.endpoint.ids.token(4),
-        )
-        return await self.register(*contacts, expires=expires, authorization=value or "")
+        value = self._answered(challenged.headers.all("WWW-Authenticate"), "REGISTER", "sip:example.com")
+        return await self.register(*contacts, expires=expires, authorization=value)
+
+    def _answered(self, challenges: list[str], method: str, uri: str) -> str:
+        cnonce = self.endpoint.ids.token(4)
+        given = {"username": self.address, "secret": self.secret, "method": method, "uri": uri, "cnonce": cnonce}
+        return digest.answer(challenges, **given) or ""
 
     @property
     def contact(self) -> str:
         return f"<sip:{self.endpoint.host}@{self.endpoint.host}>"
 
-    def call(self, number: str) -> Attempt:
+    async def subscribed(self, *, call_id: str, to_tag: str = "") -> Response:
+        """SUBSCRIBE to message waiting, and again with the answer to the challenge."""
+        tail = f";tag={to_tag}" if to_tag else ""
+        authorization = ""
+        for _ in range(2):
+            self._cseq += 1
+            headers = Headers(
+                [
+                    ("Max-Forwards", "70"),
+                    ("From", f"<sip:{self.address}>;tag=1"),
+                    ("To", f"<sip:{self.address}>{tail}"),
+                    ("Call-ID", call_id),
+                    ("CSeq", f"{self._cseq} SUBSCRIBE"),
+                    ("Contact", self.contact),
+                    ("Event", "message-summary"),
+                ]
+            )
+            if authorization:
+                headers.add("Proxy-Authorization", authorization)
+            request = Request(method="SUBSCRIBE", uri=f"sip:{self.address}", headers=headers)
+            response = await (await self.endpoint.send(request, hop(POOL))).final()
+            if response.status != 407:
+                break
+            authorization = self._answered(response.headers.all("Proxy-Authenticate"), "SUBSCRIBE", request.uri)
+        return response
+
+    def call(self, number: str, *headers: tuple[str, str]) -> Attempt:
         return self.calls.place(
             uri=f"sip:{number}@example.com",
             from_=f"<sip:{self.address}>",
             target=hop(POOL),
             policy=self.policy,
+            headers=headers,
             credentials=(self.address, self.secret),
         )
 
@@ -174,6 +199,28 @@ def test_3_3_a_call_is_challenged_routed_and_everything_within_it_goes_through(d
         f"{POOL} 100 INVITE",
         f"{POOL} 200 INVITE",
     ]
+
+
+def test_who_wants_privacy_is_not_told_to_the_phone_that_rings(deployed: Path) -> None:
+    async def scene(world: World) -> None:
+        alice, bob = installed(world, deployed)
+        await alice.registered(alice.contact)
+        await (await bob.call("4101", ("Privacy", "id")).answered()).hangup()
+        assert "P-Asserted-Identity" not in alice.incoming[0].headers
+
+    play(scene)
+
+
+def test_a_subscription_is_its_users_own(deployed: Path) -> None:
+    async def scene(world: World) -> None:
+        alice, bob = installed(world, deployed)
+        made = await alice.subscribed(call_id="s1")
+        tag = fields.to_tag(made)
+        assert made.status == 200 and tag
+        assert (await bob.subscribed(call_id="s1", to_tag=tag)).status == 481
+        assert (await alice.subscribed(call_id="s1", to_tag=tag)).status == 200
+
+    play(scene)
 
 
 def test_3_9_who_is_busy_and_has_no_um_within_reach_is_not_there(deployed: Path) -> None:

@@ -180,7 +180,10 @@ class Attempt:
         if response.status == 199:  # RFC 6228: this early dialog has ended
             self.early.pop(tag).discard()
             return
-        rack = self._receivers.setdefault(tag, ReliableReceiver()).received(response)
+        try:
+            rack = self._receivers.setdefault(tag, ReliableReceiver()).received(response)
+        except MalformedMessage:
+            return  # an RSeq that is no number: there is nothing that a PRACK could name
         if rack is None and is_reliable(response):
             return  # again, or before its turn
         try:

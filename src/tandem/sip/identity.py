@@ -21,6 +21,11 @@ class Asserted:
     tel: Address | None = None
     private: bool = False
 
+    @property
+    def shown(self) -> "Asserted":
+        """What of it the one who is called may see."""
+        return Asserted(private=True) if self.private else self
+
 
 def asserted(message: Message) -> Asserted:
     """What a message says of its sender."""

@@ -251,8 +251,10 @@ class UmServer:
             self._refuse(transaction, refusal, trusted=False)
         elif unable := uas.refusal(request, _ABLE):
             transaction.respond_with(unable.status, headers=unable.headers)
-        elif request.method == "OPTIONS":
+        elif request.method == "OPTIONS" and not self._stopping:
             transaction.respond_with(200, headers=(("Allow", ALLOW),))
+        elif request.method == "OPTIONS":  # whoever watches us by it sends calls elsewhere
+            transaction.respond_with(503, headers=(("Retry-After", str(BUSY_S)),))
         elif request.method != "INVITE":
             transaction.respond_with(405, headers=(("Allow", ALLOW),))
         elif self._stopping or len(self._answering) >= self._max_calls:
@@ -330,7 +332,7 @@ class UmServer:
     def _envelope(self, request: Request, answer: Answer) -> Envelope:
         """Who called, as far as it is known; only a gateway that proved itself is believed about identities."""
         caller = fields.from_(request)
-        said = asserted(request) if answer.proven else Asserted()
+        said = asserted(request).shown if answer.proven else Asserted()
         sip, tel = said.sip, said.tel
         shown = sip or tel or caller
         address = f"{shown.uri.user}@{shown.uri.host}".lower() if sip else ""

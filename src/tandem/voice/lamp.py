@@ -129,7 +129,7 @@ class Lamps:
             self._keep(held, now)
             return held
         known = self._subscriptions.get(key)
-        if known is None or known.notifier.timeout(now):
+        if known is None or known.user != user or known.notifier.timeout(now):
             raise DialogError("there is no such subscription", status=481)
         known.dialog.check(request)
         known.dialog.refresh_target(request)

@@ -16,6 +16,7 @@ from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction, Target
 from tandem.sip.diversion import Diversion, Reason
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.history import entries_for, history
+from tandem.sip.identity import asserted
 from tandem.sip.message import Request, Response
 from tandem.voice.config import sip_of
 from tandem.voice.fork import ELSEWHERE, Fork
@@ -155,6 +156,8 @@ class ProxiedCall:
             request.headers.remove("History-Info")
             for entry in entries:
                 request.headers.add("History-Info", entry.value())
+        if asserted(request).private and not isinstance(branch.target, Hop):  # RFC 3325 §7: a phone shows what it gets
+            request.headers.remove("P-Asserted-Identity")
         for value in reversed(branch.path):
             request.headers.prepend("Route", value)
         self._routes.record(request, self._transaction.flow)

@@ -143,6 +143,8 @@ class VoiceServer:
                 self._in_dialog(transaction, work, target)
                 return
             match request.method:
+                case "OPTIONS" if self._stopping:  # whoever watches us by it sends calls elsewhere
+                    transaction.respond_with(503, headers=(("Retry-After", "30"),))
                 case "OPTIONS":
                     transaction.respond_with(200, headers=(("Allow", ALLOW),))
                 case "NOTIFY":
