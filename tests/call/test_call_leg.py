@@ -100,6 +100,16 @@ async def test_sound_arrives_as_it_was_played_and_the_callee_can_hang_up(pair: P
     assert find_speech(array("h", sound), array("h", bytes(heard))).correlation > 0.97
 
 
+async def test_a_callee_hangs_up_though_the_connection_of_the_call_is_gone(pair: Pair) -> None:
+    caller = await pair.place()
+    callee = await pair.answered.get()
+    for flow in list(pair.callee.endpoint.connections.flows):
+        flow.abort()
+    await asyncio.sleep(0.05)
+    await callee.hangup()
+    assert await asyncio.wait_for(caller.ended, 2) == "remote"
+
+
 async def test_keys_arrive_once_each_and_in_order(pair: Pair) -> None:
     leg = await pair.place()
     callee = await pair.answered.get()

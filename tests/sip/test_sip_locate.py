@@ -81,6 +81,15 @@ async def test_a_name_that_nobody_knows_is_an_error_and_answers_are_kept() -> No
         assert asked.count(("a.example.com", "A")) == 1
 
 
+@pytest.mark.parametrize(
+    "wanted", [hop("tcp", "a" * 64 + ".example.com", 5060), hop("ws", "a.example.com"), hop("sctp", "127.0.0.1")]
+)
+async def test_what_cannot_be_a_place_is_an_error_as_any_other(wanted: Hop) -> None:
+    async with serving(ZONE) as (dns_resolver, _):
+        with pytest.raises(OSError, match=r"known|spoken"):
+            await Resolver(dns_resolver=dns_resolver).locate(wanted)
+
+
 async def test_a_place_that_failed_is_tried_last() -> None:
     async with serving(ZONE) as (dns_resolver, _):
         resolver = Resolver(dns_resolver=dns_resolver)

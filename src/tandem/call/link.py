@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tandem.call.negotiation import CONTENT_TYPE
 from tandem.call.outgoing import Credentials, answer_challenge
@@ -29,7 +30,6 @@ class Link:
         self._endpoint = endpoint
         self._flow = flow
         self._credentials = credentials
-        self._target = target_of(dialog, flow)
 
     async def ask(self, method: str, headers: Headers = (), body: bytes = b"") -> Response:
         """Send any request but INVITE, again if it is challenged; its final response."""
@@ -74,10 +74,11 @@ class Link:
 
     def refresh_target(self, message: Message) -> None:
         """Take the Contact of a target refresh, and send there from here on."""
-        before = self.dialog.target
         self.dialog.refresh_target(message)
-        if self.dialog.target != before:
-            self._target = target_of(self.dialog, self._flow)
+
+    @property
+    def _target(self) -> Target:
+        return target_of(self.dialog, self._flow)
 
     def _made(self, method: str, headers: Headers, body: bytes) -> Request:
         request = self.dialog.request(method)
@@ -97,7 +98,14 @@ class Link:
 
 
 def target_of(dialog: Dialog, flow: Flow) -> Target:
-    """Where requests within a dialog go: the peer's own connection where there is no route set, else the first route."""
-    if flow.transport != "udp" and (not dialog.route_set or not flow.peer_names):
+    """Where requests within a dialog go: the peer's own connection where there is no route set, else the first route.
+
+    Once that connection is gone a request goes to where the route or Contact says, by DNS (RFC 3263); but not to a TLS peer
+    that proved no name, since none could be checked. What came by TLS goes by TLS, unless the peer names another transport.
+    """
+    stays = flow.transport != "udp" and (not dialog.route_set or not flow.peer_names)
+    if stays and not (flow.closed and (flow.transport == "tcp" or flow.peer_names)):
         return flow
-    return hop_of(fields.parse_uri(dialog.next_hop))
+    uri = fields.parse_uri(dialog.next_hop)
+    hop = hop_of(uri)
+    return replace(hop, transport="tls") if flow.transport == "tls" and "transport" not in uri.parameters else hop

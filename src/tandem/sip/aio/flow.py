@@ -20,8 +20,9 @@ from tandem.sip.framing import KeepAlive, StreamFramer
 _log = get_logger("sip")
 _HIGH_WATER_BYTES, _MAX_UNSENT_BYTES = 1 << 18, 1 << 20
 """A peer that leaves so much unread is not read any more; at the second figure it is cut off: memory stays bounded."""
-IDLE_S = 900.0
-"""Seconds after which a connection that brought nothing is closed; phones send keep-alives or register more often."""
+IDLE_S = 1_000.0
+"""Seconds after which a connection that brought nothing is closed; phones send keep-alives or register more often, and a call
+is refreshed after 900 s (half of RFC 4028's interval)."""
 MESSAGE_S = 30.0
 """Seconds that one message may take to arrive."""
 STALLED_S = 30.0

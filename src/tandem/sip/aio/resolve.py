@@ -88,6 +88,10 @@ class Resolver:
 
     async def locate(self, hop: Hop, *, transports: Sequence[str] = tuple(SERVICES)) -> list[Place]:
         """The places to try, best first; what is open is chosen among ``transports``. Raises :class:`OSError`."""
+        if hop.transport not in ("", *PORTS):
+            raise OSError(
+                f"the transport {hop.transport[:20]!r} of {hop.host[:80]} is not spoken; these are: {', '.join(PORTS)}"
+            )
         if (known := self._known(hop)) is not None:
             return [known]
         places = await self._located(hop, transports)
@@ -197,6 +201,6 @@ async def _by_system(host: str) -> list[str]:
     """What /etc/hosts and whatever else the machine has say."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, 0, type=socket.SOCK_STREAM)
-    except OSError:
+    except (OSError, UnicodeError):  # UnicodeError: a label of more than 63 characters is no name
         return []
     return list(dict.fromkeys(str(each[4][0]) for each in found))
