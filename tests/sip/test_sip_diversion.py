@@ -1,16 +1,14 @@
-"""Who was diverted, and who calls: Diversion, History-Info, P-Asserted-Identity, Path."""
+"""Who was diverted, and who calls: Diversion, History-Info, P-Asserted-Identity."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.sip.diversion import Diversion, Reason, diversions
-from tandem.sip.errors import MalformedMessage
 from tandem.sip.fields import parse_uri
 from tandem.sip.history import CAUSES, Entry, diverted, diverted_in, entries_for, history
 from tandem.sip.identity import Asserted, asserted, assertions
 from tandem.sip.message import Headers, Request
-from tandem.sip.path import is_wanted, path_of, routed
 
 
 def invite(*headers: tuple[str, str]) -> Request:
@@ -140,14 +138,3 @@ def test_what_we_assert_cannot_be_broken_by_a_name() -> None:
     found = asserted(invite(*headers))
     assert found.sip is not None and found.sip.uri.user == "bob"
     assert found.tel is not None and found.tel.uri.user == "+1425"
-
-
-def test_a_path_is_kept_in_its_order_and_becomes_the_first_routes() -> None:
-    register = invite(("Path", "<sip:p2.example.com;lr>,<sip:p1.example.com;lr>"), ("Path", "<sip:p0.example.com;lr>"))
-    register.headers.add("Supported", "outbound, Path")
-    path = path_of(register)
-    assert is_wanted(register) and not is_wanted(invite())
-    request = routed(invite(("Route", "<sip:last;lr>")), path)
-    assert request.headers.all("Route") == [*path, "<sip:last;lr>"]
-    with pytest.raises(MalformedMessage):
-        path_of(invite(("Path", "nonsense")))
