@@ -25,6 +25,8 @@ from tandem.media.stream import AudioStream
 from tandem.probe.compare import find_speech
 
 KEY_A, KEY_B = bytes(range(30)), bytes(range(30, 60))
+PORT = 20_000 + os.getpid() % 1000 * 8
+"""Below those that the system gives, and not those of another run of these tests."""
 SUITE = "AES_CM_128_HMAC_SHA1_80"
 
 
@@ -181,12 +183,12 @@ async def test_a_peer_that_sends_from_another_port_than_it_hears_is_served(engin
 
 
 async def test_no_free_port_is_told(engine: MediaEngine) -> None:
-    sessions = [await engine.open("127.0.0.1", range(38_500, 38_504)) for _ in range(2)]
-    assert {s.port for s in sessions} == {38_500, 38_502}
+    sessions = [await engine.open("127.0.0.1", range(PORT, PORT + 4)) for _ in range(2)]
+    assert {s.port for s in sessions} == {PORT, PORT + 2}
     with pytest.raises(NoPort, match="widen the range"):
-        await engine.open("127.0.0.1", range(38_500, 38_504))
+        await engine.open("127.0.0.1", range(PORT, PORT + 4))
     sessions[0].close()
-    again = await engine.open("127.0.0.1", range(38_500, 38_504))
+    again = await engine.open("127.0.0.1", range(PORT, PORT + 4))
     assert again.port == sessions[0].port
     for session in (sessions[1], again):
         session.close()
@@ -254,8 +256,8 @@ async def test_a_worker_that_hangs_is_killed_and_replaced(monkeypatch: pytest.Mo
 
 
 def test_a_socket_for_media_is_on_an_even_port_and_marked_for_expedited_forwarding() -> None:
-    with udp.open_socket("127.0.0.1", range(38_601, 38_604)) as sock:  # type: ignore[union-attr]
-        assert sock.getsockname()[1] == 38_602
+    with udp.open_socket("127.0.0.1", range(PORT + 5, PORT + 8)) as sock:  # type: ignore[union-attr]
+        assert sock.getsockname()[1] == PORT + 6
         assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == udp.EXPEDITED << 2
 
 
