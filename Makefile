@@ -34,8 +34,10 @@ check: .venv/.developer
 
 fuzz: .venv/.developer
 	$(PIP) --editable '.[fuzz]'
-	set -e; for target in $(FUZZ); do echo "$$target"; $(BIN)/python fuzz/run.py $$target $(FUZZ_S) 2>&1 | tee fuzz/$$target.log | grep -a "^Done\|rror" \
-		|| { tail -40 fuzz/$$target.log; exit 1; }; done
+	@for target in $(FUZZ); do \
+		$(BIN)/python fuzz/run.py $$target $(FUZZ_S) > fuzz/$$target.log 2>&1 || { tail -40 fuzz/$$target.log; exit 1; }; \
+		echo "$$target: $$(grep -a ^Done fuzz/$$target.log)"; \
+	done
 
 lint:
 	$(BIN)/ruff format --check --quiet src tests tools

@@ -52,9 +52,6 @@ def main() -> None:
         (corpus / f"example-{number}").write_bytes(each)
     known = VECTORS / "fuzz" / target
     options = [f"-max_total_time={seconds}", f"-artifact_prefix={findings}/{target}-", "-max_len=8192", "-timeout=10"]
-    words = HERE / f"{target}.dict"
-    if words.exists():
-        options.append(f"-dict={words}")
     atheris.Setup([sys.argv[0], *options, str(corpus), *([str(known)] if known.exists() else [])], TARGETS[target])
     atheris.Fuzz()
 
