@@ -52,5 +52,6 @@ def test_where_the_connection_is_gone_the_contact_is_tried_if_its_name_can_be_ch
     assert target_of(dialog("<sip:a@gw.example.com>"), gone("tls", "gw.example.com")) == Hop(
         transport="tls", host="gw.example.com", port=0
     )
+    assert target_of(dialog("<sip:a@192.0.2.1>"), gone("tls", "gw.example.com")).port == 5061
     phone = gone("tls")
     assert target_of(tls, phone) is phone

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import replace
 
 from tandem.call.negotiation import CONTENT_TYPE
 from tandem.call.outgoing import Credentials, answer_challenge
@@ -106,6 +105,4 @@ def target_of(dialog: Dialog, flow: Flow) -> Target:
     stays = flow.transport != "udp" and (not dialog.route_set or not flow.peer_names)
     if stays and not (flow.closed and (flow.transport == "tcp" or flow.peer_names)):
         return flow
-    uri = fields.parse_uri(dialog.next_hop)
-    hop = hop_of(uri)
-    return replace(hop, transport="tls") if flow.transport == "tls" and "transport" not in uri.parameters else hop
+    return hop_of(fields.parse_uri(dialog.next_hop), otherwise="tls" if flow.transport == "tls" else "")

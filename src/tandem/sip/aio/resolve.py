@@ -57,9 +57,12 @@ def parse_overrides(values: Iterable[str]) -> dict[str, tuple[str, int]]:
     return out
 
 
-def hop_of(uri: URI) -> Hop:
-    """The hop that a ``sip:`` or ``sips:`` URI means; what it leaves open (port 0, no transport) DNS tells."""
-    transport = (uri.parameters.get("transport") or "").lower()
+def hop_of(uri: URI, *, otherwise: str = "") -> Hop:
+    """The hop that a ``sip:`` or ``sips:`` URI means, by the transport ``otherwise`` if it names none.
+
+    What is left open (port 0, no transport) DNS tells.
+    """
+    transport = (uri.parameters.get("transport") or otherwise).lower()
     if uri.scheme == "sips":
         transport = "tls"
     host = uri.host.strip("[]")
