@@ -15,7 +15,9 @@ from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.resolve import BadOverride, Resolver, parse_overrides
 from tandem.sip.aio.sockets import tcp_listener, udp_socket
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.message import Headers, Request
+from tandem.sip.limits import Limits, SourceLimits
+from tandem.sip.message import Headers, Request, Response
+from tandem.sip.parse import parse_message
 
 
 def endpoint(resolver: Resolver | None = None) -> Endpoint:
@@ -259,3 +261,49 @@ async def test_when_too_many_transactions_are_open_a_further_one_is_told_when_to
     response = await asyncio.wait_for(sent[3].final(), 5)
     assert response.status == 503 and response.headers.get("Retry-After")
     assert len(server._server_transactions) == 3
+
+
+async def test_strangers_by_udp_leave_half_of_the_transactions_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tandem.sip.aio.endpoint.MAX_TRANSACTIONS", 4)
+    limits = SourceLimits(Limits())
+    server = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver(), limits=limits)
+    client = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver())
+    server.on_request = lambda transaction: None
+    udp, tcp = (await server.listen_udp("127.0.0.1", 0))[1], (await server.listen_tcp("127.0.0.1", 0))[1]
+    stranger = [await client.send(request(), Hop(transport="udp", host="127.0.0.1", port=udp)) for _ in range(3)]
+    assert (await asyncio.wait_for(stranger[2].final(), 5)).status == 503
+    await client.send(request(), Hop(transport="tcp", host="127.0.0.1", port=tcp))
+    limits.trusted = lambda source: True
+    await client.send(request(), Hop(transport="udp", host="127.0.0.1", port=udp))
+    async with asyncio.timeout(5):
+        while len(server._server_transactions) < 4:
+            await asyncio.sleep(0.01)
+    await client.close()
+    await server.close()
+
+
+@pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
+async def test_a_stateless_refusal_is_said_once_for_each_time_it_is_asked(
+    pair: tuple[Endpoint, Endpoint], method: str
+) -> None:
+    _, server = pair
+    server.on_request = lambda transaction: transaction.refuse_stateless(403, headers=(("X", "y"),))
+    _, port = await server.listen_udp("127.0.0.1", 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.setblocking(False)
+        asking.connect(("127.0.0.1", port))
+        asked = request(method)
+        asked.headers.prepend("Via", "SIP/2.0/UDP 127.0.0.1;rport;branch=z9hG4bK1")
+        loop = asyncio.get_running_loop()
+        tags = set()
+        for _ in range(2):
+            await loop.sock_sendall(asking, asked.to_bytes())
+            answer = parse_message(await asyncio.wait_for(loop.sock_recv(asking, 4096), 5))
+            assert isinstance(answer, Response)
+            assert (answer.status, answer.headers.get("X")) == (403, "y")
+            tags.add(fields.to_tag(answer))
+        assert len(tags) == 1 and "" not in tags
+        await asyncio.sleep(0.7)  # T1 and more
+        with pytest.raises(BlockingIOError):
+            asking.recv(4096)
+    assert not server._server_transactions

@@ -52,6 +52,8 @@ class Asked:
         for name, value in headers:
             self.answer.headers.add(name, value)
 
+    refuse_stateless = respond_with
+
 
 def message(contact: str, *more: tuple[str, str], vias: int = 1) -> Request:
     headers = [("Via", f"SIP/2.0/TLS h{i};branch=z9hG4bK{i}") for i in range(vias)]

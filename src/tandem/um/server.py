@@ -281,7 +281,10 @@ class UmServer:
             status=refusal.status,
             why=refusal.why,
         )
-        transaction.respond_with(refusal.status, headers=(warning(refusal.why),) if trusted else ())
+        if trusted:
+            transaction.respond_with(refusal.status, headers=(warning(refusal.why),))
+        else:
+            transaction.refuse_stateless(refusal.status)
 
     @staticmethod
     async def _guarded(work: Coroutine[Any, Any, None]) -> None:

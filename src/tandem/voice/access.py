@@ -76,7 +76,7 @@ class Access:
         register = transaction.request.method == "REGISTER"
         status, name = (401, "WWW-Authenticate") if register else (407, "Proxy-Authenticate")
         headers = tuple((name, value) for value in challenger.challenges(now, stale=stale))
-        transaction.respond_with(status, headers=headers)
+        transaction.refuse_stateless(status, headers=headers)
 
 
 def _domain(transaction: ServerTransaction) -> str:

@@ -292,7 +292,7 @@ class Endpoint:
             existing.received(request)
         elif request.method == "ACK":
             self.on_ack(request, flow)
-        elif len(self._server_transactions) >= MAX_TRANSACTIONS:
+        elif len(self._server_transactions) >= self._most_transactions(flow):
             self._overloaded(request, flow)
         else:
             if isinstance(flow, UdpFlow):
@@ -317,6 +317,11 @@ class Endpoint:
         flow.aliased = True
         if "alias" in via.parameters and via.host.lower() in flow.peer_names:
             self.connections.alias(Hop(transport="tls", host=via.host.lower(), port=via.port or PORTS["tls"]), flow)
+
+    def _most_transactions(self, flow: Flow) -> int:
+        """How many may be open for one more on this flow: UDP, whose senders can be forged, leaves half to others."""
+        forgeable = isinstance(flow, UdpFlow) and self._limits is not None and not self._limits.trusted(flow.remote[0])
+        return MAX_TRANSACTIONS // 2 if forgeable else MAX_TRANSACTIONS
 
     def _overloaded(self, request: Request, flow: Flow) -> None:
         """So many transactions are open that a further one gets its answer without."""

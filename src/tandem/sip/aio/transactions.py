@@ -4,6 +4,7 @@ What happens inside a transaction is decided there; here is only what needs a so
 """
 
 import asyncio
+import hashlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -164,6 +165,19 @@ class ServerTransaction:
             response.headers.add(name, value)
         response.body = body
         self.respond(response)
+
+    def refuse_stateless(self, status: int, *, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Refuse a stranger and forget the request (RFC 3261 §8.2.7): a flood fills no table, and nothing is repeated unasked.
+
+        Whoever asks again is answered again, with the same tag.
+        """
+        tag = hashlib.blake2s(ascii(self.answering.key).encode(), digest_size=8).hexdigest()
+        response = response_to(self.request, status, to_tag=tag)
+        for name, value in headers:
+            response.headers.add(name, value)
+        self.final_sent, self.on_cancel, self.answering.user = True, _nothing, None
+        self.endpoint.answer(response.to_bytes(), self.answering)
+        self.answering.forget()
 
 
 class ClientTransaction:
