@@ -1,5 +1,7 @@
 import asyncio
+import dataclasses
 import math
+import socket
 from array import array
 from collections.abc import AsyncIterator
 
@@ -7,6 +9,7 @@ import pytest
 
 from tandem.call.calls import Calls
 from tandem.call.errors import CallFailed, CallRefused
+from tandem.call.incoming import RETRY_AFTER_S
 from tandem.call.leg import CallLeg, Ended
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
@@ -142,6 +145,21 @@ async def test_media_that_the_policy_forbids_is_refused_with_the_reason(pair: Pa
     with pytest.raises(CallFailed, match="SRTP") as failed:
         await pair.place(other)
     assert failed.value.status == 488
+
+
+async def test_a_call_without_a_free_port_is_told_when_to_come_again_and_not_what_ports_there_are(pair: Pair) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1] & ~1
+        taken.close()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as even:
+            even.bind(("127.0.0.1", port))
+            call = pair.place()
+            pair.policy = dataclasses.replace(pair.policy, ports=range(port, port + 1))
+            with pytest.raises(CallFailed) as failed:
+                await call
+    assert (failed.value.status, failed.value.retry_after_s) == (503, RETRY_AFTER_S)
+    assert str(port) not in str(failed.value) and str(port) in str(pair.refused[0])
 
 
 async def test_nobody_there_is_a_clear_failure() -> None:

@@ -48,6 +48,11 @@ SECRETS = {
     "lines that end in CR alone": (b"INVITE sip:x SIP/2.0\rAuthorization: Digest response=" + PROOF + b"\r\r", PROOF),
     "a password in a URI": (request(b"INVITE", b"Contact: <sip:bob:hunter2@example.com>\r\n"), b"hunter2"),
     "digits of a relay": (request(b"INFO", b"Content-Type: application/dtmf-relay\r\n", b"Signal=8271\r\n"), b"8271"),
+    "digits in an odd request": (request(b"INVITE", b"c: application/DTMF-relay\r\n", b"Signal=8271\r\n"), b"8271"),
+    "digits in one of several parts": (
+        request(b"INVITE", b"Content-Type: multipart/mixed\r\n", b"--b\r\nContent-Type: application/dtmf\r\n\r\n8271"),
+        b"8271",
+    ),
     "digits alone": (request(b"INFO", b"Content-Type: application/dtmf\r\n", b"8271"), b"8271"),
     "digits of a small info": (b"info sip:x SIP/2.0\n\nSignal=8271\n", b"8271"),
     "digits of an INFO without end": (b"\r\nINFO sip:x SIP/2.0\r\nSignal=8271", b"8271"),

@@ -12,7 +12,7 @@ from tandem.sip.message import Headers, Request
 from tandem.speech.catalogue import Catalogue, beep, digits
 from tandem.speech.errors import SpeechError
 from tandem.um.answering import TABLE, Do, Input, State
-from tandem.um.classify import Answer, Incoming, Refusal, classify
+from tandem.um.classify import Answer, Incoming, Refusal, classify, find_gateway
 from tandem.um.config import UmConfig
 from tandem.um.pins import PinHasher, acceptable, generate
 
@@ -99,6 +99,14 @@ def test_a_plain_gateway_is_known_by_address_and_proves_nothing() -> None:
         ),
     )
     assert isinstance(answer, Answer) and answer.user is DAVE and not answer.proven
+
+
+@pytest.mark.parametrize("address", ["2001:0DB8::0:10", "[2001:db8::10]", "2001:db8:0:0:0:0:0:10"])
+def test_a_plain_gateway_is_known_by_its_address_in_whatever_spelling(address: str) -> None:
+    six = o.UMIPGateway(name="six", address=address, port=5060, transport="tcp")
+    config = dataclasses.replace(CONFIG, gateways=(*CONFIG.gateways, six))
+    found = find_gateway(config, call(transport="tcp", peer_names=frozenset(), source="2001:db8::10"))
+    assert found is six
 
 
 @pytest.mark.parametrize(

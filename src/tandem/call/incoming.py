@@ -24,6 +24,9 @@ from tandem.sip.replaces import check_replaced, replaces
 if TYPE_CHECKING:
     from tandem.call.calls import Calls
 
+RETRY_AFTER_S = 10
+"""After which time a call that found no port, or nobody to serve its media, may be tried again."""
+
 
 class Incoming:
     """Made by :meth:`tandem.call.calls.Calls.incoming`. A CANCEL is answered here."""
@@ -109,8 +112,9 @@ class Incoming:
         calls, transaction, policy = self._calls, self._transaction, self._policy
         try:
             media = await calls.media.open(policy.host, policy.ports)
-        except Unavailable as error:
-            raise self.refuse(503, str(error)) from None
+        except Unavailable as error:  # where, and of which ports, is no business of the peer's
+            self.refuse(503, "no media can be served now", ("Retry-After", str(RETRY_AFTER_S)))
+            raise CallRefused(503, str(error)) from None
         try:
             self._still_wanted()
             dialog = Dialog.from_uas(transaction.request, local_tag=transaction.to_tag, early=True)

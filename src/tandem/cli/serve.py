@@ -1,5 +1,6 @@
 """``tandem serve``: run a UM server or a voice server."""
 
+import ipaddress
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,19 @@ def serve() -> None:
     """
 
 
+def _ip_address(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """One address, as the kernel writes it: a UM server tells it to its peers, and 0.0.0.0 would mean hold to them."""
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        raise click.BadParameter(f"{value!r}: expected an IP address, such as 192.0.2.10", ctx, param) from None
+    if address.is_unspecified and ctx.command.name == "um":
+        raise click.BadParameter(
+            f"{value}: peers are told this address; expected one of them, such as 192.0.2.10", ctx, param
+        )
+    return str(address)
+
+
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.argument("fqdn"),
@@ -31,7 +45,13 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             default=Path(),
             help="The folder with state/ and secrets/ (made by 'tandem init'); default: this folder.",
         ),
-        click.option("--address", default="127.0.0.1", show_default=True, help="The address to listen on."),
+        click.option(
+            "--address",
+            default="127.0.0.1",
+            show_default=True,
+            callback=_ip_address,
+            help="The address to listen on; peers of a UM server are told it, so it has to be one of the machine's own.",
+        ),
         click.option("--tls-port", type=click.IntRange(0, 65535), help="Port for TLS instead of the directory's."),
         click.option(
             "--dscp-sip",

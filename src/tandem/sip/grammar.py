@@ -64,10 +64,16 @@ def checked_host(text: str) -> str:
 
 def same_host(one: str, other: str) -> bool:
     """Whether two hosts, with or without the brackets of an IPv6 reference, are written the same or mean one address."""
-    one, other = one.strip("[]"), other.strip("[]")
-    if one == other or ":" not in one or ":" not in other:
-        return one.lower() == other.lower()
-    return ipaddress.IPv6Address(one) == ipaddress.IPv6Address(other.partition("%")[0])
+    return canonical(one) == canonical(other)
+
+
+def canonical(host: str) -> str:
+    """A host in the one spelling that the kernel has for an IPv6 address, without brackets or zone; names in lower case."""
+    bare = host.strip("[]").partition("%")[0].lower()
+    try:
+        return str(ipaddress.ip_address(bare)) if ":" in bare else bare
+    except ValueError:
+        return bare
 
 
 def unquoted(text: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tandem.directory import objects as o
 from tandem.sip.diversion import Diversion
 from tandem.sip.fields import URI
+from tandem.sip.grammar import same_host
 from tandem.um.config import UmConfig
 
 
@@ -48,7 +49,7 @@ def find_gateway(config: UmConfig, call: Incoming) -> o.UMIPGateway | Refusal:
     if call.transport == "tls":
         found = [g for g in config.gateways if g.transport == "tls" and g.address.lower() in call.peer_names]
     else:
-        found = [g for g in config.gateways if g.transport == call.transport and g.address == call.source]
+        found = [g for g in config.gateways if g.transport == call.transport and same_host(g.address, call.source)]
     if not found:
         names = (call.transport == "tls" and ", ".join(sorted(call.peer_names))) or call.source
         return Refusal(status=403, why=f"no UM IP gateway is known as {names} over {call.transport}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
 from tandem.org.numbers import EumAddress
+from tandem.sip.grammar import canonical
 from tandem.um import pins
 
 NO_PIN_YET = (pins.PENDING, pins.MAILING)
@@ -73,7 +74,7 @@ class UmDirectory:
             dial_plans={plan.name: plan for plan in plans if plan.name in served},
             policies={policy.name: policy for policy in self.index.all(o.UMMailboxPolicy, self._forest)},
             gateways=gateways,
-            plain_addresses=frozenset(gateway.address for gateway in gateways if gateway.transport != "tls"),
+            plain_addresses=frozenset(canonical(gateway.address) for gateway in gateways if gateway.transport != "tls"),
             hunt_groups=self.index.all(o.UMHuntGroup, self._forest),
             users=self._users,
             without_pin=self._without_pin,

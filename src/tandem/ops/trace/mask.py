@@ -5,8 +5,9 @@ Masked are, each by as many ``x`` (so that lengths stay true, and every tool sti
 - the keys of SRTP (``inline:`` of RFC 4568, ``k=`` of RFC 4566, MIKEY of RFC 4567);
 - what proves a password (RFC 7616: all of Authorization but the names of user and realm and what the server said itself;
   all of Basic and of anything else), and passwords in URIs (RFC 3261 §19.1.1);
-- whole bodies of INFO and MESSAGE: keys that a caller presses (a PIN among them), and words; those of NOTIFY that tell of
-  key presses (KPML, RFC 4730, and telephone-event), and digits that a URI has pressed after the answer.
+- whole bodies of INFO and MESSAGE: keys that a caller presses (a PIN among them), and words; those of any message whose
+  content is DTMF; those of NOTIFY that tell of key presses (KPML, RFC 4730, and telephone-event), and digits that a URI has
+  pressed after the answer.
 
 The rules do not rely on the message being well formed: names compare without case, folded lines belong to their header,
 and lines may end as they like.
@@ -19,6 +20,7 @@ _SHOWN = frozenset({b"username", b"realm", b"uri", b"algorithm", b"qop", b"nonce
 """Parameters of digest that prove nothing without ``response`` and ``cnonce``."""
 _SECRET_BODIES = (b"info", b"message")
 _KEY_EVENTS = (b"kpml", b"telephone-event")
+_KEY_CONTENT = re.compile(rb"(?<![^\r\n])(?:content-type|c)[ \t]*:[^\r\n]*dtmf")
 
 _WORD = re.compile(rb"[^\r\n \t]+")
 _BODY = re.compile(rb"\r\n\r\n|\n\n|\r\r")
@@ -30,12 +32,19 @@ def mask(data: bytes) -> bytes:
     """A message as it may be kept; as long as it was."""
     lowered = data.lower()
     method = lowered.lstrip()[:8].split(maxsplit=1)[:1]
-    if method and (method[0] in _SECRET_BODIES or (method[0] == b"notify" and any(w in lowered for w in _KEY_EVENTS))):
+    if _is_secret(method[0] if method else b"", lowered):
         data = _without_body(data)
     for word, pattern, hide in _RULES:
         if word in lowered:
             data = _replaced(data, pattern.finditer(lowered), hide)
     return data
+
+
+def _is_secret(method: bytes, lowered: bytes) -> bool:
+    """Whether the whole body is one."""
+    if method in _SECRET_BODIES or (method == b"notify" and any(word in lowered for word in _KEY_EVENTS)):
+        return True
+    return b"dtmf" in lowered and _KEY_CONTENT.search(lowered) is not None
 
 
 def _replaced(data: bytes, matches: Iterator[re.Match[bytes]], hide: Callable[[bytes], bytes]) -> bytes:
