@@ -82,8 +82,12 @@ async def test_a_flood_of_garbage(servers: Servers, name: str) -> None:
 
 @pytest.mark.parametrize("name", [POOL, UM])
 async def test_a_flood_of_calls(servers: Servers, name: str) -> None:
+    before = servers.count(name, DROPPED)
     async with unharmed(servers, counted=(name, DROPPED)):
-        await flood("127.0.0.62", ("127.0.0.1", servers.plain[name]), map(invite, range(FLOOD)))
+        for _ in range(8):  # a busy machine sends slowly, and what is within the rate is no flood yet
+            await flood("127.0.0.62", ("127.0.0.1", servers.plain[name]), map(invite, range(FLOOD)))
+            if await asyncio.to_thread(servers.count, name, DROPPED) > before:
+                break
 
 
 @pytest.mark.parametrize("name", [POOL, UM])
