@@ -18,6 +18,7 @@ from tandem.directory.port import Session
 from tandem.directory.repository import Repository, discover
 from tandem.media.engine.front import CALLS_PER_CORE, MediaEngine, usable_cores
 from tandem.media.engine.udp import EXPEDITED
+from tandem.media.ports import ANY
 from tandem.ops.health import unexpired
 from tandem.pki.identity import Identity
 from tandem.pki.store import CertificateStore
@@ -144,7 +145,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
         media=MediaEngine(workers=workers, dscp=listen.media_dscp),
         media_host=listen.address,
         media_ports=listen.media_ports,
-        max_calls=listen.max_calls or workers * CALLS_PER_CORE,
+        max_calls=most_calls(listen, workers),
         contact_port=lambda transport: ports[transport],
     )
     if identity is not None:
@@ -180,6 +181,20 @@ async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = N
     wanted = ("tls", *(transport for transport in ("tcp", "udp") if transport in listen.ports))
     bound = await _listen(endpoint, listen.address, ports, wanted, identity)
     return Running(server=voice, bound=bound, identity=identity)
+
+
+def most_calls(listen: Listen, workers: int) -> int:
+    """Calls to be taken at once: as many as are wanted, or what the workers carry, and no more than have a pair of ports."""
+    wanted = listen.max_calls or workers * CALLS_PER_CORE
+    if listen.media_ports == ANY:
+        return wanted
+    first, end = listen.media_ports.start, listen.media_ports.stop
+    pairs = len(range(first + first % 2, end, 2))
+    if listen.max_calls and pairs < wanted:
+        raise CannotServe(
+            f"--max-calls {wanted} needs {2 * wanted} ports, and {first}-{end - 1} has pairs for {pairs} calls"
+        )
+    return min(wanted, pairs)
 
 
 def _endpoint(

@@ -92,7 +92,8 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--max-calls",
     type=click.IntRange(1),
-    help="Calls taken at once, more are answered 503; default: 400 for each media worker, what a core carries with SRTP.",
+    help="Calls taken at once, more are answered 503; default: 400 for each media worker, what a core carries with "
+    "SRTP, if there are ports for them.",
 )
 def um(
     fqdn: str,
