@@ -296,7 +296,7 @@ def main() -> None:
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} (other programs make these figures worse)")
     for name, calls, more in (("RTP", options.rtp, options.rtp_steps), ("SRTP", options.srtp, options.srtp_steps)):
         if calls:
-            lower = [step for step in map(int, more.split(",")) if 0 < step < calls]
+            lower = [step for step in map(int, filter(None, more.split(","))) if 0 < step < calls]
             measure(options, name, [calls, *lower], name == "SRTP")
     print(f"took {time.monotonic() - begun:.0f} s")
 
