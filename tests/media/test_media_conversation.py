@@ -178,7 +178,7 @@ async def test_a_call_ends_with_a_line_that_says_how_it_went(shared: bool, caplo
     for session, peer in ((one, other), (other, one)):
         rtcp = None if shared else ("127.0.0.1", peer.port + 1)
         session.start(Stream(host="127.0.0.1", port=peer.port, codec="PCMU", payload_type=0, rtcp=rtcp))
-    await asyncio.sleep(9)  # the first reports within 3 s, those that answer them within 6
+    await asyncio.sleep(12)  # first reports within 3.1 s, their answers within 6.2, and each is asked for once a second
     one.close()
     other.close()
     await asyncio.sleep(0.3)
