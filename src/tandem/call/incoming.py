@@ -7,12 +7,12 @@ PRACK and UPDATE already. Everyone else gets plain provisional responses, and a 
 from typing import TYPE_CHECKING
 
 from tandem.call.errors import CallRefused
-from tandem.call.leg import CallLeg, Ended, warning
+from tandem.call.leg import CallLeg, Ended
 from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.requests import answer_with
 from tandem.media.errors import Unavailable
-from tandem.sip import sessiontimer
+from tandem.sip import fields, sessiontimer
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.dialog import Dialog, DialogInput, DialogState
 from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
@@ -88,7 +88,7 @@ class Incoming:
 
     def refuse(self, status: int, why: str = "", *headers: tuple[str, str]) -> CallRefused:
         """Refuse the call, and return what to raise where that was not the wish."""
-        said = (warning(why),) if why else ()
+        said = (fields.warning(why),) if why else ()
         self._transaction.respond_with(status, headers=(*headers, *said))
         self._drop(Ended.LOCAL)
         return CallRefused(status, why)

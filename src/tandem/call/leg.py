@@ -364,8 +364,3 @@ def _nothing() -> None:
 
 def _of_no_matter(why: str) -> None:
     pass
-
-
-def warning(text: str) -> tuple[str, str]:
-    """A Warning header (RFC 3261 §20.43): 399, a text for people."""
-    return "Warning", f"399 tandem {fields.quoted(text)}"

@@ -5,10 +5,10 @@ Whatever a request says that cannot be, it is answered, and what stood before st
 
 from collections.abc import Callable
 
-from tandem.call.leg import CallLeg, warning
+from tandem.call.leg import CallLeg
 from tandem.call.negotiation import CONTENT_TYPE
 from tandem.call.reoffer import ALLOW, SUPPORTED
-from tandem.sip import sessiontimer
+from tandem.sip import fields, sessiontimer
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.dialog import DialogState
 from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
@@ -28,11 +28,11 @@ def serve(leg: CallLeg, transaction: ServerTransaction) -> None:
         else:
             served(leg, transaction)
     except DialogError as error:
-        transaction.respond_with(error.status, headers=(*error.headers, warning(str(error))))
+        transaction.respond_with(error.status, headers=(*error.headers, fields.warning(str(error))))
     except SdpError as error:
-        transaction.respond_with(400, headers=(warning(str(error)),))
+        transaction.respond_with(400, headers=(fields.warning(str(error)),))
     except IncompatibleMedia as error:
-        transaction.respond_with(488, headers=(warning(str(error)),))
+        transaction.respond_with(488, headers=(fields.warning(str(error)),))
 
 
 def answer_with(transaction: ServerTransaction, contact: str, body: bytes, session: list[tuple[str, str]]) -> Response:

@@ -206,6 +206,11 @@ def quoted(text: str) -> str:
     return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def warning(text: str) -> tuple[str, str]:
+    """A Warning header (RFC 3261 §20.43): 399, a text for people."""
+    return "Warning", f"399 tandem {quoted(text)}"
+
+
 def _parse_cseq(text: str | None) -> CSeq:
     if not (found := _CSEQ.match(text or "")):
         raise MalformedMessage(f"not a CSeq: {(text or '')[:80]!r}")

@@ -11,7 +11,6 @@ from typing import Any
 
 from tandem.call.calls import EXTENSIONS, Calls
 from tandem.call.errors import CallRefused
-from tandem.call.leg import warning
 from tandem.call.negotiation import MediaPolicy
 from tandem.call.reoffer import ALLOW
 from tandem.core.clock import Clock
@@ -282,7 +281,7 @@ class UmServer:
             why=refusal.why,
         )
         if trusted:
-            transaction.respond_with(refusal.status, headers=(warning(refusal.why),))
+            transaction.respond_with(refusal.status, headers=(fields.warning(refusal.why),))
         else:
             transaction.refuse_stateless(refusal.status)
 

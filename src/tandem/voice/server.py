@@ -166,7 +166,7 @@ class VoiceServer:
         caller = fields.from_(transaction.request).uri
         if not is_own(user, caller.user, caller.host):
             event(_log, logging.WARNING, "voice.foreign_identity", account=user.account, claimed=str(caller))
-            transaction.respond_with(403, headers=(_warning("an account calls as itself only"),))
+            transaction.respond_with(403, headers=(fields.warning("an account calls as itself only"),))
             return
         match transaction.request.method:
             case "REGISTER":
@@ -203,7 +203,7 @@ class VoiceServer:
 
     async def _invite(self, transaction: ServerTransaction, work: Request, caller: o.User) -> None:
         if (why := self._unencrypted(work)) is not None:
-            transaction.respond_with(488, headers=(_warning(why),))
+            transaction.respond_with(488, headers=(fields.warning(why),))
             return
         transaction.respond_with(100)
         strip_trust(work)
@@ -224,7 +224,7 @@ class VoiceServer:
         )
         match decision:
             case routing.Reject():
-                call.finish(decision.status, _warning(decision.why))
+                call.finish(decision.status, fields.warning(decision.why))
             case routing.CallUM():
                 servers = self._servers(decision.dial_plan)
                 self._end(call, await call.call_um(servers, decision.dial_plan.name))
@@ -243,7 +243,7 @@ class VoiceServer:
             why = self._why_no_um(user, plan)
             counts.no_um.value += 1
             event(_log, logging.WARNING, "voice.no_um", user=sip_of(user), why=why)
-            call.finish(refusal.status if refusal.status != 408 else 480, _warning(why))
+            call.finish(refusal.status if refusal.status != 408 else 480, fields.warning(why))
             return
         reason = _REASONS.get(refusal.status, Reason.UNAVAILABLE)
         counts.diverted.of(reason.value).value += 1
@@ -259,7 +259,7 @@ class VoiceServer:
 
     def _end(self, call: ProxiedCall, refusal: Response | None) -> None:
         if refusal is not None and not call.over:
-            call.finish(480 if refusal.status in (408, 503) else refusal, _warning("UM did not take the call"))
+            call.finish(480 if refusal.status in (408, 503) else refusal, fields.warning("UM did not take the call"))
 
     def _servers(self, plan: o.UMDialPlan) -> tuple[o.MessagingServer, ...]:
         """The UM servers of a dial plan, beginning with another one at each call."""
@@ -288,7 +288,3 @@ class VoiceServer:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("voice.defect", exc_info=error)
-
-
-def _warning(text: str) -> tuple[str, str]:
-    return "Warning", f"399 tandem {fields.quoted(text)}"

@@ -160,9 +160,7 @@ class ServerTransaction:
         self, status: int, reason: str = "", *, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
     ) -> None:
         """Make a response to the request (with this transaction's To tag) and send it."""
-        response = response_to(self.request, status, reason, to_tag=self.to_tag)
-        for name, value in headers:
-            response.headers.add(name, value)
+        response = self._response(status, reason, self.to_tag, headers)
         response.body = body
         self.respond(response)
 
@@ -172,12 +170,16 @@ class ServerTransaction:
         Whoever asks again is answered again, with the same tag.
         """
         tag = hashlib.blake2s(ascii(self.answering.key).encode(), digest_size=8).hexdigest()
-        response = response_to(self.request, status, to_tag=tag)
-        for name, value in headers:
-            response.headers.add(name, value)
+        response = self._response(status, "", tag, headers)
         self.final_sent, self.on_cancel, self.answering.user = True, _nothing, None
         self.endpoint.answer(response.to_bytes(), self.answering)
         self.answering.forget()
+
+    def _response(self, status: int, reason: str, to_tag: str, headers: tuple[tuple[str, str], ...]) -> Response:
+        response = response_to(self.request, status, reason, to_tag=to_tag)
+        for name, value in headers:
+            response.headers.add(name, value)
+        return response
 
 
 class ClientTransaction:
