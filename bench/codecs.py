@@ -11,12 +11,12 @@ from statistics import median
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tandem.media.codecs import CODECS
-from tandem.media.inband import ToneReceiver
-from tandem.media.receiver import Receiver
-from tandem.media.reports import Reporter, Sent
-from tandem.media.srtp import SUITES, SrtpReceiver, SrtpSender
-from tandem.media.wav import read_wav
+from tandem.media.codec.inband import ToneReceiver
+from tandem.media.codec.table import CODECS
+from tandem.media.codec.wav import read_wav
+from tandem.media.rtp.receiver import Receiver
+from tandem.media.rtp.reports import Reporter, Sent
+from tandem.media.rtp.srtp import SUITES, SrtpReceiver, SrtpSender
 
 SPEECH = read_wav((resources.files("tandem.speech.samples") / "bob-message.wav").read_bytes())
 SECONDS = len(SPEECH) / 16_000

@@ -30,7 +30,7 @@ from pathlib import Path
 import caller
 import media_generator as generator
 
-from tandem.media import g711
+from tandem.media.codec import g711
 
 HERE = Path(__file__).parent
 STEADY_S, MARGIN_S = 6.0, 1.0

@@ -25,9 +25,9 @@ from tandem.core.ids import SystemIds
 from tandem.mail.spool import Envelope, Spool
 from tandem.media.engine.front import MediaEngine
 from tandem.media.session import Sound
-from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.headers import fields
 
 PROMPT_S = 10
 

@@ -9,41 +9,39 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterable
 
-from tandem.media.codecs import CODECS as MEDIA_CODECS
+from tandem.media.codec.table import CODECS as MEDIA_CODECS
 from tandem.media.errors import BadPacket
-from tandem.media.frames import FrameCache
-from tandem.media.receiver import MAX_GAP_S, SLACK_S, Receiver
-from tandem.media.rtcp import parse_rtcp
-from tandem.media.rtp import parse_rtp
+from tandem.media.codec.frames import FrameCache
+from tandem.media.rtp.receiver import MAX_GAP_S, SLACK_S, Receiver
+from tandem.media.rtp.rtcp import parse_rtcp
+from tandem.media.rtp.packet import parse_rtp
 from tandem.media.session import Stream
-from tandem.media.srtp import SUITES as SRTP_SUITES
-from tandem.media.srtp import SrtpReceiver
+from tandem.media.rtp.srtp import SUITES as SRTP_SUITES
+from tandem.media.rtp.srtp import SrtpReceiver
 from tandem.media.stream import AudioStream
-from tandem.sip import (
-    digest,
-    fields,
-    history,
-    identity,
-    mwi,
-    refer,
-    reliable,
-    replaces,
-    retry,
-    sessiontimer,
-    subscription,
-    uas,
-)
-from tandem.sip.dialog import Dialog
-from tandem.sip.diversion import diversions
+from tandem.sip.headers import digest
+from tandem.sip.headers import fields
+from tandem.sip.headers import history
+from tandem.sip.headers import identity
+from tandem.sip.headers import mwi
+from tandem.sip.headers import refer
+from tandem.sip.machines import reliable
+from tandem.sip.headers import replaces
+from tandem.sip.machines import retry
+from tandem.sip.machines import sessiontimer
+from tandem.sip.machines import subscription
+from tandem.sip.machines import uas
+from tandem.sip.machines.dialog import Dialog
+from tandem.sip.headers.diversion import diversions
 from tandem.sip.errors import DialogError, IllegalHeader, IncompatibleMedia, MalformedMessage, SdpError
-from tandem.sip.framing import KeepAlive, StreamFramer
-from tandem.sip.message import Headers, Message, Request, Response, response_to
-from tandem.sip.offer import Terms, answer_audio
-from tandem.sip.params import tokens, with_parameters
-from tandem.sip.parse import parse_message
-from tandem.sip.salvage import answer_to_unreadable
-from tandem.sip.sdes import Crypto, parse_crypto
-from tandem.sip.sdp import build_sdp, parse_sdp
+from tandem.sip.message.framing import KeepAlive, StreamFramer
+from tandem.sip.message.message import Headers, Message, Request, Response, response_to
+from tandem.sip.sdp.offer import Terms, answer_audio
+from tandem.sip.headers.params import tokens, with_parameters
+from tandem.sip.message.parse import parse_message
+from tandem.sip.message.salvage import answer_to_unreadable
+from tandem.sip.sdp.sdes import Crypto, parse_crypto
+from tandem.sip.sdp.description import build_sdp, parse_sdp
 
 ABLE = uas.Abilities(methods=("INVITE", "OPTIONS", "REGISTER"), extensions=frozenset({"timer", "100rel"}))
 Reader = Callable[[], object]

@@ -13,7 +13,7 @@ from tandem.call.incoming import Incoming
 from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.sip.aio.endpoint import Hop, ServerTransaction
-from tandem.sip.message import Headers, Request, Response
+from tandem.sip.message.message import Headers, Request, Response
 from tandem.testing.loop import JumpingLoop
 from tandem.testing.media import QuietMedia
 from tandem.testing.network import Network, Weather

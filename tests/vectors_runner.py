@@ -21,7 +21,7 @@ from tandem.core.errors import TandemError
 from tandem.core.ids import SystemIds
 from tandem.directory.dn import DN
 from tandem.directory.port import FULL_CONTROL, Ace
-from tandem.directory.sqlite import EmbeddedDirectory
+from tandem.directory.sqlite.session import EmbeddedDirectory
 from tandem.org.errors import Severity
 from tandem.org.load import load_organization, require_organization
 from tandem.process.agreement import confirm

@@ -25,7 +25,7 @@ from tandem.pki.store import CertificateStore
 from tandem.pki.tls import peer_names
 from tandem.sip.aio.endpoint import Endpoint, Tap
 from tandem.sip.aio.resolve import Resolver
-from tandem.sip.limits import Limits, SourceLimits
+from tandem.sip.machines.limits import Limits, SourceLimits
 from tandem.um.server import UmPaths, UmServer
 from tandem.voice.server import VoiceServer
 

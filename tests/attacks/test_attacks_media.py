@@ -10,9 +10,9 @@ import pytest
 
 from tandem.media.aio.session import AioMedia
 from tandem.media.engine.front import MediaEngine
-from tandem.media.rtp import RtpPacket
+from tandem.media.rtp.packet import RtpPacket
+from tandem.media.rtp.srtp import SrtpSender
 from tandem.media.session import MediaSession, Stream
-from tandem.media.srtp import SrtpSender
 
 KEY = bytes(range(30))
 SUITE = "AES_CM_128_HMAC_SHA1_80"

@@ -16,7 +16,7 @@ import pytest
 
 import deployment
 from attacks.scene import Servers, attackable, attacker, unharmed
-from tandem.cli.demo import POOL, UM
+from tandem.cli.trial.demo import POOL, UM
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.pki.authority import Authority
@@ -24,7 +24,7 @@ from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, peer_names
 from tandem.sip.aio.endpoint import Endpoint, Hop
 from tandem.sip.aio.resolve import Resolver
-from tandem.sip.message import Headers, Request
+from tandem.sip.message.message import Headers, Request
 
 pytestmark = pytest.mark.slow
 DROPPED, MALFORMED = "tandem_sip_dropped_total", "tandem_sip_malformed_total"

@@ -12,8 +12,8 @@ from tandem.call.leg import CallLeg, Ended
 from tandem.call.transfer import Referred, transfer
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.errors import OutOfTurn
-from tandem.sip.message import Request
-from tandem.sip.refer import Refer
+from tandem.sip.headers.refer import Refer
+from tandem.sip.message.message import Request
 from tandem.testing.media import QuietSession
 
 RELIABLY = (("Require", "100rel"),)

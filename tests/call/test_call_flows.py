@@ -8,7 +8,7 @@ from engines import Party, World, play
 from tandem.call.errors import CallFailed
 from tandem.call.incoming import Incoming
 from tandem.call.leg import CallLeg, Ended
-from tandem.sip import digest
+from tandem.sip.headers import digest
 
 
 async def ring_then_answer(call: Incoming) -> CallLeg:

@@ -4,8 +4,8 @@ import pytest
 
 from tandem.call.link import target_of
 from tandem.sip.aio.flow import Hop, StreamFlow
-from tandem.sip.dialog import Dialog
-from tandem.sip.message import Headers, Request
+from tandem.sip.machines.dialog import Dialog
+from tandem.sip.message.message import Headers, Request
 from tandem.testing.network import MemoryFlow
 
 

@@ -21,8 +21,8 @@ from tandem.directory.dn import DN
 from tandem.directory.layout import Layout
 from tandem.directory.port import Directory, Session
 from tandem.directory.repository import Repository
-from tandem.directory.sqlite import EmbeddedDirectory
-from tandem.directory.store import create_embedded
+from tandem.directory.sqlite.session import EmbeddedDirectory
+from tandem.directory.sqlite.store import create_embedded
 from tandem.org.groups import GROUPS
 from tandem.pki.authority import Authority
 

@@ -21,8 +21,8 @@ from tandem.directory.filters import escape, parse_filter
 from tandem.directory.layout import Layout
 from tandem.directory.port import Right, Scope
 from tandem.directory.repository import Repository
-from tandem.directory.sqlite import EmbeddedDirectory, EmbeddedSession
-from tandem.directory.store import create_embedded
+from tandem.directory.sqlite.session import EmbeddedDirectory, EmbeddedSession
+from tandem.directory.sqlite.store import create_embedded
 from tandem.org.groups import GROUPS
 
 LAYOUT = Layout(forest="example.com", organization="Example")
@@ -132,7 +132,7 @@ def test_who_takes_a_deleted_accounts_name_is_in_none_of_its_groups(directory: E
 WRITER = f"""
 import pathlib, sys
 from tandem.directory.dn import DN
-from tandem.directory.sqlite import EmbeddedDirectory
+from tandem.directory.sqlite.session import EmbeddedDirectory
 session = EmbeddedDirectory(pathlib.Path(sys.argv[1])).trusted()
 for number in range(100_000):
     with session.transaction():

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tandem.directory import store
 from tandem.directory.dn import DN
 from tandem.directory.errors import DirectoryError, DirectoryUnavailable
 from tandem.directory.port import Right
-from tandem.directory.sqlite import EmbeddedDirectory
+from tandem.directory.sqlite import store
+from tandem.directory.sqlite.session import EmbeddedDirectory
 
 VERSION_1 = """
 CREATE TABLE entry (

@@ -17,7 +17,7 @@ from tandem.mail.disk import MANY, sync_files
 from tandem.mail.errors import MailError
 from tandem.mail.maildir import Maildir, VoiceCounts, mailbox_folder
 from tandem.mail.spool import Envelope, Spool
-from tandem.media.wav import write_wav
+from tandem.media.codec.wav import write_wav
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ENVELOPE = Envelope(

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.media.codecs import CODECS, FRAME_BYTES, silence
-from tandem.media.frames import FrameCache
-from tandem.media.level import level
+from tandem.media.codec.frames import FrameCache
+from tandem.media.codec.level import level
+from tandem.media.codec.table import CODECS, FRAME_BYTES, silence
+from tandem.media.codec.wav import read_wav
 from tandem.media.session import Sound
-from tandem.media.wav import read_wav
 from tandem.probe.compare import find_speech
 
 SPEECH = read_wav((resources.files("tandem.speech.samples") / "bob-message.wav").read_bytes())[: 2 * 8000 * 3]
@@ -80,7 +80,7 @@ def test_timestamps_follow_the_clock_of_the_codec() -> None:
 
 def test_a_call_in_g711_does_not_load_ffmpeg() -> None:
     program = (
-        "import sys; from tandem.media.codecs import CODECS\n"
+        "import sys; from tandem.media.codec.table import CODECS\n"
         "CODECS['PCMA'].decoder().decode(CODECS['PCMA'].frames(bytes(640))[0])\n"
         "sys.exit('av' in sys.modules)"
     )

@@ -14,14 +14,14 @@ import pytest
 
 from tandem.core.log import about
 from tandem.media.aio.session import AioMedia
-from tandem.media.codecs import CODECS
-from tandem.media.dtmf import KEYS
+from tandem.media.codec.frames import FrameCache
+from tandem.media.codec.table import CODECS
+from tandem.media.codec.wav import read_wav
 from tandem.media.engine.front import MediaEngine
-from tandem.media.frames import FrameCache
+from tandem.media.rtp.dtmf import KEYS
+from tandem.media.rtp.srtp import SUITES
 from tandem.media.session import Media, Sound, Stream
-from tandem.media.srtp import SUITES
 from tandem.media.stream import AudioStream, KeyPressed
-from tandem.media.wav import read_wav
 from tandem.probe.compare import find_speech
 
 SPEECH = read_wav((resources.files("tandem.speech.samples") / "bob-message.wav").read_bytes())[: 2 * 8000 * 2]

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.media import g711
+from tandem.media.codec import g711
+from tandem.media.codec.level import SpeechDetector
+from tandem.media.codec.wav import read_wav, write_wav
 from tandem.media.errors import BadPacket, BadWav
-from tandem.media.level import SpeechDetector
-from tandem.media.rtp import RtpPacket, parse_rtp
-from tandem.media.wav import read_wav, write_wav
+from tandem.media.rtp.packet import RtpPacket, parse_rtp
 
 FRAME = 160
 

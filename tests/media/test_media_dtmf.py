@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.media.dtmf import KEYS, KeyReceiver, key_payloads
-from tandem.media.rtp import RtpPacket
+from tandem.media.rtp.dtmf import KEYS, KeyReceiver, key_payloads
+from tandem.media.rtp.packet import RtpPacket
 
 
 def event(key: str, duration: int, *, at: int = 0, end: bool = False, marker: bool = False, ssrc: int = 1) -> RtpPacket:

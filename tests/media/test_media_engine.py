@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from tandem.media.aio.session import AioMedia, AioSession
+from tandem.media.codec.frames import FrameCache
 from tandem.media.engine import front, udp, wire
 from tandem.media.engine.front import MediaEngine
 from tandem.media.engine.session import EngineSession
 from tandem.media.errors import NoPort
-from tandem.media.frames import FrameCache
 from tandem.media.session import Media, Recorded, Sound, Stream
 from tandem.media.stream import AudioStream
 from tandem.probe.compare import find_speech

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.media.codecs import CODECS
-from tandem.media.dtmf import KEYS
-from tandem.media.inband import FULL_SCALE_DBM0, ToneReceiver, key_sound
-from tandem.media.wav import read_wav
+from tandem.media.codec.inband import FULL_SCALE_DBM0, ToneReceiver, key_sound
+from tandem.media.codec.table import CODECS
+from tandem.media.codec.wav import read_wav
+from tandem.media.rtp.dtmf import KEYS
 
 PAUSE_MS = 60
 TONES = {key: (low, high) for low, row in zip((697, 770, 852, 941), ("123A", "456B", "789C", "*0#D"), strict=True)

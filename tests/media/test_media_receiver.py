@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.media import comfort, g711
-from tandem.media.codecs import CODECS, silence
-from tandem.media.level import level
-from tandem.media.receiver import WINDOW, Kind, Receiver
-from tandem.media.rtp import RtpPacket
+from tandem.media.codec import comfort, g711
+from tandem.media.codec.level import level
+from tandem.media.codec.table import CODECS, silence
+from tandem.media.rtp.packet import RtpPacket
+from tandem.media.rtp.receiver import WINDOW, Kind, Receiver
 
 FRAME = 160
 PCMU = CODECS["PCMU"]

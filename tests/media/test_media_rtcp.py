@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.media.codecs import CODECS
+from tandem.media.codec.table import CODECS
 from tandem.media.errors import BadPacket
-from tandem.media.quality import IMPAIRMENT, Quality
-from tandem.media.receiver import Receiver
-from tandem.media.reports import INTERVAL_S, Reporter, Sent
-from tandem.media.rtcp import Block, Goodbye, Report, SenderInfo, build_rtcp, parse_rtcp
-from tandem.media.rtp import RtpPacket
+from tandem.media.rtp.packet import RtpPacket
+from tandem.media.rtp.quality import IMPAIRMENT, Quality
+from tandem.media.rtp.receiver import Receiver
+from tandem.media.rtp.reports import INTERVAL_S, Reporter, Sent
+from tandem.media.rtp.rtcp import Block, Goodbye, Report, SenderInfo, build_rtcp, parse_rtcp
 
 WORDS = st.integers(0, 2**32 - 1)
 BLOCKS = st.builds(

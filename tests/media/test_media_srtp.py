@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.media.errors import BadPacket
-from tandem.media.srtp import SUITES, SrtpReceiver, SrtpSender
-from tandem.sip import sdes
+from tandem.media.rtp.srtp import SUITES, SrtpReceiver, SrtpSender
+from tandem.sip.sdp import sdes
 
 RECEIVER_REPORT = struct.pack("!BBHI", 0x80, 201, 1, 7)
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.media import stream as module
-from tandem.media.codecs import CODECS, silence
-from tandem.media.frames import FrameCache
-from tandem.media.receiver import SLACK_S, Kind, Receiver, Statistics
-from tandem.media.rtp import RtpPacket, parse_rtp
+from tandem.media.codec.frames import FrameCache
+from tandem.media.codec.table import CODECS, silence
+from tandem.media.rtp.packet import RtpPacket, parse_rtp
+from tandem.media.rtp.receiver import SLACK_S, Kind, Receiver, Statistics
 from tandem.media.session import Sound, Stream
 from tandem.media.stream import AudioStream, KeyPressed, KeysSent, Played
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import deployment
-from tandem.cli.demo import POOL, UM, free_ports, server_process
+from tandem.cli.trial.demo import POOL, UM, free_ports, server_process
 from tandem.directory import objects as o
 
 

@@ -20,11 +20,11 @@ from peers.kamailio import NAME, Kamailio, kamailio
 from peers.pcap import Caller
 from peers.servers import Um, add_gateway, um_server
 from peers.sipp import Gateway, bye, expect, invite, pause, play, receive, request, ringing
-from tandem.cli.demo import UM, attachment, samples, voice_message
+from tandem.cli.trial.demo import UM, attachment, samples, voice_message
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
-from tandem.media import g711
-from tandem.media.wav import read_wav
+from tandem.media.codec import g711
+from tandem.media.codec.wav import read_wav
 from tandem.org.load import require_organization
 from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore

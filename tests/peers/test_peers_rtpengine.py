@@ -12,14 +12,14 @@ import pytest
 from peers.rtp import PlainRtp
 from peers.rtpengine import Rtpengine, rtpengine
 from tandem.call.negotiation import stream_of
-from tandem.media import g711
 from tandem.media.aio.session import AioMedia
+from tandem.media.codec import g711
+from tandem.media.codec.wav import read_wav
 from tandem.media.session import MediaSession, Sound
-from tandem.media.wav import read_wav
 from tandem.probe.compare import find_speech
-from tandem.sip.offer import Terms, answer_audio, check_answer, make_offer
-from tandem.sip.sdes import SUITES
-from tandem.sip.sdp import Audio, build_sdp, parse_sdp
+from tandem.sip.sdp.description import Audio, build_sdp, parse_sdp
+from tandem.sip.sdp.offer import Terms, answer_audio, check_answer, make_offer
+from tandem.sip.sdp.sdes import SUITES
 from tandem.speech.samples import bob_message
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]

@@ -9,9 +9,9 @@ import deployment
 from peers.pcap import Caller
 from peers.servers import Um, add_gateway, um_server
 from peers.sipp import Gateway, expect, invite, play, receive, request, ringing
-from tandem.cli.demo import attachment, messages
-from tandem.media import g711
-from tandem.media.wav import read_wav
+from tandem.cli.trial.demo import attachment, messages
+from tandem.media.codec import g711
+from tandem.media.codec.wav import read_wav
 from tandem.speech.samples import bob_message
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]

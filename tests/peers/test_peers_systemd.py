@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tandem.cli.serve import serve
+from tandem.cli.operate.serve import serve
 from tandem.ops.trace.pcap import pcap
 from tandem.ops.trace.record import Record
 

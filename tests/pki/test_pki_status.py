@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tandem.cli.pki import pki
+from tandem.cli.keeping.pki import pki
 from tandem.pki import examine
 from tandem.pki.authority import SERVER_DAYS, Authority
 from tandem.pki.errors import PkiError

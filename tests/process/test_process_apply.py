@@ -16,11 +16,11 @@ from tandem.process.apply import Progress, apply
 from tandem.process.bootstrap import write_example
 from tandem.process.errors import Busy, ProcessError
 from tandem.process.journal import Journal
-from tandem.process.matrix import Grade
 from tandem.process.phases import PHASES, find_phase
 from tandem.process.plan import Status, make_plan
 from tandem.process.tasks import all_tasks
-from tandem.process.verify import verify_static
+from tandem.process.verify.declared import verify_static
+from tandem.process.verify.matrix import Grade
 from tandem.wiring import Home, bind
 
 

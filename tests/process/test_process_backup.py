@@ -13,10 +13,10 @@ from click.testing import CliRunner
 import deployment
 from tandem.cli.main import tandem
 from tandem.directory import objects as o
-from tandem.directory.sqlite import EmbeddedDirectory
+from tandem.directory.sqlite.session import EmbeddedDirectory
 from tandem.org.load import require_organization
-from tandem.process import backup
 from tandem.process.errors import ProcessError
+from tandem.process.keeping import backup
 from tandem.process.plan import make_plan
 
 pytestmark = pytest.mark.slow

@@ -15,7 +15,7 @@ from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.errors import AccessDenied, InvalidCredentials
-from tandem.directory.sqlite import EmbeddedDirectory
+from tandem.directory.sqlite.session import EmbeddedDirectory
 from tandem.org.load import require_organization
 from tandem.org.schema import json_schema
 from tandem.process import saved

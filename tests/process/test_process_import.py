@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 import deployment
 from tandem.cli.main import tandem
-from tandem.directory.sqlite import EmbeddedDirectory
+from tandem.directory.sqlite.session import EmbeddedDirectory
 from tandem.org.load import require_organization
 from tandem.process.plan import make_plan
 

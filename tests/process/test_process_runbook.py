@@ -10,7 +10,7 @@ import tree_sitter
 import tree_sitter_powershell
 from click.testing import CliRunner
 
-from tandem.cli.runbook import runbook
+from tandem.cli.deploy.runbook import runbook
 from tandem.org import model as m
 from tandem.process.errors import ProcessError
 from tandem.process.phases import Side

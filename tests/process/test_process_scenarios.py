@@ -10,18 +10,18 @@ from click.testing import CliRunner, Result
 
 import deployment
 from tandem.call.errors import CallFailed
-from tandem.cli.demo import CALLED, messages, phones, running
 from tandem.cli.main import tandem as command
+from tandem.cli.trial.demo import CALLED, messages, phones, running
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.port import FULL_CONTROL, Ace
-from tandem.directory.sqlite import EmbeddedDirectory
+from tandem.directory.sqlite.session import EmbeddedDirectory
 from tandem.probe.phone import Phone
 from tandem.process.apply import apply
-from tandem.process.exchucutil import outcall_problems
-from tandem.process.matrix import Grade, verify_matrix
 from tandem.process.phases import find_phase
 from tandem.process.plan import make_plan
+from tandem.process.tools.exchucutil import outcall_problems
+from tandem.process.verify.matrix import Grade, verify_matrix
 from tandem.speech.samples import bob_message
 
 MAIN = (

@@ -14,8 +14,18 @@ import pytest
 from click.testing import CliRunner
 
 from tandem.call.errors import CallFailed
-from tandem.cli.demo import CALLED, POOL, UM, free_plain_ports, free_ports, messages, phones, roots, server_process
-from tandem.cli.pki import pki
+from tandem.cli.keeping.pki import pki
+from tandem.cli.trial.demo import (
+    CALLED,
+    POOL,
+    UM,
+    free_plain_ports,
+    free_ports,
+    messages,
+    phones,
+    roots,
+    server_process,
+)
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.pki.store import CertificateStore
@@ -23,7 +33,7 @@ from tandem.pki.tls import client_context, peer_names
 from tandem.probe.phone import Phone, When
 from tandem.sip.aio.endpoint import Endpoint, Hop
 from tandem.sip.aio.resolve import Resolver
-from tandem.sip.message import Headers, Request
+from tandem.sip.message.message import Headers, Request
 from tandem.speech.samples import bob_message
 
 pytestmark = pytest.mark.slow

@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from tandem.cli.serve import serve
+from tandem.cli.operate.serve import serve
 from tandem.media.ports import ANY
 from tandem.wiring import CannotServe, Listen, most_calls
 

@@ -4,8 +4,8 @@ import asyncio
 
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
-from tandem.sip.aio.afterwards import Afterwards
 from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
+from tandem.sip.aio.lingering import Afterwards
 from tandem.sip.aio.resolve import Resolver
 
 OPTIONS = (

@@ -19,7 +19,7 @@ from tandem.sip.aio import flow as flows
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.flow import StreamFlow
 from tandem.sip.aio.resolve import Resolver
-from tandem.sip.message import Headers, Request
+from tandem.sip.message.message import Headers, Request
 
 UM, POOL = "um1.example.com", "pool1.example.com"
 Runner = Callable[[Awaitable[None]], None]

@@ -6,17 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.sip import dialog as dialogs
-from tandem.sip import exchange, refer, sessiontimer
-from tandem.sip.dialog import Dialog, DialogInput, DialogState, dialog_key
 from tandem.sip.errors import DialogError, MalformedMessage, OutOfTurn
-from tandem.sip.exchange import Exchange, Offer, Step, glare_wait_s
-from tandem.sip.message import Headers, Request, Response, response_to
-from tandem.sip.params import tokens, with_parameters
-from tandem.sip.reliable import RAck, ReliableReceiver, ReliableSender, Resend, parse_rack, resend_answer
-from tandem.sip.replaces import Replaces, check_replaced, replaces
-from tandem.sip.retry import AskLonger, Authenticate, GoElsewhere, Retries, contacts_by_preference, retry_after_s
-from tandem.sip.sessiontimer import Due, SessionTimer, Terms
+from tandem.sip.headers import refer
+from tandem.sip.headers.params import tokens, with_parameters
+from tandem.sip.headers.replaces import Replaces, check_replaced, replaces
+from tandem.sip.machines import dialog as dialogs
+from tandem.sip.machines import sessiontimer
+from tandem.sip.machines import turns as exchange
+from tandem.sip.machines.dialog import Dialog, DialogInput, DialogState, dialog_key
+from tandem.sip.machines.reliable import RAck, ReliableReceiver, ReliableSender, Resend, parse_rack, resend_answer
+from tandem.sip.machines.retry import (
+    AskLonger,
+    Authenticate,
+    GoElsewhere,
+    Retries,
+    contacts_by_preference,
+    retry_after_s,
+)
+from tandem.sip.machines.sessiontimer import Due, SessionTimer, Terms
+from tandem.sip.machines.turns import Exchange, Offer, Step, glare_wait_s
+from tandem.sip.message.message import Headers, Request, Response, response_to
 
 
 def invite(*headers: tuple[str, str], method: str = "INVITE", cseq: int = 7) -> Request:

@@ -1,4 +1,4 @@
-from tandem.sip.digest import Challenger, Credentials, Verdict, answer, digest_response, parse_credentials
+from tandem.sip.headers.digest import Challenger, Credentials, Verdict, answer, digest_response, parse_credentials
 
 
 def test_the_example_of_rfc_7616_is_computed() -> None:

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.sip.diversion import Diversion, Reason, diversions
-from tandem.sip.fields import parse_uri
-from tandem.sip.history import CAUSES, Entry, diverted, diverted_in, entries_for, history
-from tandem.sip.identity import Asserted, asserted, assertions
-from tandem.sip.message import Headers, Request
+from tandem.sip.headers.diversion import Diversion, Reason, diversions
+from tandem.sip.headers.fields import parse_uri
+from tandem.sip.headers.history import CAUSES, Entry, diverted, diverted_in, entries_for, history
+from tandem.sip.headers.identity import Asserted, asserted, assertions
+from tandem.sip.message.message import Headers, Request
 
 
 def invite(*headers: tuple[str, str]) -> Request:

@@ -10,14 +10,14 @@ import pytest
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.core.log import about, event, get_logger
-from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.resolve import BadOverride, Resolver, parse_overrides
 from tandem.sip.aio.sockets import tcp_listener, udp_socket
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.limits import Limits, SourceLimits
-from tandem.sip.message import Headers, Request, Response
-from tandem.sip.parse import parse_message
+from tandem.sip.headers import fields
+from tandem.sip.machines.limits import Limits, SourceLimits
+from tandem.sip.message.message import Headers, Request, Response
+from tandem.sip.message.parse import parse_message
 
 
 def endpoint(resolver: Resolver | None = None) -> Endpoint:

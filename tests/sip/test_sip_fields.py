@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tandem.sip import fields
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.grammar import same_host
-from tandem.sip.message import Headers, Request, response_to
+from tandem.sip.headers import fields
+from tandem.sip.message.grammar import same_host
+from tandem.sip.message.message import Headers, Request, response_to
 
 
 def request(*headers: tuple[str, str]) -> Request:

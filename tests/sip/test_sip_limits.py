@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.sip.counts import dropped
-from tandem.sip.limits import Limits, SourceLimits
+from tandem.sip.machines.limits import Limits, SourceLimits
 
 FEW = Limits(
     messages_per_s=10,

@@ -16,9 +16,9 @@ from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.sip.aio.endpoint import Endpoint, Hop
 from tandem.sip.aio.resolve import Resolver, hop_of
-from tandem.sip.fields import parse_uri
-from tandem.sip.locate import Naptr, Place, Srv, order_servers, order_services
-from tandem.sip.message import Headers, Request
+from tandem.sip.headers.fields import parse_uri
+from tandem.sip.machines.locate import Naptr, Place, Srv, order_servers, order_services
+from tandem.sip.message.message import Headers, Request
 
 ZONE: Zone = {
     ("example.com", "NAPTR"): [

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.sip import fields
 from tandem.sip.errors import IllegalHeader, MalformedMessage
-from tandem.sip.framing import KeepAlive, StreamFramer
-from tandem.sip.message import Headers, Request, Response, response_to
-from tandem.sip.parse import MAX_HEADERS, parse_message
+from tandem.sip.headers import fields
+from tandem.sip.message.framing import KeepAlive, StreamFramer
+from tandem.sip.message.message import Headers, Request, Response, response_to
+from tandem.sip.message.parse import MAX_HEADERS, parse_message
 
 INVITE = (
     b"INVITE sip:4101@example.com SIP/2.0\r\n"

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.sip.errors import IncompatibleMedia
-from tandem.sip.offer import Terms, answer_audio, check_answer, make_offer
-from tandem.sip.sdes import SUITES, Crypto
-from tandem.sip.sdp import CODECS, Audio, Description, build_sdp, parse_sdp
+from tandem.sip.sdp.description import CODECS, Audio, Description, build_sdp, parse_sdp
+from tandem.sip.sdp.offer import Terms, answer_audio, check_answer, make_offer
+from tandem.sip.sdp.sdes import SUITES, Crypto
 
 REQUIRE, PREFER, REFUSE = (Terms(encryption=kind) for kind in ("require", "prefer", "refuse"))
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.sip.errors import IncompatibleMedia, SdpError
-from tandem.sip.offer import Terms, answer_audio, check_answer, make_offer
-from tandem.sip.sdes import MIN_LIFETIME, SUITES, Crypto, PassedOver, parse_crypto
-from tandem.sip.sdp import CODECS, Audio, build_sdp, parse_sdp
+from tandem.sip.sdp.description import CODECS, Audio, build_sdp, parse_sdp
+from tandem.sip.sdp.offer import Terms, answer_audio, check_answer, make_offer
+from tandem.sip.sdp.sdes import MIN_LIFETIME, SUITES, Crypto, PassedOver, parse_crypto
 
 KEY30 = base64.b64encode(bytes(30)).decode()
 TERMS = Terms(encryption="prefer")

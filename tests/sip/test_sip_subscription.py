@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.message import Headers, Request
-from tandem.sip.subscription import (
+from tandem.sip.machines.subscription import (
     AGAIN,
     NOTIFY_WAIT_S,
     TABLE,
@@ -22,6 +21,7 @@ from tandem.sip.subscription import (
     event_of,
     told,
 )
+from tandem.sip.message.message import Headers, Request
 
 S = SubscriptionState
 MWI = Event(package="message-summary")

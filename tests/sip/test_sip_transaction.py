@@ -1,15 +1,15 @@
 import pytest
 
-from tandem.sip import fields
-from tandem.sip.message import Headers, Request, Response, response_to
-from tandem.sip.parse import parse_message
-from tandem.sip.transaction import (
+from tandem.sip.headers import fields
+from tandem.sip.machines.transaction import (
     T1,
     ClientTransactionMachine,
     Do,
     ServerTransactionMachine,
     State,
 )
+from tandem.sip.message.message import Headers, Request, Response, response_to
+from tandem.sip.message.parse import parse_message
 
 
 def request(method: str = "INVITE") -> Request:

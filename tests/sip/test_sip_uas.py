@@ -2,9 +2,9 @@
 
 import pytest
 
-from tandem.sip.message import Headers, Request
-from tandem.sip.salvage import answer_to_unreadable
-from tandem.sip.uas import Abilities, Refusal, refusal
+from tandem.sip.machines.uas import Abilities, Refusal, refusal
+from tandem.sip.message.message import Headers, Request
+from tandem.sip.message.salvage import answer_to_unreadable
 
 ABLE = Abilities(methods=("INVITE", "OPTIONS"), extensions=frozenset({"timer"}))
 

@@ -18,14 +18,14 @@ import pytest
 
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
-from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.framing import KeepAlive, StreamFramer
-from tandem.sip.message import Request, Response
-from tandem.sip.parse import parse_message
-from tandem.sip.uas import Abilities, refusal
+from tandem.sip.headers import fields
+from tandem.sip.machines.uas import Abilities, refusal
+from tandem.sip.message.framing import KeepAlive, StreamFramer
+from tandem.sip.message.message import Request, Response
+from tandem.sip.message.parse import parse_message
 
 ROOT = Path(__file__).parent.parent / "vectors" / "sip"
 VECTORS = sorted(ROOT.rglob("*.sip"))

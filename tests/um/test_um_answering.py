@@ -20,7 +20,7 @@ from tandem.media.session import Sound
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
 from tandem.speech.catalogue import silence
-from tandem.um.answering import CallAnswering
+from tandem.um.applications.answering import CallAnswering
 from tandem.um.prompts import TONE, Prompts
 
 POLICY = MediaPolicy(host="127.0.0.1", encryption="refuse")

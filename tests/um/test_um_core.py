@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.directory import objects as o
-from tandem.sip.diversion import Diversion, Reason, diversions
-from tandem.sip.fields import parse_uri
-from tandem.sip.message import Headers, Request
+from tandem.sip.headers.diversion import Diversion, Reason, diversions
+from tandem.sip.headers.fields import parse_uri
+from tandem.sip.message.message import Headers, Request
 from tandem.speech.catalogue import Catalogue, beep, digits
 from tandem.speech.errors import SpeechError
-from tandem.um.answering import TABLE, Do, Input, State
+from tandem.um.applications.answering import TABLE, Do, Input, State
 from tandem.um.classify import Answer, Incoming, Refusal, classify, find_gateway
 from tandem.um.config import UmConfig
 from tandem.um.pins import PinHasher, acceptable, generate

@@ -3,13 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.directory import objects as o
-from tandem.sip.fields import parse_uri
-from tandem.sip.message import Headers, Request
+from tandem.sip.headers.fields import parse_uri
+from tandem.sip.message.message import Headers, Request
 from tandem.voice.config import VoiceConfig
-from tandem.voice.identity import TRUST_HEADERS, assert_identity, strip_trust
-from tandem.voice.lockout import FAILURES, WINDOW_S, Lockout
-from tandem.voice.normalization import normalize
-from tandem.voice.routing import CallUM, Reject, RingUser, decide
+from tandem.voice.proxy.identity import TRUST_HEADERS, assert_identity, strip_trust
+from tandem.voice.registrar.lockout import FAILURES, WINDOW_S, Lockout
+from tandem.voice.routing.decision import CallUM, Reject, RingUser, decide
+from tandem.voice.routing.normalization import normalize
 
 
 def rule(pattern: str, translation: str) -> o.NormalizationRule:

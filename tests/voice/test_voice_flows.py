@@ -11,9 +11,9 @@ from tandem.call.errors import CallFailed
 from tandem.call.incoming import Incoming
 from tandem.call.leg import Ended
 from tandem.call.negotiation import MediaPolicy
-from tandem.cli.demo import CALLED, CALLER, POOL
-from tandem.sip import digest, fields
-from tandem.sip.message import Headers, Request, Response
+from tandem.cli.trial.demo import CALLED, CALLER, POOL
+from tandem.sip.headers import digest, fields
+from tandem.sip.message.message import Headers, Request, Response
 from tandem.voice.server import VoiceServer
 from tandem.wiring import Home, bind, connect
 

@@ -16,7 +16,7 @@ import pytest
 
 import deployment
 from tandem.call.errors import CallFailed
-from tandem.cli.demo import (
+from tandem.cli.trial.demo import (
     CALLED,
     CALLER,
     POOL,
@@ -34,14 +34,14 @@ from tandem.cli.demo import (
     voice_message,
 )
 from tandem.directory import objects as o
-from tandem.media.wav import read_wav
+from tandem.media.codec.wav import read_wav
 from tandem.pki.tls import phone_context
 from tandem.probe.compare import find_speech
 from tandem.probe.errors import PhoneError
 from tandem.probe.phone import Account, Phone, When
 from tandem.sip.aio.endpoint import Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
-from tandem.sip.message import Headers, Request
+from tandem.sip.message.message import Headers, Request
 from tandem.speech.samples import bob_message
 
 pytestmark = pytest.mark.slow

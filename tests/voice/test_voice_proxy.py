@@ -11,12 +11,12 @@ from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed
 from tandem.call.incoming import Incoming
 from tandem.call.leg import CallLeg, Ended
-from tandem.sip import fields
 from tandem.sip.aio.endpoint import ServerTransaction
-from tandem.sip.message import Request
+from tandem.sip.headers import fields
+from tandem.sip.message.message import Request
 from tandem.testing.network import MemoryEndpoint, Weather
-from tandem.voice.location import Binding
-from tandem.voice.proxy import ProxiedCall, Routes, forward_in_dialog, forwarded
+from tandem.voice.proxy.proxy import ProxiedCall, Routes, forward_in_dialog, forwarded
+from tandem.voice.registrar.location import Binding
 
 
 class Proxy:

@@ -8,14 +8,14 @@ import pytest
 
 from tandem.core.clock import SystemClock
 from tandem.directory import objects as o
-from tandem.sip import digest
 from tandem.sip.aio.flow import OnClose
-from tandem.sip.message import Headers, Request, Response, response_to
-from tandem.voice.access import Access
+from tandem.sip.headers import digest
+from tandem.sip.message.message import Headers, Request, Response, response_to
 from tandem.voice.config import VoiceConfig
-from tandem.voice.location import Binding, Location
-from tandem.voice.lockout import FAILURES, WINDOW_S, Lockout
-from tandem.voice.registrar import register
+from tandem.voice.registrar.access import Access
+from tandem.voice.registrar.location import Binding, Location
+from tandem.voice.registrar.lockout import FAILURES, WINDOW_S, Lockout
+from tandem.voice.registrar.registrar import register
 
 ALICE = o.User(
     account="alice",

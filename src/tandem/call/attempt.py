@@ -2,8 +2,8 @@
 
 A proxy may fork the INVITE, so that several phones ring and answer, each with a dialog of its own. The first 2xx is the
 call; another one is acknowledged and ended by BYE (RFC 3261 §13.2.2.4), as is one that crosses our CANCEL. Reliable
-provisional responses get their PRACK (RFC 3262), challenges, redirections and 422 another INVITE (:mod:`tandem.sip.retry`).
-"""
+provisional responses get their PRACK (RFC 3262), challenges, redirections and 422 another INVITE
+(:mod:`tandem.sip.machines.retry`). """
 
 import asyncio
 import logging
@@ -16,13 +16,14 @@ from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.outgoing import Credentials, answer_challenge
 from tandem.call.reoffer import ALLOW, SUPPORTED
 from tandem.core.log import event, get_logger
-from tandem.sip import fields, sessiontimer
 from tandem.sip.aio.endpoint import ClientTransaction, Flow, Target
-from tandem.sip.dialog import Dialog, DialogState
 from tandem.sip.errors import IncompatibleMedia, MalformedMessage, SdpError
-from tandem.sip.message import Headers, Request, Response
-from tandem.sip.reliable import ReliableReceiver, is_reliable
-from tandem.sip.retry import AskLonger, Authenticate, GoElsewhere, Retries, retry_after_s
+from tandem.sip.headers import fields
+from tandem.sip.machines import sessiontimer
+from tandem.sip.machines.dialog import Dialog, DialogState
+from tandem.sip.machines.reliable import ReliableReceiver, is_reliable
+from tandem.sip.machines.retry import AskLonger, Authenticate, GoElsewhere, Retries, retry_after_s
+from tandem.sip.message.message import Headers, Request, Response
 
 if TYPE_CHECKING:
     from tandem.call.calls import Calls

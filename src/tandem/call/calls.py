@@ -14,12 +14,12 @@ from tandem.call.requests import serve
 from tandem.core.log import event, get_logger
 from tandem.media.aio.session import AioMedia
 from tandem.media.session import Media
-from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction, Target
-from tandem.sip.dialog import dialog_key
-from tandem.sip.message import Request
-from tandem.sip.params import tokens
-from tandem.sip.replaces import Replaces
+from tandem.sip.headers import fields
+from tandem.sip.headers.params import tokens
+from tandem.sip.headers.replaces import Replaces
+from tandem.sip.machines.dialog import dialog_key
+from tandem.sip.message.message import Request
 
 _log = get_logger("call")
 EXTENSIONS = frozenset({"100rel", "timer", "replaces"})

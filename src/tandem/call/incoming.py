@@ -12,14 +12,15 @@ from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.requests import answer_with
 from tandem.media.errors import Unavailable
-from tandem.sip import fields, sessiontimer
 from tandem.sip.aio.endpoint import ServerTransaction
-from tandem.sip.dialog import Dialog, DialogInput, DialogState
 from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
-from tandem.sip.message import Response, response_to
-from tandem.sip.params import tokens
-from tandem.sip.reliable import OPTION as RELIABLE
-from tandem.sip.replaces import check_replaced, replaces
+from tandem.sip.headers import fields
+from tandem.sip.headers.params import tokens
+from tandem.sip.headers.replaces import check_replaced, replaces
+from tandem.sip.machines import sessiontimer
+from tandem.sip.machines.dialog import Dialog, DialogInput, DialogState
+from tandem.sip.machines.reliable import OPTION as RELIABLE
+from tandem.sip.message.message import Response, response_to
 
 if TYPE_CHECKING:
     from tandem.call.calls import Calls

@@ -19,15 +19,15 @@ from tandem.call.negotiation import CONTENT_TYPE, Negotiation
 from tandem.call.reoffer import Reoffers
 from tandem.core.log import event, get_logger
 from tandem.media.session import Playback, Sound
-from tandem.sip import fields
 from tandem.sip.aio.endpoint import ServerTransaction
-from tandem.sip.dialog import ENDS_DIALOG, DialogInput, DialogState
 from tandem.sip.errors import IncompatibleMedia, SdpError
-from tandem.sip.exchange import Offer
-from tandem.sip.message import Request, Response
-from tandem.sip.params import tokens
-from tandem.sip.reliable import ReliableSender, Resend, resend_answer
-from tandem.sip.sessiontimer import Due, SessionTimer, Terms
+from tandem.sip.headers import fields
+from tandem.sip.headers.params import tokens
+from tandem.sip.machines.dialog import ENDS_DIALOG, DialogInput, DialogState
+from tandem.sip.machines.reliable import ReliableSender, Resend, resend_answer
+from tandem.sip.machines.sessiontimer import Due, SessionTimer, Terms
+from tandem.sip.machines.turns import Offer
+from tandem.sip.message.message import Request, Response
 
 _log = get_logger("call")
 UNHEARD_S, HELD_S = 120.0, 4 * 3600.0

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 
 from tandem.call.negotiation import CONTENT_TYPE
 from tandem.call.outgoing import Credentials, answer_challenge
-from tandem.sip import fields
 from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Flow, Target
 from tandem.sip.aio.resolve import hop_of
-from tandem.sip.dialog import Dialog
-from tandem.sip.message import Message, Request, Response
-from tandem.sip.retry import Authenticate, Retries
-from tandem.sip.transaction import T1
+from tandem.sip.headers import fields
+from tandem.sip.machines.dialog import Dialog
+from tandem.sip.machines.retry import Authenticate, Retries
+from tandem.sip.machines.transaction import T1
+from tandem.sip.message.message import Message, Request, Response
 
 PENDING_S = 64 * T1
 """Seconds after which a re-INVITE of ours without a final response is cancelled."""

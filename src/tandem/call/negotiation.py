@@ -1,6 +1,7 @@
 """Offer and answer of one dialog (RFC 3264): what is said about media, when it may be said, and what media is told.
 
-The descriptions themselves are :mod:`tandem.sip.sdp`'s, whose turn it is :mod:`tandem.sip.exchange`'s. A call that was
+The descriptions themselves are :mod:`tandem.sip.sdp.description`'s, whose turn it is
+:mod:`tandem.sip.machines.turns`'s. A call that was
 forked has one of these for each dialog, all with the same offer and the same media session.
 """
 
@@ -8,9 +9,9 @@ import secrets
 from dataclasses import dataclass, replace
 
 from tandem.media.session import MediaSession, Stream
-from tandem.sip.exchange import Exchange, Offer, Step
-from tandem.sip.offer import Terms, answer_audio, check_answer, make_offer
-from tandem.sip.sdp import CODECS, Audio, build_sdp, parse_sdp
+from tandem.sip.machines.turns import Exchange, Offer, Step
+from tandem.sip.sdp.description import CODECS, Audio, build_sdp, parse_sdp
+from tandem.sip.sdp.offer import Terms, answer_audio, check_answer, make_offer
 
 CONTENT_TYPE = "application/sdp"
 

@@ -1,9 +1,9 @@
 """What our own requests need: credentials, and answers to challenges."""
 
 from tandem.core.ids import Ids
-from tandem.sip import digest
-from tandem.sip.message import Request
-from tandem.sip.retry import Authenticate
+from tandem.sip.headers import digest
+from tandem.sip.machines.retry import Authenticate
+from tandem.sip.message.message import Request
 
 Credentials = tuple[str, str]
 """User name and secret."""

@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 from tandem.call.errors import CallFailed
 from tandem.call.link import Link
 from tandem.call.negotiation import Negotiation
-from tandem.sip import sessiontimer
 from tandem.sip.aio.endpoint import ClientTransaction
-from tandem.sip.dialog import ENDS_DIALOG
 from tandem.sip.errors import IncompatibleMedia, SdpError
-from tandem.sip.exchange import glare_wait_s
-from tandem.sip.message import Request, Response
-from tandem.sip.retry import retry_after_s
-from tandem.sip.sessiontimer import SessionTimer, Terms
+from tandem.sip.machines import sessiontimer
+from tandem.sip.machines.dialog import ENDS_DIALOG
+from tandem.sip.machines.retry import retry_after_s
+from tandem.sip.machines.sessiontimer import SessionTimer, Terms
+from tandem.sip.machines.turns import glare_wait_s
+from tandem.sip.message.message import Request, Response
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
 SUPPORTED = "100rel, timer, replaces"

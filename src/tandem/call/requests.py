@@ -8,12 +8,13 @@ from collections.abc import Callable
 from tandem.call.leg import CallLeg
 from tandem.call.negotiation import CONTENT_TYPE
 from tandem.call.reoffer import ALLOW, SUPPORTED
-from tandem.sip import fields, sessiontimer
 from tandem.sip.aio.endpoint import ServerTransaction
-from tandem.sip.dialog import DialogState
 from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
-from tandem.sip.exchange import Offer
-from tandem.sip.message import Response, response_to
+from tandem.sip.headers import fields
+from tandem.sip.machines import sessiontimer
+from tandem.sip.machines.dialog import DialogState
+from tandem.sip.machines.turns import Offer
+from tandem.sip.message.message import Response, response_to
 
 
 def serve(leg: CallLeg, transaction: ServerTransaction) -> None:

@@ -11,12 +11,12 @@ from collections.abc import Awaitable, Callable
 from tandem.call.errors import CallFailed
 from tandem.call.leg import CallLeg
 from tandem.core.log import event, get_logger
-from tandem.sip import fields
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.errors import DialogError
-from tandem.sip.refer import CONTENT_TYPE, EVENT, Refer, event_id, fragment, parse_fragment, parse_refer
-from tandem.sip.replaces import Replaces
-from tandem.sip.subscription import Event, Notifier, SubscriptionState, event_of, told
+from tandem.sip.headers import fields
+from tandem.sip.headers.refer import CONTENT_TYPE, EVENT, Refer, event_id, fragment, parse_fragment, parse_refer
+from tandem.sip.headers.replaces import Replaces
+from tandem.sip.machines.subscription import Event, Notifier, SubscriptionState, event_of, told
 
 _log = get_logger("call")
 LASTS_S = 300

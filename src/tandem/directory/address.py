@@ -9,7 +9,7 @@ from typing import Any
 from tandem.core.clock import Clock
 from tandem.directory.errors import BadAddress, DirectoryUnavailable
 from tandem.directory.port import Directory
-from tandem.directory.sqlite import EmbeddedDirectory
+from tandem.directory.sqlite.session import EmbeddedDirectory
 
 CONNECT_S = 5.0
 """How long a host or DNS is waited for."""

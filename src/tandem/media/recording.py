@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tandem.media.g711 import RATE
-from tandem.media.level import SpeechDetector
+from tandem.media.codec.g711 import RATE
+from tandem.media.codec.level import SpeechDetector
 from tandem.media.session import Recorded
 
 WRITE_S = 1.0

@@ -18,18 +18,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice, repeat
 
-from tandem.media import comfort, g711
-from tandem.media.codecs import CODECS, FRAME_BYTES, silence
-from tandem.media.dtmf import KeyReceiver, key_payloads
+from tandem.media.codec import comfort, g711
+from tandem.media.codec.frames import FrameCache
+from tandem.media.codec.inband import ToneReceiver, key_sound
+from tandem.media.codec.table import CODECS, FRAME_BYTES, silence
 from tandem.media.errors import BadPacket
-from tandem.media.frames import FrameCache
-from tandem.media.inband import ToneReceiver, key_sound
-from tandem.media.quality import Summary
-from tandem.media.receiver import Kind, Receiver, Statistics
-from tandem.media.reports import Reporter, Sent
-from tandem.media.rtp import SEQ_MOD, TS_MOD, RtpPacket, is_rtcp, parse_rtp
+from tandem.media.rtp.dtmf import KeyReceiver, key_payloads
+from tandem.media.rtp.packet import SEQ_MOD, TS_MOD, RtpPacket, is_rtcp, parse_rtp
+from tandem.media.rtp.quality import Summary
+from tandem.media.rtp.receiver import Kind, Receiver, Statistics
+from tandem.media.rtp.reports import Reporter, Sent
+from tandem.media.rtp.srtp import SrtpReceiver, SrtpSender
 from tandem.media.session import Sound, Stream
-from tandem.media.srtp import SrtpReceiver, SrtpSender
 
 _pack = struct.Struct("!BBHII").pack
 _number = int.from_bytes

@@ -8,7 +8,7 @@ from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.sip.aio.endpoint import Endpoint, Hop
 from tandem.sip.aio.resolve import Resolver
-from tandem.sip.message import Headers, Request
+from tandem.sip.message.message import Headers, Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

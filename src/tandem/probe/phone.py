@@ -20,16 +20,16 @@ from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
+from tandem.media.codec.wav import read_wav
 from tandem.media.session import Sound
-from tandem.media.wav import read_wav
 from tandem.pki.tls import peer_names
 from tandem.probe.errors import PhoneError
-from tandem.sip import digest
 from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.message import Headers, Request, Response
-from tandem.sip.mwi import MessageSummary, parse_summary
+from tandem.sip.headers import digest
+from tandem.sip.headers.mwi import MessageSummary, parse_summary
+from tandem.sip.message.message import Headers, Request, Response
 
 
 class When(StrEnum):

@@ -9,8 +9,8 @@ from tandem.directory import objects as o
 from tandem.directory.address import Address, Place, write_place
 from tandem.directory.defaults import domain_aces
 from tandem.directory.repository import Cache, Repository
-from tandem.directory.sqlite import EmbeddedDirectory, EmbeddedSession
-from tandem.directory.store import create_embedded
+from tandem.directory.sqlite.session import EmbeddedDirectory, EmbeddedSession
+from tandem.directory.sqlite.store import create_embedded
 from tandem.org.example import example_text
 from tandem.org.groups import GROUPS
 from tandem.org.load import require_organization

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tandem.directory import objects as o
-from tandem.sip.diversion import Diversion
-from tandem.sip.fields import URI
-from tandem.sip.grammar import same_host
+from tandem.sip.headers.diversion import Diversion
+from tandem.sip.headers.fields import URI
+from tandem.sip.message.grammar import same_host
 from tandem.um.config import UmConfig
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
 from tandem.org.numbers import EumAddress
-from tandem.sip.grammar import canonical
+from tandem.sip.message.grammar import canonical
 from tandem.um import pins
 
 NO_PIN_YET = (pins.PENDING, pins.MAILING)

@@ -25,19 +25,20 @@ from tandem.mail import counts as mail_counts
 from tandem.mail.disk import problem_of
 from tandem.mail.maildir import Maildir, mailbox_folder
 from tandem.mail.spool import Draft, Envelope, Item, Spool
+from tandem.media.codec.wav import write_wav
 from tandem.media.session import Media
-from tandem.media.wav import write_wav
-from tandem.sip import fields, uas
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
-from tandem.sip.history import diverted
-from tandem.sip.identity import Asserted, asserted
-from tandem.sip.message import Request
+from tandem.sip.headers import fields
+from tandem.sip.headers.history import diverted
+from tandem.sip.headers.identity import Asserted, asserted
+from tandem.sip.machines import uas
+from tandem.sip.message.message import Request
 from tandem.speech.catalogue import digits
 from tandem.um import counts, pins
-from tandem.um.answering import MINIMUM_S, CallAnswering
+from tandem.um.applications.answering import MINIMUM_S, CallAnswering
 from tandem.um.classify import Answer, Incoming, Refusal, classify, find_gateway
 from tandem.um.config import NO_PIN_YET, UmConfig, UmDirectory
-from tandem.um.lamp import Lamps
+from tandem.um.mwi import Lamps
 from tandem.um.prompts import LEAD, TONE, Prompts
 
 _log = get_logger("um")

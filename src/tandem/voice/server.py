@@ -12,22 +12,23 @@ from tandem.directory import counts as directory_counts
 from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.index import Connect
-from tandem.sip import fields
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction, Target
-from tandem.sip.diversion import Reason
 from tandem.sip.errors import MalformedMessage, SdpError
-from tandem.sip.message import Request, Response
-from tandem.sip.params import tokens
-from tandem.sip.sdp import parse_sdp
-from tandem.voice import counts, routing
-from tandem.voice.access import Access, is_own
+from tandem.sip.headers import fields
+from tandem.sip.headers.diversion import Reason
+from tandem.sip.headers.params import tokens
+from tandem.sip.message.message import Request, Response
+from tandem.sip.sdp.description import parse_sdp
+from tandem.voice import counts
 from tandem.voice.config import VoiceConfig, VoiceDirectory, sip_of
-from tandem.voice.identity import assert_identity, strip_trust
-from tandem.voice.lamp import Lamps
-from tandem.voice.location import Location
-from tandem.voice.proxy import ProxiedCall, Routes, forward_in_dialog, forwarded
-from tandem.voice.registrar import register
-from tandem.voice.standing import StandingCalls
+from tandem.voice.mwi import Lamps
+from tandem.voice.proxy.active import StandingCalls
+from tandem.voice.proxy.identity import assert_identity, strip_trust
+from tandem.voice.proxy.proxy import ProxiedCall, Routes, forward_in_dialog, forwarded
+from tandem.voice.registrar.access import Access, is_own
+from tandem.voice.registrar.location import Location
+from tandem.voice.registrar.registrar import register
+from tandem.voice.routing import decision as routing
 
 _log = get_logger("voice")
 FOLLOW_S = 1.0

@@ -13,8 +13,8 @@ from typing import assert_never, cast
 from tandem.core.log import event, get_logger, surroundings
 from tandem.media.aio.control import ControlPort
 from tandem.media.aio.pacer import Pacer
+from tandem.media.codec.frames import FrameCache
 from tandem.media.errors import NoPort
-from tandem.media.frames import FrameCache
 from tandem.media.ports import tries
 from tandem.media.recording import WRITE_S, Recorder
 from tandem.media.session import MediaSession, Playback, Recording, Sound, Stream

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from socket import socket
 from typing import assert_never
 
+from tandem.media.codec.frames import FrameCache
 from tandem.media.engine import wire
 from tandem.media.engine.udp import disconnect, open_beside
-from tandem.media.frames import FrameCache
 from tandem.media.recording import Recorder
 from tandem.media.session import Sound, Stream
 from tandem.media.stream import AudioStream, KeyPressed, KeysSent, Played

@@ -9,7 +9,7 @@ import struct
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from tandem.media.quality import Quality, Summary
+from tandem.media.rtp.quality import Quality, Summary
 from tandem.media.session import Recorded, Stream
 
 _length = struct.Struct("!I")

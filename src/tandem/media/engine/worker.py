@@ -20,11 +20,11 @@ import traceback
 from collections.abc import Callable
 from time import monotonic, sleep
 
-from tandem.media.codecs import CODECS, silence
+from tandem.media.codec.frames import FrameCache
+from tandem.media.codec.table import CODECS, silence
 from tandem.media.engine import wire
 from tandem.media.engine.call import MAX_DATAGRAM, Call
 from tandem.media.engine.udp import EXPEDITED, open_socket
-from tandem.media.frames import FrameCache
 from tandem.media.session import Sound
 
 SLOT_S = 0.001

@@ -13,13 +13,13 @@ from tandem.org import model as m
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import phone_context
 from tandem.org.versions import Generation, generation, generations, roles_of
-from tandem.process import exchucutil
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import CERTIFICATES, MessagingRoles, Requirement, call_router, um_service
 from tandem.process.runbook.gateways import WHATIF, container_rights, gateway, hunt_group, outcalls
 from tandem.process.runbook.model import RunbookStep, Text
 from tandem.process.runbook.powershell import array, flag, quote, table, unless_whatif
 from tandem.process.tasks.messaging import startup_mode
+from tandem.process.tools import exchucutil
 
 _LINKS = {
     1: (268694, 268695, 266569),

@@ -10,10 +10,10 @@ from typing import Any
 from tandem.org import model as m
 from tandem.org.numbers import phone_context
 from tandem.org.versions import names_must_match
-from tandem.process.further import STEPS
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import CERTIFICATES, DIRECTORY_ADMINS, OCSUMUTIL, VOICE_SERVERS, VOICE_USERS, Requirement
 from tandem.process.runbook.exchange import UNKNOWN
+from tandem.process.runbook.further import STEPS
 from tandem.process.runbook.gateways import WHATIF
 from tandem.process.runbook.model import RunbookStep, Text
 from tandem.process.runbook.powershell import array, flag, quote, table, unless_whatif

@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tandem.org import model
-from tandem.process import exchucutil
 from tandem.process.phases import Side
 from tandem.process.roles import MessagingRoles
 from tandem.process.task import Context, Step, Task, phase
 from tandem.process.tasks.messaging import dial_plans_here
 from tandem.process.tasks.preconditions import task_id
+from tandem.process.tools import exchucutil
 
 
 def tasks(context: Context) -> Iterator[Task]:

@@ -9,11 +9,11 @@ from tandem.directory.dn import DN
 from tandem.directory.layout import forest_of
 from tandem.org import model
 from tandem.org.numbers import phone_context
-from tandem.process import oupermission
 from tandem.process.phases import Side
 from tandem.process.roles import DIRECTORY_ADMINS, OCSUMUTIL, VOICE_SERVERS
-from tandem.process.targets import target_of
 from tandem.process.task import Change, Context, Step, Task, ensure, phase, phase_of
+from tandem.process.tools import oupermission
+from tandem.process.tools.targets import target_of
 
 
 def tasks(context: Context) -> Iterator[Task]:

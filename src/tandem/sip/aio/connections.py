@@ -16,7 +16,7 @@ from typing import Protocol
 from tandem.core.log import about, event, get_logger
 from tandem.sip.aio.flow import Flow, Hop, Owner, StreamFlow, UdpFlow, UdpSocket
 from tandem.sip.aio.sockets import ANY, family_of, is_address, source_towards, tcp_listener, tcp_socket, udp_socket
-from tandem.sip.locate import Place
+from tandem.sip.machines.locate import Place
 
 _log = get_logger("sip")
 HANDSHAKE_S = 10.0
@@ -31,7 +31,7 @@ ContextSource = ssl.SSLContext | Callable[[], ssl.SSLContext] | None
 
 
 class Gate(Protocol):
-    """Who may connect; see :mod:`tandem.sip.limits`."""
+    """Who may connect; see :mod:`tandem.sip.machines.limits`."""
 
     def connected(self, source: str, *, handshake: bool, now: float) -> bool:
         """Whether a new connection is let in; if so, it is counted until :meth:`disconnected`."""

@@ -15,21 +15,22 @@ from typing import Any
 from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.core.log import about, event, get_logger
-from tandem.sip import counts, fields
-from tandem.sip.aio.afterwards import Afterwards
+from tandem.sip import counts
 from tandem.sip.aio.connections import Connections, ContextSource
 from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
+from tandem.sip.aio.lingering import Afterwards
 from tandem.sip.aio.outbound import Outbound
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.sockets import at_port
 from tandem.sip.aio.transactions import Answering, ClientTransaction, Key, ServerTransaction, client_key
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.limits import SourceLimits
-from tandem.sip.locate import PORTS
-from tandem.sip.message import Message, Request, Response, response_to
-from tandem.sip.parse import parse_message
-from tandem.sip.salvage import answer_to_unreadable
-from tandem.sip.transaction import ack_to_failure
+from tandem.sip.headers import fields
+from tandem.sip.machines.limits import SourceLimits
+from tandem.sip.machines.locate import PORTS
+from tandem.sip.machines.transaction import ack_to_failure
+from tandem.sip.message.message import Message, Request, Response, response_to
+from tandem.sip.message.parse import parse_message
+from tandem.sip.message.salvage import answer_to_unreadable
 
 _log = get_logger("sip")
 _MAGIC = "z9hG4bK"

@@ -15,7 +15,7 @@ from typing import Protocol, cast
 from tandem.core.log import event, get_logger
 from tandem.sip.aio.sockets import at_port
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.framing import KeepAlive, StreamFramer
+from tandem.sip.message.framing import KeepAlive, StreamFramer
 
 _log = get_logger("sip")
 _HIGH_WATER_BYTES, _MAX_UNSENT_BYTES = 1 << 18, 1 << 20

@@ -9,12 +9,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from tandem.core.log import event, get_logger
-from tandem.sip import fields
 from tandem.sip.aio.flow import Flow, Hop
 from tandem.sip.aio.sockets import at_port
 from tandem.sip.aio.transactions import ClientTransaction
-from tandem.sip.locate import Place
-from tandem.sip.message import Request, Response
+from tandem.sip.headers import fields
+from tandem.sip.machines.locate import Place
+from tandem.sip.message.message import Request, Response
 
 if TYPE_CHECKING:
     from tandem.sip.aio.endpoint import Endpoint

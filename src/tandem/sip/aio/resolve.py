@@ -23,8 +23,8 @@ from tandem.core.errors import TandemError
 from tandem.core.log import event, get_logger
 from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.sockets import is_address
-from tandem.sip.fields import URI
-from tandem.sip.locate import PORTS, SERVICES, Naptr, Place, Srv, order_servers, order_services
+from tandem.sip.headers.fields import URI
+from tandem.sip.machines.locate import PORTS, SERVICES, Naptr, Place, Srv, order_servers, order_services
 
 _log = get_logger("sip")
 LOOKUP_S = 3.0

@@ -1,4 +1,4 @@
-"""Transactions on real flows: each drives one machine of :mod:`tandem.sip.transaction`.
+"""Transactions on real flows: each drives one machine of :mod:`tandem.sip.machines.transaction`.
 
 What happens inside a transaction is decided there; here is only what needs a socket or a clock: sending, and one timer.
 """
@@ -11,10 +11,17 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from tandem.core.log import event, get_logger
-from tandem.sip import fields
 from tandem.sip.aio.flow import Flow, Hop
-from tandem.sip.message import Request, Response, response_to
-from tandem.sip.transaction import T1, ClientTransactionMachine, Do, Output, ServerTransactionMachine, cancel_for
+from tandem.sip.headers import fields
+from tandem.sip.machines.transaction import (
+    T1,
+    ClientTransactionMachine,
+    Do,
+    Output,
+    ServerTransactionMachine,
+    cancel_for,
+)
+from tandem.sip.message.message import Request, Response, response_to
 
 if TYPE_CHECKING:
     from tandem.sip.aio.endpoint import Endpoint

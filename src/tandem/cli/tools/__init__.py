@@ -1,0 +1,1 @@
+"""The tools of phases 7 and 9, and OU permissions."""

@@ -1,0 +1,218 @@
+"""``tandem phone``: a synthetic phone for administrators who want to hear what a caller hears."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from tandem.call.errors import CallFailed
+from tandem.cli.common import JSON, print_json
+from tandem.media.codec.wav import write_wav
+from tandem.pki.tls import phone_context
+from tandem.probe.errors import PhoneError
+from tandem.probe.phone import Account, Phone, PhoneCall, When
+from tandem.sip.aio.resolve import Resolver, parse_overrides
+
+_PATH = click.Path(dir_okay=False, path_type=Path)
+_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """Who phones, and by which pool."""
+
+    account: Account
+    roots: Path
+    resolver: Resolver
+
+
+@click.group()
+def phone() -> None:
+    """A phone on the command line: registers by TLS, calls, listens, speaks WAV files, presses keys."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.argument("address"),
+        click.option("--pool", required=True, metavar="FQDN", help="The pool to register at."),
+        click.option("--port", default=5061, show_default=True, type=click.IntRange(1, 65535), help="Its TLS port."),
+        click.option("--secret-file", required=True, type=_EXISTING, help="A file with the SIP secret."),
+        click.option("--roots", required=True, type=_EXISTING, help="The root certificates to trust (PEM)."),
+        click.option("--resolve", multiple=True, metavar="FQDN=IP:PORT", help="Where a name is."),
+    ):
+        command = option(command)
+    return command
+
+
+def _line(address: str, pool: str, port: int, secret_file: Path, roots: Path, resolve: tuple[str, ...]) -> _Line:
+    secret = secret_file.read_text(encoding="utf-8").strip()
+    account = Account(address=address, secret=secret, pool=pool, port=port)
+    return _Line(account=account, roots=roots, resolver=Resolver(parse_overrides(resolve)))
+
+
+@contextlib.asynccontextmanager
+async def _registered(line: _Line) -> AsyncIterator[Phone]:
+    made = Phone(line.account, phone_context(line.roots), resolver=line.resolver)
+    try:
+        await made.register()
+        yield made
+    finally:
+        with contextlib.suppress(PhoneError):
+            await made.register(expires_s=0)
+        await made.close()
+
+
+@phone.command()
+@_options
+@JSON
+def register(
+    address: str,
+    pool: str,
+    port: int,
+    secret_file: Path,
+    roots: Path,
+    resolve: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Register ADDRESS, show its lamp, unregister.
+
+    \b
+    Example:
+      tandem phone register alice@example.com --pool pool1.example.com --secret-file alice.secret --roots roots.pem
+    """
+
+    async def run() -> dict[str, object]:
+        async with _registered(_line(address, pool, port, secret_file, roots, resolve)) as made:
+            await made.subscribe_lamp()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(2):
+                    await made.lamp_changed.wait()
+            return {"registered": address, "waiting": made.lamp.waiting, "new": made.lamp.new, "old": made.lamp.old}
+
+    result = asyncio.run(run())
+    if as_json:
+        print_json(result)
+    else:
+        lamp = "on" if result["waiting"] else "off"
+        click.echo(f"{address} is registered; lamp {lamp}: {result['new']} new, {result['old']} old")
+
+
+@phone.command()
+@_options
+@click.argument("number")
+@click.option("--say", type=_EXISTING, help="A WAV file to speak (mono, 8000 Hz).")
+@click.option("--after-tone", is_flag=True, help="Speak once a tone was heard, as for voice mail.")
+@click.option("--dtmf", default="", help="Keys to press after speaking.")
+@click.option("--seconds", default=0.0, help="How long to stay after that.")
+@click.option("--record", type=_PATH, help="Write what was heard to this WAV file.")
+@JSON
+def call(
+    address: str,
+    number: str,
+    pool: str,
+    port: int,
+    secret_file: Path,
+    roots: Path,
+    resolve: tuple[str, ...],
+    say: Path | None,
+    after_tone: bool,
+    dtmf: str,
+    seconds: float,
+    record: Path | None,
+    as_json: bool,
+) -> None:
+    """Call NUMBER as ADDRESS. Exit code 0: answered; 1: not.
+
+    \b
+    Example, a voice message:
+      tandem phone call bob@example.com 4101 --pool pool1.example.com --secret-file bob.secret --roots roots.pem \\
+          --after-tone --say hello.wav --dtmf '#' --seconds 4 --record heard.wav
+    """
+
+    speech = say.read_bytes() if say is not None else b""
+
+    async def run() -> PhoneCall:
+        async with _registered(_line(address, pool, port, secret_file, roots, resolve)) as made:
+            placed = await made.call(number)
+            if after_tone:
+                await placed.wait_for_tone()
+            if speech:
+                await placed.speak(speech)
+            await placed.press(dtmf)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await asyncio.shield(placed.leg.ended)
+            await placed.hang_up()
+            return placed
+
+    try:
+        placed = asyncio.run(run())
+    except CallFailed as failed:
+        raise PhoneError(f"{number} was not answered: {failed}") from None
+    _heard(placed, record)
+    result = {
+        "answered": True,
+        "secure": placed.leg.secure,
+        "heard_s": len(placed.heard) / 16_000,
+        "keys": "".join(placed.keys),
+        "ended": placed.leg.ended.result(),
+    }
+    if as_json:
+        print_json(result)
+    else:
+        media = "SRTP" if placed.leg.secure else "RTP"
+        click.echo(f"{number} answered; {result['heard_s']:.1f} s heard over {media}; ended by {result['ended']}")
+
+
+@phone.command()
+@_options
+@click.option("--seconds", default=60.0, show_default=True, help="How long to wait for a call, and then to listen.")
+@click.option("--record", type=_PATH, help="Write what was heard to this WAV file.")
+@JSON
+def listen(
+    address: str,
+    pool: str,
+    port: int,
+    secret_file: Path,
+    roots: Path,
+    resolve: tuple[str, ...],
+    seconds: float,
+    record: Path | None,
+    as_json: bool,
+) -> None:
+    """Register ADDRESS and answer the first call. Exit code 0: there was one; 1: not.
+
+    \b
+    Example:
+      tandem phone listen alice@example.com --pool pool1.example.com --secret-file alice.secret --roots roots.pem
+    """
+
+    async def run() -> PhoneCall:
+        async with _registered(_line(address, pool, port, secret_file, roots, resolve)) as made:
+            made.when = When.ANSWER
+            try:
+                async with asyncio.timeout(seconds):
+                    answered = await made.incoming.get()
+            except TimeoutError:
+                raise PhoneError(f"nobody called {address} within {seconds:g} s") from None
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await asyncio.shield(answered.leg.ended)
+            await answered.hang_up()
+            return answered
+
+    answered = asyncio.run(run())
+    _heard(answered, record)
+    result = {"heard_s": len(answered.heard) / 16_000, "keys": "".join(answered.keys)}
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(f"{result['heard_s']:.1f} s heard; keys: {result['keys'] or '-'}")
+
+
+def _heard(placed: PhoneCall, record: Path | None) -> None:
+    if record is not None:
+        record.write_bytes(write_wav(bytes(placed.heard)))

@@ -1,0 +1,481 @@
+"""The embedded directory: one SQLite file in WAL mode, opened by several processes of one machine at once.
+
+Rights are enforced here, in the session: nothing above it can read or write more than its identity may. Every change
+raises the change number in the same transaction, by which servers notice it. A transaction that dies leaves no trace.
+
+One file may hold several forests, each with a root of its own. An account counts in another forest only if that forest
+trusts its own (a trustedDomain object with the outbound bit), or if it is one of that forest's Enterprise Admins: so can
+the initial administrator make the trust.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+
+from tandem.core.clock import Clock, SystemClock
+from tandem.directory import filters, schema
+from tandem.directory.dn import DN
+from tandem.directory.errors import (
+    AccessDenied,
+    AlreadyExists,
+    DirectoryError,
+    DirectoryUnavailable,
+    InvalidCredentials,
+    NoSuchObject,
+    SchemaViolation,
+)
+from tandem.directory.port import Ace, Changes, Entry, Feed, Part, Right, Scope
+from tandem.directory.sqlite.access import CONFIDENTIAL, Access, ace_of
+from tandem.directory.sqlite.store import open_store
+
+_FAILURES_TO_LOCK = 10
+_LOCK_S = 900.0
+_CHUNK = 400
+"""Entries whose values are read at once."""
+_COMMON = {"objectclass": 1, "tandemmanagedby": 2}
+"""What many entries have alike narrows a search least."""
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)  # OWASP's parameters for Argon2id
+_NOBODY = _HASHER.hash("nobody")
+"""What a password is compared with when the account does not exist: the work is the same."""
+
+
+class EmbeddedDirectory:
+    """Opens the file for each session anew."""
+
+    def __init__(self, path: Path, clock: Clock | None = None, *, read_only: bool = False) -> None:
+        self._path = path
+        self._clock = clock or SystemClock()
+        self._read_only = read_only
+
+    def bind(self, account: str, password: str | None) -> "EmbeddedSession":
+        """See :class:`tandem.directory.port.Directory`. After 10 failures an account is locked for 15 minutes."""
+        if password is None:
+            raise InvalidCredentials(f"{account}: the embedded directory takes no Kerberos tickets; give a password")
+        db = open_store(self._path)
+        try:
+            identity = self._authenticated(db, account, password)
+        except BaseException:
+            db.close()
+            raise
+        if self._read_only:
+            db.execute("PRAGMA query_only = ON")
+        return EmbeddedSession(db, account, identity)
+
+    def trusted(self) -> "EmbeddedSession":
+        """A session that may do everything: for making the first entries, by whoever owns the file."""
+        return EmbeddedSession(open_store(self._path), "(owner)", None)
+
+    def _authenticated(self, db: sqlite3.Connection, account: str, password: str) -> DN:
+        row = db.execute(
+            "SELECT e.id, e.dn, c.hash, c.failures, c.locked_until FROM value v JOIN entry e ON e.id = v.entry "
+            "JOIN credential c ON c.entry = e.id WHERE v.attribute = 'samaccountname' AND v.folded = ?",
+            (account.lower(),),
+        ).fetchone()
+        now = self._clock.at().timestamp()
+        try:
+            _HASHER.verify(row["hash"] if row else _NOBODY, password)
+            right = row is not None
+        except VerificationError:
+            right = False
+        if row is None or row["locked_until"] > now or not right:
+            if row is not None and row["locked_until"] <= now:
+                failures = row["failures"] + 1
+                until = now + _LOCK_S if failures % _FAILURES_TO_LOCK == 0 else 0
+                with db:
+                    db.execute(
+                        "UPDATE credential SET failures = ?, locked_until = ? WHERE entry = ?",
+                        (failures, until, row["id"]),
+                    )
+            raise InvalidCredentials(
+                f"{account}: wrong account or password, or locked after {_FAILURES_TO_LOCK} failures (for 15 minutes)"
+            )
+        if row["failures"]:
+            with db:
+                db.execute("UPDATE credential SET failures = 0, locked_until = 0 WHERE entry = ?", (row["id"],))
+        return DN.parse(row["dn"])
+
+
+class EmbeddedSession:
+    """See :class:`tandem.directory.port.Session`. ``identity`` ``None`` is the file's owner, who may do everything."""
+
+    def __init__(self, db: sqlite3.Connection, account: str, identity: DN | None) -> None:
+        self._db = db
+        self.account = account
+        self._owner = identity is None
+        self.identity = identity or DN(())
+        self._access = Access(db, self.identity, everything=self._owner)
+        self._depth = 0
+        self._number = 0
+
+    def close(self) -> None:
+        """See the port."""
+        self._db.close()
+
+    # Reading
+
+    def get(self, dn: DN) -> Entry | None:
+        """See the port."""
+        return next(self._entries([self._find(dn)]), None)
+
+    def search(self, base: DN, filter_: str = "(objectClass=*)", scope: Scope = Scope.SUBTREE) -> list[Entry]:
+        """See the port."""
+        wanted = filters.parse_filter(filter_)
+        return [e for e in self._entries(self._candidates(base, wanted, scope)) if wanted.match(e.all)]
+
+    def _candidates(self, base: DN, wanted: filters.Filter, scope: Scope) -> list[Any]:
+        """Rows in the scope, narrowed by an index where the filter demands an equality."""
+        match scope:
+            case Scope.BASE:
+                where, values = "e.path = ?", [base.path]
+            case Scope.ONE:
+                where, values = "e.parent = (SELECT id FROM entry WHERE path = ?)", [base.path]
+            case Scope.SUBTREE:
+                where, values = "e.path >= ? AND e.path < ?", [base.path, base.path[:-1] + "\x20"]
+        sql = "SELECT e.id, e.dn, e.path FROM entry e"
+        if (key := _equality(wanted)) is not None:
+            sql += " JOIN value v ON v.entry = e.id AND v.attribute = ? AND v.folded = ?"
+            values = [key.attribute.lower(), key.value.lower(), *values]
+        rows = self._db.execute(f"{sql} WHERE {where} ORDER BY e.path", values).fetchall()
+        self._access.refresh(alone=self._depth > 0)
+        if inner := [root for root in self._access.roots if root != base.path and root.startswith(base.path)]:
+            return [r for r in rows if not r["path"].startswith(tuple(inner))]
+        return rows
+
+    def _find(self, dn: DN) -> Any:
+        return self._db.execute("SELECT id, dn, path FROM entry WHERE path = ?", (dn.path,)).fetchone()
+
+    def _entries(self, rows: Sequence[Any]) -> Iterator[Entry]:
+        """Those of the rows that are visible, with what of them is. Values are fetched for many entries at once."""
+        self._access.refresh(alone=self._depth > 0)
+        for start in range(0, len(rows), _CHUNK):
+            chunk = [row for row in rows[start : start + _CHUNK] if row is not None]
+            found: dict[int, dict[str, list[str]]] = {row["id"]: {} for row in chunk}
+            marks = ",".join("?" * len(found))
+            for entry, attribute, value in self._db.execute(
+                f"SELECT entry, attribute, value FROM value WHERE entry IN ({marks}) ORDER BY entry, attribute, place",  # noqa: S608
+                list(found),
+            ):
+                found[entry].setdefault(attribute, []).append(value)
+            for row in chunk:
+                dn, attributes = DN.known(row["dn"], row["path"]), found[row["id"]]
+                classes = frozenset(c.lower() for c in attributes["objectclass"])
+                if self._access.visible(dn, classes):
+                    for name in CONFIDENTIAL & attributes.keys():
+                        if not self._access.may(Right.READ_CONFIDENTIAL, dn, name, classes):
+                            del attributes[name]
+                    yield Entry(
+                        dn=dn,
+                        attributes={name: tuple(values) for name, values in attributes.items()},
+                        uid=str(row["id"]),
+                    )
+
+    def follow(self, parts: Sequence[Part]) -> Feed:
+        """See the port."""
+        return _EmbeddedFeed(self, parts)
+
+    def changed_since(self, number: int, parts: Sequence[Part]) -> tuple[list[Entry], frozenset[str]]:
+        """Visible entries of these parts that changed after a change number, and what is gone since."""
+        rows = self._db.execute("SELECT id, dn, path FROM entry WHERE changed > ? ORDER BY path", (number,)).fetchall()
+        bases = tuple(part.base.path for part in parts)
+        visible = self._entries([row for row in rows if row["path"].startswith(bases)])
+        entries = [entry for entry in visible if any(part.holds(entry) for part in parts)]
+        gone = self._db.execute("SELECT id FROM gone WHERE number > ?", (number,))
+        # What changed and is not to be seen is not there for this reader.
+        hidden = {str(row["id"]) for row in rows} - {entry.uid for entry in entries}
+        return entries, frozenset(str(row["id"]) for row in gone) | hidden
+
+    def numbers(self) -> tuple[int, int]:
+        """The number of the last change, and of the last one that concerned rights."""
+        return self._state("change"), self._state("access")
+
+    def change_number(self) -> int:
+        """See the port."""
+        return self._state("change")
+
+    def _state(self, name: str) -> int:
+        row = self._db.execute("SELECT number FROM state WHERE name = ?", (name,)).fetchone()
+        return int(row["number"])
+
+    # Rights
+
+    def may(self, right: Right, dn: DN, attribute: str = "", object_class: str = "") -> bool:
+        """See the port."""
+        self._access.refresh(alone=self._depth > 0)
+        return self._access.may(
+            right, dn, attribute.lower(), frozenset([object_class.lower()]) if object_class else None
+        )
+
+    def _seen(self, dn: DN) -> bool:
+        self._access.refresh(alone=self._depth > 0)
+        return self._access.visible(dn)
+
+    def _demand(self, right: Right, dn: DN, attribute: str = "", object_class: str = "") -> None:
+        if not self.may(right, dn, attribute, object_class):
+            what = (right.name or "").lower().replace("_", " ")
+            raise AccessDenied(self.account, f"{what} {attribute or object_class}".strip() + " on", dn)
+
+    def aces(self, dn: DN) -> tuple[Ace, ...]:
+        """See the port."""
+        if not self._seen(dn):
+            return ()
+        rows = self._db.execute("SELECT a.* FROM ace a JOIN entry e ON e.id = a.entry WHERE e.path = ?", (dn.path,))
+        return tuple(ace_of(row) for row in rows)
+
+    def lacking(self, dn: DN, aces: Sequence[Ace]) -> tuple[Ace, ...]:
+        """See the port."""
+        present = set(self.aces(dn))
+        return tuple(ace for ace in aces if ace not in present)
+
+    def protected(self, dn: DN) -> bool:
+        """See the port."""
+        row = self._db.execute("SELECT protected FROM entry WHERE path = ?", (dn.path,)).fetchone()
+        return row is not None and bool(row["protected"]) and self._seen(dn)
+
+    def groups_of(self, dn: DN) -> frozenset[DN]:
+        """See the port."""
+        return self._access.groups_of(dn)
+
+    def members(self, group: DN) -> frozenset[DN]:
+        """See the port."""
+        return self._access.members(group)
+
+    # Writing
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read within is of one moment."""
+        if self._depth:
+            yield
+            return
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("COMMIT")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See the port."""
+        if self._depth:
+            self._depth += 1
+            try:
+                yield
+            finally:
+                self._depth -= 1
+            return
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise DirectoryUnavailable(
+                f"the directory is being written by another process for too long: {error}"
+            ) from None
+        self._depth = 1
+        self._number = self._state("change") + 1
+        try:
+            yield
+            self._db.execute("UPDATE state SET number = ? WHERE name = 'change'", (self._number,))
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            self._access.forget()
+            raise
+        finally:
+            self._depth = 0
+
+    def add(
+        self, dn: DN, attributes: Mapping[str, Sequence[str]], *, aces: Sequence[Ace] = (), protected: bool = False
+    ) -> None:
+        """See the port."""
+        classes = [c.lower() for c in attributes.get("objectClass", ())]
+        schema.check_entry(str(dn), classes, attributes)
+        self._demand(Right.CREATE, dn.parent, object_class=classes[-1])
+        with self.transaction():
+            parent = None if classes[-1] == "domaindns" else self._find(dn.parent)
+            if parent is None and not (self._owner and classes[-1] == "domaindns"):
+                raise NoSuchObject(f"{dn.parent} is not there (or not visible), so nothing can be added below it")
+            try:
+                cursor = self._db.execute(
+                    "INSERT INTO entry (path, dn, parent, protected, changed) VALUES (?, ?, ?, ?, ?)",
+                    (dn.path, str(dn), parent["id"] if parent else None, protected, self._number),
+                )
+            except sqlite3.IntegrityError:
+                raise AlreadyExists(f"{dn} is there already") from None
+            assert cursor.lastrowid is not None
+            # An entry has the attribute that names it, said or not.
+            for name, values in {dn.rdns[0][0].lower(): (dn.name,), **_lowered(attributes)}.items():
+                known = schema.attribute(name)
+                if known.confidential:
+                    self._demand(Right.WRITE, dn, attribute=known.name, object_class=classes[-1])
+                self._store(cursor.lastrowid, name, tuple(values))
+            self._insert_aces(cursor.lastrowid, aces)
+            self._check_account_name(cursor.lastrowid, attributes)
+            if aces or protected or {"member", "trustdirection"} & {n.lower() for n in attributes}:
+                self._access_changed()
+
+    def replace(self, dn: DN, attributes: Mapping[str, Sequence[str]]) -> None:
+        """See the port."""
+        entry, classes = self._id(dn)
+        schema.check_entry(str(dn), sorted(classes - {"top"}), attributes, new=False)
+        names = [name.lower() for name in attributes]
+        for name in names:
+            known = schema.attribute(name).name
+            if not self._access.may(Right.WRITE, dn, name, classes):
+                raise AccessDenied(self.account, f"write {known} on", dn)
+        with self.transaction():
+            marks = ",".join("?" * len(names))
+            self._db.execute(f"DELETE FROM value WHERE entry = ? AND attribute IN ({marks})", [entry, *names])  # noqa: S608
+            for name, values in attributes.items():
+                if values:
+                    self._store(entry, name, tuple(values))
+            self._touch(entry)
+            if "member" in names or "trustdirection" in names:
+                self._access_changed()
+
+    def delete(self, dn: DN) -> None:
+        """See the port."""
+        entry, classes = self._id(dn)
+        if not self._access.may(Right.DELETE, dn, "", classes):
+            raise AccessDenied(self.account, "delete", dn)
+        with self.transaction():
+            if self._db.execute("SELECT 1 FROM entry WHERE parent = ?", (entry,)).fetchone():
+                raise DirectoryError(f"{dn} has entries below it; delete those first")
+            held = self._db.execute("SELECT 1 FROM ace WHERE entry = ?", (entry,)).fetchone()
+            self._db.execute("DELETE FROM entry WHERE id = ?", (entry,))
+            self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?)", (entry, self._number))
+            # Whoever comes to have this name later is not a member of anything by it.
+            left = self._db.execute("DELETE FROM value WHERE attribute = 'member' AND folded = ?", (str(dn).lower(),))
+            if held or left.rowcount or classes & {"group", "trusteddomain"}:
+                self._access_changed()
+
+    def grant(self, dn: DN, aces: Sequence[Ace]) -> None:
+        """See the port."""
+        entry, _ = self._id(dn)
+        self._demand(Right.WRITE_ACL, dn)
+        with self.transaction():
+            self._insert_aces(entry, aces)
+            self._access_changed()
+
+    def revoke(self, dn: DN, aces: Sequence[Ace]) -> None:
+        """See the port."""
+        entry, _ = self._id(dn)
+        self._demand(Right.WRITE_ACL, dn)
+        with self.transaction():
+            self._db.executemany(
+                "DELETE FROM ace WHERE entry = ? AND principal = ? AND rights = ? AND inherit = ? AND object_class = ? "
+                "AND attributes = ?",
+                [_row(entry, ace) for ace in aces],
+            )
+            self._access_changed()
+
+    def set_password(self, dn: DN, password: str) -> None:
+        """See the port. The right is WRITE on the account."""
+        entry, classes = self._id(dn)
+        self._demand(Right.WRITE, dn)
+        if not classes & {"user", "computer"}:
+            raise SchemaViolation(f"{dn} is no account: only users and computers have passwords")
+        with self.transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO credential (entry, hash) VALUES (?, ?)", (entry, _HASHER.hash(password))
+            )
+
+    def has_password(self, dn: DN) -> bool:
+        """Whether an account has a password, so that it can bind."""
+        row = self._db.execute(
+            "SELECT 1 FROM credential c JOIN entry e ON e.id = c.entry WHERE e.path = ?", (dn.path,)
+        ).fetchone()
+        return row is not None
+
+    def _touch(self, entry: int) -> None:
+        self._db.execute("UPDATE entry SET changed = ? WHERE id = ?", (self._number, entry))
+
+    def _id(self, dn: DN) -> tuple[int, frozenset[str]]:
+        """The row of a visible entry, and its classes."""
+        self._access.refresh(alone=self._depth > 0)
+        row = self._find(dn)
+        classes = self._access.classes(dn) if row is not None else frozenset()
+        if row is None or not self._access.visible(dn, classes):
+            raise NoSuchObject(f"{dn} is not there, or not visible to {self.account}")
+        return int(row["id"]), classes
+
+    def _check_account_name(self, entry: int, attributes: Mapping[str, Sequence[str]]) -> None:
+        for name in attributes.get("sAMAccountName", ()):
+            row = self._db.execute(
+                "SELECT 1 FROM value WHERE attribute = 'samaccountname' AND folded = ? AND entry <> ?",
+                (name.lower(), entry),
+            ).fetchone()
+            if row is not None:
+                raise AlreadyExists(f"there is an account {name} already")
+
+    def _store(self, entry: int, name: str, values: tuple[str, ...]) -> None:
+        schema.check_values(name, values)
+        if name.lower() == "member":  # compared as names, however they were spelt
+            values = tuple(str(DN.parse(value)) for value in values)
+        self._db.executemany(
+            "INSERT INTO value VALUES (?, ?, ?, ?, ?)",
+            [(entry, name.lower(), place, value, value.lower()) for place, value in enumerate(values)],
+        )
+
+    def _insert_aces(self, entry: int, aces: Sequence[Ace]) -> None:
+        self._db.executemany("INSERT OR IGNORE INTO ace VALUES (?, ?, ?, ?, ?, ?)", [_row(entry, ace) for ace in aces])
+
+    def _access_changed(self) -> None:
+        self._db.execute("UPDATE state SET number = number + 1 WHERE name = 'access'")
+        self._access.forget()
+
+
+class _EmbeddedFeed:
+    """See :class:`tandem.directory.port.Feed`. A change of rights, or of memberships, has everything read anew."""
+
+    def __init__(self, session: EmbeddedSession, parts: Sequence[Part]) -> None:
+        self._session = session
+        self._parts = parts
+        self._change, self._access = -1, -1
+
+    def poll(self) -> Changes | None:
+        """See the port."""
+        with self._session.snapshot():
+            change, access = self._session.numbers()
+            if (change, access) == (self._change, self._access):
+                return None
+            changes = self._whole() if access != self._access else self._more()
+        self._change, self._access = change, access
+        return changes
+
+    def _whole(self) -> Changes:
+        entries, present = [], {}
+        for part in self._parts:
+            filter_ = f"(|{''.join(f'(objectClass={each})' for each in sorted(part.classes))})"
+            found = self._session.search(part.base, filter_)
+            present[part.base.path] = frozenset(entry.uid for entry in found)
+            entries += found
+        return Changes(entries=tuple(entries), present=present)
+
+    def _more(self) -> Changes:
+        entries, gone = self._session.changed_since(self._change, self._parts)
+        return Changes(entries=tuple(entries), gone=gone)
+
+
+def _lowered(attributes: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    return {name.lower(): values for name, values in attributes.items()}
+
+
+def _row(entry: int, ace: Ace) -> tuple[object, ...]:
+    attributes = " ".join(sorted(name.lower() for name in ace.attributes))
+    return entry, str(ace.principal), ace.rights.value, ace.inherit.value, ace.object_class, attributes
+
+
+def _equality(wanted: filters.Filter) -> filters.Equal | None:
+    """An equality that everything that matches has to fulfil."""
+    match wanted:
+        case filters.Equal():
+            return wanted
+        case filters.Junction(every=True, filters=parts):
+            found = [e for part in parts if (e := _equality(part)) is not None]
+            return min(found, key=lambda e: _COMMON.get(e.attribute.lower(), 0), default=None)
+        case _:
+            return None

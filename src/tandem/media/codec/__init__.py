@@ -1,0 +1,1 @@
+"""Codecs, tones, levels and sound files."""

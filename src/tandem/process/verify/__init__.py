@@ -1,0 +1,1 @@
+"""Is the deployment as declared, and does it work?"""

@@ -1,0 +1,84 @@
+"""Examine: the verification matrix on an organization that somebody else deployed, without a file of its own.
+
+What Tandem keeps is looked at where it is. What Exchange and Lync keep is put into an embedded directory that lasts as long
+as the examination, with the rights that stand on the real containers.
+"""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from tandem.core.clock import Clock
+from tandem.core.ids import Ids
+from tandem.directory import objects as o
+from tandem.directory.dn import DN
+from tandem.directory.found import Found
+from tandem.directory.port import Session
+from tandem.directory.repository import Repository
+from tandem.directory.sqlite.session import EmbeddedDirectory
+from tandem.directory.sqlite.store import create_embedded
+from tandem.org.groups import GROUPS
+from tandem.org.model import Organization
+from tandem.process.task import Context, layout_of
+from tandem.process.verify.matrix import Check, check, verify_matrix
+
+
+def examine(
+    found: Found, organization: Organization, session: Session, folder: Path, *, clock: Clock, ids: Ids
+) -> Iterator[Check]:
+    """Every check, then everything that was not understood, as warnings. ``folder`` is empty, and may be forgotten."""
+    foreign = any(server.kind != "tandem" for server in found.all(o.MessagingServer))
+    if foreign:
+        session = _rebuilt(found, organization, folder)
+    layout = layout_of(organization, organization.forests[0].name)
+    repository = Repository(session, layout, owner=organization.name)
+    context = Context(
+        organization=organization, session=session, repository=repository, layout=layout, clock=clock, ids=ids
+    )
+    yield from verify_matrix(context)
+    for note in found.notes:
+        yield check(
+            "Read, and not understood or assumed", note, "", 1, "compare with the product's own tools", warn=True
+        )
+    if foreign:
+        session.close()
+
+
+def _rebuilt(found: Found, organization: Organization, folder: Path) -> Session:
+    path = folder / "directory.db"
+    create_embedded(path)
+    session = EmbeddedDirectory(path).trusted()
+    with session.transaction():
+        for forest, objects in found.objects.items():
+            at = layout_of(organization, forest)
+            session.add(at.domain, {"objectClass": ("top", "domainDNS")})
+            containers = [at.users, at.computers, at.configuration, at.services, at.microsoft_exchange, at.rtc_service]
+            for dn in containers:
+                session.add(dn, {"objectClass": ("top", "container")})
+            session.add(at.exchange, {"objectClass": ("top", "msExchOrganizationContainer")}, protected=True)
+            for dn in (
+                *(at.um_dial_plans, at.um_ip_gateways, at.um_auto_attendants, at.um_mailbox_policies),
+                *(at.administrative_groups, at.servers.parent, at.servers, at.pools, at.voice),
+                *(at.voice_dial_plans, at.voice_policies, at.voice_routes, at.pstn_usages, at.trunks),
+            ):
+                session.add(dn, {"objectClass": ("top", "container")})
+            repository = Repository(session, at)
+            for name in GROUPS["V"]:
+                repository.add(o.Group(name=name))
+            gateways = sorted(objects, key=lambda each: isinstance(each, o.UMHuntGroup))  # below their gateways
+            for each in gateways:
+                if isinstance(each, o.User | o.Contact):
+                    _place(session, DN.parse(each.container))
+                # Of what names the account, the account's own entry is not part of the examination.
+                repository.add(dataclasses.replace(each, cn="") if isinstance(each, o.User) else each)
+            for text, aces in found.rights.get(forest, {}).items():
+                session.grant(DN.parse(text), aces)
+    return session
+
+
+def _place(session: Session, dn: DN) -> None:
+    """A place that people stand in, with all above it."""
+    if session.get(dn) is None:
+        _place(session, dn.parent)
+        class_ = "organizationalUnit" if dn.rdns[0][0].upper() == "OU" else "container"
+        session.add(dn, {"objectClass": ("top", class_)})

@@ -1,0 +1,196 @@
+"""Live checks, in both directions: each UM server and each pool by TLS with the name checked, a call to each UM server in
+each dial plan, and for each dial plan a message that a user leaves for another, with the lamp that follows.
+
+The message is deleted again. What the checks need of secrets they get from the voice server's account.
+"""
+
+import asyncio
+import email
+import email.policy
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tandem.call.errors import CallFailed
+from tandem.directory import objects as o
+from tandem.mail.maildir import mailbox_folder
+from tandem.org.model import UriType, VoIPSecurity
+from tandem.pki.store import CertificateStore
+from tandem.pki.tls import client_context, phone_context
+from tandem.probe.errors import PhoneError
+from tandem.probe.live import Outcome, ask_options
+from tandem.probe.phone import Account, Phone
+from tandem.process.task import Context
+from tandem.process.verify.matrix import Check, check
+from tandem.sip.aio.resolve import Resolver
+from tandem.sip.headers.diversion import Diversion, Reason
+from tandem.sip.headers.fields import URI
+from tandem.speech.samples import bob_message
+
+ARRIVES_S = 20.0
+"""How long a message and its lamp may take."""
+TONE_S = 40.0
+SecretOf = Callable[[o.User], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What the live checks work with; ``caller`` and ``called`` (SIP addresses) replace the users that are chosen."""
+
+    context: Context
+    resolver: Resolver
+    secret_of: SecretOf
+    caller: str = ""
+    called: str = ""
+
+    async def checks(self) -> AsyncIterator[Check]:
+        """Every live check, as it ends."""
+        voice = self.context.at(self.context.organization.voice_forest).repository
+        pools = [pool for pool in voice.all(o.VoicePool) if pool.kind == "tandem"]
+        for pool in pools:
+            roots = self._store(pool.fqdn).roots
+            outcome = await ask_options(phone_context(roots), pool.fqdn, pool.sip_tls_port, self.resolver)
+            yield _check(f"{pool.fqdn} answers phones", outcome, 0, "is the voice server running, and reachable here?")
+        for forest in self.context.organization.messaging_forests:
+            repository = self.context.at(forest).repository
+            plans = {plan.name: plan for plan in repository.all(o.UMDialPlan) if _callable(plan)}
+            for server in repository.all(o.MessagingServer):
+                for pool in pools:
+                    async for each in self._pair(server, pool, plans):
+                        yield each
+            for plan in plans.values():
+                for pool in pools:
+                    if users := self._users(pool, plan):
+                        yield await self._message(pool, plan, *users)
+
+    async def _pair(
+        self, server: o.MessagingServer, pool: o.VoicePool, plans: dict[str, o.UMDialPlan]
+    ) -> AsyncIterator[Check]:
+        there = await ask_options(
+            client_context(self._store(pool.fqdn)), server.fqdn, server.sip_tls_port, self.resolver
+        )
+        advice = "is the UM server running, and is the pool its gateway (phase 7)?"
+        yield _check(f"{server.fqdn} answers {pool.fqdn}", there, 7, advice)
+        back = await ask_options(client_context(self._store(server.fqdn)), pool.fqdn, pool.sip_tls_port, self.resolver)
+        advice = "is the UM server in a dial plan (phase 5), and its certificate trusted (phase 2)?"
+        yield _check(f"{pool.fqdn} answers {server.fqdn}", back, 5, advice)
+        for name in server.dial_plans:
+            if name in plans and not there.wrong and (users := self._users(pool, plans[name])):
+                yield await self._call(server, pool, plans[name], users[1])
+
+    def _store(self, fqdn: str) -> CertificateStore:
+        return CertificateStore(folder=self.context.pki / fqdn)
+
+    def _users(self, pool: o.VoicePool, plan: o.UMDialPlan) -> tuple[o.User, o.User] | None:
+        """Who calls, and who is called: two users of a pool, the second with a mailbox in the dial plan."""
+        everyone = self.context.at(self.context.organization.voice_forest).repository.all(o.User)
+        mine = [u for u in everyone if u.home_pool == pool.fqdn and u.sip_enabled]
+        called = [u for u in mine if u.um_enabled and u.um_dial_plan == plan.name and _named(u, self.called)]
+        caller = [u for u in mine if u not in called[:1] and _named(u, self.caller)]
+        return (caller[0], called[0]) if called and caller else None
+
+    async def _call(self, server: o.MessagingServer, pool: o.VoicePool, plan: o.UMDialPlan, called: o.User) -> Check:
+        """Call a UM server as the pool does, for a user; hang up at the greeting."""
+        account = Account(address=f"verify@{pool.fqdn}", secret="", pool=server.fqdn, port=server.sip_tls_port)
+        context = client_context(self._store(pool.fqdn))
+        phone = Phone(account, context, resolver=self.resolver, encryption=_encryption(plan))
+        name, _, domain = called.sip_address.partition(":")[2].partition("@")
+        header = Diversion(uri=URI(scheme="sip", user=name, host=domain), reason=Reason.NO_ANSWER).value()
+        try:
+            uri = f"{plan.name}@{server.fqdn}:{server.sip_tls_port};transport=tls"
+            call = await phone.call(uri, headers=[("Diversion", header)])
+            media = "SRTP" if call.leg.secure else "RTP"
+            await asyncio.sleep(0.5)
+            heard = len(call.heard)
+            await call.hang_up()
+            said = f"answered over {media}, {heard // 16} ms of greeting heard in half a second"
+            outcome = Outcome(evidence=said, wrong="" if heard else f"answered over {media}, and silent")
+        except (PhoneError, CallFailed, OSError, TimeoutError) as error:
+            outcome = Outcome(evidence="", wrong=str(error) or type(error).__name__)
+        finally:
+            await phone.close()
+        advice = "the dial plan's security has to fit the pool's (phase 4), and the user be in it (phases 6 and 11)"
+        return _check(f"{server.fqdn} answers for {plan.name}", outcome, 5, advice)
+
+    async def _message(self, pool: o.VoicePool, plan: o.UMDialPlan, caller: o.User, called: o.User) -> Check:
+        """One user leaves a message for another, whose lamp goes on; then the message is deleted."""
+        phones = self._phone(pool, caller), self._phone(pool, called)
+        folder = mailbox_folder(self.context.organization.state / "mail", called.mail)
+        before = _files(folder)
+        try:
+            outcome = await self._leave(*phones, folder, before, caller)
+        except (PhoneError, CallFailed, OSError, TimeoutError) as error:
+            outcome = Outcome(evidence="", wrong=f"{_address(caller)} called {_address(called)}: {error}")
+        finally:
+            for path in _mine(folder, before, caller):
+                path.unlink(missing_ok=True)
+            for phone in phones:
+                await _leave_quietly(phone)
+        advice = "see the servers' logs for this call; 'tandem verify' without --live shows what is missing"
+        return _check(f"A message for {_address(called)} in {plan.name} arrives, and the lamp", outcome, 11, advice)
+
+    async def _leave(self, caller: Phone, called: Phone, folder: Path, before: set[Path], user: o.User) -> Outcome:
+        await caller.register()
+        await called.register()
+        await called.subscribe_lamp()
+        lit = called.lamp.new
+        call = await caller.call(called.account.address)
+        await call.wait_for_tone(timeout_s=TONE_S)
+        await call.speak(bob_message())
+        await call.hang_up()
+        async with asyncio.timeout(ARRIVES_S):
+            while not _mine(folder, before, user):  # noqa: ASYNC110 - a mailbox tells nobody
+                await asyncio.sleep(0.2)
+        lamp = await called.wait_lamp(lambda summary: summary.waiting and summary.new > lit, timeout_s=ARRIVES_S)
+        said = f"{caller.account.address} left a message, it is in the mailbox, the lamp shows {lamp.new} new"
+        return Outcome(evidence=said)
+
+    def _phone(self, pool: o.VoicePool, user: o.User) -> Phone:
+        account = Account(address=_address(user), secret=self.secret_of(user), pool=pool.fqdn, port=pool.sip_tls_port)
+        encryption = "refuse" if pool.media_encryption == "DoNotSupportEncryption" else "require"
+        context = phone_context(self._store(pool.fqdn).roots)
+        return Phone(account, context, resolver=self.resolver, encryption=encryption)
+
+
+async def _leave_quietly(phone: Phone) -> None:
+    try:
+        await phone.register(expires_s=0)
+    except (PhoneError, OSError, TimeoutError):
+        pass  # it never got as far as to register
+    finally:
+        await phone.close()
+
+
+def _check(name: str, outcome: Outcome, number: int, advice: str) -> Check:
+    return check(name, outcome.wrong, outcome.evidence, number, advice)
+
+
+def _callable(plan: o.UMDialPlan) -> bool:
+    return plan.uri_type == UriType.SIP_NAME and plan.voip_security != VoIPSecurity.UNSECURED
+
+
+def _encryption(plan: o.UMDialPlan) -> str:
+    return "require" if plan.voip_security == VoIPSecurity.SECURED else "refuse"
+
+
+def _address(user: o.User) -> str:
+    return user.sip_address.partition(":")[2]
+
+
+def _named(user: o.User, wanted: str) -> bool:
+    return not wanted or _address(user).lower() == wanted.lower()
+
+
+def _files(folder: Path) -> set[Path]:
+    return {path for place in ("new", "cur") for path in (folder / place).glob("*")}
+
+
+def _mine(folder: Path, before: set[Path], caller: o.User) -> list[Path]:
+    """The messages that have come since, from the caller."""
+    found = []
+    for path in _files(folder) - before:
+        with path.open("rb") as file:
+            message = email.message_from_binary_file(file, policy=email.policy.default)
+        if caller.mail.lower() in str(message["From"]).lower() and message["Content-Class"] == "voice-ca":
+            found.append(path)
+    return found

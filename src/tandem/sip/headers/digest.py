@@ -1,0 +1,186 @@
+"""Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): SHA-256 and MD5, qop ``auth``.
+
+The server's nonces are stateless: a time and a keyed hash over it, good for five minutes and for as many requests as their
+client counts (``nc``); the counts of those in use are remembered, so that an answer cannot be replayed. Challenges come with
+the strongest algorithm first, whatever order they are configured in. The client answers the first challenge that it can
+(RFC 8760 §2.4). ``auth-int`` is left out: bodies are protected by TLS.
+"""
+
+import hashlib
+import hmac
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from sipmessage import AuthChallenge, AuthCredentials
+
+from tandem.sip.errors import MalformedMessage
+from tandem.sip.headers.fields import quoted
+
+_HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
+"""The algorithms that we speak, the one to be preferred first (RFC 8760 §2.4)."""
+NONCE_LIFETIME_S = 300.0
+_MAX_NONCES = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What an Authorization header says, checked for form."""
+
+    username: str
+    realm: str
+    nonce: str
+    uri: str
+    response: str
+    algorithm: str
+    cnonce: str
+    nc: str
+
+
+class Verdict(Enum):
+    """What became of an answer."""
+
+    ACCEPTED = "accepted"
+    WRONG = "wrong"
+    STALE = "stale"
+
+
+def parse_credentials(value: str) -> Credentials:
+    """Read an (Proxy-)Authorization header. Raises :class:`MalformedMessage` if something needed is not there."""
+    try:
+        parsed = AuthCredentials.parse(value)
+        parameters = parsed.parameters
+    except Exception as error:
+        raise MalformedMessage("the Authorization header cannot be read") from error
+    if parsed.scheme.lower() != "digest" or parameters is None:
+        raise MalformedMessage(f"authentication by {parsed.scheme!r}; only Digest is spoken")
+
+    def needed(name: str) -> str:
+        found = parameters.get(name)
+        if not found:
+            raise MalformedMessage(f"the Authorization header has no {name}")
+        return str(found)
+
+    return Credentials(
+        username=needed("username"),
+        realm=needed("realm"),
+        nonce=needed("nonce"),
+        uri=needed("uri"),
+        response=needed("response").lower(),
+        algorithm=str(parameters.get("algorithm") or "MD5").upper(),
+        cnonce=needed("cnonce"),
+        nc=needed("nc").lower(),
+    )
+
+
+def digest_response(credentials: Credentials, *, secret: str, method: str) -> str:
+    """The ``response`` value of RFC 7616 §3.4.1 with qop=auth."""
+
+    def h(text: str) -> str:
+        hashed = _HASHES[credentials.algorithm](text.encode("utf-8", "surrogateescape"))
+        return hashed.hexdigest()
+
+    ha1 = h(f"{credentials.username}:{credentials.realm}:{secret}")
+    ha2 = h(f"{method}:{credentials.uri}")
+    return h(f"{ha1}:{credentials.nonce}:{credentials.nc}:{credentials.cnonce}:auth:{ha2}")
+
+
+class Challenger:
+    """The server's side for one realm. ``key`` is random, and the same for as long as nonces shall hold.
+
+    ``algorithms`` are those that the realm allows; what is not among them is never accepted.
+    """
+
+    def __init__(self, realm: str, algorithms: Sequence[str], key: bytes) -> None:
+        self.realm = realm
+        self.algorithms = tuple(known for known in _HASHES if known in algorithms)
+        self._key = key
+        self._counts: OrderedDict[str, int] = OrderedDict()
+
+    def challenges(self, now: float, *, stale: bool = False) -> list[str]:
+        """The header values to send, one per algorithm, in the order of preference."""
+        nonce = self._nonce(now)
+        suffix = ", stale=true" if stale else ""
+        return [
+            f'Digest realm={quoted(self.realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{suffix}'
+            for algorithm in self.algorithms
+        ]
+
+    def verify(self, credentials: Credentials, *, secret: str, method: str, now: float) -> Verdict:
+        """Check an answer. The work is the same for a wrong secret and a right one."""
+        if credentials.algorithm not in self.algorithms or credentials.realm != self.realm:
+            return Verdict.WRONG
+        expected = digest_response(credentials, secret=secret, method=method)
+        right = hmac.compare_digest(expected.encode(), credentials.response.encode("utf-8", "surrogateescape"))
+        if not right:
+            return Verdict.WRONG
+        if not self._fresh(credentials.nonce, now):
+            return Verdict.STALE
+        return Verdict.ACCEPTED if self._counted(credentials) else Verdict.STALE
+
+    def _nonce(self, now: float) -> str:
+        stamp = f"{int(now * 1000):x}"
+        return f"{stamp}.{self._mac(stamp)}"
+
+    def _mac(self, stamp: str) -> str:
+        return hmac.new(self._key, stamp.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]
+
+    def _fresh(self, nonce: str, now: float) -> bool:
+        stamp, _, mac = nonce.partition(".")
+        if not hmac.compare_digest(mac.encode("utf-8", "surrogateescape"), self._mac(stamp).encode()):
+            return False
+        return 0 <= now - int(stamp, 16) / 1000 <= NONCE_LIFETIME_S
+
+    def _counted(self, credentials: Credentials) -> bool:
+        """Take the nonce count if it is new (RFC 7616 §3.3): each client (cnonce) counts for itself."""
+        try:
+            count = int(credentials.nc, 16)
+        except ValueError:
+            return False
+        key = f"{credentials.nonce}:{credentials.username}:{credentials.cnonce[:64]}"
+        if count <= self._counts.get(key, 0):
+            return False
+        self._counts[key] = count
+        self._counts.move_to_end(key)
+        if len(self._counts) > _MAX_NONCES:
+            self._counts.popitem(last=False)
+        return True
+
+
+def answer(
+    challenges: Iterable[str], *, username: str, secret: str, method: str, uri: str, cnonce: str, nc: int = 1
+) -> str | None:
+    """The (Proxy-)Authorization value for the first challenge that we can answer, or ``None``."""
+    for value in challenges:
+        try:
+            challenge = AuthChallenge.parse(value)
+        except Exception:  # noqa: S112 - a challenge that cannot be read is one that we cannot answer
+            continue
+        parameters = challenge.parameters
+        algorithm = str(parameters.get("algorithm") or "MD5").upper()
+        qops = [q.strip().lower() for q in str(parameters.get("qop") or "").split(",")]
+        realm, nonce = parameters.get("realm"), parameters.get("nonce")
+        if challenge.scheme.lower() != "digest" or algorithm not in _HASHES or "auth" not in qops:
+            continue
+        if realm is None or nonce is None:
+            continue
+        credentials = Credentials(
+            username=username,
+            realm=str(realm),
+            nonce=str(nonce),
+            uri=uri,
+            response="",
+            algorithm=algorithm,
+            cnonce=cnonce,
+            nc=f"{nc:08x}",
+        )
+        response = digest_response(credentials, secret=secret, method=method)
+        opaque = parameters.get("opaque")
+        tail = f", opaque={quoted(str(opaque))}" if opaque is not None else ""
+        return (
+            f"Digest username={quoted(username)}, realm={quoted(str(realm))}, nonce={quoted(str(nonce))}, "
+            f'uri={quoted(uri)}, response="{response}", algorithm={algorithm}, cnonce="{cnonce}", qop=auth, '
+            f"nc={nc:08x}{tail}"
+        )
+    return None

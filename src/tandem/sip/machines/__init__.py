@@ -1,0 +1,1 @@
+"""Transactions, dialogs and what else has states or timers; sans-IO."""

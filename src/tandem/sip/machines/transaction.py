@@ -1,0 +1,327 @@
+"""The four SIP transactions (RFC 3261 §17 with RFC 6026), sans-IO.
+
+A transaction is fed with what arrives and with time, and says what to do; the driver sends, delivers and arms one timer.
+The rules are the tables below: (state, input) -> (next state, what to do). An input that the table does not have is
+ignored, as the RFC asks. Timer values are §17's; on a reliable transport nothing is sent again.
+
+Left to the user of a server transaction: sending a 2xx to an INVITE again until its ACK comes (§13.3.1.4).
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from tandem.sip.headers import fields
+from tandem.sip.message.message import Headers, Request, Response
+
+T1, T2, T4 = 0.5, 4.0, 5.0
+"""Seconds: round trip estimate, longest retransmit interval, longest time a message stays in the network."""
+
+
+class State(Enum):
+    """The states of all four machines."""
+
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hash costs more than the look-up
+
+    CALLING = auto()
+    TRYING = auto()
+    PROCEEDING = auto()
+    ACCEPTED = auto()
+    COMPLETED = auto()
+    CONFIRMED = auto()
+    TERMINATED = auto()
+
+
+class Input(Enum):
+    """What can happen to a transaction."""
+
+    __hash__ = object.__hash__
+
+    PROVISIONAL = auto()
+    SUCCESS = auto()
+    FAILURE = auto()
+    REQUEST = auto()
+    ACK = auto()
+    RETRANSMIT = auto()  # timers A, E, G
+    EXPIRED = auto()  # timers B, F, H
+    LINGERED = auto()  # timers D, I, J, K, L, M
+    BROKEN = auto()  # the transport failed
+
+
+class Do(Enum):
+    """What the machine asks of its driver."""
+
+    SEND = auto()  # the request (client) or the last response (server), again or for the first time
+    ACK = auto()  # acknowledge a failure to INVITE
+    DELIVER = auto()  # give the message to the user
+    TIME_OUT = auto()  # tell the user that no final response came (as 408), or no ACK
+    BREAK = auto()  # tell the user that the transport failed (as 503)
+
+
+Rules = dict[tuple[State, Input], tuple[State, tuple[Do, ...]]]
+S, I = State, Input  # noqa: E741 - the tables are read as in the RFC's figures
+
+INVITE_CLIENT: Rules = {  # RFC 3261 figure 5, RFC 6026 figure 2
+    (S.CALLING, I.RETRANSMIT): (S.CALLING, (Do.SEND,)),
+    (S.CALLING, I.EXPIRED): (S.TERMINATED, (Do.TIME_OUT,)),
+    (S.CALLING, I.BROKEN): (S.TERMINATED, (Do.BREAK,)),
+    (S.CALLING, I.PROVISIONAL): (S.PROCEEDING, (Do.DELIVER,)),
+    (S.CALLING, I.SUCCESS): (S.ACCEPTED, (Do.DELIVER,)),
+    (S.CALLING, I.FAILURE): (S.COMPLETED, (Do.ACK, Do.DELIVER)),
+    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (Do.DELIVER,)),
+    (S.PROCEEDING, I.SUCCESS): (S.ACCEPTED, (Do.DELIVER,)),
+    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (Do.ACK, Do.DELIVER)),
+    (S.PROCEEDING, I.EXPIRED): (S.TERMINATED, (Do.TIME_OUT,)),  # no final after a CANCEL, §9.1
+    (S.PROCEEDING, I.BROKEN): (S.TERMINATED, (Do.BREAK,)),
+    (S.ACCEPTED, I.SUCCESS): (S.ACCEPTED, (Do.DELIVER,)),
+    (S.ACCEPTED, I.LINGERED): (S.TERMINATED, ()),
+    (S.COMPLETED, I.FAILURE): (S.COMPLETED, (Do.ACK,)),
+    (S.COMPLETED, I.LINGERED): (S.TERMINATED, ()),
+}
+OTHER_CLIENT: Rules = {  # RFC 3261 figure 6
+    (S.TRYING, I.RETRANSMIT): (S.TRYING, (Do.SEND,)),
+    (S.TRYING, I.EXPIRED): (S.TERMINATED, (Do.TIME_OUT,)),
+    (S.TRYING, I.BROKEN): (S.TERMINATED, (Do.BREAK,)),
+    (S.TRYING, I.PROVISIONAL): (S.PROCEEDING, (Do.DELIVER,)),
+    (S.TRYING, I.SUCCESS): (S.COMPLETED, (Do.DELIVER,)),
+    (S.TRYING, I.FAILURE): (S.COMPLETED, (Do.DELIVER,)),
+    (S.PROCEEDING, I.RETRANSMIT): (S.PROCEEDING, (Do.SEND,)),
+    (S.PROCEEDING, I.EXPIRED): (S.TERMINATED, (Do.TIME_OUT,)),
+    (S.PROCEEDING, I.BROKEN): (S.TERMINATED, (Do.BREAK,)),
+    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (Do.DELIVER,)),
+    (S.PROCEEDING, I.SUCCESS): (S.COMPLETED, (Do.DELIVER,)),
+    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (Do.DELIVER,)),
+    (S.COMPLETED, I.LINGERED): (S.TERMINATED, ()),
+}
+INVITE_SERVER: Rules = {  # RFC 3261 figure 7, RFC 6026 figure 1
+    (S.PROCEEDING, I.REQUEST): (S.PROCEEDING, (Do.SEND,)),
+    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (Do.SEND,)),
+    (S.PROCEEDING, I.SUCCESS): (S.ACCEPTED, (Do.SEND,)),
+    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (Do.SEND,)),
+    (S.ACCEPTED, I.SUCCESS): (S.ACCEPTED, (Do.SEND,)),
+    (S.ACCEPTED, I.LINGERED): (S.TERMINATED, ()),
+    (S.COMPLETED, I.REQUEST): (S.COMPLETED, (Do.SEND,)),
+    (S.COMPLETED, I.RETRANSMIT): (S.COMPLETED, (Do.SEND,)),
+    (S.COMPLETED, I.EXPIRED): (S.TERMINATED, (Do.TIME_OUT,)),
+    (S.COMPLETED, I.ACK): (S.CONFIRMED, ()),
+    (S.CONFIRMED, I.LINGERED): (S.TERMINATED, ()),
+}
+OTHER_SERVER: Rules = {  # RFC 3261 figure 8
+    (S.TRYING, I.PROVISIONAL): (S.PROCEEDING, (Do.SEND,)),
+    (S.TRYING, I.SUCCESS): (S.COMPLETED, (Do.SEND,)),
+    (S.TRYING, I.FAILURE): (S.COMPLETED, (Do.SEND,)),
+    (S.PROCEEDING, I.REQUEST): (S.PROCEEDING, (Do.SEND,)),
+    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (Do.SEND,)),
+    (S.PROCEEDING, I.SUCCESS): (S.COMPLETED, (Do.SEND,)),
+    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (Do.SEND,)),
+    (S.COMPLETED, I.REQUEST): (S.COMPLETED, (Do.SEND,)),
+    (S.COMPLETED, I.LINGERED): (S.TERMINATED, ()),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One thing to do; ``data`` for what is sent, ``response`` for what is delivered."""
+
+    do: Do
+    data: bytes = b""
+    response: Response | None = None
+
+
+class _Machine(ABC):
+    """What the four have in common: a table, timers, outputs."""
+
+    def __init__(self, rules: Rules, state: State, *, reliable: bool, now: float) -> None:
+        self._rules = rules
+        self.state = state
+        self._reliable = reliable
+        self._interval = T1
+        self._timers: dict[Input, float] = {}
+        self._entered(state, now)
+
+    def next_timeout(self) -> float | None:
+        """The moment to call :meth:`timeout` at the latest, or ``None``."""
+        return min(self._timers.values(), default=None)
+
+    def timeout(self, now: float) -> list[Output]:
+        """Fire the timers that are due, in the order of their moments."""
+        outputs: list[Output] = []
+        for at, timer in sorted((at, timer.value) for timer, at in self._timers.items() if at <= now):
+            del at
+            kind = Input(timer)
+            if self._timers.pop(kind, None) is not None:
+                outputs += self._input(kind, now, None)
+                if kind is Input.RETRANSMIT and self._retransmits():
+                    self._interval = self._next_interval()
+                    self._timers[Input.RETRANSMIT] = now + self._interval
+        return outputs
+
+    def broken(self, now: float) -> list[Output]:
+        """The transport failed."""
+        return self._input(Input.BROKEN, now, None)
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the transaction is over and can be forgotten."""
+        return self.state is State.TERMINATED
+
+    @property
+    def lingers(self) -> bool:
+        """Whether nothing is left to do but to be there, for what comes again."""
+        return len(self._timers) == 1 and Input.LINGERED in self._timers
+
+    def _input(self, what: Input, now: float, response: Response | None) -> list[Output]:
+        rule = self._rules.get((self.state, what))
+        if rule is None:
+            return []
+        before, (self.state, actions) = self.state, rule
+        if self.state is not before:
+            self._timers.clear()
+            self._entered(self.state, now)
+        return [self._output(do, response) for do in actions]
+
+    @abstractmethod
+    def _output(self, do: Do, response: Response | None) -> Output: ...
+
+    @abstractmethod
+    def _entered(self, state: State, now: float) -> None: ...
+
+    @abstractmethod
+    def _retransmits(self) -> bool: ...
+
+    def _next_interval(self) -> float:
+        return min(self._interval * 2, T2)
+
+    def _linger(self, now: float, seconds: float) -> None:
+        self._timers[Input.LINGERED] = now + (0.0 if self._reliable else seconds)
+
+
+def _kind(status: int) -> Input:
+    return Input.PROVISIONAL if status < 200 else Input.SUCCESS if status < 300 else Input.FAILURE
+
+
+class ClientTransactionMachine(_Machine):
+    """A client transaction; its user has sent :attr:`data` when it is made."""
+
+    def __init__(self, request: Request, *, reliable: bool, now: float) -> None:
+        self.request = request
+        self.data = request.to_bytes()
+        self.invite = request.method == "INVITE"
+        self._deadline = now + 64 * T1  # timers B and F
+        rules, state = (INVITE_CLIENT, State.CALLING) if self.invite else (OTHER_CLIENT, State.TRYING)
+        super().__init__(rules, state, reliable=reliable, now=now)
+
+    def received(self, response: Response, now: float) -> list[Output]:
+        """A response with this transaction's branch came."""
+        return self._input(_kind(response.status), now, response)
+
+    def expire_after(self, seconds: float, now: float) -> None:
+        """End with a time-out if no final response comes (after a CANCEL, §9.1: 64*T1)."""
+        if self.state in (State.CALLING, State.TRYING, State.PROCEEDING):
+            self._timers[Input.EXPIRED] = now + seconds
+
+    def _entered(self, state: State, now: float) -> None:
+        match state:
+            case State.CALLING | State.TRYING:
+                self._timers[Input.EXPIRED] = self._deadline
+                if not self._reliable:
+                    self._timers[Input.RETRANSMIT] = now + T1  # A, E
+            case State.PROCEEDING if not self.invite:
+                self._timers[Input.EXPIRED] = self._deadline
+                if not self._reliable:
+                    self._interval = T2
+                    self._timers[Input.RETRANSMIT] = now + T2
+            case State.ACCEPTED:
+                self._timers[Input.LINGERED] = now + 64 * T1  # M, on every transport
+            case State.COMPLETED:
+                self._linger(now, 32.0 if self.invite else T4)  # D, K
+
+    def _retransmits(self) -> bool:
+        return self.state in (State.CALLING, State.TRYING, State.PROCEEDING) and not self._reliable
+
+    def _next_interval(self) -> float:
+        # Timer A doubles without a bound until timer B ends it (§17.1.1.2); E is bounded by T2 (§17.1.2.2).
+        return self._interval * 2 if self.invite else super()._next_interval()
+
+    def _output(self, do: Do, response: Response | None) -> Output:
+        match do:
+            case Do.SEND:
+                return Output(do=do, data=self.data)
+            case Do.ACK:
+                assert response is not None
+                return Output(do=do, data=ack_to_failure(self.request, response).to_bytes())
+            case _:
+                return Output(do=do, response=response)
+
+
+class ServerTransactionMachine(_Machine):
+    """A server transaction, made when its request arrives."""
+
+    def __init__(self, request: Request, *, reliable: bool, now: float) -> None:
+        self.invite = request.method == "INVITE"
+        self._last = b""
+        rules, state = (INVITE_SERVER, State.PROCEEDING) if self.invite else (OTHER_SERVER, State.TRYING)
+        super().__init__(rules, state, reliable=reliable, now=now)
+
+    def received(self, request: Request, now: float) -> list[Output]:
+        """The same request again, or the ACK to a failure."""
+        outputs = self._input(Input.ACK if request.method == "ACK" else Input.REQUEST, now, None)
+        return [o for o in outputs if o.do is not Do.SEND or o.data]
+
+    def respond(self, response: Response, now: float) -> list[Output]:
+        """The user answers. Answers that come too late (after a final one) do nothing."""
+        if (self.state, _kind(response.status)) not in self._rules:
+            return []
+        self._last = response.to_bytes()
+        return self._input(_kind(response.status), now, response)
+
+    def _entered(self, state: State, now: float) -> None:
+        match state:
+            case State.ACCEPTED:
+                self._timers[Input.LINGERED] = now + 64 * T1  # L, on every transport
+            case State.COMPLETED if self.invite:
+                self._timers[Input.EXPIRED] = now + 64 * T1  # H
+                if not self._reliable:
+                    self._timers[Input.RETRANSMIT] = now + T1  # G
+            case State.COMPLETED:
+                self._linger(now, 64 * T1)  # J
+            case State.CONFIRMED:
+                self._linger(now, T4)  # I
+
+    def _retransmits(self) -> bool:
+        return self.invite and self.state is State.COMPLETED and not self._reliable
+
+    def _output(self, do: Do, response: Response | None) -> Output:
+        return Output(do=do, data=self._last if do is Do.SEND else b"", response=response)
+
+
+def ack_to_failure(invite: Request, response: Response) -> Request:
+    """The ACK to a non-2xx final response (§17.1.1.3): same branch and Request-URI, the response's To."""
+    headers = Headers()
+    headers.add("Via", fields.split_list(invite.headers.get("Via") or "")[0])
+    for route in invite.headers.all("Route"):
+        headers.add("Route", route)
+    headers.add("Max-Forwards", "70")
+    headers.add("From", invite.headers.get("From") or "")
+    headers.add("To", response.headers.get("To") or "")
+    headers.add("Call-ID", fields.call_id(invite))
+    headers.add("CSeq", f"{fields.cseq(invite).sequence} ACK")
+    return Request(method="ACK", uri=invite.uri, headers=headers)
+
+
+def cancel_for(request: Request, reason: str = "") -> Request:
+    """The CANCEL of a pending INVITE (§9.1): same branch, Request-URI, Route, From, To, Call-ID.
+
+    ``reason`` is a Reason value (RFC 3326): a phone that is told that the call was answered elsewhere shows no missed call.
+    """
+    headers = Headers()
+    headers.add("Via", fields.split_list(request.headers.get("Via") or "")[0])
+    for route in request.headers.all("Route"):
+        headers.add("Route", route)
+    headers.add("Max-Forwards", "70")
+    for name in ("From", "To", "Call-ID"):
+        headers.add(name, request.headers.get(name) or "")
+    headers.add("CSeq", f"{fields.cseq(request).sequence} CANCEL")
+    if reason:
+        headers.add("Reason", reason)
+    return Request(method="CANCEL", uri=request.uri, headers=headers)

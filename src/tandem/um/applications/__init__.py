@@ -1,0 +1,1 @@
+"""What answers a call: tables for the menu runner. Pure."""

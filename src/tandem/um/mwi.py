@@ -1,0 +1,124 @@
+"""Message waiting: tells the gateways of a user's dial plan how many voice messages wait (RFC 3842, unsolicited NOTIFY).
+
+Of several gateways the first that accepts is enough, as Exchange does it; while none does, it is tried again for five
+minutes. Mailboxes are watched, so that the lamp goes out when the messages are read.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from tandem.core.log import event, get_logger
+from tandem.directory import objects as o
+from tandem.mail.errors import MailError
+from tandem.mail.maildir import Maildir
+from tandem.sip.aio.endpoint import Endpoint, Hop
+from tandem.sip.headers.mwi import CONTENT_TYPE, MessageSummary
+from tandem.sip.message.message import Headers, Request
+from tandem.um import counts
+from tandem.um.config import UmConfig
+
+_log = get_logger("um")
+WATCH_S = 2.0
+REFRESH_S = 12 * 3600.0
+RETRY_S, RETRIES = 10.0, 30
+
+
+class Lamps:
+    """The lamps of every user that this server is responsible for."""
+
+    def __init__(
+        self, endpoint: Endpoint, config: Callable[[], UmConfig], mailbox: Callable[[str], Path], contact: str
+    ) -> None:
+        self._endpoint = endpoint
+        self._config = config
+        self._mailbox = mailbox
+        self._contact = contact
+        self._maildirs: dict[str, Maildir] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._told: dict[str, MessageSummary] = {}
+        self._telling: dict[str, asyncio.Task[None]] = {}
+        self._refreshed = 0.0
+
+    async def watch(self) -> None:
+        """Follow the mailboxes until cancelled."""
+        try:
+            while True:
+                now = asyncio.get_running_loop().time()
+                if now - self._refreshed >= REFRESH_S:
+                    self._refreshed = now
+                    self._told.clear()
+                    self._seen.clear()
+                try:
+                    self.look()
+                except Exception as error:  # one mailbox that cannot be looked at must not end the watch
+                    event(_log, logging.ERROR, "um.lamp_watch", error=error)
+                await asyncio.sleep(WATCH_S)
+        finally:
+            for task in self._telling.values():
+                task.cancel()
+
+    def look(self) -> None:
+        """Look at every mailbox once, and tell what changed."""
+        for user in tuple(self._config().users.values()):
+            try:
+                maildir = self._maildirs.setdefault(user.mail, Maildir(self._mailbox(user.mail)))
+            except MailError as error:
+                event(_log, logging.WARNING, "um.mailbox", account=user.account, error=error)
+                continue
+            changed = maildir.changed_at()
+            if changed == (0, 0) or self._seen.get(user.account) == changed:
+                continue
+            self._seen[user.account] = changed
+            counts = maildir.counts()
+            summary = MessageSummary(
+                new=counts.new, old=counts.old, urgent_new=counts.urgent_new, urgent_old=counts.urgent_old
+            )
+            if self._told.get(user.account) != summary and self._wanted(user):
+                self._told[user.account] = summary
+                self._begin(user, summary)
+
+    def _wanted(self, user: o.User) -> bool:
+        policy = self._config().policies.get(user.um_mailbox_policy)
+        return policy is None or policy.allow_message_waiting_indicator
+
+    def _begin(self, user: o.User, summary: MessageSummary) -> None:
+        if before := self._telling.get(user.account):
+            before.cancel()
+        self._telling[user.account] = asyncio.get_running_loop().create_task(self._tell(user, summary))
+
+    async def _tell(self, user: o.User, summary: MessageSummary) -> None:
+        for _ in range(RETRIES):
+            for gateway in self._config().gateways_of(user.um_dial_plan):
+                if gateway.mwi_allowed and await self._notify(user, gateway, summary):
+                    counts.lamp_told.value += 1
+                    event(_log, logging.INFO, "um.lamp", account=user.account, gateway=gateway.name, new=summary.new)
+                    return
+            await asyncio.sleep(RETRY_S)
+        counts.lamp_not_told.value += 1
+        event(_log, logging.WARNING, "um.lamp_not_told", account=user.account, new=summary.new)
+
+    async def _notify(self, user: o.User, gateway: o.UMIPGateway, summary: MessageSummary) -> bool:
+        sip = user.sip_address.partition(":")[2]
+        address = f"sip:{sip or f'{self._config().extension(user)}@{gateway.address}'}"
+        headers = Headers(
+            [
+                ("Max-Forwards", "70"),
+                ("From", f"<{address}>;tag={self._endpoint.ids.token(8)}"),
+                ("To", f"<{address}>"),
+                ("Call-ID", self._endpoint.ids.token(12)),
+                ("CSeq", "1 NOTIFY"),
+                ("Contact", self._contact),
+                ("Event", "message-summary"),
+                ("Subscription-State", "terminated;reason=noresource"),
+                ("Content-Type", CONTENT_TYPE),
+            ]
+        )
+        uri = f"{address};transport={gateway.transport}" if gateway.transport != "udp" else address
+        request = Request(method="NOTIFY", uri=uri, headers=headers, body=summary.body(address))
+        hop = Hop(transport=gateway.transport, host=gateway.address, port=gateway.port)
+        response = await (await self._endpoint.send(request, hop)).final()
+        if response.status >= 300:
+            event(_log, logging.INFO, "um.notify_refused", gateway=gateway.name, status=response.status)
+        return response.status < 300

@@ -1,0 +1,215 @@
+"""Message waiting for phones: what UM tells of a user is remembered and passed on (RFC 3842, RFC 6665).
+
+Only the UM servers of the user's own dial plan are believed, by the name in their certificate. Phones that subscribed get
+their NOTIFY in that dialog; registered phones that did not get one outside of any.
+"""
+
+import asyncio
+import dataclasses
+import json
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.core.log import event, get_logger
+from tandem.directory import objects as o
+from tandem.pki.files import write_whole
+from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
+from tandem.sip.errors import DialogError, MalformedMessage
+from tandem.sip.headers import fields
+from tandem.sip.headers.mwi import CONTENT_TYPE, MessageSummary, parse_summary
+from tandem.sip.machines.dialog import Dialog, dialog_key
+from tandem.sip.machines.subscription import Event, Notifier, SubscriptionState, Told, event_of
+from tandem.sip.message.message import Headers, Request
+from tandem.voice import counts
+from tandem.voice.config import VoiceConfig, sip_of
+from tandem.voice.registrar.access import is_own
+from tandem.voice.registrar.location import Location
+
+_log = get_logger("voice")
+EVENT = Event(package="message-summary")
+DEFAULT_S, LONGEST_S = 3600, 3600
+MAX_SUBSCRIPTIONS = 20
+"""Of one user."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Subscription:
+    """One phone's subscription."""
+
+    user: str
+    dialog: Dialog
+    flow: Flow
+    notifier: Notifier
+
+    def stands(self, now: float) -> bool:
+        """Whether there is somebody to be told; what has run out ends here."""
+        self.notifier.timeout(now)
+        return self.notifier.state is not SubscriptionState.TERMINATED and not self.flow.closed
+
+
+class Lamps:
+    """Everyone's lamps at this server."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        location: Location,
+        config: Callable[[], VoiceConfig],
+        contact: Callable[[], str],
+        file: Path,
+    ) -> None:
+        self._endpoint = endpoint
+        self._location = location
+        self._config = config
+        self._contact = contact
+        self._file = file
+        self._summaries = _read(file)
+        self._subscriptions: dict[tuple[str, str, str], Subscription] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def notified(self, transaction: ServerTransaction) -> None:
+        """A NOTIFY came from a server."""
+        request = transaction.request
+        uri = fields.parse_uri(request.uri)
+        config = self._config()
+        user = config.users.get(f"{uri.user or ''}@{uri.host}".lower())
+        plan = config.um_dial_plan_of(user) if user else None
+        servers = {s.fqdn.lower() for s in config.um_servers.get(plan.name, ())} if plan else set()
+        if user is None or not servers & transaction.flow.peer_names:
+            event(_log, logging.WARNING, "voice.notify_refused", peer=transaction.flow.remote[0], to=request.uri)
+            transaction.respond_with(404 if servers or user is None else 403)
+            return
+        if event_of(request) != EVENT:
+            transaction.respond_with(489)
+            return
+        try:
+            summary = parse_summary(request.body)
+        except MalformedMessage:
+            transaction.respond_with(400)
+            return
+        transaction.respond_with(200)
+        self._summaries[sip_of(user)] = summary
+        self._write()
+        counts.lamps_passed_on.value += 1
+        event(_log, logging.INFO, "voice.lamp", user=sip_of(user), new=summary.new, old=summary.old)
+        self._tell(sip_of(user))
+
+    def subscribed(self, transaction: ServerTransaction, user: o.User) -> None:
+        """An authenticated SUBSCRIBE came from a phone: make, refresh, or end a subscription."""
+        request = transaction.request
+        to = fields.to(request)
+        event_wanted = event_of(request)
+        if event_wanted.package != EVENT.package:
+            transaction.respond_with(489, headers=(("Allow-Events", EVENT.package),))
+            return
+        if not is_own(user, to.uri.user, to.uri.host):
+            transaction.respond_with(403)
+            return
+        now = self._endpoint.clock.now()
+        life = min(fields.number(request.headers.get("Expires"), default=DEFAULT_S), LONGEST_S)
+        try:
+            held = self._held(transaction, event_wanted, life, now, sip_of(user))
+        except DialogError as error:
+            transaction.respond_with(error.status)
+            return
+        held.flow = transaction.flow
+        transaction.respond_with(200, headers=(("Expires", str(life)), ("Contact", self._contact())))
+        self._spawn(self._notify(held))
+
+    def _held(self, transaction: ServerTransaction, wanted: Event, life: int, now: float, user: str) -> Subscription:
+        """The subscription that a SUBSCRIBE makes or refreshes. Raises :class:`DialogError` for one that is not known."""
+        request, key = transaction.request, dialog_key(transaction.request)
+        if not key[1]:
+            dialog = Dialog.from_uas(request, local_tag=transaction.to_tag)
+            notifier = Notifier(wanted, expires_s=life, now=now)
+            held = Subscription(user=user, dialog=dialog, flow=transaction.flow, notifier=notifier)
+            self._keep(held, now)
+            return held
+        known = self._subscriptions.get(key)
+        if known is None or known.user != user or known.notifier.timeout(now):
+            raise DialogError("there is no such subscription", status=481)
+        known.dialog.check(request)
+        known.dialog.refresh_target(request)
+        known.notifier.refreshed(life, now)
+        return known
+
+    def _keep(self, subscription: Subscription, now: float) -> None:
+        mine = [k for k, s in self._subscriptions.items() if s.user == subscription.user]
+        stale = [k for k in mine if not self._subscriptions[k].stands(now)]
+        for key in (*stale, *[k for k in mine if k not in stale][: len(mine) - len(stale) - MAX_SUBSCRIPTIONS + 1]):
+            self._subscriptions.pop(key, None)
+        self._subscriptions[subscription.dialog.key] = subscription
+
+    def _write(self) -> None:
+        """Keep what is known: UM tells of a lamp when it changes, and otherwise only twice a day."""
+        facts = {user: dataclasses.astuple(summary) for user, summary in self._summaries.items()}
+        try:
+            write_whole(self._file, json.dumps(facts).encode())
+        except OSError as error:
+            event(_log, logging.ERROR, "voice.lamps_not_written", file=self._file, error=error)
+
+    def _tell(self, user: str) -> None:
+        now = self._endpoint.clock.now()
+        held = [s for s in self._subscriptions.values() if s.user == user and s.stands(now)]
+        told = {id(s.flow) for s in held}
+        for subscription in held:
+            self._spawn(self._notify(subscription))
+        for binding in self._location.of(user, now):
+            if id(binding.flow) not in told:
+                self._spawn(self._notify_unsolicited(user, binding.contact, binding.flow))
+
+    async def _notify(self, subscription: Subscription) -> None:
+        notifier = subscription.notifier
+        said = notifier.tell(self._endpoint.clock.now())
+        request = subscription.dialog.request("NOTIFY")
+        request.headers.add("Event", notifier.event.value())
+        notifier.answered(await self._send(request, subscription.user, said, subscription.flow))
+        if notifier.state is SubscriptionState.TERMINATED:
+            self._subscriptions.pop(subscription.dialog.key, None)
+
+    async def _notify_unsolicited(self, user: str, contact: str, flow: Flow) -> None:
+        headers = Headers(
+            [
+                ("Max-Forwards", "70"),
+                ("From", f"<sip:{user}>;tag={self._endpoint.ids.token(8)}"),
+                ("To", f"<sip:{user}>"),
+                ("Call-ID", self._endpoint.ids.token(12)),
+                ("CSeq", "1 NOTIFY"),
+            ]
+        )
+        headers.add("Event", EVENT.value())
+        request = Request(method="NOTIFY", uri=contact, headers=headers)
+        await self._send(request, user, Told(state=SubscriptionState.TERMINATED, reason="noresource"), flow)
+
+    async def _send(self, request: Request, user: str, said: Told, flow: Flow) -> int:
+        request.headers.add("Subscription-State", said.value())
+        request.headers.add("Contact", self._contact())
+        request.headers.add("Content-Type", CONTENT_TYPE)
+        request.body = self._summaries.get(user, MessageSummary()).body(f"sip:{user}")
+        response = await (await self._endpoint.send(request, flow)).final()
+        if response.status >= 300:
+            event(_log, logging.DEBUG, "voice.notify_not_taken", user=user, status=response.status)
+        return response.status
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _read(file: Path) -> dict[str, MessageSummary]:
+    """What was known before a restart; a file that cannot be read is as good as none, and logged."""
+    if not file.exists():
+        return {}
+    try:
+        facts = json.loads(file.read_bytes())
+        return {
+            user: MessageSummary(new=new, old=old, urgent_new=urgent_new, urgent_old=urgent_old)
+            for user, (new, old, urgent_new, urgent_old) in facts.items()
+        }
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        event(_log, logging.ERROR, "voice.lamps_not_read", file=file, error=error)
+        return {}

@@ -1,0 +1,1 @@
+"""Where users are, and proof of who they are."""

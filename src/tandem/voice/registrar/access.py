@@ -1,0 +1,98 @@
+"""Digest authentication of phones: the same challenge and the same work for accounts that exist and that do not."""
+
+import logging
+import secrets
+
+from tandem.core.clock import Clock
+from tandem.core.log import event, get_logger
+from tandem.directory import objects as o
+from tandem.directory.index import Index
+from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.errors import MalformedMessage
+from tandem.sip.headers import fields
+from tandem.sip.headers.digest import Challenger, Verdict, parse_credentials
+from tandem.voice.config import VoiceConfig, sip_of
+from tandem.voice.registrar.lockout import Lockout
+
+_log = get_logger("voice")
+
+
+class Access:
+    """Challenges and checks. The realm is the forest, so that a secret serves every server of a pool."""
+
+    def __init__(self, index: Index, clock: Clock, realm: str) -> None:
+        self._index = index
+        self._clock = clock
+        self._realm = realm
+        self._lockout = Lockout()
+        self._key = secrets.token_bytes(32)
+        self._decoy = secrets.token_hex(16)
+        self._nobody = o.User(account="nobody", container="CN=Users,DC=invalid", display_name="")
+        self._challenger: Challenger | None = None
+        self._allowed: tuple[str, ...] = ()
+
+    def authenticate(self, transaction: ServerTransaction, config: VoiceConfig) -> o.User | None:
+        """The user whose secret the phone knows; otherwise the request has been answered, and ``None``."""
+        now = self._clock.now()
+        challenger = self._challenger_for(config)
+        register = transaction.request.method == "REGISTER"
+        header = "Authorization" if register else "Proxy-Authorization"
+        value = transaction.request.headers.get(header)
+        if value is None:
+            self._challenge(transaction, challenger, now)
+            return None
+        try:
+            credentials = parse_credentials(value)
+        except MalformedMessage:
+            transaction.respond_with(400)
+            return None
+        source = transaction.flow.remote[0]
+        if self._lockout.locked(credentials.username, source, now):
+            transaction.respond_with(403)
+            return None
+        user = _user_named(config, credentials.username, _domain(transaction) or self._realm)
+        secret = self._index.sip_secret(user or self._nobody) or self._decoy
+        verdict = challenger.verify(credentials, secret=secret, method=transaction.request.method, now=now)
+        if verdict is Verdict.ACCEPTED and user is not None:
+            self._lockout.succeeded(credentials.username, source)
+            return user
+        if verdict is Verdict.STALE:
+            self._challenge(transaction, challenger, now, stale=True)
+        else:
+            self._lockout.failed(credentials.username, source, now)
+            event(_log, logging.WARNING, "voice.wrong_secret", account=credentials.username[:64], source=source)
+            self._challenge(transaction, challenger, now)
+        return None
+
+    def _challenger_for(self, config: VoiceConfig) -> Challenger:
+        algorithms = config.pool.digest if config.pool else ("SHA-256",)
+        if self._challenger is None or self._allowed != algorithms:
+            self._allowed = algorithms
+            self._challenger = Challenger(self._realm, algorithms, self._key)
+        return self._challenger
+
+    @staticmethod
+    def _challenge(transaction: ServerTransaction, challenger: Challenger, now: float, *, stale: bool = False) -> None:
+        register = transaction.request.method == "REGISTER"
+        status, name = (401, "WWW-Authenticate") if register else (407, "Proxy-Authenticate")
+        headers = tuple((name, value) for value in challenger.challenges(now, stale=stale))
+        transaction.refuse_stateless(status, headers=headers)
+
+
+def _domain(transaction: ServerTransaction) -> str:
+    """The SIP domain that the phone speaks for; an empty string if it cannot be read."""
+    try:
+        return fields.from_(transaction.request).uri.host
+    except MalformedMessage:
+        return ""
+
+
+def _user_named(config: VoiceConfig, username: str, domain: str) -> o.User | None:
+    """A user by SIP address, or by its user part in a domain."""
+    name = username.lower()
+    return config.users.get(name) or config.users.get(f"{name}@{domain.lower()}")
+
+
+def is_own(user: o.User, uri_user: str | None, uri_host: str) -> bool:
+    """Whether an address is the user's own: a phone speaks for its account only."""
+    return f"{uri_user or ''}@{uri_host}".lower() == sip_of(user)

@@ -1,0 +1,112 @@
+"""The registrar (RFC 3261 §10): phones tell where they are, over the connection that they stay on.
+
+With Path (RFC 3327) requests go back through the proxies that a registration came by; with ``+sip.instance`` and ``reg-id``
+(RFC 5626) a phone that comes back takes its own place. Left out: GRUU (RFC 5627), the order of CSeq among registrations of one
+Call-ID (a phone waits for its answer before it registers again).
+"""
+
+import logging
+
+from tandem.core.clock import Clock
+from tandem.core.log import event, get_logger
+from tandem.directory import objects as o
+from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.headers import fields
+from tandem.sip.message.message import Request
+from tandem.voice import counts
+from tandem.voice.config import sip_of
+from tandem.voice.registrar.access import is_own
+from tandem.voice.registrar.location import Binding, Location
+
+_log = get_logger("voice")
+DEFAULT_S, SHORTEST_S, LONGEST_S = 3600, 30, 3600
+"""Seconds that a registration lives: without a wish, at least, at most."""
+FLOW_TIMER_S = 120
+"""How often a phone that speaks outbound is to send its keep-alives (RFC 5626 §5.4); well within the idle time-out."""
+_MAX_PATH, _MAX_REG_ID = 8, 2**31
+
+
+def register(transaction: ServerTransaction, user: o.User, location: Location, clock: Clock) -> None:
+    """Carry out an authenticated REGISTER and answer it."""
+    request = transaction.request
+    to = fields.to(request).uri
+    if not is_own(user, to.user, to.host):
+        transaction.respond_with(403)
+        return
+    address, now = sip_of(user), clock.now()
+    default = fields.number(request.headers.get("Expires"), default=DEFAULT_S)
+    values = request.headers.all("Contact")
+    if everything := [v.strip() for v in values] == ["*"]:
+        values = []
+    contacts = fields.addresses(values)
+    wishes = [(c, fields.number(c.parameters.get("expires"), default=default)) for c in contacts]
+    path = tuple(str(each) for each in fields.addresses(request.headers.all("Path")))
+    if refusal := _refusal(request, wishes, path, everything=everything, default=default):
+        status, *headers = refusal
+        transaction.respond_with(status, headers=tuple(headers))
+        return
+    if everything:
+        location.unbind(address)
+    for contact, wish in wishes:
+        if wish == 0:
+            location.unbind(address, str(contact.uri))
+            counts.unbound.value += 1
+        else:
+            location.bind(address, _binding(contact, transaction, path, now + min(wish, LONGEST_S)))
+            counts.bound.value += 1
+        event(_log, logging.INFO, "voice.register", user=address, source=transaction.flow.remote[0], expires=wish)
+    held = location.of(address, now)
+    transaction.respond_with(200, headers=(*(("Contact", _contact(b, now)) for b in held), *_outbound(request, wishes)))
+
+
+def _refusal(
+    request: Request,
+    wishes: list[tuple[fields.Address, int]],
+    path: tuple[str, ...],
+    *,
+    everything: bool,
+    default: int,
+) -> tuple[int, *tuple[tuple[str, str], ...]] | None:
+    """Status and headers of the refusal of a REGISTER that asks for what cannot be."""
+    if (everything and default != 0) or len(path) > _MAX_PATH:
+        return (400,)
+    if any(0 < wish < SHORTEST_S for _, wish in wishes):
+        return 423, ("Min-Expires", str(SHORTEST_S))
+    # RFC 5626 §6: through a proxy that does not keep the flow, the flow cannot be used.
+    through_proxy = len(fields.vias(request)) > 1
+    if _wants_outbound(request, wishes) and through_proxy and not (path and ";ob" in path[-1]):
+        return (439,)
+    return None
+
+
+def _binding(
+    contact: fields.Address, transaction: ServerTransaction, path: tuple[str, ...], expires_at: float
+) -> Binding:
+    return Binding(
+        contact=str(contact.uri),
+        flow=transaction.flow,
+        expires_at=expires_at,
+        instance=(contact.parameters.get("+sip.instance") or "")[:128],
+        reg_id=fields.number(contact.parameters.get("reg-id"), default=0, most=_MAX_REG_ID),
+        path=path,
+    )
+
+
+def _contact(binding: Binding, now: float) -> str:
+    shown = f"<{binding.contact}>;expires={round(binding.expires_at - now)}"
+    if binding.instance:
+        shown += f";+sip.instance={fields.quoted(binding.instance)}"
+    return f"{shown};reg-id={binding.reg_id}" if binding.instance and binding.reg_id else shown
+
+
+def _wants_outbound(request: Request, wishes: list[tuple[fields.Address, int]]) -> bool:
+    supported = {each.strip().lower() for line in request.headers.all("Supported") for each in line.split(",")}
+    return "outbound" in supported and any("reg-id" in contact.parameters for contact, _ in wishes)
+
+
+def _outbound(request: Request, wishes: list[tuple[fields.Address, int]]) -> tuple[tuple[str, str], ...]:
+    """What the answer says to a phone that speaks outbound, and the Path as it came."""
+    path = tuple(("Path", value) for value in request.headers.all("Path"))
+    if not _wants_outbound(request, wishes):
+        return path
+    return (*path, ("Require", "outbound"), ("Flow-Timer", str(FLOW_TIMER_S)))
