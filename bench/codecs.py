@@ -15,7 +15,7 @@ from tandem.media.codec.inband import ToneReceiver
 from tandem.media.codec.table import CODECS
 from tandem.media.codec.wav import read_wav
 from tandem.media.rtp.receiver import Receiver
-from tandem.media.rtp.reports import Reporter, Sent
+from tandem.media.rtp.reports import Reporter, SendingState
 from tandem.media.rtp.srtp import SUITES, SrtpReceiver, SrtpSender
 
 SPEECH = read_wav((resources.files("tandem.speech.samples") / "bob-message.wav").read_bytes())
@@ -74,7 +74,7 @@ def others() -> None:
     tones = 1000 * cpu(lambda: ToneReceiver().feed(SPEECH)) / SECONDS
     quiet = 1000 * cpu(lambda: ToneReceiver().feed(bytes(len(SPEECH)))) / SECONDS
     reporter, receiver = Reporter(1, 0), Receiver(CODECS["PCMU"])
-    sent = Sent(sequence=0, timestamp=0, octets=0)
+    sent = SendingState(sequence=0, timestamp=0, octets=0)
     report = cpu(lambda: [reporter.report(1.0, receiver, sent) for _ in range(1000)])
     print(f"\nkeys in the sound: {tones:.2f} ms/s of speech, {quiet:.2f} of silence; a report: {1000 * report:.1f} us")
 

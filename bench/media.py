@@ -4,7 +4,7 @@
     python bench/media.py --rtp 300 --srtp 0 --runs 1          # a small one
     python bench/media.py --profile       # and where the worker's time goes (perf, if it is there)
 
-The server (bench/media_server.py: Tandem's call room, media engine and spool; front and worker together) has one core, the
+The server (bench/media_server.py: Tandem's call room, media engine and spool; parent process and worker together) has one core, the
 load generator (bench/media_generator.py) the other. A run is *clean* if every call was answered and ended, no packet was
 missing in either direction, 99.9 % of what the server sent came less than 20 ms late, as the generator saw it, and every
 recording is complete on disk, packet by packet. A run in which the generator itself was late does not count. A level holds

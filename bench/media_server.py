@@ -1,7 +1,7 @@
 """The server that bench/media.py measures: Tandem's call room, media engine and spool, without directory and menus.
 
-Each call is answered, hears the prompt, and is recorded until it hangs up; its message then waits in the spool. Front and
-worker run on one core. It prints a line of JSON when it is ready and one at the end, and ends with its standard input.
+Each call is answered, hears the prompt, and is recorded until it hangs up; its message then waits in the spool. Parent process
+and worker run on one core. It prints a line of JSON when it is ready and one at the end, and ends with its standard input.
 """
 
 import argparse

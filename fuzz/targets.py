@@ -9,39 +9,29 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterable
 
+from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS as MEDIA_CODECS
 from tandem.media.errors import BadPacket
-from tandem.media.codec.frames import FrameCache
+from tandem.media.rtp.packet import parse_rtp
 from tandem.media.rtp.receiver import MAX_GAP_S, SLACK_S, Receiver
 from tandem.media.rtp.rtcp import parse_rtcp
-from tandem.media.rtp.packet import parse_rtp
-from tandem.media.session import Stream
 from tandem.media.rtp.srtp import SUITES as SRTP_SUITES
 from tandem.media.rtp.srtp import SrtpReceiver
+from tandem.media.session import Stream
 from tandem.media.stream import AudioStream
-from tandem.sip.headers import digest
-from tandem.sip.headers import fields
-from tandem.sip.headers import history
-from tandem.sip.headers import identity
-from tandem.sip.headers import mwi
-from tandem.sip.headers import refer
-from tandem.sip.machines import reliable
-from tandem.sip.headers import replaces
-from tandem.sip.machines import retry
-from tandem.sip.machines import sessiontimer
-from tandem.sip.machines import subscription
-from tandem.sip.machines import uas
-from tandem.sip.machines.dialog import Dialog
-from tandem.sip.headers.diversion import diversions
 from tandem.sip.errors import DialogError, IllegalHeader, IncompatibleMedia, MalformedMessage, SdpError
+from tandem.sip.headers import digest, fields, history, identity, mwi, refer, replaces
+from tandem.sip.headers.diversion import diversions
+from tandem.sip.headers.params import tokens, with_parameters
+from tandem.sip.machines import reliable, retry, sessiontimer, subscription, uas
+from tandem.sip.machines.dialog import Dialog
 from tandem.sip.message.framing import KeepAlive, StreamFramer
 from tandem.sip.message.message import Headers, Message, Request, Response, response_to
-from tandem.sip.sdp.offer import Terms, answer_audio
-from tandem.sip.headers.params import tokens, with_parameters
 from tandem.sip.message.parse import parse_message
 from tandem.sip.message.salvage import answer_to_unreadable
-from tandem.sip.sdp.sdes import Crypto, parse_crypto
 from tandem.sip.sdp.description import build_sdp, parse_sdp
+from tandem.sip.sdp.offer import Terms, answer_audio
+from tandem.sip.sdp.sdes import Crypto, parse_crypto
 
 ABLE = uas.Abilities(methods=("INVITE", "OPTIONS", "REGISTER"), extensions=frozenset({"timer", "100rel"}))
 Reader = Callable[[], object]

@@ -117,8 +117,8 @@ async def test_keys_arrive_once_each_and_in_order(pair: Pair) -> None:
     leg = await pair.place()
     callee = await pair.answered.get()
     keys: list[str] = []
-    callee.media.on_key = keys.append
-    leg.media.send_keys("19#")
+    callee.media.on_digit = keys.append
+    leg.media.send_dtmf("19#")
     async with asyncio.timeout(5):
         while len(keys) < 3:
             await asyncio.sleep(0.02)
@@ -212,8 +212,8 @@ async def test_a_second_offer_that_does_not_fit_is_refused_and_the_call_goes_on(
     response = await (await pair.caller.endpoint.send(request, pair.where)).final()
     assert response.status == 488 and "no codec in common" in (response.headers.get("Warning") or "")
     keys: list[str] = []
-    callee.media.on_key = keys.append
-    leg.media.send_keys("7")
+    callee.media.on_digit = keys.append
+    leg.media.send_dtmf("7")
     async with asyncio.timeout(5):
         while not keys:
             await asyncio.sleep(0.02)

@@ -18,10 +18,10 @@ from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS
 from tandem.media.codec.wav import read_wav
 from tandem.media.engine.front import MediaEngine
-from tandem.media.rtp.dtmf import KEYS
+from tandem.media.rtp.dtmf import DIGITS
 from tandem.media.rtp.srtp import SUITES
 from tandem.media.session import Media, Sound, Stream
-from tandem.media.stream import AudioStream, KeyPressed
+from tandem.media.stream import AudioStream, DtmfReceived
 from tandem.probe.compare import find_speech
 
 SPEECH = read_wav((resources.files("tandem.speech.samples") / "bob-message.wav").read_bytes())[: 2 * 8000 * 2]
@@ -78,8 +78,8 @@ def samples(linear: bytes) -> "array[int]":
     return out
 
 
-def keys_of(audio: AudioStream) -> str:
-    return "".join(event.key for event in audio.events if isinstance(event, KeyPressed))
+def digits_of(audio: AudioStream) -> str:
+    return "".join(event.digit for event in audio.events if isinstance(event, DtmfReceived))
 
 
 @pytest.mark.parametrize("suite", ["", *SUITES])
@@ -88,21 +88,21 @@ def test_speech_and_keys_go_both_ways_in_every_codec_and_suite(codec: str, suite
     a, b = agreed(codec, suite)
     a.play([Sound.of(SPEECH)])
     b.play([Sound.of(SPEECH)])
-    a.press("12#")
-    b.press("*0D")
+    a.send_dtmf("12#")
+    b.send_dtmf("*0D")
     for heard in talk(a, b, 4):
         # The keys stood in the place of the first second of speech.
         assert find_speech(samples(SPEECH[16_000:]), samples(heard)).correlation > ALIKE[codec]
-    assert (keys_of(a), keys_of(b)) == ("*0D", "12#")
+    assert (digits_of(a), digits_of(b)) == ("*0D", "12#")
     assert a.dropped == b.dropped == 0
 
 
 @pytest.mark.parametrize("codec", CODECS)
 def test_keys_are_tones_for_a_peer_that_knows_no_events(codec: str) -> None:
     a, b = agreed(codec, event_type=None, tones=True)
-    a.press(KEYS)
+    a.send_dtmf(DIGITS)
     heard, recorded = talk(a, b, 5)
-    assert keys_of(b) == KEYS and keys_of(a) == ""
+    assert digits_of(b) == DIGITS and digits_of(a) == ""
     assert len(recorded) == pytest.approx(2 * 8000 * 5, abs=2 * 400)
     assert heard
 
@@ -110,12 +110,12 @@ def test_keys_are_tones_for_a_peer_that_knows_no_events(codec: str) -> None:
 def test_where_events_are_agreed_on_tones_in_the_sound_are_no_keys() -> None:
     _, b = agreed()
     tones, _ = agreed(event_type=None)
-    tones.press("5")
+    tones.send_dtmf("5")
     for tick in range(20):
         data = tones.tick()
         assert data is not None
         b.receive_from(data, A, tick / 50)
-    assert keys_of(b) == ""
+    assert digits_of(b) == ""
 
 
 @pytest.mark.parametrize("suite", ["", *SUITES])
@@ -213,11 +213,11 @@ async def test_a_worker_plays_and_records_in_every_codec(codec: str, suite: str,
         )
     heard, pressed = bytearray(), asyncio.Event()
     other.hear(heard.extend)
-    one.on_key = lambda key: pressed.set() if key == "#" else None
+    one.on_digit = lambda key: pressed.set() if key == "#" else None
     recording = one.record(tmp_path / "x.part", idle_s=60)
     said, played = other.play([Sound.of(SPEECH)]), one.play([Sound.of(SPEECH)])
     assert await said.done and await played.done
-    other.send_keys("#")
+    other.send_dtmf("#")
     async with asyncio.timeout(5):
         await pressed.wait()
     await recording.stop()
@@ -242,8 +242,8 @@ async def test_a_call_goes_on_where_the_port_beside_is_taken(in_engine: bool) ->
                 Stream(host="127.0.0.1", port=peer.port, codec="PCMU", payload_type=0, event_type=101, rtcp=rtcp)
             )
         pressed = asyncio.Event()
-        phone.on_key = lambda key: pressed.set()
-        session.send_keys("1")
+        phone.on_digit = lambda key: pressed.set()
+        session.send_dtmf("1")
         async with asyncio.timeout(5):
             await pressed.wait()
     session.close()

@@ -117,11 +117,11 @@ async def test_keys_pass_in_both_directions(engine: MediaEngine) -> None:
     session, phone = await call(engine)
     here: list[str] = []
     there: list[str] = []
-    session.on_key, phone.on_key = here.append, there.append
-    phone.send_keys("5#")
-    session.send_keys("19")
-    assert not session.keys_sent
-    await until(lambda: here == ["5", "#"] and there == ["1", "9"] and session.keys_sent)
+    session.on_digit, phone.on_digit = here.append, there.append
+    phone.send_dtmf("5#")
+    session.send_dtmf("19")
+    assert not session.dtmf_sent
+    await until(lambda: here == ["5", "#"] and there == ["1", "9"] and session.dtmf_sent)
     phone.close()
     session.close()
 
@@ -300,10 +300,10 @@ async def test_a_worker_whose_front_is_killed_writes_what_it_heard_and_ends(tmp_
 
 def test_messages_are_read_as_they_were_written_however_they_are_cut() -> None:
     messages: list[wire.Message] = [
-        wire.Start(1, stream_to(4000, suite=SUITE, send_key=KEY_A)),
-        wire.Play(1, 2, (b"x", b"y")),
-        wire.RecordEnded(1, Recorded(samples=3, speech_ends_at=2)),
-        wire.Report((1, 2), 3, 4, 0, 0.5),
+        wire.StartStream(1, stream_to(4000, suite=SUITE, send_key=KEY_A)),
+        wire.StartPlayback(1, 2, (b"x", b"y")),
+        wire.RecordingEnded(1, Recorded(samples=3, speech_ends_at=2)),
+        wire.WorkerReport((1, 2), 3, 4, 0, 0.5),
     ]
     data = b"".join(map(wire.pack, messages))
     unpacker = wire.Unpacker()

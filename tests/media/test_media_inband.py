@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.media.codec.inband import FULL_SCALE_DBM0, ToneReceiver, key_sound
+from tandem.media.codec.inband import FULL_SCALE_DBM0, ToneReceiver, tone_pair
 from tandem.media.codec.table import CODECS
 from tandem.media.codec.wav import read_wav
-from tandem.media.rtp.dtmf import KEYS
+from tandem.media.rtp.dtmf import DIGITS
 
 PAUSE_MS = 60
 TONES = {key: (low, high) for low, row in zip((697, 770, 852, 941), ("123A", "456B", "789C", "*0#D"), strict=True)
@@ -57,20 +57,20 @@ def mixed(a: list[float], b: list[float]) -> list[float]:
 
 @pytest.mark.parametrize("name", CODECS)
 def test_every_key_that_we_make_is_heard_through_the_codec(name: str) -> None:
-    codec, sound = CODECS[name], b"".join(key_sound(key) + bytes(16 * PAUSE_MS) for key in KEYS)
+    codec, sound = CODECS[name], b"".join(tone_pair(key) + bytes(16 * PAUSE_MS) for key in DIGITS)
     decoder = codec.decoder()
-    assert ToneReceiver().feed(b"".join(map(decoder.decode, codec.frames(sound)))) == KEYS
+    assert ToneReceiver().feed(b"".join(map(decoder.decode, codec.frames(sound)))) == DIGITS
 
 
 @given(st.lists(st.integers(1, 900), max_size=20))
 def test_sound_cut_anyhow_has_the_same_keys(cuts: list[int]) -> None:
-    sound, receiver, keys = key_sound("4") + bytes(960) + key_sound("#") + bytes(960), ToneReceiver(), ""
+    sound, receiver, keys = tone_pair("4") + bytes(960) + tone_pair("#") + bytes(960), ToneReceiver(), ""
     for cut in cuts:
         keys, sound = keys + receiver.feed(sound[: 2 * cut]), sound[2 * cut :]
     assert keys + receiver.feed(sound) == "4#"
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", DIGITS)
 def test_frequencies_within_one_and_a_half_per_cent_are_taken_and_beyond_three_and_a_half_refused(key: str) -> None:
     for off in (-0.015, 0.015):
         assert heard(tone(key, 50, off=off)) == key
@@ -100,14 +100,14 @@ def test_a_pause_of_40_ms_parts_two_keys_and_a_break_of_10_does_not(start: int) 
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.sampled_from(KEYS), st.integers(0, 2**32))
+@given(st.sampled_from(DIGITS), st.integers(0, 2**32))
 def test_keys_are_heard_in_noise(key: str, seed: int) -> None:
     # Q.24's table asks for 23 dB between tones and noise; 13 are taken here.
     pressed = [*quiet(100), *tone(key, 60), *quiet(100)]
     assert heard(mixed(pressed, noise(len(pressed), -20, seed))) == key
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", DIGITS)
 def test_keys_are_heard_while_somebody_speaks_in_the_background(key: str) -> None:
     speech = [sample / 8 for sample in array("h", SPEECH[0])]
     presses = len(speech) // 2400

@@ -11,7 +11,7 @@ from tandem.media.codec import comfort, g711
 from tandem.media.codec.level import level
 from tandem.media.codec.table import CODECS, silence
 from tandem.media.rtp.packet import RtpPacket
-from tandem.media.rtp.receiver import WINDOW, Kind, Receiver
+from tandem.media.rtp.receiver import WINDOW, PayloadKind, Receiver
 
 FRAME = 160
 PCMU = CODECS["PCMU"]
@@ -101,7 +101,7 @@ def test_comfort_noise_is_soft_noise_until_the_sender_speaks_again() -> None:
     receiver = Receiver(PCMU)
     heard = receiver.receive(packet(0), 0.0)
     noise = RtpPacket(payload_type=13, sequence=65_531, timestamp=packet(1).timestamp, ssrc=7, payload=b"\x32")
-    heard += receiver.receive(noise, 0.02, Kind.COMFORT)
+    heard += receiver.receive(noise, 0.02, PayloadKind.COMFORT)
     heard += receiver.receive(packet(2, shift=8000 - FRAME), 1.02)
     pause = array("h", heard[2 * FRAME : -2 * FRAME])
     assert len(pause) == 8000
@@ -123,7 +123,7 @@ def test_keys_between_sounds_are_not_missing() -> None:
     receiver = Receiver(PCMU)
     receiver.receive(packet(0), 0.0)
     assert receiver.receive(packet(2), 0.02) == b""
-    assert receiver.receive(packet(1), 0.03, Kind.OTHER) == bytes(2 * FRAME) + sound(2)
+    assert receiver.receive(packet(1), 0.03, PayloadKind.OTHER) == bytes(2 * FRAME) + sound(2)
     assert receiver.statistics.lost == 0
 
 

@@ -12,12 +12,12 @@ from tandem.media.errors import BadPacket
 from tandem.media.rtp.packet import RtpPacket
 from tandem.media.rtp.quality import IMPAIRMENT, Quality
 from tandem.media.rtp.receiver import Receiver
-from tandem.media.rtp.reports import INTERVAL_S, Reporter, Sent
-from tandem.media.rtp.rtcp import Block, Goodbye, Report, SenderInfo, build_rtcp, parse_rtcp
+from tandem.media.rtp.reports import INTERVAL_S, Reporter, SendingState
+from tandem.media.rtp.rtcp import Goodbye, ReportBlock, RtcpReport, SenderInfo, build_rtcp, parse_rtcp
 
 WORDS = st.integers(0, 2**32 - 1)
 BLOCKS = st.builds(
-    Block,
+    ReportBlock,
     ssrc=WORDS,
     fraction=st.integers(0, 255),
     lost=st.integers(-(2**23), 2**23 - 1),
@@ -28,13 +28,13 @@ BLOCKS = st.builds(
 )
 SENDERS = st.builds(SenderInfo, ntp=st.integers(0, 2**64 - 1), timestamp=WORDS, packets=WORDS, octets=WORDS)
 REPORTS = st.builds(
-    Report, ssrc=WORDS, sender=st.none() | SENDERS, blocks=st.lists(BLOCKS, max_size=31).map(tuple)
+    RtcpReport, ssrc=WORDS, sender=st.none() | SENDERS, blocks=st.lists(BLOCKS, max_size=31).map(tuple)
 )  # fmt: skip
-ONE = build_rtcp(Report(ssrc=7, blocks=(Block(ssrc=8, fraction=1, lost=2, highest=3, jitter=4),)), cname="x")
+ONE = build_rtcp(RtcpReport(ssrc=7, blocks=(ReportBlock(ssrc=8, fraction=1, lost=2, highest=3, jitter=4),)), cname="x")
 
 
 @given(REPORTS, st.text(max_size=300), st.booleans())
-def test_a_report_is_read_as_it_was_written(report: Report, cname: str, goodbye: bool) -> None:
+def test_a_report_is_read_as_it_was_written(report: RtcpReport, cname: str, goodbye: bool) -> None:
     data = build_rtcp(report, cname=cname, goodbye=goodbye)
     assert len(data) % 4 == 0
     assert parse_rtcp(data) == [report, *([Goodbye(ssrcs=(report.ssrc,))] if goodbye else [])]
@@ -89,9 +89,9 @@ def stream(receiver: Receiver, numbers: list[int], *, jitter_s: float = 0.0, ssr
         receiver.receive(packet, 0.02 * n + jitter_s * rng.random())
 
 
-def block_of(reporter: Reporter, receiver: Receiver, now: float = 10.0) -> Block:
-    (report,) = parse_rtcp(reporter.report(now, receiver, Sent(sequence=0, timestamp=0, octets=0)))
-    assert isinstance(report, Report) and report.sender is None
+def block_of(reporter: Reporter, receiver: Receiver, now: float = 10.0) -> ReportBlock:
+    (report,) = parse_rtcp(reporter.report(now, receiver, SendingState(sequence=0, timestamp=0, octets=0)))
+    assert isinstance(report, RtcpReport) and report.sender is None
     return report.blocks[0]
 
 
@@ -130,7 +130,7 @@ def test_jitter_is_how_unevenly_packets_come(name: str) -> None:
         packet = RtpPacket(payload_type=0, sequence=n, timestamp=codec.ticks * n, ssrc=1, payload=b"")
         receiver.receive(packet, 0.02 * n + 0.03 * rng.random())
     assert receiver.jitter_s == pytest.approx(0.01, rel=0.4)  # two uniform draws lie a third of their range apart
-    assert Reporter(1, 0).report(10, receiver, Sent(sequence=0, timestamp=0, octets=0))
+    assert Reporter(1, 0).report(10, receiver, SendingState(sequence=0, timestamp=0, octets=0))
     assert block_of(Reporter(1, 0), receiver).jitter == int(receiver.jitter_s * codec.clock)
 
 
@@ -140,7 +140,7 @@ def test_two_of_us_measure_the_round_trip(one_way_s: float, waits_s: float, star
     ours_hears, theirs_hears = Receiver(CODECS["PCMU"]), Receiver(CODECS["PCMU"])
     stream(ours_hears, [0], ssrc=2)
     stream(theirs_hears, [0], ssrc=1)
-    sent = Sent(sequence=50, timestamp=0, octets=8000)
+    sent = SendingState(sequence=50, timestamp=0, octets=8000)
     there = start + 1 + one_way_s
     theirs.receive(ours.report(start + 1, ours_hears, sent), there, 1)
     back = there + waits_s
@@ -151,23 +151,23 @@ def test_two_of_us_measure_the_round_trip(one_way_s: float, waits_s: float, star
 def test_a_sender_is_told_what_the_peer_lost_of_its_packets() -> None:
     ours, theirs, hears = Reporter(1, 0), Reporter(2, 0), Receiver(CODECS["PCMU"])
     stream(hears, [n for n in range(100) if n % 4 or n > 80], ssrc=1)
-    ours.report(2.0, Receiver(CODECS["PCMU"]), Sent(sequence=100, timestamp=0, octets=16_000))
-    ours.receive(theirs.report(2.0, hears, Sent(sequence=0, timestamp=0, octets=0)), 2.1, None)
+    ours.report(2.0, Receiver(CODECS["PCMU"]), SendingState(sequence=100, timestamp=0, octets=16_000))
+    ours.receive(theirs.report(2.0, hears, SendingState(sequence=0, timestamp=0, octets=0)), 2.1, None)
     assert ours.remote_lost == 0.2
 
 
 @settings(deadline=None)
 @given(st.lists(REPORTS, max_size=5))
-def test_a_peer_that_reports_nonsense_changes_nothing_that_cannot_be(reports: list[Report]) -> None:
+def test_a_peer_that_reports_nonsense_changes_nothing_that_cannot_be(reports: list[RtcpReport]) -> None:
     ours, receiver = Reporter(1, 0), Receiver(CODECS["PCMU"])
-    ours.report(1.0, receiver, Sent(sequence=10, timestamp=0, octets=0))
+    ours.report(1.0, receiver, SendingState(sequence=10, timestamp=0, octets=0))
     for at, report in enumerate(reports):
-        blocks = tuple(Block(ssrc=1, fraction=255, lost=b.lost, highest=0, jitter=b.jitter, last_report=b.last_report,
+        blocks = tuple(ReportBlock(ssrc=1, fraction=255, lost=b.lost, highest=0, jitter=b.jitter, last_report=b.last_report,
                              delay=b.delay) for b in report.blocks)  # fmt: skip
-        ours.receive(build_rtcp(Report(ssrc=2, sender=report.sender, blocks=blocks), cname="x"), 2.0 + at, 2)
+        ours.receive(build_rtcp(RtcpReport(ssrc=2, sender=report.sender, blocks=blocks), cname="x"), 2.0 + at, 2)
         assert ours.round_trip_s is None or 0 <= ours.round_trip_s <= 10
         assert ours.remote_lost is None or 0 <= ours.remote_lost <= 1
-        assert ours.report(2.5 + at, receiver, Sent(sequence=10, timestamp=0, octets=0))
+        assert ours.report(2.5 + at, receiver, SendingState(sequence=10, timestamp=0, octets=0))
 
 
 def test_reports_are_due_every_five_seconds_or_so_and_at_once_at_the_start() -> None:
@@ -178,7 +178,7 @@ def test_reports_are_due_every_five_seconds_or_so_and_at_once_at_the_start() -> 
     reporter, receiver = Reporter(1, 0), Receiver(CODECS["PCMU"])
     waits = []
     for at in range(300):
-        reporter.report(float(at), receiver, Sent(sequence=0, timestamp=0, octets=0))
+        reporter.report(float(at), receiver, SendingState(sequence=0, timestamp=0, octets=0))
         waits.append((reporter.due_at or 0) - at)
     # RFC 3550 §6.3.1: drawn from half to one and a half, over e - 3/2; which makes it somewhat less on average.
     assert 2.05 <= min(waits) < 2.6 and 5.6 < max(waits) <= 6.2
@@ -187,11 +187,11 @@ def test_reports_are_due_every_five_seconds_or_so_and_at_once_at_the_start() -> 
 
 def test_a_side_that_sends_tells_of_itself_and_one_that_is_silent_does_not() -> None:
     reporter, receiver = Reporter(1, 0), Receiver(CODECS["PCMU"])
-    sent = Sent(sequence=7, timestamp=5, octets=9)
+    sent = SendingState(sequence=7, timestamp=5, octets=9)
     (sender,) = parse_rtcp(reporter.report(1.0, receiver, sent))
     (silent,) = parse_rtcp(reporter.report(2.0, receiver, sent))
-    assert isinstance(sender, Report) and sender.sender and sender.sender.packets == 7
-    assert isinstance(silent, Report) and silent.sender is None and silent.blocks == ()
+    assert isinstance(sender, RtcpReport) and sender.sender and sender.sender.packets == 7
+    assert isinstance(silent, RtcpReport) and silent.sender is None and silent.blocks == ()
 
 
 # Quality

@@ -11,9 +11,9 @@ from tandem.media import stream as module
 from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS, silence
 from tandem.media.rtp.packet import RtpPacket, parse_rtp
-from tandem.media.rtp.receiver import SLACK_S, Kind, Receiver, Statistics
+from tandem.media.rtp.receiver import SLACK_S, PayloadKind, Receiver, Statistics
 from tandem.media.session import Sound, Stream
-from tandem.media.stream import AudioStream, KeyPressed, KeysSent, Played
+from tandem.media.stream import AudioStream, DtmfReceived, DtmfSent, Played
 
 FRAME_S = 0.02
 PEER = ("192.0.2.1", 4000)
@@ -61,7 +61,7 @@ def datagrams(draw: st.DrawFn) -> list[bytes]:
 
 
 def by_the_receiver_alone(arrived: list[bytes], pace_s: float) -> tuple[bytes, Statistics]:
-    kinds = {0: Kind.SOUND, 13: Kind.COMFORT, 101: Kind.OTHER}
+    kinds = {0: PayloadKind.SOUND, 13: PayloadKind.COMFORT, 101: PayloadKind.OTHER}
     receiver, heard = Receiver(CODECS["PCMU"]), b""
     for number, data in enumerate(arrived):
         packet = parse_rtp(data)
@@ -138,13 +138,13 @@ def test_a_sound_is_encoded_once_for_all_streams() -> None:
 
 def test_keys_go_from_stream_to_stream() -> None:
     here, there = listening(), listening()
-    here.press("1#")
+    here.send_dtmf("1#")
     for _ in range(40):
         data = here.tick()
         assert data is not None
         there.receive_from(data, PEER, 0.0)
-    assert here.keys_sent and here.events == [KeysSent()]
-    assert there.events == [KeyPressed(key="1"), KeyPressed(key="#")]
+    assert here.dtmf_sent and here.events == [DtmfSent()]
+    assert there.events == [DtmfReceived(digit="1"), DtmfReceived(digit="#")]
 
 
 def test_nothing_is_sent_while_the_peer_holds_the_call() -> None:

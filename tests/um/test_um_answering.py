@@ -125,7 +125,7 @@ async def test_who_speaks_too_long_is_cut_off_at_the_limit(um: Um) -> None:
 async def test_a_key_skips_the_greeting_and_who_says_nothing_leaves_no_sound(um: Um) -> None:
     um.greeting = [tone(30)]
     leg = await um.call()
-    leg.media.send_keys("#")
+    leg.media.send_dtmf("#")
     await recorded(um, 0.1)
     await leg.hangup()
     item = await asyncio.wait_for(um.kept.get(), 5)

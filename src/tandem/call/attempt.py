@@ -3,7 +3,7 @@
 A proxy may fork the INVITE, so that several phones ring and answer, each with a dialog of its own. The first 2xx is the
 call; another one is acknowledged and ended by BYE (RFC 3261 §13.2.2.4), as is one that crosses our CANCEL. Reliable
 provisional responses get their PRACK (RFC 3262), challenges, redirections and 422 another INVITE
-(:mod:`tandem.sip.machines.retry`). """
+(:mod:`tandem.sip.machines.retry`)."""
 
 import asyncio
 import logging

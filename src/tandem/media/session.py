@@ -17,7 +17,7 @@ from typing import Protocol
 class Stream:
     """What was agreed on: where the peer hears us, the codec by its name, and the keys for SRTP (master key and salt).
 
-    ``rtcp`` is where the peer hears reports, if not on the port of its RTP. ``tones`` says to listen for keys in the sound.
+    ``rtcp`` is where the peer hears reports, if not on the port of its RTP. ``tones`` says to detect DTMF in the sound.
     """
 
     host: str
@@ -101,8 +101,8 @@ class MediaSession(Protocol):
 
     host: str
     port: int
-    on_key: Callable[[str], None]
-    """Told of each key that the peer presses."""
+    on_digit: Callable[[str], None]
+    """Called with each DTMF digit that the peer sends."""
     on_lost: Callable[[str], None]
     """Told once, and why, when the stream is gone for another reason than :meth:`close`."""
 
@@ -111,11 +111,11 @@ class MediaSession(Protocol):
         """When the peer was last heard, on the monotonic clock; up to two seconds older than the truth."""
 
     @property
-    def keys_sent(self) -> bool:
-        """Whether every key that was pressed has gone out."""
+    def dtmf_sent(self) -> bool:
+        """Whether every DTMF digit has gone out."""
 
     def start(self, stream: Stream) -> None:
-        """Send and hear as agreed. Starting again (re-INVITE) keeps sequence and clock, and keys that did not change."""
+        """Send and hear as agreed. Starting again (re-INVITE) keeps sequence and clock, and SRTP keys that did not change."""
 
     def play(self, sounds: Sequence[Sound]) -> Playback:
         """Play sounds, one after the other; what was playing stops."""
@@ -123,8 +123,8 @@ class MediaSession(Protocol):
     def record(self, path: Path, *, idle_s: float) -> Recording:
         """Append what the peer says to a file, as 16-bit linear sound at 8,000 Hz, each second; one at a time."""
 
-    def send_keys(self, keys: str) -> None:
-        """Press keys (``0``-``9``, ``*``, ``#``, ``A``-``D``), one after the other with pauses of 100 ms."""
+    def send_dtmf(self, digits: str) -> None:
+        """Send DTMF digits (``0``-``9``, ``*``, ``#``, ``A``-``D``), one after the other with pauses of 100 ms."""
 
     def hear(self, on_sound: Callable[[bytes], None]) -> None:
         """Hand over what the peer says from now on, as linear sound."""

@@ -7,8 +7,8 @@ address that the peer's description names. Everything else is counted and droppe
 **The fast path.** Nearly every packet is the one that was expected: the first twelve bytes are known beforehand, as one
 number, and the length is that of the packet before. Such a packet costs a comparison and an append; no object is made of
 it. Its payload waits, encoded, until somebody takes the sound, and a second is decoded at once. Any other packet (the first,
-after a loss, a key, another length, a counter that wraps around) goes to the :class:`Receiver`, which first is told how far
-the fast path came: as every wrap goes there, nothing has to be counted on the way.
+after a loss, a DTMF event, another length, a counter that wraps around) goes to the :class:`Receiver`, which first is told
+how far the fast path came: as every wrap goes there, nothing has to be counted on the way.
 """
 
 import secrets
@@ -20,14 +20,14 @@ from itertools import chain, islice, repeat
 
 from tandem.media.codec import comfort, g711
 from tandem.media.codec.frames import FrameCache
-from tandem.media.codec.inband import ToneReceiver, key_sound
+from tandem.media.codec.inband import ToneReceiver, tone_pair
 from tandem.media.codec.table import CODECS, FRAME_BYTES, silence
 from tandem.media.errors import BadPacket
-from tandem.media.rtp.dtmf import KeyReceiver, key_payloads
+from tandem.media.rtp.dtmf import DtmfEventReceiver, event_payloads
 from tandem.media.rtp.packet import SEQ_MOD, TS_MOD, RtpPacket, is_rtcp, parse_rtp
-from tandem.media.rtp.quality import Summary
-from tandem.media.rtp.receiver import Kind, Receiver, Statistics
-from tandem.media.rtp.reports import Reporter, Sent
+from tandem.media.rtp.quality import CallQuality
+from tandem.media.rtp.receiver import PayloadKind, Receiver, Statistics
+from tandem.media.rtp.reports import Reporter, SendingState
 from tandem.media.rtp.srtp import SrtpReceiver, SrtpSender
 from tandem.media.session import Sound, Stream
 
@@ -36,7 +36,7 @@ _number = int.from_bytes
 _HEADER = 12
 _NEVER = -1
 _BYTE_A_TICK = frozenset({"PCMU", "PCMA", "G722"})  # the length of a payload tells the next timestamp
-_KEY_PAUSE = 5  # frames between two keys
+_DIGIT_PAUSE = 5  # frames between two digits
 NOWHERE = ("0.0.0.0", "::")  # noqa: S104 - a peer's way to hold, by RFC 2543; the kernel would send to ourselves
 _PAUSE, _AS_SOUND = -1, -2  # instead of a packet's place in its event
 
@@ -44,10 +44,10 @@ Address = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyPressed:
-    """The peer pressed a key."""
+class DtmfReceived:
+    """The peer sent a DTMF digit."""
 
-    key: str
+    digit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,21 +56,52 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeysSent:
-    """The last of the keys that were pressed here has gone out."""
+class DtmfSent:
+    """The last of our DTMF digits has gone out."""
 
 
-Event = KeyPressed | Played | KeysSent
+Event = DtmfReceived | Played | DtmfSent
 
 
 class AudioStream:
     """Feed :meth:`receive`, call :meth:`tick` each 20 ms, and take :attr:`events` after either."""
 
     __slots__ = (
-        "_began", "_begun", "_byte_a_tick", "_came", "_chunks", "_expected", "_frame_s", "_frames", "_jitter_s",
-        "_keys", "_keys_out", "_last", "_length", "_octets", "_opener", "_payload_type", "_playing", "_receiver",
-        "_reporter", "_second", "_sender", "_sending", "_sequence", "_shared", "_sound", "_ssrc", "_step", "_ticks",
-        "_timestamp", "_tones", "dropped", "events", "listening", "source", "stream",
+        "_began",
+        "_begun",
+        "_byte_a_tick",
+        "_came",
+        "_chunks",
+        "_dtmf_in",
+        "_dtmf_out",
+        "_expected",
+        "_frame_s",
+        "_frames",
+        "_jitter_s",
+        "_last",
+        "_length",
+        "_octets",
+        "_opener",
+        "_payload_type",
+        "_playing",
+        "_receiver",
+        "_reporter",
+        "_second",
+        "_sender",
+        "_sending",
+        "_sequence",
+        "_shared",
+        "_sound",
+        "_ssrc",
+        "_step",
+        "_ticks",
+        "_timestamp",
+        "_tones",
+        "dropped",
+        "events",
+        "listening",
+        "source",
+        "stream",
     )  # fmt: skip
 
     def __init__(self, frames: FrameCache) -> None:
@@ -83,7 +114,7 @@ class AudioStream:
         self.dropped = 0
         self._shared = frames
         self._receiver = Receiver(CODECS["PCMU"])
-        self._keys = KeyReceiver()
+        self._dtmf_in = DtmfEventReceiver()
         self._sender: SrtpSender | None = None
         self._opener: SrtpReceiver | None = None
         # Receiving: the header that is expected, the length of its packet, and what a header grows by.
@@ -101,7 +132,7 @@ class AudioStream:
         self._playing: tuple[Sound, ...] = ()
         self._began = 0
         self._frames: Iterator[bytes] = iter(())
-        self._keys_out: deque[tuple[bytes, bool, int]] = deque()
+        self._dtmf_out: deque[tuple[bytes, bool, int]] = deque()
         self._sequence = secrets.randbelow(SEQ_MOD)
         self._timestamp = secrets.randbelow(TS_MOD)
         self._ssrc = secrets.randbelow(TS_MOD)
@@ -128,7 +159,7 @@ class AudioStream:
         return proven or (self.stream.host, self.stream.port)
 
     @property
-    def summary(self) -> Summary:
+    def summary(self) -> CallQuality:
         """How the stream went, so far."""
         self._report()
         return self._reporter.summary(self._receiver, dropped=self.dropped)
@@ -146,7 +177,7 @@ class AudioStream:
         if before is None or before.codec != stream.codec:
             self._take_codec(stream)
         if before is None or before.event_clock != stream.event_clock:
-            self._keys = KeyReceiver(stream.event_clock)
+            self._dtmf_in = DtmfEventReceiver(stream.event_clock)
         self._tones = (self._tones or ToneReceiver()) if stream.tones else None
         self._payload_type = stream.payload_type
         self._second = stream.payload_type | (0x80 if before is None else 0)
@@ -226,18 +257,18 @@ class AudioStream:
         sound = self._receiver.receive(packet, now, kind)
         self._keep(sound)
         if self._tones is not None:
-            self.events.extend(KeyPressed(key=key) for key in self._tones.feed(sound))
+            self.events.extend(DtmfReceived(digit=digit) for digit in self._tones.feed(sound))
         self._came = now
-        if kind is Kind.SOUND and len(data) == _HEADER + len(packet.payload):
+        if kind is PayloadKind.SOUND and len(data) == _HEADER + len(packet.payload):
             self._expect(packet, now)
         return True
 
-    def _kind(self, packet: RtpPacket, stream: Stream) -> Kind:
+    def _kind(self, packet: RtpPacket, stream: Stream) -> PayloadKind:
         if packet.payload_type == stream.payload_type:
-            return Kind.SOUND
-        if packet.payload_type == stream.event_type and (key := self._keys.receive(packet)):
-            self.events.append(KeyPressed(key=key))
-        return Kind.COMFORT if packet.payload_type == comfort.PAYLOAD_TYPE else Kind.OTHER
+            return PayloadKind.SOUND
+        if packet.payload_type == stream.event_type and (digit := self._dtmf_in.receive(packet)):
+            self.events.append(DtmfReceived(digit=digit))
+        return PayloadKind.COMFORT if packet.payload_type == comfort.PAYLOAD_TYPE else PayloadKind.OTHER
 
     def _expect(self, packet: RtpPacket, now: float) -> None:
         """Set the fast path for what follows this packet, if it was the last and a payload's length tells its time."""
@@ -297,7 +328,7 @@ class AudioStream:
         if self.stream is None or self.stream.host in NOWHERE or not (self._reporter.due(now) or goodbye):
             return None
         self._report()
-        sent = Sent(sequence=self._sequence, timestamp=self._timestamp, octets=self._octets)
+        sent = SendingState(sequence=self._sequence, timestamp=self._timestamp, octets=self._octets)
         data = self._reporter.report(now, self._receiver, sent, goodbye=goodbye)
         return data if self._sender is None else self._sender.protect_rtcp(data)
 
@@ -326,25 +357,25 @@ class AudioStream:
         self._playing, self._began = tuple(sounds), self._sequence
         self._frames = self._encoded(self.stream.codec)
 
-    def press(self, keys: str) -> None:
-        """Press keys, one after the other with pauses of 100 ms; as tones if the peer knows no events."""
-        assert self.stream is not None, "started before a key is pressed"
+    def send_dtmf(self, digits: str) -> None:
+        """Send DTMF digits, one after the other with pauses of 100 ms; as tones if the peer knows no events."""
+        assert self.stream is not None, "started before a digit is sent"
         if self.stream.event_type is None:
-            tones = b"".join(key_sound(key) + bytes(_KEY_PAUSE * FRAME_BYTES) for key in keys)
-            self._keys_out.extend((payload, False, _AS_SOUND) for payload in CODECS[self.stream.codec].frames(tones))
+            tones = b"".join(tone_pair(digit) + bytes(_DIGIT_PAUSE * FRAME_BYTES) for digit in digits)
+            self._dtmf_out.extend((payload, False, _AS_SOUND) for payload in CODECS[self.stream.codec].frames(tones))
             return
-        for key in keys:
-            payloads = key_payloads(key, self.stream.event_clock)
-            self._keys_out.extend((payload, marker, at) for at, (payload, marker) in enumerate(payloads))
-            self._keys_out.extend([(b"", False, _PAUSE)] * _KEY_PAUSE)
+        for digit in digits:
+            payloads = event_payloads(digit, self.stream.event_clock)
+            self._dtmf_out.extend((payload, marker, at) for at, (payload, marker) in enumerate(payloads))
+            self._dtmf_out.extend([(b"", False, _PAUSE)] * _DIGIT_PAUSE)
 
     @property
-    def keys_sent(self) -> bool:
-        """Whether every key that was pressed has gone out."""
-        return not self._keys_out
+    def dtmf_sent(self) -> bool:
+        """Whether every digit has gone out."""
+        return not self._dtmf_out
 
     def tick(self) -> bytes | None:
-        """The datagram of these 20 ms: a key, or sound, or silence; ``None`` while the peer wants to hear nothing."""
+        """The datagram of these 20 ms: a digit, or sound, or silence; ``None`` while the peer wants to hear nothing."""
         if not self._sending:
             return None
         payload = next(self._frames, None) or self._played()
@@ -352,24 +383,24 @@ class AudioStream:
         self._second = self._payload_type
         self._timestamp = timestamp + self._ticks & 0xFFFFFFFF
         self._sequence = sequence + 1 & 0xFFFF
-        if self._keys_out:
-            second, timestamp, payload = self._key_or(second, timestamp, payload)
+        if self._dtmf_out:
+            second, timestamp, payload = self._dtmf_or(second, timestamp, payload)
         self._octets += len(payload)
         packet = _pack(0x80, second, sequence, timestamp, self._ssrc) + payload
         return packet if self._sender is None else self._sender.protect(packet)
 
-    def _key_or(self, second: int, timestamp: int, payload: bytes) -> tuple[int, int, bytes]:
+    def _dtmf_or(self, second: int, timestamp: int, payload: bytes) -> tuple[int, int, bytes]:
         assert self.stream is not None
-        key, marker, at = self._keys_out.popleft()
-        if not self._keys_out:
-            self.events.append(KeysSent())
+        event, marker, at = self._dtmf_out.popleft()
+        if not self._dtmf_out:
+            self.events.append(DtmfSent())
         if at == _AS_SOUND:
-            return second, timestamp, key
+            return second, timestamp, event
         if at == _PAUSE or self.stream.event_type is None:  # a re-INVITE may have taken the events away
             return second, timestamp, payload
         # Every packet of one event carries the timestamp of its beginning (RFC 4733 §2.2.1).
         begun = (timestamp - at * self._ticks) % TS_MOD
-        return self.stream.event_type | (0x80 if marker else 0), begun, key
+        return self.stream.event_type | (0x80 if marker else 0), begun, event
 
     def _encoded(self, codec: str) -> Iterator[bytes]:
         """The frames of what is playing that have not gone out; after a change of the codec, too."""

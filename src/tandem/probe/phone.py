@@ -58,7 +58,7 @@ class PhoneCall:
         self.heard = bytearray()
         self.keys: list[str] = []
         leg.media.hear(self.heard.extend)
-        leg.media.on_key = self.keys.append
+        leg.media.on_digit = self.keys.append
 
     async def speak(self, wav: bytes) -> None:
         """Speak a WAV file to its end."""
@@ -81,8 +81,8 @@ class PhoneCall:
 
     async def press(self, keys: str) -> None:
         """Press keys and wait until they went out."""
-        self.leg.media.send_keys(keys)
-        while not self.leg.media.keys_sent and not self.leg.ended.done():  # noqa: ASYNC110 - paced by media
+        self.leg.media.send_dtmf(keys)
+        while not self.leg.media.dtmf_sent and not self.leg.ended.done():  # noqa: ASYNC110 - paced by media
             await asyncio.sleep(0.02)
 
     async def hang_up(self) -> None:

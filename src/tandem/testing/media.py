@@ -12,7 +12,7 @@ class QuietSession:
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
-        self.on_key: Callable[[str], None] = lambda key: None
+        self.on_digit: Callable[[str], None] = lambda digit: None
         self.on_lost: Callable[[str], None] = lambda why: None
         self.streams: list[Stream] = []
         self.closed = False
@@ -25,7 +25,7 @@ class QuietSession:
         return asyncio.get_running_loop().time() if self.talks else None
 
     @property
-    def keys_sent(self) -> bool:
+    def dtmf_sent(self) -> bool:
         """Always."""
         return True
 
@@ -40,7 +40,7 @@ class QuietSession:
         playback.end(whole=True)
         return playback
 
-    def send_keys(self, keys: str) -> None:
+    def send_dtmf(self, digits: str) -> None:
         """Nobody hears them."""
 
     def hear(self, on_sound: Callable[[bytes], None]) -> None:

@@ -18,7 +18,7 @@ from tandem.media.errors import NoPort
 from tandem.media.ports import tries
 from tandem.media.recording import WRITE_S, Recorder
 from tandem.media.session import MediaSession, Playback, Recording, Sound, Stream
-from tandem.media.stream import AudioStream, KeyPressed, KeysSent, Played
+from tandem.media.stream import AudioStream, DtmfReceived, DtmfSent, Played
 
 _log = get_logger("media")
 
@@ -57,7 +57,7 @@ class AioSession(asyncio.DatagramProtocol):
     """See :class:`tandem.media.session.MediaSession`; made by :class:`AioMedia`."""
 
     def __init__(self, frames: FrameCache) -> None:
-        self.on_key: Callable[[str], None] = lambda key: None
+        self.on_digit: Callable[[str], None] = lambda digit: None
         self.on_lost: Callable[[str], None] = lambda why: None
         self.host, self.port = "", 0
         self._loop = asyncio.get_running_loop()
@@ -76,9 +76,9 @@ class AioSession(asyncio.DatagramProtocol):
         return self._audio.last_heard
 
     @property
-    def keys_sent(self) -> bool:
+    def dtmf_sent(self) -> bool:
         """See :class:`MediaSession`."""
-        return self._audio.keys_sent
+        return self._audio.dtmf_sent
 
     def start(self, stream: Stream) -> None:
         """See :class:`MediaSession`."""
@@ -97,9 +97,9 @@ class AioSession(asyncio.DatagramProtocol):
             playback.end(whole=True)
         return playback
 
-    def send_keys(self, keys: str) -> None:
+    def send_dtmf(self, digits: str) -> None:
         """See :class:`MediaSession`."""
-        self._audio.press(keys)
+        self._audio.send_dtmf(digits)
 
     def hear(self, on_sound: Callable[[bytes], None]) -> None:
         """See :class:`MediaSession`."""
@@ -180,13 +180,13 @@ class AioSession(asyncio.DatagramProtocol):
         events, self._audio.events = self._audio.events, []
         for what in events:
             match what:
-                case KeyPressed(key=key):
-                    self.on_key(key)
+                case DtmfReceived(digit=digit):
+                    self.on_digit(digit)
                 case Played():
                     if self._playback is not None:
                         self._playback.end(whole=True)
-                case KeysSent():
-                    pass  # whoever waits asks keys_sent
+                case DtmfSent():
+                    pass  # users ask dtmf_sent
                 case _:
                     assert_never(what)
 

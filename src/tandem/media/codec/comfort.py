@@ -11,7 +11,6 @@ from functools import cache
 from tandem.media.codec import g711
 
 PAYLOAD_TYPE = 13
-CLOCK = 8000
 _QUIETEST = 78
 """Levels of -78 dBov and below are less than one step of 16-bit samples' noise: silence."""
 _UNIFORM_DBOV = 4.77  # uniform noise over the whole range of samples lies 4.77 dB below overload

@@ -1,7 +1,7 @@
-"""Keys as tones in the sound (ITU-T Q.23), for peers that speak no telephone-event: hearing and making them.
+"""DTMF digits as tones in the sound (ITU-T Q.23), for peers that speak no telephone-event: hearing and making them.
 
 Sound is looked at in blocks of 10 ms; two neighbours make a window, in which eight frequencies are measured (a discrete
-Fourier transform at just these, which is what Goertzel's recurrence computes). A window tells of a key if, by the rules
+Fourier transform at just these, which is what Goertzel's recurrence computes). A window tells of a digit if, by the rules
 of ITU-T Q.24 (AT&T's column of its table, where the administrations differ):
 
 - each of the two tones is loud enough, and neither is much louder than the other (twist);
@@ -9,8 +9,8 @@ of ITU-T Q.24 (AT&T's column of its table, where the administrations differ):
   one block to the next;
 - nearly all that is heard is these two tones, which is what speech and music fail at.
 
-Two windows in a row (30 ms; 40 ms have to be enough, 23 ms may not) press a key, four without it (a pause of 40 ms has to
-be seen, a break of 10 ms may not) release it. Blocks that are too quiet cost one look at their loudest sample.
+Two windows in a row (30 ms; 40 ms have to be enough, 23 ms may not) start a digit, four without it (a pause of 40 ms has to
+be seen, a break of 10 ms may not) end it. Blocks that are too quiet cost one look at their loudest sample.
 """
 
 import cmath
@@ -21,7 +21,7 @@ from operator import mul
 from tandem.media.codec import g711
 
 LOW, HIGH = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
-_KEYS = ("123A", "456B", "789C", "*0#D")
+_DIGITS = ("123A", "456B", "789C", "*0#D")
 BLOCK = g711.RATE // 100
 FULL_SCALE_DBM0 = 3.17  # G.711: the loudest sine
 _QUIETEST_DBM0 = -32.0  # Q.24: -25 has to be heard, -55 may not
@@ -45,7 +45,7 @@ _TURN = {f: cmath.exp(-2j * math.pi * f * BLOCK / g711.RATE) for f in (*LOW, *HI
 
 
 class ToneReceiver:
-    """Feed it all sound in order; it tells the keys."""
+    """Feed it all sound in order; it returns the digits."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -56,7 +56,7 @@ class ToneReceiver:
         self._missed = 0
 
     def feed(self, linear: bytes) -> str:
-        """Take sound; return the keys that begin in it, mostly none."""
+        """Take sound; return the digits that begin in it, mostly none."""
         data = self._rest + linear
         whole = len(data) // (2 * BLOCK) * 2 * BLOCK
         self._rest = data[whole:]
@@ -66,7 +66,7 @@ class ToneReceiver:
         samples = array("h", linear)
         block = _Block(samples) if max(samples) >= _GATE else None
         before, self._before = self._before, block
-        return self._window(_key_of(before, block) if before and block else "")
+        return self._window(_digit_of(before, block) if before and block else "")
 
     def _window(self, key: str) -> str:
         self._seen = self._seen + 1 if key == self._candidate else 1
@@ -101,8 +101,8 @@ class _Block:
         return found
 
 
-def _key_of(first: _Block, second: _Block) -> str:
-    """The key that two neighbouring blocks tell of, or nothing."""
+def _digit_of(first: _Block, second: _Block) -> str:
+    """The digit that two neighbouring blocks tell of, or nothing."""
     energy = (first.energy + second.energy) / (2 * BLOCK)
     low = _strongest(first, second, LOW)
     if low is None or low[1] < _PURITY * energy / (1 + 10 ** (_MAX_HIGH_DB / 10)):
@@ -111,7 +111,7 @@ def _key_of(first: _Block, second: _Block) -> str:
     if high is None or low[1] + high[1] < _PURITY * energy:
         return ""
     twist_db = 10 * math.log10(high[1] / low[1])
-    return _KEYS[low[0]][high[0]] if -_MAX_LOW_DB <= twist_db <= _MAX_HIGH_DB else ""
+    return _DIGITS[low[0]][high[0]] if -_MAX_LOW_DB <= twist_db <= _MAX_HIGH_DB else ""
 
 
 def _strongest(first: _Block, second: _Block, group: tuple[int, ...]) -> tuple[int, float] | None:
@@ -129,10 +129,10 @@ def _strongest(first: _Block, second: _Block, group: tuple[int, ...]) -> tuple[i
     return (place, amplitude * amplitude / 2) if amplitude >= _QUIETEST else None
 
 
-def key_sound(key: str, press_ms: int = 80) -> bytes:
-    """A key as linear sound."""
-    row = next(at for at, keys in enumerate(_KEYS) if key.upper() in keys)
-    tones = zip((LOW[row], HIGH[_KEYS[row].index(key.upper())]), map(_amplitude, _MADE_DBM0), strict=True)
+def tone_pair(digit: str, press_ms: int = 80) -> bytes:
+    """A DTMF digit as linear sound."""
+    row = next(at for at, digits in enumerate(_DIGITS) if digit.upper() in digits)
+    tones = zip((LOW[row], HIGH[_DIGITS[row].index(digit.upper())]), map(_amplitude, _MADE_DBM0), strict=True)
     parts = [(2 * math.pi * frequency / g711.RATE, amplitude) for frequency, amplitude in tones]
     count = g711.RATE * press_ms // 1000
     return array("h", [int(sum(a * math.sin(w * n) for w, a in parts)) for n in range(count)]).tobytes()

@@ -10,7 +10,7 @@ from tandem.media.engine import wire
 from tandem.media.engine.udp import disconnect, open_beside
 from tandem.media.recording import Recorder
 from tandem.media.session import Sound, Stream
-from tandem.media.stream import AudioStream, KeyPressed, KeysSent, Played
+from tandem.media.stream import AudioStream, DtmfReceived, DtmfSent, Played
 
 Tell = Callable[[wire.Message], None]
 MAX_DATAGRAM = 2048
@@ -18,7 +18,7 @@ _MAX_QUEUED = 1000
 _MAX_REPORTS = 10  # a peer sends one each five seconds; what is beyond that waits, and is dropped by the kernel
 
 
-class Call:
+class WorkerCall:
     """``receive`` takes a datagram of the peer and ``send`` one to it; the loop calls both without asking more."""
 
     __slots__ = (
@@ -134,7 +134,7 @@ class Call:
         try:
             file = self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            self._tell(wire.NotWritten(self.number, f"{path}: {error.strerror}"))
+            self._tell(wire.RecordingNotWritten(self.number, f"{path}: {error.strerror}"))
             return
         self.stream.listening = True
         self.stream.take_sound(now)
@@ -147,7 +147,7 @@ class Call:
             return
         self._take_sound(self.stream.take_sound(now), recorder, now)
         self.stream.listening = self._hearing
-        self._tell(wire.RecordEnded(self.number, recorder.end()))
+        self._tell(wire.RecordingEnded(self.number, recorder.end()))
         os.close(self._file)
 
     def each_second(self, now: float) -> None:
@@ -158,26 +158,26 @@ class Call:
 
     def _take_sound(self, linear: bytes, recorder: Recorder | None, now: float) -> None:
         if self._hearing and linear:
-            self._tell(wire.Heard(self.number, linear))
+            self._tell(wire.SoundReceived(self.number, linear))
         if recorder is None:
             return
         failed = recorder.failed
         if recorder.feed(linear, now, self.stream.last_heard):
-            self._tell(wire.Silent(self.number))
+            self._tell(wire.RecordingSilent(self.number))
         if recorder.failed and not failed:
-            self._tell(wire.NotWritten(self.number, recorder.failed))
+            self._tell(wire.RecordingNotWritten(self.number, recorder.failed))
 
     def tell_events(self) -> None:
         """Tell what the stream has to tell."""
         events, self.stream.events = self.stream.events, []
         for event in events:
             match event:
-                case KeyPressed(key=key):
-                    self._tell(wire.Key(self.number, key))
-                case KeysSent():
-                    self._tell(wire.KeysOut(self.number))
+                case DtmfReceived(digit=digit):
+                    self._tell(wire.DtmfDigit(self.number, digit))
+                case DtmfSent():
+                    self._tell(wire.DtmfOut(self.number))
                 case Played():
-                    self._tell(wire.PlayedOut(self.number, self._playback))
+                    self._tell(wire.PlaybackEnded(self.number, self._playback))
                 case _:
                     assert_never(event)
 
@@ -188,7 +188,7 @@ class Call:
                 self._take_sound(self.stream.finish(now), self._recorder, now)
                 self.end_record(now)
             self._send_control(self.stream.control(now, goodbye=True))
-            self._tell(wire.Closed(self.number, self.stream.summary))
+            self._tell(wire.CallClosed(self.number, self.stream.summary))
         finally:
             if self._control is not None:
                 self._control.close()

@@ -26,7 +26,7 @@ mos = histogram(
 _OF_CALL = {name: packets.of(name) for name in ("received", "lost", "late", "dropped")}
 
 
-def reported(report: wire.Report) -> None:
+def reported(report: wire.WorkerReport) -> None:
     """A worker's second."""
     _received.value += report.received
     _sent.value += report.sent - report.unsent
@@ -34,7 +34,7 @@ def reported(report: wire.Report) -> None:
     lateness.observe(report.worst_late_s)
 
 
-def closed(call: wire.Closed) -> None:
+def closed(call: wire.CallClosed) -> None:
     """A call is over."""
     closed_total.value += 1
     for name, counted in _OF_CALL.items():

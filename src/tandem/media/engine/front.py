@@ -43,7 +43,7 @@ def usable_cores() -> int:
 
 
 class WorkerClient(asyncio.Protocol):
-    """One worker, from the front's side."""
+    """One worker, from the parent process's side."""
 
     def __init__(self, number: int, *, dscp: int) -> None:
         self.number = number
@@ -100,12 +100,12 @@ class WorkerClient(asyncio.Protocol):
         """A session there. Raises :class:`NoPort`, or :class:`NoWorker` if it dies over that."""
         opened: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._opening[number] = opened
-        self.tell(wire.Open(number, host, ports.start, ports.stop))
+        self.tell(wire.OpenPort(number, host, ports.start, ports.stop))
         try:
             async with asyncio.timeout(OPEN_S):
                 port = await opened
         except BaseException as error:
-            self.tell(wire.Close(number))
+            self.tell(wire.CloseCall(number))
             if isinstance(error, TimeoutError):
                 raise NoWorker(f"media worker {self.number} did not open a port within {OPEN_S:g} s") from None
             raise
@@ -117,20 +117,20 @@ class WorkerClient(asyncio.Protocol):
         return session
 
     def tell(self, message: wire.Message) -> None:
-        """See :class:`tandem.media.engine.session.Worker`."""
+        """See :class:`tandem.media.engine.session.WorkerLink`."""
         if self._transport is not None:
             self._transport.write(wire.pack(message))
 
     def load(self, sounds: Sequence[Sound]) -> tuple[bytes, ...]:
-        """See :class:`tandem.media.engine.session.Worker`."""
+        """See :class:`tandem.media.engine.session.WorkerLink`."""
         for sound in sounds:
             if sound.digest in self._sounds:
                 self._sounds.move_to_end(sound.digest)
             else:
                 self._sounds[sound.digest] = len(sound.linear)
-                self.tell(wire.Load(sound.digest, sound.linear))
+                self.tell(wire.LoadSound(sound.digest, sound.linear))
         while len(self._sounds) > len(sounds) and sum(self._sounds.values()) > MAX_SOUNDS:
-            self.tell(wire.Forget(self._sounds.popitem(last=False)[0]))
+            self.tell(wire.ForgetSound(self._sounds.popitem(last=False)[0]))
         return tuple(sound.digest for sound in sounds)
 
     def kill(self) -> None:
@@ -187,21 +187,21 @@ class WorkerClient(asyncio.Protocol):
                 opening.set_exception(NoWorker(f"media worker {self.number} died"))
 
     def _told(self, message: wire.Message) -> None:
-        if isinstance(message, wire.Report):
+        if isinstance(message, wire.WorkerReport):
             self._reported(message)
-        elif isinstance(message, wire.Opened):
+        elif isinstance(message, wire.PortOpened):
             if (opening := self._opening.get(message.call)) is not None and not opening.done():
                 opening.set_result(message.port)
         elif (session := self.sessions.get(_call_of(message))) is not None:
-            if isinstance(message, wire.Failed):
+            if isinstance(message, wire.MediaFailed):
                 self._failed(message)
                 return
-            if isinstance(message, wire.Closed):
+            if isinstance(message, wire.CallClosed):
                 del self.sessions[message.call]
                 counts.closed(message)
             session.told(message)
 
-    def _failed(self, message: wire.Failed) -> None:
+    def _failed(self, message: wire.MediaFailed) -> None:
         """What the worker had heard is in the file by now: it wrote before it told."""
         counts.defects.value += 1
         _log.error("media.defect worker=%s\n%s", self.number, message.why)
@@ -209,7 +209,7 @@ class WorkerClient(asyncio.Protocol):
             self._recoveries.add(recovery)
             recovery.add_done_callback(self._recoveries.discard)
 
-    def _reported(self, report: wire.Report) -> None:
+    def _reported(self, report: wire.WorkerReport) -> None:
         self.reported_at = now = asyncio.get_running_loop().time()
         if not self.ready.done():
             self.ready.set_result(None)

@@ -14,7 +14,7 @@ from tandem.media.session import Playback, Recorded, Recording, Sound, Stream
 _log = get_logger("media")
 
 
-class Worker(Protocol):
+class WorkerLink(Protocol):
     """What a session needs of its worker."""
 
     def tell(self, message: wire.Message) -> None:
@@ -27,12 +27,12 @@ class Worker(Protocol):
 class EngineSession:
     """See :class:`tandem.media.session.MediaSession`; made by :class:`tandem.media.engine.front.MediaEngine`."""
 
-    def __init__(self, worker: Worker, number: int, host: str, port: int) -> None:
+    def __init__(self, worker: WorkerLink, number: int, host: str, port: int) -> None:
         self.host, self.port = host, port
-        self.on_key: Callable[[str], None] = lambda key: None
+        self.on_digit: Callable[[str], None] = lambda digit: None
         self.on_lost: Callable[[str], None] = lambda why: None
         self.last_heard: float | None = None
-        self.keys_sent = True
+        self.dtmf_sent = True
         self._worker = worker
         self._number = number
         self._playback: Playback | None = None
@@ -45,43 +45,43 @@ class EngineSession:
 
     def start(self, stream: Stream) -> None:
         """See :class:`MediaSession`."""
-        self._tell(wire.Start(self._number, stream))
+        self._tell(wire.StartStream(self._number, stream))
 
     def play(self, sounds: Sequence[Sound]) -> Playback:
         """See :class:`MediaSession`."""
         self._end_playback(whole=False)
         self._playback = playback = Playback(self._silence)
         self._playbacks += 1
-        self._tell(wire.Play(self._number, self._playbacks, self._worker.load(sounds)))
+        self._tell(wire.StartPlayback(self._number, self._playbacks, self._worker.load(sounds)))
         if self._over or not sounds:
             self._end_playback(whole=not self._over)
         return playback
 
     def _silence(self) -> None:
-        self._tell(wire.Play(self._number, 0, ()))
+        self._tell(wire.StartPlayback(self._number, 0, ()))
 
     def record(self, path: Path, *, idle_s: float) -> Recording:
         """See :class:`MediaSession`."""
-        self._recording = recording = Recording(lambda: self._tell(wire.EndRecord(self._number)))
+        self._recording = recording = Recording(lambda: self._tell(wire.EndRecording(self._number)))
         self._path = path
-        self._tell(wire.Record(self._number, str(path), idle_s))
+        self._tell(wire.StartRecording(self._number, str(path), idle_s))
         if self._over:
             recording.end(Recorded(samples=0, speech_ends_at=0))
         return recording
 
-    def send_keys(self, keys: str) -> None:
+    def send_dtmf(self, digits: str) -> None:
         """See :class:`MediaSession`."""
-        self.keys_sent = self._over or not keys
-        self._tell(wire.Press(self._number, keys))
+        self.dtmf_sent = self._over or not digits
+        self._tell(wire.SendDtmf(self._number, digits))
 
     def hear(self, on_sound: Callable[[bytes], None]) -> None:
         """See :class:`MediaSession`; the sound comes a second at a time."""
         self._on_sound = on_sound
-        self._tell(wire.Listen(self._number))
+        self._tell(wire.StartListening(self._number))
 
     def close(self) -> None:
         """See :class:`MediaSession`; what was heard arrives in the recording's ``done``."""
-        self._tell(wire.Close(self._number))
+        self._tell(wire.CloseCall(self._number))
         self._over = True
         self._end_playback(whole=False)
 
@@ -99,31 +99,31 @@ class EngineSession:
     def told(self, message: wire.Message) -> None:
         """A message about this session."""
         match message:
-            case wire.PlayedOut():
+            case wire.PlaybackEnded():
                 if message.playback == self._playbacks:
                     self._end_playback(whole=True)
-            case wire.Key():
-                self.on_key(message.key)
-            case wire.KeysOut():
-                self.keys_sent = True
-            case wire.Heard():
+            case wire.DtmfDigit():
+                self.on_digit(message.digit)
+            case wire.DtmfOut():
+                self.dtmf_sent = True
+            case wire.SoundReceived():
                 self._on_sound(message.linear)
-            case wire.Silent():
+            case wire.RecordingSilent():
                 if self._recording is not None:
                     self._recording.on_silence()
-            case wire.NotWritten():
+            case wire.RecordingNotWritten():
                 counts.not_written.value += 1
                 event(_log, logging.ERROR, "media.not_written", file=self._path.name, error=message.why)
-            case wire.RecordEnded():
+            case wire.RecordingEnded():
                 if self._recording is not None:
                     self._recording.end(message.recorded)
-            case wire.Closed():
+            case wire.CallClosed():
                 event(_log, logging.INFO, "media.closed", **{**self._about, **message.summary.fields})
 
     def lost(self, why: str) -> "asyncio.Future[None] | None":
         """The worker, or the call in it, died; the recording is what is in its file. The future is to be awaited."""
         over, self._over = self._over, True
-        self.keys_sent = True
+        self.dtmf_sent = True
         self._end_playback(whole=False)
         recording = self._recording
         ended = asyncio.ensure_future(self._recover(recording)) if recording and not recording.done.done() else None

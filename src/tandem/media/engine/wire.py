@@ -1,7 +1,8 @@
-"""What the front and a worker say to each other, over a socket that only they have.
+"""What the parent process and a worker say to each other, over a socket that only they have.
 
 Each message is a value of the classes below: its number in :data:`MESSAGES` and its fields, marshalled, behind their length
-in four bytes. Both ends are the same program, so that no version has to be told. ``call`` is a number that the front gives.
+in four bytes. Both ends are the same program, so that no version has to be exchanged. ``call`` is a number that the
+parent process assigns.
 """
 
 import marshal
@@ -9,17 +10,17 @@ import struct
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from tandem.media.rtp.quality import Quality, Summary
+from tandem.media.rtp.quality import CallQuality, Quality
 from tandem.media.session import Recorded, Stream
 
 _length = struct.Struct("!I")
 
 
-# From the front
+# From the parent process
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenPort:
     """Bind a socket on ``host``, on an even port from ``first`` to before ``end`` (0 and 1: any)."""
 
     call: int
@@ -29,7 +30,7 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class StartStream:
     """Begin, or go on as agreed anew."""
 
     call: int
@@ -37,7 +38,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadSound:
     """A sound that may be played from now on."""
 
     digest: bytes
@@ -45,15 +46,15 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class ForgetSound:
     """A sound that will not be played again."""
 
     digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Play:
-    """Play these sounds; none is silence. ``playback`` comes back in :class:`PlayedOut`."""
+class StartPlayback:
+    """Play these sounds; none is silence. ``playback`` comes back in :class:`PlaybackEnded`."""
 
     call: int
     playback: int
@@ -61,22 +62,22 @@ class Play:
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
-    """Send keys."""
+class SendDtmf:
+    """Send these digits as DTMF."""
 
     call: int
-    keys: str = field(repr=False)
+    digits: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
-    """Hand over what is heard, by :class:`Heard`."""
+class StartListening:
+    """Hand over what is heard, by :class:`SoundReceived`."""
 
     call: int
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class StartRecording:
     """Append what is heard to a file."""
 
     call: int
@@ -85,15 +86,15 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class EndRecord:
-    """Record no more; answered by :class:`RecordEnded`."""
+class EndRecording:
+    """Record no more; answered by :class:`RecordingEnded`."""
 
     call: int
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
-    """End; answered by :class:`RecordEnded`, if something was being recorded, and :class:`Closed`."""
+class CloseCall:
+    """End; answered by :class:`RecordingEnded`, if something was being recorded, and :class:`CallClosed`."""
 
     call: int
 
@@ -102,7 +103,7 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class PortOpened:
     """The socket is bound to ``port``; 0 if none was free."""
 
     call: int
@@ -110,7 +111,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class PlayedOut:
+class PlaybackEnded:
     """A playback came to its end."""
 
     call: int
@@ -118,22 +119,22 @@ class PlayedOut:
 
 
 @dataclass(frozen=True, slots=True)
-class KeysOut:
-    """Every key that was pressed has gone out."""
+class DtmfOut:
+    """Every digit has gone out."""
 
     call: int
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """The peer pressed a key."""
+class DtmfDigit:
+    """The peer sent a digit."""
 
     call: int
-    key: str = field(repr=False)
+    digit: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SoundReceived:
     """Linear sound."""
 
     call: int
@@ -141,14 +142,14 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
+class RecordingSilent:
     """Nobody spoke into the recording for too long."""
 
     call: int
 
 
 @dataclass(frozen=True, slots=True)
-class NotWritten:
+class RecordingNotWritten:
     """The disk does not take a recording; it is tried again."""
 
     call: int
@@ -156,7 +157,7 @@ class NotWritten:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordEnded:
+class RecordingEnded:
     """A recording is over and in its file."""
 
     call: int
@@ -164,15 +165,15 @@ class RecordEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class CallClosed:
     """A call is over."""
 
     call: int
-    summary: Summary
+    summary: CallQuality
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class MediaFailed:
     """A call came upon a defect, and is over; its recording is what is in the file."""
 
     call: int
@@ -180,7 +181,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class WorkerReport:
     """Once a second: which calls were heard since the last, datagrams since then, and the worst delay in sending.
 
     ``unsent`` of the ``sent`` ones the kernel did not take.
@@ -194,10 +195,29 @@ class Report:
 
 
 Message = (
-    Open | Start | Load | Forget | Play | Press | Listen | Record | EndRecord | Close
-    | Opened | PlayedOut | KeysOut | Key | Heard | Silent | NotWritten | RecordEnded | Closed | Failed | Report
-)  # fmt: skip
-MESSAGES: tuple[type, ...] = (*Message.__args__, Stream, Recorded, Summary, Quality)
+    OpenPort
+    | StartStream
+    | LoadSound
+    | ForgetSound
+    | StartPlayback
+    | SendDtmf
+    | StartListening
+    | StartRecording
+    | EndRecording
+    | CloseCall
+    | PortOpened
+    | PlaybackEnded
+    | DtmfOut
+    | DtmfDigit
+    | SoundReceived
+    | RecordingSilent
+    | RecordingNotWritten
+    | RecordingEnded
+    | CallClosed
+    | MediaFailed
+    | WorkerReport
+)
+MESSAGES: tuple[type, ...] = (*Message.__args__, Stream, Recorded, CallQuality, Quality)
 _number = {kind: number for number, kind in enumerate(MESSAGES)}
 _names = {kind: tuple(f.name for f in fields(kind)) for kind in MESSAGES}
 

@@ -3,9 +3,9 @@
 The wheel has 20 slots of 1 ms: a call stands in one of them and sends when the wheel passes, so that the load is even and no
 call has a timer. A second wheel, of 1,000 slots, gives each call its turn once a second, to write what was heard. A
 packet passes through no object: the loop reads bytes and hands them to the stream, the stream gives bytes and the loop sends
-them. Messages to the front are collected and sent once a round.
+them. Messages to the parent process are collected and sent once a round.
 
-A worker ends when its front does (end of file on their socket), after it has written what it heard.
+A worker ends when its parent does (end of file on their socket), after it has written what it heard.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from time import monotonic, sleep
 from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS, silence
 from tandem.media.engine import wire
-from tandem.media.engine.call import MAX_DATAGRAM, Call
+from tandem.media.engine.call import MAX_DATAGRAM, WorkerCall
 from tandem.media.engine.udp import EXPEDITED, open_socket
 from tandem.media.session import Sound
 
@@ -41,30 +41,30 @@ _IDLE_S = 1.0
 
 
 class Worker:
-    """Made with its end of the socket to the front; :meth:`run` returns when that is closed."""
+    """Made with its end of the socket to the parent process; :meth:`run` returns when that is closed."""
 
-    def __init__(self, front: socket.socket, *, dscp: int = EXPEDITED) -> None:
-        self._front = front
+    def __init__(self, parent: socket.socket, *, dscp: int = EXPEDITED) -> None:
+        self._parent = parent
         self._dscp = dscp
         self._unpacker = wire.Unpacker()
         self._out = bytearray()
         self._over = False
         self._epoll = select.epoll()
-        self._epoll.register(front.fileno(), select.EPOLLIN)
+        self._epoll.register(parent.fileno(), select.EPOLLIN)
         self._frames = FrameCache()
         self._sounds: dict[bytes, Sound] = {}
-        self._calls: dict[int, Call] = {}
-        self._by_fd: dict[int, Call] = {}
-        self._controls: dict[int, Call] = {}
+        self._calls: dict[int, WorkerCall] = {}
+        self._by_fd: dict[int, WorkerCall] = {}
+        self._controls: dict[int, WorkerCall] = {}
         self._receivers: dict[int, Callable[[bytes, float], object]] = {}
-        self._wheel: list[list[Call]] = [[] for _ in range(SLOTS)]
-        self._seconds: list[list[Call]] = [[] for _ in range(SECOND)]
+        self._wheel: list[list[WorkerCall]] = [[] for _ in range(SLOTS)]
+        self._seconds: list[list[WorkerCall]] = [[] for _ in range(SECOND)]
         self._received = self._sent = self._unsent = 0
         self._worst_late_s = 0.0
         self._reported = monotonic()
 
     def run(self) -> None:
-        """Serve until the front is gone."""
+        """Serve until the parent process is gone."""
         poll, read, receivers = self._epoll.poll, os.read, self._receivers
         self._report(monotonic())
         self._flush()  # it is there; a call that comes at once waits a moment
@@ -135,18 +135,18 @@ class Worker:
             self._controls[fd].receive_control(now)
             return
         if call is None:
-            if fd == self._front.fileno():
-                self._read_front(now)
+            if fd == self._parent.fileno():
+                self._read_parent(now)
             return
         call.receive_anybody(now)
         if call.connected:
             self._receivers[fd] = call.stream.receive
 
-    # The front
+    # The parent process
 
-    def _read_front(self, now: float) -> None:
+    def _read_parent(self, now: float) -> None:
         try:
-            data = self._front.recv(1 << 20)
+            data = self._parent.recv(1 << 20)
         except BlockingIOError:
             return
         except OSError:
@@ -157,57 +157,57 @@ class Worker:
             self._obey(message, now)
 
     def _obey(self, message: wire.Message, now: float) -> None:
-        if isinstance(message, wire.Open):
+        if isinstance(message, wire.OpenPort):
             self._open(message)
-        elif isinstance(message, wire.Load):
+        elif isinstance(message, wire.LoadSound):
             self._sounds[message.digest] = Sound(digest=message.digest, linear=message.linear)
-        elif isinstance(message, wire.Forget):
+        elif isinstance(message, wire.ForgetSound):
             self._sounds.pop(message.digest, None)
             self._frames.forget(message.digest)
-        elif not isinstance(message, wire.Report) and (call := self._calls.get(message.call)) is not None:
+        elif not isinstance(message, wire.WorkerReport) and (call := self._calls.get(message.call)) is not None:
             try:
                 self._obey_for(call, message, now)
             except Exception:
                 self._fail(call, now)
 
-    def _obey_for(self, call: Call, message: wire.Message, now: float) -> None:
+    def _obey_for(self, call: WorkerCall, message: wire.Message, now: float) -> None:
         match message:
-            case wire.Start():
+            case wire.StartStream():
                 call.start(message.stream)
                 if (control := call.open_control()) is not None:
                     self._controls[control] = call
                     self._epoll.register(control, select.EPOLLIN)
                 if not call.connected:
                     self._receivers.pop(call.fd, None)
-            case wire.Play():
+            case wire.StartPlayback():
                 call.play(message.playback, tuple(self._sounds[digest] for digest in message.digests))
-            case wire.Press():
-                call.stream.press(message.keys)
-            case wire.Listen():
+            case wire.SendDtmf():
+                call.stream.send_dtmf(message.digits)
+            case wire.StartListening():
                 call.listen()
-            case wire.Record():
+            case wire.StartRecording():
                 call.record(message.path, message.idle_s, now)
-            case wire.EndRecord():
+            case wire.EndRecording():
                 call.end_record(now)
-            case wire.Close():
+            case wire.CloseCall():
                 self._close(call, now)
 
-    def _open(self, message: wire.Open) -> None:
+    def _open(self, message: wire.OpenPort) -> None:
         try:
             sock = open_socket(message.host, range(message.first, message.end), self._dscp)
         except OSError:  # no descriptors left, or no such address
             sock = None
         if sock is None:
-            self._tell(wire.Opened(message.call, 0))
+            self._tell(wire.PortOpened(message.call, 0))
             return
-        call = Call(message.call, sock, self._frames, self._tell)
+        call = WorkerCall(message.call, sock, self._frames, self._tell)
         self._calls[call.number] = self._by_fd[call.fd] = call
         min(self._wheel, key=len).append(call)
         min(self._seconds, key=len).append(call)
         self._epoll.register(call.fd, select.EPOLLIN)
-        self._tell(wire.Opened(call.number, sock.getsockname()[1]))
+        self._tell(wire.PortOpened(call.number, sock.getsockname()[1]))
 
-    def _close(self, call: Call, now: float) -> None:
+    def _close(self, call: WorkerCall, now: float) -> None:
         del self._calls[call.number], self._by_fd[call.fd]
         self._receivers.pop(call.fd, None)
         for wheel in (self._wheel, self._seconds):
@@ -218,16 +218,16 @@ class Worker:
             self._epoll.unregister(call.control_fd)
         call.close(now)
 
-    def _fail(self, call: Call, now: float, why: str = "") -> None:
+    def _fail(self, call: WorkerCall, now: float, why: str = "") -> None:
         """A defect of ours, or what a peer made of one, ends that call and no other."""
-        self._tell(wire.Failed(call.number, why or traceback.format_exc()))
+        self._tell(wire.MediaFailed(call.number, why or traceback.format_exc()))
         if call.number in self._calls:
             with contextlib.suppress(Exception):  # it is broken already; what matters of it, its sockets, is closed
                 self._close(call, now)
 
     def _report(self, now: float) -> None:
         heard = tuple(number for number, call in self._calls.items() if (call.stream.last_heard or 0) > self._reported)
-        self._tell(wire.Report(heard, self._received, self._sent, self._unsent, self._worst_late_s))
+        self._tell(wire.WorkerReport(heard, self._received, self._sent, self._unsent, self._worst_late_s))
         self._received = self._sent = self._unsent = 0
         self._worst_late_s = 0.0
         self._reported = now
@@ -237,8 +237,8 @@ class Worker:
 
     def _flush(self) -> None:
         try:
-            sent = self._front.send(self._out)
-        except BlockingIOError:  # the front is busy; the next round tries again
+            sent = self._parent.send(self._out)
+        except BlockingIOError:  # the parent process is busy; the next round tries again
             return
         except OSError:
             self._over = True
@@ -253,7 +253,7 @@ class Worker:
 
 def main() -> None:
     """A worker process; its arguments are the descriptor of its socket and the code point of its packets."""
-    # Both are the front's business: a worker goes on through Ctrl-C and a drain, and ends with its front.
+    # Both are the parent's business: a worker goes on through Ctrl-C and a drain, and ends with its parent.
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)
     with contextlib.suppress(OSError, ValueError):
@@ -261,6 +261,6 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with contextlib.suppress(OSError):  # media goes before all else, where that is permitted
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
-    front = socket.socket(fileno=int(sys.argv[1]))
-    front.setblocking(False)
-    Worker(front, dscp=int(sys.argv[2])).run()
+    parent = socket.socket(fileno=int(sys.argv[1]))
+    parent.setblocking(False)
+    Worker(parent, dscp=int(sys.argv[2])).run()

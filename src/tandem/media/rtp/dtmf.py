@@ -1,8 +1,8 @@
-"""Keys as RTP events (RFC 4733), both ways. Keys as tones in the audio itself are :mod:`tandem.media.codec.inband`.
+"""DTMF digits as RTP events (RFC 4733), both ways. Digits as tones in the audio itself are :mod:`tandem.media.codec.inband`.
 
-All packets of one press carry the timestamp of its beginning, and any one of them tells of the key: the first packets
+All packets of one press carry the timestamp of its beginning, and any one of them tells of the digit: the first packets
 may be lost, or all but one of the three that tell of the end. A press that lasts longer than the 16 bits of its
-duration goes on in a further segment (§2.5.1.3), which is not another press. Left out: events other than the sixteen keys.
+duration goes on in a further segment (§2.5.1.3), which is not another press. Left out: events other than the sixteen digits.
 """
 
 import struct
@@ -10,9 +10,9 @@ from collections import deque
 
 from tandem.media.rtp.packet import TS_MOD, RtpPacket
 
-KEYS = "0123456789*#ABCD"
+DIGITS = "0123456789*#ABCD"
 PRESS_MS = 80
-"""How long our keys are: well above the 40 ms that receivers need (ITU-T Q.24)."""
+"""How long our digits are: well above the 40 ms that receivers need (ITU-T Q.24)."""
 _END_REPEATS = 3  # RFC 4733 §2.5.1.4: the end goes out three times
 _VOLUME = 10  # -10 dBm0
 _END = 0x80
@@ -22,16 +22,16 @@ _LOST_S = 0.4  # so much of a segment's end may be lost
 _REMEMBERED = 8
 
 
-def key_payloads(key: str, clock: int = 8000) -> list[tuple[bytes, bool]]:
-    """The payloads of one key press, one for each 20 ms, each with its marker bit; all share one timestamp."""
-    event, step = KEYS.index(key.upper()), clock // 50
+def event_payloads(digit: str, clock: int = 8000) -> list[tuple[bytes, bool]]:
+    """The payloads of one digit, one for each 20 ms, each with its marker bit; all share one timestamp."""
+    event, step = DIGITS.index(digit.upper()), clock // 50
     whole = clock * (PRESS_MS + 20) // 1000
     out = [(struct.pack("!BBH", event, _VOLUME, duration), duration == step) for duration in range(step, whole, step)]
     return out + [(struct.pack("!BBH", event, _END | _VOLUME, whole), False)] * _END_REPEATS
 
 
-class KeyReceiver:
-    """Turns event packets into keys: one key per press, however many packets tell of it. ``clock`` is in Hz."""
+class DtmfEventReceiver:
+    """Turns event packets into digits: one per press, however many packets report it. ``clock`` is in Hz."""
 
     def __init__(self, clock: int = 8000) -> None:
         self._clock = clock
@@ -42,11 +42,11 @@ class KeyReceiver:
         self._ended = True
 
     def receive(self, packet: RtpPacket) -> str | None:
-        """The key that this packet is the first to tell of, or ``None``."""
+        """The digit that this packet is the first to report, or ``None``."""
         if len(packet.payload) < 4:
             return None
         event, flags, duration = struct.unpack_from("!BBH", packet.payload)
-        if event >= len(KEYS):
+        if event >= len(DIGITS):
             return None
         if packet.ssrc != self._ssrc:
             self._ssrc, self._ended = packet.ssrc, True
@@ -61,7 +61,7 @@ class KeyReceiver:
         self._event = event
         self._duration = max(self._duration, duration)
         self._ended = self._ended or bool(flags & _END)
-        return None if told or continues else KEYS[event]
+        return None if told or continues else DIGITS[event]
 
     def _continues(self, packet: RtpPacket, event: int) -> bool:
         """Whether this is the next segment of the press before: at once after a segment of the longest duration."""

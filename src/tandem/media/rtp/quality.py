@@ -51,7 +51,7 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Summary:
+class CallQuality:
     """What a stream came to: packets received, lost on the way, late (came when they were given up), not the peer's."""
 
     received: int

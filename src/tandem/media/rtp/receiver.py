@@ -34,12 +34,12 @@ _FADE = (0.8, 0.5, 0.25)
 """Gains of the frames that conceal a loss; after 60 ms a repeated sound is heard as a buzz."""
 
 
-class Kind(Enum):
+class PayloadKind(Enum):
     """What a packet of the stream carries."""
 
     SOUND = "sound"
     COMFORT = "comfort"
-    OTHER = "other"  # keys, or what we do not know; only its number counts
+    OTHER = "other"  # DTMF, or what we do not know; only its number counts
 
 
 @dataclass(slots=True)
@@ -71,8 +71,8 @@ class Receiver:
         self.next_sequence = 0
         self.next_timestamp = 0
         self._decoder = codec.decoder()
-        self._waiting: dict[int, tuple[RtpPacket, Kind]] = {}
-        self._newcomer: tuple[RtpPacket, Kind] | None = None
+        self._waiting: dict[int, tuple[RtpPacket, PayloadKind]] = {}
+        self._newcomer: tuple[RtpPacket, PayloadKind] | None = None
         self._given_up = range(0)
         self._begun = 0.0
         self._heard_at = 0.0
@@ -82,7 +82,7 @@ class Receiver:
         self._conceal = conceal
         self._last_frame = b""
 
-    def receive(self, packet: RtpPacket, now: float, kind: Kind = Kind.SOUND) -> bytes:
+    def receive(self, packet: RtpPacket, now: float, kind: PayloadKind = PayloadKind.SOUND) -> bytes:
         """Take a packet; return the sound that is complete now (often one frame, sometimes none or several)."""
         self.statistics.received += 1
         out = b""
@@ -101,7 +101,7 @@ class Receiver:
         self._newcomer = None
         out += self._take(packet, kind, now)
         self._heard_at = now
-        if kind is Kind.SOUND:
+        if kind is PayloadKind.SOUND:
             self._measure(packet.timestamp, now)
         return out
 
@@ -165,7 +165,7 @@ class Receiver:
 
     # In which order
 
-    def _take(self, packet: RtpPacket, kind: Kind, now: float) -> bytes:
+    def _take(self, packet: RtpPacket, kind: PayloadKind, now: float) -> bytes:
         ahead = (packet.sequence - self.next_sequence) % SEQ_MOD
         if ahead >= SEQ_MOD // 2:
             if (packet.sequence in self._given_up) or (packet.sequence + SEQ_MOD in self._given_up):
@@ -199,7 +199,7 @@ class Receiver:
             self.next_sequence = (self.next_sequence + 1) % SEQ_MOD
             self.passed += 1
             packet, kind = waiting
-            if kind is not Kind.OTHER:
+            if kind is not PayloadKind.OTHER:
                 out.append(self._before(packet, now, after_loss))
                 out.append(self._sound(packet, kind))
                 after_loss = False
@@ -207,8 +207,8 @@ class Receiver:
 
     # Which sound
 
-    def _sound(self, packet: RtpPacket, kind: Kind) -> bytes:
-        if kind is Kind.COMFORT:  # it lasts until the next packet, and is filled in then
+    def _sound(self, packet: RtpPacket, kind: PayloadKind) -> bytes:
+        if kind is PayloadKind.COMFORT:  # it lasts until the next packet, and is filled in then
             self._noise_level = comfort.level_of(packet.payload)
             self.next_timestamp = packet.timestamp
             return b""

@@ -11,9 +11,9 @@ import secrets
 from dataclasses import dataclass
 
 from tandem.media.rtp.packet import SEQ_MOD
-from tandem.media.rtp.quality import Quality, Summary
+from tandem.media.rtp.quality import CallQuality, Quality
 from tandem.media.rtp.receiver import Receiver
-from tandem.media.rtp.rtcp import Block, Report, SenderInfo, build_rtcp, parse_rtcp
+from tandem.media.rtp.rtcp import ReportBlock, RtcpReport, SenderInfo, build_rtcp, parse_rtcp
 
 INTERVAL_S = 5.0
 _COMPENSATION = math.e - 1.5
@@ -22,7 +22,7 @@ _MOD = 1 << 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class SendingState:
     """Where our stream stands: number and timestamp of its next packet, and the bytes of payload so far."""
 
     sequence: int
@@ -54,7 +54,7 @@ class Reporter:
             self.due_at = now + _drawn(INTERVAL_S / 2)
         return now >= self.due_at
 
-    def report(self, now: float, receiver: Receiver, sent: Sent, *, goodbye: bool = False) -> bytes:
+    def report(self, now: float, receiver: Receiver, sent: SendingState, *, goodbye: bool = False) -> bytes:
         """The compound datagram of this moment; the next one is due at :attr:`due_at`."""
         self.due_at = now + _drawn(INTERVAL_S)
         sender = None
@@ -63,7 +63,7 @@ class Reporter:
             ntp = self._ntp(now)
             sender = SenderInfo(ntp=ntp, timestamp=sent.timestamp, packets=self._packets, octets=sent.octets)
         blocks = (self._block(now, receiver),) if receiver.ssrc is not None else ()
-        return build_rtcp(Report(ssrc=self.ssrc, sender=sender, blocks=blocks), cname=self.cname, goodbye=goodbye)
+        return build_rtcp(RtcpReport(ssrc=self.ssrc, sender=sender, blocks=blocks), cname=self.cname, goodbye=goodbye)
 
     def receive(self, data: bytes, now: float, source: int | None) -> None:
         """Take a datagram that came; ``source`` is the SSRC of the stream that we receive, if any.
@@ -71,13 +71,13 @@ class Reporter:
         Raises :class:`tandem.media.errors.BadPacket` for anything that is not RTCP.
         """
         for each in parse_rtcp(data):
-            if isinstance(each, Report):  # a goodbye changes nothing: signalling ends calls
+            if isinstance(each, RtcpReport):  # a goodbye changes nothing: signalling ends calls
                 self._take(each, now, source)
 
-    def summary(self, receiver: Receiver, *, dropped: int) -> Summary:
+    def summary(self, receiver: Receiver, *, dropped: int) -> CallQuality:
         """How the stream went, so far; ``dropped`` packets were not the peer's."""
         counts = receiver.statistics
-        return Summary(
+        return CallQuality(
             received=counts.received,
             lost=counts.lost,
             late=counts.late,
@@ -91,7 +91,7 @@ class Reporter:
             ),
         )
 
-    def _take(self, report: Report, now: float, source: int | None) -> None:
+    def _take(self, report: RtcpReport, now: float, source: int | None) -> None:
         if report.sender and source in (None, report.ssrc):
             self._heard = report.sender.ntp >> 16 & 0xFFFFFFFF, now
         for block in report.blocks:
@@ -104,7 +104,7 @@ class Reporter:
                 trip = ((self._ntp(now) >> 16) - block.last_report - block.delay) % _MOD / 65_536
                 self.round_trip_s = trip if trip < _LONGEST_TRIP_S else self.round_trip_s
 
-    def _block(self, now: float, receiver: Receiver) -> Block:
+    def _block(self, now: float, receiver: Receiver) -> ReportBlock:
         """Appendix A.3: lost is what was expected less what came, so that what came twice makes up for it."""
         assert receiver.ssrc is not None
         same = self._reported[0] == receiver.ssrc and self._reported[1] <= receiver.passed
@@ -112,7 +112,7 @@ class Reporter:
         expected, lost = receiver.passed - expected_before, receiver.missed - lost_before
         self._reported = receiver.ssrc, receiver.passed, receiver.missed
         last_report, heard_at = self._heard or (0, now)
-        return Block(
+        return ReportBlock(
             ssrc=receiver.ssrc,
             fraction=min(255, 256 * max(0, lost) // expected) if expected > 0 else 0,
             lost=receiver.missed,

@@ -28,7 +28,7 @@ class SenderInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class ReportBlock:
     """How ``ssrc`` is received. ``fraction`` is lost of 256 since the last report, ``lost`` of all; ``jitter`` in ticks.
 
     ``last_report`` is the middle of the last sender report's ``ntp``, ``delay`` since then; both of 16.16 bits, 0 if none came.
@@ -44,12 +44,12 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class RtcpReport:
     """A sender report, or a receiver report if there is no ``sender``."""
 
     ssrc: int
     sender: SenderInfo | None = None
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[ReportBlock, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Goodbye:
     ssrcs: tuple[int, ...]
 
 
-def build_rtcp(report: Report, *, cname: str, goodbye: bool = False) -> bytes:
+def build_rtcp(report: RtcpReport, *, cname: str, goodbye: bool = False) -> bytes:
     """A compound datagram: report, CNAME, and the goodbye if this is the end."""
     body = struct.pack("!I", report.ssrc)
     if report.sender:
@@ -73,9 +73,9 @@ def build_rtcp(report: Report, *, cname: str, goodbye: bool = False) -> bytes:
     return out + (_packet(GOODBYE, 1, struct.pack("!I", report.ssrc)) if goodbye else b"")
 
 
-def parse_rtcp(data: bytes) -> list[Report | Goodbye]:
+def parse_rtcp(data: bytes) -> list[RtcpReport | Goodbye]:
     """What a compound datagram tells. Raises :class:`BadPacket` for anything that is not RTCP."""
-    out: list[Report | Goodbye] = []
+    out: list[RtcpReport | Goodbye] = []
     at = 0
     while at < len(data):
         count, kind, body, end = _next(data, at)
@@ -109,7 +109,7 @@ def _next(data: bytes, at: int) -> tuple[int, int, bytes, int]:
     return first & 0x1F, kind, body, end
 
 
-def _report(body: bytes, count: int, kind: int) -> Report:
+def _report(body: bytes, count: int, kind: int) -> RtcpReport:
     start = 4 + (_SENDER_INFO.size if kind == SENDER else 0)
     if len(body) < start + count * _BLOCK.size:
         raise BadPacket("a report is cut")
@@ -118,13 +118,13 @@ def _report(body: bytes, count: int, kind: int) -> Report:
         ntp, timestamp, packets, octets = _SENDER_INFO.unpack_from(body, 4)
         info = SenderInfo(ntp=ntp, timestamp=timestamp, packets=packets, octets=octets)
     blocks = (_block(body, start + number * _BLOCK.size) for number in range(count))
-    return Report(ssrc=struct.unpack_from("!I", body)[0], sender=info, blocks=tuple(blocks))
+    return RtcpReport(ssrc=struct.unpack_from("!I", body)[0], sender=info, blocks=tuple(blocks))
 
 
-def _block(body: bytes, at: int) -> Block:
+def _block(body: bytes, at: int) -> ReportBlock:
     ssrc, losses, highest, jitter, last_report, delay = _BLOCK.unpack_from(body, at)
     lost = losses & 0xFFFFFF
-    return Block(
+    return ReportBlock(
         ssrc=ssrc,
         fraction=losses >> 24,
         lost=lost - 0x1000000 if lost > _MAX_LOST else lost,
@@ -135,7 +135,7 @@ def _block(body: bytes, at: int) -> Block:
     )
 
 
-def _block_bytes(block: Block) -> bytes:
+def _block_bytes(block: ReportBlock) -> bytes:
     lost = max(-_MAX_LOST - 1, min(_MAX_LOST, block.lost)) & 0xFFFFFF
     losses = block.fraction << 24 | lost
     return _BLOCK.pack(block.ssrc, losses, block.highest, block.jitter, block.last_report, block.delay)

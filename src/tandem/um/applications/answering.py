@@ -103,7 +103,7 @@ class CallAnswering:
 
     async def run(self) -> None:
         """Answer until the call is over."""
-        self._leg.media.on_key = lambda key: self._inputs.put_nowait(Input.POUND) if key == "#" else None
+        self._leg.media.on_digit = lambda key: self._inputs.put_nowait(Input.POUND) if key == "#" else None
         self._leg.ended.add_done_callback(lambda _: self._inputs.put_nowait(Input.HUNG_UP))
         self._limit(self._call_s)
         self._draft = asyncio.ensure_future(self._begin())  # the disk takes its time while the greeting plays
