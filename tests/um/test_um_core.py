@@ -12,9 +12,9 @@ from tandem.sip.message.message import Headers, Request
 from tandem.speech.catalogue import Catalogue, beep, digits
 from tandem.speech.errors import SpeechError
 from tandem.um.applications.answering import TABLE, Do, Input, State
-from tandem.um.classify import Answer, Incoming, Refusal, classify, find_gateway
 from tandem.um.config import UmConfig
-from tandem.um.pins import PinHasher, acceptable, generate
+from tandem.um.enrolment import PinHasher, acceptable, generate
+from tandem.um.identity import CallRefusal, MailboxCall, UmInvite, classify, find_gateway
 
 ALICE = o.User(
     account="alice",
@@ -59,9 +59,9 @@ CONFIG = UmConfig(
 )
 
 
-def call(**changes: object) -> Incoming:
+def call(**changes: object) -> UmInvite:
     diverted = Diversion(uri=parse_uri("sip:alice@example.com"), reason=Reason.NO_ANSWER)
-    base = Incoming(
+    base = UmInvite(
         transport="tls",
         peer_names=frozenset({"pool1.example.com"}),
         source="127.0.0.1",
@@ -78,13 +78,13 @@ def diverted_from(uri: str) -> tuple[Diversion, ...]:
 
 def test_a_diverted_call_is_answered_for_its_user() -> None:
     answer = classify(CONFIG, call())
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, MailboxCall)
     assert (answer.user, answer.dial_plan.name, answer.proven) == (ALICE, "Main", True)
 
 
 @pytest.mark.parametrize("uri", ["tel:4101", "sip:4101@pbx.example.net", "sip:ALICE@EXAMPLE.COM", "sip:4101;x=y@h"])
 def test_a_user_is_found_by_extension_and_by_sip_address(uri: str) -> None:
-    assert isinstance(classify(CONFIG, call(diversions=diverted_from(uri))), Answer)
+    assert isinstance(classify(CONFIG, call(diversions=diverted_from(uri))), MailboxCall)
 
 
 def test_a_plain_gateway_is_known_by_address_and_proves_nothing() -> None:
@@ -98,7 +98,7 @@ def test_a_plain_gateway_is_known_by_address_and_proves_nothing() -> None:
             diversions=diverted_from("tel:201"),
         ),
     )
-    assert isinstance(answer, Answer) and answer.user is DAVE and not answer.proven
+    assert isinstance(answer, MailboxCall) and answer.user is DAVE and not answer.proven
 
 
 @pytest.mark.parametrize("address", ["2001:0DB8::0:10", "[2001:db8::10]", "2001:db8:0:0:0:0:0:10"])
@@ -127,7 +127,7 @@ def test_a_plain_gateway_is_known_by_its_address_in_whatever_spelling(address: s
 )
 def test_everything_else_is_refused_for_its_reason(changes: dict[str, object], status: int, why: str) -> None:
     refusal = classify(CONFIG, call(**changes))
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, CallRefusal)
     assert refusal.status == status and why in refusal.why
 
 

@@ -10,9 +10,10 @@ from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
 from tandem.org.numbers import EumAddress
 from tandem.sip.message.grammar import canonical
-from tandem.um import pins
 
-NO_PIN_YET = (pins.PENDING, pins.MAILING)
+PENDING, MAILING, SET = "pending", "mailing", "set"
+"""States of a PIN: to be made; made, and its mail may not be there yet; made and mailed."""
+NO_PIN_YET = (PENDING, MAILING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

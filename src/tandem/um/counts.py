@@ -11,7 +11,9 @@ ended = counter(
 message, no_message = ended.of("message"), ended.of("no_message")
 refused, busy, failed = ended.of("refused"), ended.of("busy"), ended.of("failed")
 pins_made = counter("tandem_um_pins_made_total", "PINs that were made and mailed.").of()
-lamps_told = counter(
-    "tandem_um_mwi_sent_total", "Lamps that a gateway took: told, or not_told in five minutes.", "outcome"
+mwi = counter(
+    "tandem_um_mwi_sent_total",
+    "Changes of message waiting that a gateway took: told, or not_told in five minutes.",
+    "outcome",
 )
-lamp_told, lamp_not_told = lamps_told.of("told"), lamps_told.of("not_told")
+mwi_sent, mwi_not_sent = mwi.of("told"), mwi.of("not_told")

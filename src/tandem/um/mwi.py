@@ -1,7 +1,7 @@
 """Message waiting: tells the gateways of a user's dial plan how many voice messages wait (RFC 3842, unsolicited NOTIFY).
 
 Of several gateways the first that accepts is enough, as Exchange does it; while none does, it is tried again for five
-minutes. Mailboxes are watched, so that the lamp goes out when the messages are read.
+minutes. Mailboxes are watched, so that message waiting ends when the messages are read.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ REFRESH_S = 12 * 3600.0
 RETRY_S, RETRIES = 10.0, 30
 
 
-class Lamps:
-    """The lamps of every user that this server is responsible for."""
+class MwiNotifier:
+    """Message waiting of every user that this server is responsible for."""
 
     def __init__(
         self, endpoint: Endpoint, config: Callable[[], UmConfig], mailbox: Callable[[str], Path], contact: str
@@ -53,7 +53,7 @@ class Lamps:
                 try:
                     self.look()
                 except Exception as error:  # one mailbox that cannot be looked at must not end the watch
-                    event(_log, logging.ERROR, "um.lamp_watch", error=error)
+                    event(_log, logging.ERROR, "um.mwi_watch", error=error)
                 await asyncio.sleep(WATCH_S)
         finally:
             for task in self._telling.values():
@@ -92,12 +92,12 @@ class Lamps:
         for _ in range(RETRIES):
             for gateway in self._config().gateways_of(user.um_dial_plan):
                 if gateway.mwi_allowed and await self._notify(user, gateway, summary):
-                    counts.lamp_told.value += 1
-                    event(_log, logging.INFO, "um.lamp", account=user.account, gateway=gateway.name, new=summary.new)
+                    counts.mwi_sent.value += 1
+                    event(_log, logging.INFO, "um.mwi", account=user.account, gateway=gateway.name, new=summary.new)
                     return
             await asyncio.sleep(RETRY_S)
-        counts.lamp_not_told.value += 1
-        event(_log, logging.WARNING, "um.lamp_not_told", account=user.account, new=summary.new)
+        counts.mwi_not_sent.value += 1
+        event(_log, logging.WARNING, "um.mwi_not_sent", account=user.account, new=summary.new)
 
     async def _notify(self, user: o.User, gateway: o.UMIPGateway, summary: MessageSummary) -> bool:
         sip = user.sip_address.partition(":")[2]

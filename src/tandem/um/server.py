@@ -1,11 +1,9 @@
-"""The UM server: answers the calls of its gateways into mailboxes, and keeps the lamps right."""
+"""The UM server: answers the calls of its gateways into mailboxes. Puts identity, enrolment, delivery and MWI together."""
 
 import asyncio
-import fcntl
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,37 +14,30 @@ from tandem.call.reoffer import ALLOW
 from tandem.core.clock import Clock
 from tandem.core.log import about, event, get_logger
 from tandem.directory import counts as directory_counts
-from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.index import Connect
 from tandem.directory.repository import Repository
-from tandem.mail import compose
-from tandem.mail import counts as mail_counts
 from tandem.mail.disk import problem_of
-from tandem.mail.maildir import Maildir, mailbox_folder
-from tandem.mail.spool import Draft, Envelope, Item, Spool
-from tandem.media.codec.wav import write_wav
+from tandem.mail.maildir import mailbox_folder
+from tandem.mail.spool import Spool
 from tandem.media.session import Media
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
 from tandem.sip.headers import fields
-from tandem.sip.headers.history import diverted
-from tandem.sip.headers.identity import Asserted, asserted
 from tandem.sip.machines import uas
-from tandem.sip.message.message import Request
 from tandem.speech.catalogue import digits
-from tandem.um import counts, pins
-from tandem.um.applications.answering import MINIMUM_S, CallAnswering
-from tandem.um.classify import Answer, Incoming, Refusal, classify, find_gateway
-from tandem.um.config import NO_PIN_YET, UmConfig, UmDirectory
-from tandem.um.mwi import Lamps
+from tandem.um import counts
+from tandem.um.applications.answering import CallAnswering
+from tandem.um.config import UmConfig, UmDirectory
+from tandem.um.delivery import Delivery, make_envelope
+from tandem.um.enrolment import Enrolment
+from tandem.um.identity import CallRefusal, MailboxCall, classify, find_gateway, read_invite
+from tandem.um.mwi import MwiNotifier
 from tandem.um.prompts import LEAD, TONE, Prompts
 
 _log = get_logger("um")
 BUSY_S = 30
 """After which time one who was turned away may try again."""
 FOLLOW_S = 1.0
-_DELIVER_AGAIN_S = 5.0
-_PINS_AGAIN_S = 15.0
 _ABLE = uas.Abilities(methods=tuple(ALLOW.split(", ")), extensions=EXTENSIONS)
 _ENCRYPTION = {"Secured": "require", "SIPSecured": "refuse", "Unsecured": "refuse"}
 
@@ -96,12 +87,18 @@ class UmServer:
         self._calls.on_request = self._received
         self._spool = Spool(paths.spool)
         self._prompts = {"en-US": Prompts("en-US")}
-        self._hasher = pins.PinHasher(paths.pin_key)
         contact = f"<sip:{fqdn}:{contact_port('tls')};transport=tls>"
-        self._lamps = Lamps(endpoint, lambda: self.config, self._mailbox, contact)
+        self._mwi = MwiNotifier(endpoint, lambda: self.config, self._mailbox, contact)
+        self._delivery = Delivery(self._spool, clock=clock, mailbox=self._mailbox, delivered=self._mwi.look)
+        self._enrolment = Enrolment(
+            config=lambda: self.config,
+            repository=repository,
+            clock=clock,
+            ids=endpoint.ids,
+            key_file=paths.pin_key,
+            mailbox=self._mailbox,
+        )
         self._directory = UmDirectory(connect, fqdn, repository.layout.forest)
-        self._pins_wanted = asyncio.Event()
-        self._work = asyncio.Event()
         self._answering: set[asyncio.Task[None]] = set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -113,8 +110,7 @@ class UmServer:
         for item in self._spool.recover(ended_at=self._clock.at().isoformat()):
             event(_log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
         self._spool.start()
-        self._work.set()
-        for work in (self._follow(), self._deliver(), self._make_pins(), self._lamps.watch()):
+        for work in (self._follow(), self._delivery.run(), self._enrolment.run(), self._mwi.watch()):
             self._tasks.append(asyncio.get_running_loop().create_task(work))
 
     def drain(self) -> None:
@@ -159,7 +155,7 @@ class UmServer:
             self.config = self._directory.config()
             plans = ",".join(self.config.dial_plans) or "none"
             event(_log, logging.INFO, "um.config", dial_plans=plans, users=len(self.config.users))
-            self._pins_wanted.set()
+            self._enrolment.wake()
 
     async def _follow(self) -> None:
         while True:
@@ -168,72 +164,9 @@ class UmServer:
                 await self._follow_once()
             except DirectoryUnavailable:
                 directory_counts.failed.value += 1  # it was logged when it was lost
-            except Exception as error:  # whatever it is, the snapshot at hand stays in force, and we go on following
+            except Exception as error:  # whatever it is, the current snapshot stays in force, and we go on following
                 directory_counts.failed.value += 1
                 event(_log, logging.ERROR, "um.directory", error=error)
-
-    async def _make_pins(self) -> None:
-        """Make and mail the PINs that are pending, whenever there are some; calls go on meanwhile."""
-        while True:
-            await self._pins_wanted.wait()
-            self._pins_wanted.clear()
-            if not await self._make_wanted_pins():
-                asyncio.get_running_loop().call_later(_PINS_AGAIN_S, self._pins_wanted.set)
-
-    async def _make_wanted_pins(self) -> bool:
-        """Whether all could be made."""
-        made = True
-        for user in tuple(self.config.without_pin.values()):
-            try:
-                await self._make_pin(user)
-            except DirectoryUnavailable:
-                return False  # it was logged when it was lost
-            except Exception as error:  # one PIN that cannot be made holds up no other
-                event(_log, logging.ERROR, "um.pin_not_made", account=user.account, error=error)
-                made = False
-        return made
-
-    async def _make_pin(self, user: o.User) -> None:
-        """Make one PIN, keep its hash, mail it. A crash in between makes and mails another one the next time.
-
-        Of the UM servers of a machine one does it: the others find it set when they have the lock. The directory is asked
-        in a thread, since one that hangs holds up no call.
-        """
-        plan = self.config.dial_plans.get(user.um_dial_plan)
-        if plan is None:
-            return
-        lock = self._paths.pin_key.with_suffix(".lock")
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        with lock.open("w") as file:
-            await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
-            held = await asyncio.to_thread(self._repository.same, user)
-            if held is not None and held[0].pin_state in NO_PIN_YET:
-                await self._make_pin_alone(held[0], plan)
-
-    async def _make_pin_alone(self, user: o.User, plan: o.UMDialPlan) -> None:
-        policy = self.config.policies.get(user.um_mailbox_policy)
-        extension = self.config.extension(user)
-        minimum = policy.min_pin_length if policy else pins.GENERATED_DIGITS
-        pin = pins.generate(extension=extension, minimum=minimum)
-        dn = self._repository.dn_of(user)
-        hashed = await asyncio.to_thread(self._hasher.hash, user.account, pin)
-        written = {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (pins.MAILING,)}
-        await asyncio.to_thread(self._repository.session.replace, dn, written)
-        message_id = f"welcome-{self._endpoint.ids.token(8)}"
-        mail = compose.welcome(
-            mailbox=user.mail,
-            name=user.display_name,
-            extension=extension,
-            access_numbers=plan.access_numbers,
-            pin=pin,
-            text=policy.um_enabled_text if policy else "",
-            at=self._clock.at(),
-            message_id=message_id,
-        )
-        Maildir(self._mailbox(user.mail)).deliver(message_id, mail)
-        await asyncio.to_thread(self._repository.session.replace, dn, {"msExchUMPinState": (pins.SET,)})
-        counts.pins_made.value += 1
-        event(_log, logging.INFO, "um.pin_made", account=user.account)
 
     def _mailbox(self, address: str) -> Path:
         return mailbox_folder(self._paths.mail, address)
@@ -246,8 +179,9 @@ class UmServer:
 
     def _received(self, transaction: ServerTransaction) -> None:
         request = transaction.request
-        call = incoming(transaction)
-        if isinstance(refusal := find_gateway(self.config, call), Refusal):
+        flow = transaction.flow
+        call = read_invite(request, transport=flow.transport, peer_names=flow.peer_names, source=flow.remote[0])
+        if isinstance(refusal := find_gateway(self.config, call), CallRefusal):
             self._refuse(transaction, refusal, trusted=False)
         elif unable := uas.refusal(request, _ABLE):
             transaction.respond_with(unable.status, headers=unable.headers)
@@ -262,7 +196,7 @@ class UmServer:
             calls = len(self._answering)
             event(_log, logging.WARNING, "um.busy", call=fields.call_id(request), calls=calls, stopping=self._stopping)
             transaction.respond_with(503, headers=(("Retry-After", str(BUSY_S)),))
-        elif isinstance(decision := classify(self.config, call), Refusal):
+        elif isinstance(decision := classify(self.config, call), CallRefusal):
             self._refuse(transaction, decision, trusted=True)
         else:
             with about(call=fields.call_id(request)):
@@ -270,7 +204,7 @@ class UmServer:
             self._answering.add(task)
             task.add_done_callback(self._answering.discard)
 
-    def _refuse(self, transaction: ServerTransaction, refusal: Refusal, *, trusted: bool) -> None:
+    def _refuse(self, transaction: ServerTransaction, refusal: CallRefusal, *, trusted: bool) -> None:
         counts.refused.value += 1
         event(
             _log,
@@ -297,7 +231,7 @@ class UmServer:
             counts.failed.value += 1
             _log.exception("um.defect")
 
-    async def _answer(self, transaction: ServerTransaction, answer: Answer) -> None:
+    async def _answer(self, transaction: ServerTransaction, answer: MailboxCall) -> None:
         plan, user = answer.dial_plan, answer.user
         policy = MediaPolicy(
             host=self._media_host,
@@ -308,7 +242,13 @@ class UmServer:
         call = self._calls.incoming(transaction, policy)
         await call.ring()
         leg = await call.answer()
-        envelope = self._envelope(transaction.request, answer)
+        envelope = make_envelope(
+            self.config,
+            transaction.request,
+            answer,
+            message_id=f"voice-{self._endpoint.ids.token(12)}",
+            begun_at=self._clock.at(),
+        )
         event(_log, logging.INFO, "um.answered", call=envelope.call_id, account=user.account, dial_plan=plan.name)
         prompts = self._prompts.get(plan.language) or self._prompts["en-US"]
         called = digits(self.config.extension(user))
@@ -319,92 +259,8 @@ class UmServer:
             thanks=prompts.say("message-sent"),
             regrets=prompts.say("nothing-recorded"),
             begin=lambda: asyncio.to_thread(self._spool.begin, envelope),
-            keep=self._keep,
+            keep=self._delivery.keep,
             idle_s=plan.recording_idle_timeout_s,
             recording_s=plan.max_recording_duration_min * 60,
             call_s=plan.max_call_duration_min * 60,
         ).run()
-
-    async def _keep(self, draft: Draft, samples: int, cut: bool) -> None:
-        ended_at = self._clock.at().isoformat()
-        await asyncio.to_thread(draft.close, samples=samples, ended_at=ended_at, cut=cut)
-        (counts.message if samples else counts.no_message).value += 1
-        event(_log, logging.INFO, "um.kept", call=draft.envelope.call_id, seconds=samples / 8000, cut=cut)
-        self._work.set()
-
-    def _envelope(self, request: Request, answer: Answer) -> Envelope:
-        """Who called, as far as it is known; only a gateway that proved itself is believed about identities."""
-        caller = fields.from_(request)
-        said = asserted(request).shown if answer.proven else Asserted()
-        sip, tel = said.sip, said.tel
-        shown = sip or tel or caller
-        address = f"{shown.uri.user}@{shown.uri.host}".lower() if sip else ""
-        known = self.config.by_sip.get(address)
-        number = tel.uri.user if tel else (known.line_uri.removeprefix("tel:") if known else caller.uri.user)
-        policy = self.config.policies.get(answer.user.um_mailbox_policy)
-        return Envelope(
-            message_id=f"voice-{self._endpoint.ids.token(12)}",
-            mailbox=answer.user.mail,
-            recipient_name=answer.user.display_name or answer.user.account,
-            call_id=fields.call_id(request)[:128],
-            begun_at=self._clock.at().isoformat(),
-            caller_number=(number or "")[:64],
-            caller_name=(known.display_name if known else "") or fields.display_name(shown),
-            caller_address=known.mail if known else "",
-            phone_context=answer.dial_plan.phone_context,
-            account=answer.user.account,
-            missed_call_wanted=policy is None or policy.allow_missed_call_notifications,
-            text=policy.voice_mail_text if policy else "",
-        )
-
-    # Delivery
-
-    async def _deliver(self) -> None:
-        """Deliver what waits in the spool; what cannot be delivered now is tried again."""
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            failed = False
-            for item in await asyncio.to_thread(self._spool.pending):
-                try:
-                    await asyncio.to_thread(self._deliver_one, item)
-                except Exception as error:  # one message that cannot be delivered holds up no other
-                    failed = True
-                    mail_counts.not_delivered.value += 1
-                    event(_log, logging.ERROR, "um.not_delivered", message=item.envelope.message_id, error=error)
-            self._lamps.look()
-            if failed:
-                asyncio.get_running_loop().call_later(_DELIVER_AGAIN_S, self._work.set)
-
-    def _deliver_one(self, item: Item) -> None:
-        envelope = item.envelope
-        ended_at = datetime.fromisoformat(item.ended_at)
-        maildir = Maildir(self._mailbox(envelope.mailbox))
-        if item.sound is not None and item.samples >= MINIMUM_S * 8000:
-            linear = item.sound.read_bytes()[: 2 * item.samples]
-            seconds = len(linear) / 16_000
-            mail = compose.voice_message(
-                envelope, wav=write_wav(linear), seconds=seconds, ended_at=ended_at, cut=item.cut
-            )
-            maildir.deliver(envelope.message_id, mail)
-            mail_counts.voice.value += 1
-            event(_log, logging.INFO, "um.delivered", message=envelope.message_id, seconds=seconds)
-        elif envelope.missed_call_wanted:
-            maildir.deliver(envelope.message_id, compose.missed_call(envelope, ended_at=ended_at))
-            mail_counts.missed_call.value += 1
-            event(_log, logging.INFO, "um.missed_call", message=envelope.message_id)
-        self._spool.done(item)
-
-
-def incoming(transaction: ServerTransaction) -> Incoming:
-    """What classification needs of a request."""
-    request, flow = transaction.request, transaction.flow
-    uri = fields.parse_uri(request.uri)
-    return Incoming(
-        transport=flow.transport,
-        peer_names=flow.peer_names,
-        source=flow.remote[0],
-        pilot=uri.user or "",
-        called=fields.to(request).uri,
-        diversions=diverted(request) if request.method == "INVITE" else (),
-    )

@@ -1,0 +1,180 @@
+"""Enrolment: PINs are made for users who have none yet, kept only as a hash, mailed to their owner.
+
+The hash is Argon2id over an HMAC-SHA256 with a key from a file, so that a copy of the directory alone serves no guessing.
+Rules as in UMMailboxPolicy: length, no sequence, no single digit, nothing that holds or is in the extension.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import hmac
+import itertools
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+
+from tandem.core.clock import Clock
+from tandem.core.ids import Ids
+from tandem.core.log import event, get_logger
+from tandem.directory import objects as o
+from tandem.directory.errors import DirectoryUnavailable
+from tandem.directory.repository import Repository
+from tandem.mail import compose
+from tandem.mail.maildir import Maildir
+from tandem.um import counts
+from tandem.um.config import MAILING, NO_PIN_YET, SET, UmConfig
+
+_log = get_logger("um")
+_AGAIN_S = 15.0
+GENERATED_DIGITS = 6
+_HASHER = PasswordHasher()
+
+
+def acceptable(pin: str, *, extension: str, minimum: int) -> bool:
+    """Whether a PIN fits the policy (AllowCommonPatterns is false)."""
+    if not minimum <= len(pin) <= 24 or not pin.isascii() or not pin.isdigit():
+        return False
+    steps = {(ord(b) - ord(a)) for a, b in itertools.pairwise(pin)}
+    if steps in ({0}, {1}, {-1}):
+        return False
+    return not (extension and (extension in pin or extension.endswith(pin)))
+
+
+def generate(*, extension: str, minimum: int) -> str:
+    """A random PIN that fits the policy."""
+    length = max(GENERATED_DIGITS, minimum)
+    while True:
+        pin = "".join(str(secrets.randbelow(10)) for _ in range(length))
+        if acceptable(pin, extension=extension, minimum=minimum):
+            return pin
+
+
+class PinHasher:
+    """Hashes and checks PINs with the key in a file, which is made (mode 600) when it is not there."""
+
+    def __init__(self, key_file: Path) -> None:
+        if not key_file.exists():
+            key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(32))
+                file.flush()
+                os.fsync(file.fileno())
+        self._key = key_file.read_bytes()
+
+    def hash(self, account: str, pin: str) -> str:
+        """What is kept of a PIN."""
+        return _HASHER.hash(self._keyed(account, pin))
+
+    def verify(self, account: str, pin: str, kept: str) -> bool:
+        """Whether this is the PIN."""
+        try:
+            return _HASHER.verify(kept, self._keyed(account, pin))
+        except VerificationError:
+            return False
+
+    def _keyed(self, account: str, pin: str) -> bytes:
+        return hmac.new(self._key, f"{account.lower()}:{pin}".encode(), hashlib.sha256).digest()
+
+
+class Enrolment:
+    """Makes and mails the PINs that are pending, until cancelled (:meth:`run`); calls go on meanwhile.
+
+    ``config`` is the configuration in force, ``mailbox`` the folder of a mail address.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Callable[[], UmConfig],
+        repository: Repository,
+        clock: Clock,
+        ids: Ids,
+        key_file: Path,
+        mailbox: Callable[[str], Path],
+    ) -> None:
+        self._config = config
+        self._repository = repository
+        self._clock, self._ids = clock, ids
+        self._lock_file = key_file.with_suffix(".lock")
+        self._mailbox = mailbox
+        self._hasher = PinHasher(key_file)
+        self._wanted = asyncio.Event()
+
+    def wake(self) -> None:
+        """The directory changed: there may be users without a PIN."""
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Make the PINs that are pending, whenever there are some."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            if not await self._make_pending():
+                asyncio.get_running_loop().call_later(_AGAIN_S, self._wanted.set)
+
+    async def _make_pending(self) -> bool:
+        """Whether all could be made."""
+        made = True
+        for user in tuple(self._config().without_pin.values()):
+            try:
+                await self._make(user)
+            except DirectoryUnavailable:
+                return False  # it was logged when it was lost
+            except Exception as error:  # one PIN that cannot be made holds up no other
+                event(_log, logging.ERROR, "um.pin_not_made", account=user.account, error=error)
+                made = False
+        return made
+
+    async def _make(self, user: o.User) -> None:
+        """Make one PIN, keep its hash, mail it. A crash in between makes and mails another one the next time.
+
+        One of the UM servers of a machine does it: the others find it set when they have the lock. The directory is asked
+        in a thread, so that one that hangs holds up no call.
+        """
+        plan = self._config().dial_plans.get(user.um_dial_plan)
+        if plan is None:
+            return
+        async with _locked(self._lock_file):
+            found = await asyncio.to_thread(self._repository.same, user)
+            if found is not None and found[0].pin_state in NO_PIN_YET:
+                await self._make_locked(found[0], plan)
+
+    async def _make_locked(self, user: o.User, plan: o.UMDialPlan) -> None:
+        policy = self._config().policies.get(user.um_mailbox_policy)
+        extension = self._config().extension(user)
+        pin = generate(extension=extension, minimum=policy.min_pin_length if policy else GENERATED_DIGITS)
+        dn = self._repository.dn_of(user)
+        hashed = await asyncio.to_thread(self._hasher.hash, user.account, pin)
+        written = {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (MAILING,)}
+        await asyncio.to_thread(self._repository.session.replace, dn, written)
+        message_id = f"welcome-{self._ids.token(8)}"
+        mail = compose.welcome(
+            mailbox=user.mail,
+            name=user.display_name,
+            extension=extension,
+            access_numbers=plan.access_numbers,
+            pin=pin,
+            text=policy.um_enabled_text if policy else "",
+            at=self._clock.at(),
+            message_id=message_id,
+        )
+        await asyncio.to_thread(lambda: Maildir(self._mailbox(user.mail)).deliver(message_id, mail))
+        await asyncio.to_thread(self._repository.session.replace, dn, {"msExchUMPinState": (SET,)})
+        counts.pins_made.value += 1
+        event(_log, logging.INFO, "um.pin_made", account=user.account)
+
+
+@asynccontextmanager
+async def _locked(path: Path) -> AsyncIterator[None]:
+    """Hold the lock of a file among processes; it is waited for in a thread."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+        yield

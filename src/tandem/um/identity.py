@@ -1,0 +1,137 @@
+"""Who calls whom: which gateway sent an INVITE, which dial plan it is in, whose mailbox it wants, who the caller is. Pure.
+
+The order is Exchange's: peer, transport against security, hunt group by pilot identifier, diverted user. Auto attendants
+and subscriber access are recognized by number and refused until they are there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tandem.directory import objects as o
+from tandem.sip.headers import fields
+from tandem.sip.headers.diversion import Diversion
+from tandem.sip.headers.fields import URI
+from tandem.sip.headers.history import diverted
+from tandem.sip.headers.identity import Asserted, asserted
+from tandem.sip.message.grammar import same_host
+from tandem.sip.message.message import Request
+from tandem.um.config import UmConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UmInvite:
+    """What a request tells about its call. ``peer_names`` are of the peer's certificate; ``source`` is its IP address.
+
+    ``pilot`` is the user part of the request URI; ``diversions`` are those whose user did not answer, the first first.
+    """
+
+    transport: str
+    peer_names: frozenset[str]
+    source: str
+    pilot: str
+    called: URI
+    diversions: Sequence[Diversion]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxCall:
+    """A call to answer for a user's mailbox. ``proven``: the gateway proved its name by a certificate."""
+
+    user: o.User
+    dial_plan: o.UMDialPlan
+    gateway: o.UMIPGateway
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRefusal:
+    """Refuse with this status; ``why`` is logged, and told to trusted peers in a Warning header."""
+
+    status: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallerIdentity:
+    """What is known of a caller; empty where it is not. ``address`` is the mail address of a user of the directory."""
+
+    number: str = ""
+    name: str = ""
+    address: str = ""
+
+
+def read_invite(request: Request, *, transport: str, peer_names: frozenset[str], source: str) -> UmInvite:
+    """What classification needs of a request. Only an INVITE has diversions."""
+    return UmInvite(
+        transport=transport,
+        peer_names=peer_names,
+        source=source,
+        pilot=fields.parse_uri(request.uri).user or "",
+        called=fields.to(request).uri,
+        diversions=diverted(request) if request.method == "INVITE" else (),
+    )
+
+
+def find_gateway(config: UmConfig, call: UmInvite) -> o.UMIPGateway | CallRefusal:
+    """The gateway that a call is from: by certificate name over TLS, by exact address otherwise."""
+    if call.transport == "tls":
+        found = [g for g in config.gateways if g.transport == "tls" and g.address.lower() in call.peer_names]
+    else:
+        found = [g for g in config.gateways if g.transport == call.transport and same_host(g.address, call.source)]
+    if not found:
+        names = (call.transport == "tls" and ", ".join(sorted(call.peer_names))) or call.source
+        return CallRefusal(status=403, why=f"no UM IP gateway is known as {names} over {call.transport}")
+    if found[0].status != "Enabled":
+        return CallRefusal(status=480, why=f"UM IP gateway {found[0].name} is {found[0].status}")
+    return found[0]
+
+
+def classify(config: UmConfig, call: UmInvite) -> MailboxCall | CallRefusal:
+    """Decide about a call."""
+    gateway = find_gateway(config, call)
+    if isinstance(gateway, CallRefusal):
+        return gateway
+    groups = [g for g in config.hunt_groups if g.gateway == gateway.name]
+    group = next((g for g in groups if g.pilot_identifier.lower() == call.pilot.lower()), None)
+    if group is None:
+        return CallRefusal(status=404, why=f"no hunt group of {gateway.name} has the pilot identifier {call.pilot!r}")
+    plan = config.dial_plans.get(group.dial_plan)
+    if plan is None:
+        return CallRefusal(status=480, why=f"this server is not in UM dial plan {group.dial_plan}")
+    if (plan.voip_security == "Unsecured") != (call.transport != "tls"):
+        return CallRefusal(
+            status=403,
+            why=f"incompatible security: {call.transport}, but UM dial plan {plan.name} is {plan.voip_security}",
+        )
+    wanted = [d.uri for d in call.diversions] or [call.called]
+    for uri in wanted:
+        if user := _user(config, plan, uri):
+            return MailboxCall(user=user, dial_plan=plan, gateway=gateway, proven=gateway.transport == "tls")
+    if not call.diversions and f"+{(call.called.user or '').lstrip('+')}" in plan.access_numbers:
+        return CallRefusal(status=480, why=f"{call.called.user}: subscriber access is not served by this release")
+    return CallRefusal(status=404, why=f"no UM-enabled user of dial plan {plan.name} is {wanted[0]}")
+
+
+def _user(config: UmConfig, plan: o.UMDialPlan, uri: URI) -> o.User | None:
+    """The user of a dial plan that a URI means: by SIP address, then by its user part (extension or E.164)."""
+    user_part = (uri.user or "").split(";")[0]
+    for address in (f"{user_part}@{uri.host}", user_part):
+        found = config.by_address.get((address.lower(), plan.phone_context.lower()))
+        if found is not None:
+            return found
+    return None
+
+
+def identify_caller(config: UmConfig, request: Request, *, proven: bool) -> CallerIdentity:
+    """Who called, as far as it is known; only a gateway that proved itself is believed about identities."""
+    caller = fields.from_(request)
+    said = asserted(request).shown if proven else Asserted()
+    sip, tel = said.sip, said.tel
+    shown = sip or tel or caller
+    known = config.by_sip.get(f"{shown.uri.user}@{shown.uri.host}".lower()) if sip else None
+    number = tel.uri.user if tel else (known.line_uri.removeprefix("tel:") if known else caller.uri.user)
+    return CallerIdentity(
+        number=(number or "")[:64],
+        name=(known.display_name if known else "") or fields.display_name(shown),
+        address=known.mail if known else "",
+    )
