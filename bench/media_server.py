@@ -25,7 +25,7 @@ from tandem.core.ids import SystemIds
 from tandem.mail.spool import Envelope, Spool
 from tandem.media.engine.front import MediaEngine
 from tandem.media.session import Sound
-from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint, Handling, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.headers import fields
 
@@ -46,7 +46,6 @@ class Server:
         self._spool = Spool(folder)
         self._policy = MediaPolicy(host="127.0.0.1", encryption="require" if secure else "refuse")
         self._prompt = prompt()
-        self._tasks: set[asyncio.Task[None]] = set()
         self.kept = 0
 
     async def serve(self) -> None:
@@ -60,7 +59,7 @@ class Server:
         self._calls.on_request = self._received
         print(json.dumps({"port": port, "front": os.getpid(), "worker": self.engine.workers[0].pid}), flush=True)
         await loop.run_in_executor(None, sys.stdin.read)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await endpoint.handlers.idle()
         await self.engine.close()
         self._spool.stop()
         await endpoint.close()
@@ -72,13 +71,11 @@ class Server:
         }
         print(json.dumps({"kept": self.kept, "media": media}), flush=True)
 
-    def _received(self, transaction: ServerTransaction) -> None:
+    def _received(self, transaction: ServerTransaction) -> Handling:
         if transaction.request.method != "INVITE":
             transaction.respond_with(405)
-            return
-        task = asyncio.get_running_loop().create_task(self._answer(transaction))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            return None
+        return self._answer(transaction)
 
     async def _answer(self, transaction: ServerTransaction) -> None:
         call_id = fields.call_id(transaction.request)

@@ -18,7 +18,7 @@ from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.garbage import collect_rarely
 from tandem.core.ids import SystemIds
-from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint, Handling, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
 
 POLICY = MediaPolicy(host="127.0.0.1", encryption="refuse")
@@ -29,14 +29,11 @@ async def serve(host: str) -> None:
     endpoint = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver())
     _, port = await endpoint.listen_udp(host, 0)
     calls = Calls(endpoint, contact=lambda flow: f"<sip:{host}:{port}>")
-    answering: set[asyncio.Task[object]] = set()
 
-    def received(transaction: ServerTransaction) -> None:
+    def received(transaction: ServerTransaction) -> Handling:
         transaction.respond_with(100)
         transaction.respond_with(180)
-        task = asyncio.get_running_loop().create_task(calls.answer(transaction, POLICY))
-        answering.add(task)
-        task.add_done_callback(answering.discard)
+        return calls.answer(transaction, POLICY)
 
     calls.on_request = received
     collect_rarely()  # as tandem serve does

@@ -12,7 +12,7 @@ from tandem.call.errors import CallRefused
 from tandem.call.incoming import Incoming
 from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
-from tandem.sip.aio.endpoint import Hop, ServerTransaction
+from tandem.sip.aio.endpoint import Handling, Hop, ServerTransaction
 from tandem.sip.message.message import Headers, Request, Response
 from tandem.testing.loop import JumpingLoop
 from tandem.testing.media import QuietMedia
@@ -36,7 +36,6 @@ class Party:
         self.others: Callable[[ServerTransaction], None] = lambda transaction: transaction.respond_with(200)
         self.legs: asyncio.Queue[CallLeg] = asyncio.Queue()
         self.refused: list[CallRefused] = []
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def place(self, host: str, *, via: str = "", **more: Any) -> Attempt:
         return self.calls.place(
@@ -60,16 +59,14 @@ class Party:
 
     @property
     def at_rest(self) -> bool:
-        return self.media.at_rest and not self.calls.legs and not self._tasks
+        return self.media.at_rest and not self.calls.legs
 
-    def _received(self, transaction: ServerTransaction) -> None:
+    def _received(self, transaction: ServerTransaction) -> Handling:
         if transaction.request.method != "INVITE":
             self.others(transaction)
-            return
+            return None
         self.incoming.append(transaction.request)
-        task = asyncio.get_running_loop().create_task(self._serve(self.calls.incoming(transaction, self.policy)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return self._serve(self.calls.incoming(transaction, self.policy))
 
     async def _serve(self, call: Incoming) -> None:
         try:

@@ -102,10 +102,11 @@ def test_a_provisional_response_comes_again_until_its_prack_and_the_200_waits_fo
 
 
 def test_a_reliable_response_whose_number_cannot_be_read_gets_no_prack_and_ends_nothing() -> None:
-    def odd(transaction: ServerTransaction) -> None:
+    async def odd(transaction: ServerTransaction) -> None:
         said = (("Contact", "<sip:bob@bob>"), ("Require", "100rel"), ("RSeq", "one"))
         transaction.respond_with(183, headers=said)
-        asyncio.get_running_loop().call_later(1, transaction.respond_with, 486)
+        await asyncio.sleep(1)
+        transaction.respond_with(486)
 
     async def scene(world: World) -> list[str]:
         alice, bob = parties(world)

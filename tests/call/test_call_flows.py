@@ -19,6 +19,7 @@ async def ring_then_answer(call: Incoming) -> CallLeg:
 
 async def ring(call: Incoming) -> None:
     await call.ring()
+    await call.cancelled.wait()
 
 
 async def failing(alice: Party, status: int) -> CallFailed:
@@ -329,3 +330,53 @@ def test_a_silent_peer_counts_as_gone_unless_it_said_that_it_would_be_silent() -
 
     gone, held = play(scene)
     assert 110 < gone < 130 and held == pytest.approx(600)
+
+
+@pytest.mark.parametrize("after_s", [0, 1])
+def test_a_handler_that_raises_after_its_answer_hangs_up(after_s: float) -> None:
+    async def scene(world: World) -> Ended:
+        alice, bob = world.party("alice"), world.party("bob")
+
+        async def stumble(call: Incoming) -> None:
+            await call.answer()
+            await asyncio.sleep(after_s)
+            raise ZeroDivisionError
+
+        bob.serve = stumble
+        leg = await alice.place("bob").answered()
+        return await leg.ended
+
+    assert play(scene) is Ended.REMOTE
+
+
+@pytest.mark.parametrize("begin", ["nothing", "ring", "progress"])
+def test_a_handler_that_raises_before_its_answer_refuses_the_call_and_keeps_no_media(begin: str) -> None:
+    async def scene(world: World) -> bool:
+        alice, bob = world.party("alice"), world.party("bob")
+
+        async def stumble(call: Incoming) -> None:
+            if begin != "nothing":
+                await getattr(call, begin)()
+            raise ZeroDivisionError
+
+        bob.serve = stumble
+        with pytest.raises(CallFailed, match="500"):
+            await alice.place("bob").answered()
+        await asyncio.sleep(0)
+        return bob.media.at_rest
+
+    assert play(scene)
+
+
+def test_what_stumbles_over_a_request_within_a_call_costs_that_request_only() -> None:
+    async def scene(world: World) -> int:
+        alice, bob = world.party("alice"), world.party("bob")
+        leg = await alice.place("bob").answered()
+        other = await bob.legs.get()
+        other.on_refer = lambda transaction: [][0]
+        status = (await leg.request("REFER", headers=(("Refer-To", "<sip:c@c>"),))).status
+        assert (await leg.ask()).status == 200
+        await leg.hangup()
+        return status
+
+    assert play(scene) == 500

@@ -49,8 +49,7 @@ class Pair:
         self.caller, self.callee = calls_on(kind), calls_on(kind)
         self.answered: asyncio.Queue[CallLeg] = asyncio.Queue()
         self.refused: list[CallRefused] = []
-        self.callee.on_request = lambda tx: self.tasks.append(asyncio.create_task(self._answer(tx)))
-        self.tasks: list[asyncio.Task[None]] = []
+        self.callee.on_request = self._answer
         self.hold_back: asyncio.Event | None = None
 
     async def listen(self) -> None:
@@ -136,7 +135,7 @@ async def test_a_caller_who_gives_up_ends_the_attempt(pair: Pair) -> None:
         await task
     assert failed.value.status == 487
     pair.hold_back.set()
-    await asyncio.gather(*pair.tasks)
+    await asyncio.wait_for(pair.callee.endpoint.handlers.idle(), 5)
     assert pair.refused and pair.answered.empty()
 
 

@@ -29,6 +29,10 @@ def request(method: str = "OPTIONS") -> Request:
     return Request(method=method, uri="sip:b@y", headers=Headers([*headers, ("CSeq", f"1 {method}")]))
 
 
+async def unanswered(transaction: ServerTransaction) -> None:
+    await asyncio.Event().wait()
+
+
 @pytest.fixture
 async def pair() -> AsyncIterator[tuple[Endpoint, Endpoint]]:
     client, server = endpoint(Resolver({"server.example.com": ("127.0.0.1", 0)})), endpoint()
@@ -74,14 +78,13 @@ async def test_what_is_logged_of_a_request_bears_its_call_id_also_later_and_a_co
 ) -> None:
     server, client = pair
     _, port = await server.listen_tcp("127.0.0.1", 0)
-    tasks = []
 
     async def later(transaction: ServerTransaction) -> None:
         await asyncio.sleep(0.01)
         event(get_logger("test"), logging.INFO, "later")
         transaction.respond_with(200)
 
-    server.on_request = lambda transaction: tasks.append(asyncio.create_task(later(transaction)))
+    server.on_request = later
     with caplog.at_level(logging.INFO), about(call="of the client"):
         transaction = await client.send(request(), Hop(transport="tcp", host="127.0.0.1", port=port))
         assert (await transaction.final()).status == 200
@@ -115,9 +118,13 @@ async def test_nobody_there_is_a_local_503(pair: tuple[Endpoint, Endpoint]) -> N
 async def test_a_cancel_waits_for_a_provisional_response_and_finds_its_invite(pair: tuple[Endpoint, Endpoint]) -> None:
     client, server = pair
 
-    def ring(transaction: ServerTransaction) -> None:
-        transaction.on_cancel = lambda: transaction.respond_with(487)
-        asyncio.get_running_loop().call_later(0.05, transaction.respond_with, 180)
+    async def ring(transaction: ServerTransaction) -> None:
+        cancelled = asyncio.Event()
+        transaction.on_cancel = cancelled.set
+        await asyncio.sleep(0.05)
+        transaction.respond_with(180)
+        await cancelled.wait()
+        transaction.respond_with(487)
 
     server.on_request = ring
     _, port = await server.listen_udp("127.0.0.1", 0)
@@ -162,9 +169,10 @@ async def test_an_answer_whose_connection_is_gone_goes_to_where_the_via_says(pai
     client, server = pair
     _, back = await client.listen_tcp("127.0.0.1", 0)
 
-    def slow(transaction: ServerTransaction) -> None:
+    async def slow(transaction: ServerTransaction) -> None:
         transaction.flow.close()  # type: ignore[attr-defined]
-        asyncio.get_running_loop().call_later(0.1, transaction.respond_with, 200)
+        await asyncio.sleep(0.1)
+        transaction.respond_with(200)
 
     server.on_request = slow
     _, port = await server.listen_tcp("127.0.0.1", 0)
@@ -254,7 +262,7 @@ async def test_when_too_many_transactions_are_open_a_further_one_is_told_when_to
 ) -> None:
     client, server = pair
     monkeypatch.setattr("tandem.sip.aio.endpoint.MAX_TRANSACTIONS", 3)
-    server.on_request = lambda transaction: None
+    server.on_request = unanswered
     _, port = await server.listen_udp("127.0.0.1", 0)
     hop = Hop(transport="udp", host="127.0.0.1", port=port)
     sent = [await client.send(request(), hop) for _ in range(4)]
@@ -268,7 +276,7 @@ async def test_strangers_by_udp_leave_half_of_the_transactions_to_others(monkeyp
     limits = SourceLimits(Limits())
     server = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver(), limits=limits)
     client = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver())
-    server.on_request = lambda transaction: None
+    server.on_request = unanswered
     udp, tcp = (await server.listen_udp("127.0.0.1", 0))[1], (await server.listen_tcp("127.0.0.1", 0))[1]
     stranger = [await client.send(request(), Hop(transport="udp", host="127.0.0.1", port=udp)) for _ in range(3)]
     assert (await asyncio.wait_for(stranger[2].final(), 5)).status == 503

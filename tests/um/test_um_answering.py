@@ -38,7 +38,7 @@ class Um:
         self.spool = Spool(folder)
         self.engine = MediaEngine(workers=1)
         self.kept: asyncio.Queue[Item] = asyncio.Queue()
-        self.answering: list[asyncio.Task[None]] = []
+        self.answering: list[asyncio.Task[object]] = []
         self.greeting = SHORT
         self._limits = idle_s, recording_s
         self._endpoints = [Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver()) for _ in range(2)]
@@ -49,7 +49,7 @@ class Um:
         _, self.port = await um.listen_udp("127.0.0.1", 0)
         _, port = await phone.listen_udp("127.0.0.1", 0)
         self._um = Calls(um, contact=lambda flow: f"<sip:um@127.0.0.1:{self.port}>", media=self.engine)
-        self._um.on_request = lambda tx: self.answering.append(asyncio.create_task(self._answer(tx)))
+        self._um.on_request = self._answer
         self._phone = Calls(phone, contact=lambda flow: f"<sip:p@127.0.0.1:{port}>")
 
     async def call(self) -> CallLeg:
@@ -57,6 +57,8 @@ class Um:
         return await self._phone.place(uri="sip:u@127.0.0.1", from_="<sip:p@x>", target=where, policy=POLICY).answered()
 
     async def _answer(self, transaction: ServerTransaction) -> None:
+        assert transaction.task is not None
+        self.answering.append(transaction.task)
         envelope = Envelope(message_id="voice-1", mailbox="a@example.com", recipient_name="A", call_id="c", begun_at="")
         leg = await self._um.answer(transaction, POLICY)
         await CallAnswering(

@@ -12,8 +12,11 @@ from tandem.call.incoming import Incoming
 from tandem.call.leg import Ended
 from tandem.call.negotiation import MediaPolicy
 from tandem.cli.trial.demo import CALLED, CALLER, POOL
+from tandem.sip.aio.endpoint import Flow
 from tandem.sip.headers import digest, fields
+from tandem.sip.machines.transaction import cancel_for
 from tandem.sip.message.message import Headers, Request, Response
+from tandem.sip.message.parse import parse_message
 from tandem.voice.server import VoiceServer
 from tandem.wiring import Home, bind, connect
 
@@ -242,6 +245,7 @@ def test_3_9_who_is_busy_and_has_no_um_within_reach_is_not_there(deployed: Path)
 def test_all_phones_of_a_user_ring_and_one_answers(deployed: Path) -> None:
     async def rings(call: Incoming) -> None:
         await call.ring()
+        await call.cancelled.wait()
 
     async def scene(world: World) -> list[str]:
         alice, bob = installed(world, deployed)
@@ -264,3 +268,27 @@ def test_an_extension_that_a_proxy_would_have_to_know_is_refused_by_name(deploye
         assert (response.status, response.headers.get("Unsupported")) == (420, "sec-agree")
 
     play(scene)
+
+
+def test_a_cancel_that_is_read_with_its_invite_ends_the_call_before_a_phone_rings(deployed: Path) -> None:
+    async def scene(world: World) -> tuple[list[str], list[str]]:
+        alice, bob = installed(world, deployed)
+        await alice.registered(alice.contact)
+        pool = world.network.endpoint_of(POOL)
+        received = pool.received
+
+        def both(data: bytes, flow: Flow) -> None:
+            received(data, flow)
+            message = parse_message(data)
+            if isinstance(message, Request) and "Proxy-Authorization" in message.headers:
+                received(cancel_for(message).to_bytes(), flow)
+
+        pool.received = both  # type: ignore[method-assign]
+        with pytest.raises(CallFailed, match="487"):
+            await bob.call("4101").answered()
+        await world.rest()
+        return world.seen("mobile", POOL), [line for line in world.seen("desk", POOL) if "INVITE" in line]
+
+    seen, rung = play(scene)
+    assert f"{POOL} 200 CANCEL" in seen and f"{POOL} 487 INVITE" in seen
+    assert rung == []

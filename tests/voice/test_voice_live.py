@@ -87,14 +87,13 @@ async def test_an_answered_call_never_reaches_um(deployed: Path) -> None:
 async def test_a_phone_that_answers_as_the_no_answer_time_ends_has_the_call(deployed: Path) -> None:
     async with running(deployed) as servers, registered(deployed, servers) as (alice, bob):
         # Her phone rings, ignores the CANCEL, and answers when it comes: the moment at which both cross.
-        def called(transaction: ServerTransaction) -> None:
-            def answer() -> None:
-                transaction.cancelled = False
-                task = asyncio.ensure_future(alice._answer(transaction))
-                alice._tasks.add(task)
-
-            transaction.on_cancel = answer
+        async def called(transaction: ServerTransaction) -> None:
+            cancelled = asyncio.Event()
+            transaction.on_cancel = cancelled.set
             transaction.respond_with(180)
+            await cancelled.wait()
+            transaction.cancelled = False
+            await alice._answer(transaction)
 
         alice._called = called  # type: ignore[method-assign]
         call = await bob.call("4101")

@@ -11,7 +11,7 @@ from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed
 from tandem.call.incoming import Incoming
 from tandem.call.leg import CallLeg, Ended
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.endpoint import Handling, ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.message.message import Request
 from tandem.testing.network import MemoryEndpoint, Weather
@@ -31,8 +31,8 @@ class Proxy:
         self.endpoint.on_request = self.received
         self.endpoint.on_ack = lambda request, flow: self.spawn(self.acknowledged(request))
 
-    def received(self, transaction: ServerTransaction) -> None:
-        self.spawn(self.serve(transaction, forwarded(transaction.request)))
+    def received(self, transaction: ServerTransaction) -> Handling:
+        return self.serve(transaction, forwarded(transaction.request))
 
     async def serve(self, transaction: ServerTransaction, work: Request) -> None:
         target = self.routes.take(work)
@@ -71,6 +71,7 @@ def answers_after(seconds: float) -> Serve:
 
 async def only_rings(call: Incoming) -> None:
     await call.ring()
+    await call.cancelled.wait()
 
 
 def refuses(status: int) -> Serve:

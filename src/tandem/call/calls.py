@@ -14,7 +14,8 @@ from tandem.call.requests import serve
 from tandem.core.log import event, get_logger
 from tandem.media.aio.session import AioMedia
 from tandem.media.session import Media
-from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction, Target
+from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction, Target
+from tandem.sip.aio.handlers import Handler
 from tandem.sip.headers import fields
 from tandem.sip.headers.params import tokens
 from tandem.sip.headers.replaces import Replaces
@@ -35,7 +36,7 @@ class Calls:
     def __init__(self, endpoint: Endpoint, *, contact: Callable[[Flow], str], media: Media | None = None) -> None:
         self.endpoint = endpoint
         self.media: Media = media or AioMedia()
-        self.on_request: Callable[[ServerTransaction], None] = lambda tx: tx.respond_with(405)
+        self.on_request: Handler = lambda tx: tx.respond_with(405)
         self.legs: dict[tuple[str, str, str], CallLeg] = {}
         self.contact = contact
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,22 +96,22 @@ class Calls:
         self._tasks.add(task)
         task.add_done_callback(self._spawned_done)
 
-    def _received(self, transaction: ServerTransaction) -> None:
+    def _received(self, transaction: ServerTransaction) -> Handling:
         request = transaction.request
         unknown = tokens(request.headers.all("Require")) - EXTENSIONS
         if unknown:
             transaction.respond_with(420, headers=(("Unsupported", ", ".join(sorted(unknown))),))
-            return
+            return None
         if not fields.to_tag(request):
-            self.on_request(transaction)
-            return
+            return self.on_request(transaction)
         leg = self.legs.get(dialog_key(request))
         if leg is not None:
             serve(leg, transaction)
         elif request.method == "NOTIFY":  # within a subscription, which its owner knows
-            self.on_request(transaction)
+            return self.on_request(transaction)
         else:
             transaction.respond_with(481)
+        return None
 
     def _acknowledged(self, request: Request, flow: Flow) -> None:
         if leg := self.legs.get(dialog_key(request)):

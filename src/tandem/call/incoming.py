@@ -4,6 +4,7 @@ Where the caller requires 100rel, or early media is sent to one who supports it,
 PRACK and UPDATE already. Everyone else gets plain provisional responses, and a leg only by the 200.
 """
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from tandem.call.errors import CallRefused
@@ -38,10 +39,13 @@ class Incoming:
         self._policy = policy
         self._leg: CallLeg | None = None
         self._described = False
+        self.cancelled = asyncio.Event()
+        """Set once the caller has given up; the INVITE is answered then."""
         self.request = request = transaction.request
         self._required = RELIABLE in tokens(request.headers.all("Require"))
         self._supported = self._required or RELIABLE in tokens(request.headers.all("Supported"))
         transaction.on_cancel = self._cancelled
+        transaction.on_failed = self._failed
 
     async def ring(self, status: int = 180) -> None:
         """Send a provisional response. Raises :class:`CallRefused` where the caller requires what cannot be."""
@@ -171,8 +175,13 @@ class Incoming:
         return leg
 
     def _cancelled(self) -> None:
+        self.cancelled.set()
         self._transaction.respond_with(487)
         self._drop(Ended.REMOTE)
+
+    def _failed(self) -> None:
+        """The handler raised, was cancelled, or left the call unanswered: end what it began."""
+        self._drop(Ended.LOCAL)
 
     def _drop(self, why: Ended) -> None:
         if self._leg is not None and self._leg.dialog.state is DialogState.EARLY:

@@ -145,6 +145,7 @@ class CallLeg(Reoffers):
         self._answer_in_ack = exchange.state is Offer.OURS
         exchange.invite = Offer.THEIRS
         self._answer = (transaction, response, resend_answer(now))
+        transaction.on_failed = lambda: self.spawn(self.hangup())
         transaction.respond(response)
         self.set_session(terms)
 

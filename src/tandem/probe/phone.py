@@ -15,7 +15,6 @@ from enum import StrEnum
 from tandem.call.attempt import Attempt
 from tandem.call.calls import Calls
 from tandem.call.errors import CallRefused
-from tandem.call.incoming import Incoming
 from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
@@ -24,7 +23,7 @@ from tandem.media.codec.wav import read_wav
 from tandem.media.session import Sound
 from tandem.pki.tls import peer_names
 from tandem.probe.errors import PhoneError
-from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import digest
@@ -150,15 +149,12 @@ class Phone:
         self._calls.on_request = self._received
         self._user = account.address.partition("@")[0]
         self._cseq = 0
-        self._tasks: set[asyncio.Task[None]] = set()
         self._call_ids = {"REGISTER": self.endpoint.ids.token(12), "SUBSCRIBE": self.endpoint.ids.token(12)}
 
     async def close(self) -> None:
         """Hang up everything and close the connection."""
         for leg in list(self._calls.legs.values()):
             await leg.hangup()
-        for task in list(self._tasks):
-            task.cancel()
         await self.endpoint.close()
 
     async def register(self, *, expires_s: int = 300) -> None:
@@ -207,31 +203,33 @@ class Phone:
     def _contact(self, flow: Flow) -> str:
         return f"<sip:{self._user}@{flow.local[0]}:{flow.local[1]};transport=tls>"
 
-    def _received(self, transaction: ServerTransaction) -> None:
+    def _received(self, transaction: ServerTransaction) -> Handling:
         match transaction.request.method:
             case "INVITE":
-                self._called(transaction)
+                return self._called(transaction)
             case "NOTIFY":
                 self._notified(transaction)
             case "OPTIONS":
                 transaction.respond_with(200)
             case _:
                 transaction.respond_with(405)
+        return None
 
-    def _called(self, transaction: ServerTransaction) -> None:
+    def _called(self, transaction: ServerTransaction) -> Handling:
         if self.when is When.BUSY:
             transaction.respond_with(486)
-            return
-        task = asyncio.get_running_loop().create_task(self._ring(self._calls.incoming(transaction, self._policy)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+            return None
+        return self._ring(transaction)
 
-    async def _ring(self, call: Incoming) -> None:
-        with contextlib.suppress(CallRefused):  # it was answered so; the caller knows
+    async def _ring(self, transaction: ServerTransaction) -> None:
+        call = self._calls.incoming(transaction, self._policy)
+        with contextlib.suppress(CallRefused):  # the call was refused with that status
             await call.ring()
             self.ringing.set()
             if self.when is When.ANSWER:
                 self.incoming.put_nowait(PhoneCall(await call.answer()))
+            else:
+                await call.cancelled.wait()
 
     async def _answer(self, transaction: ServerTransaction) -> None:
         self.incoming.put_nowait(PhoneCall(await self._calls.answer(transaction, self._policy)))

@@ -53,6 +53,10 @@ class Network:
         self._endpoints[host] = made
         return made
 
+    def endpoint_of(self, host: str) -> "MemoryEndpoint":
+        """The endpoint that was made for this host."""
+        return self._endpoints[host]
+
     @property
     def at_rest(self) -> bool:
         """Whether every transaction of every endpoint has ended."""
@@ -120,8 +124,8 @@ class MemoryEndpoint(Endpoint):
 
     @property
     def at_rest(self) -> bool:
-        """Whether every transaction has ended."""
-        return not self._server_transactions and not self._client_transactions
+        """Whether every transaction and every handler has ended."""
+        return not len(self.handlers) and not self._server_transactions and not self._client_transactions
 
     def flow(self, remote: str) -> MemoryFlow:
         """The flow to a host."""

@@ -1,18 +1,18 @@
 """The UM server: answers the calls of its gateways into mailboxes. Puts identity, enrolment, delivery and MWI together."""
 
 import asyncio
+import functools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tandem.call.calls import EXTENSIONS, Calls
 from tandem.call.errors import CallRefused
 from tandem.call.negotiation import MediaPolicy
 from tandem.call.reoffer import ALLOW
 from tandem.core.clock import Clock
-from tandem.core.log import about, event, get_logger
+from tandem.core.log import event, get_logger
 from tandem.directory import counts as directory_counts
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.index import Connect
@@ -21,7 +21,7 @@ from tandem.mail.disk import problem_of
 from tandem.mail.maildir import mailbox_folder
 from tandem.mail.spool import Spool
 from tandem.media.session import Media
-from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.machines import uas
 from tandem.speech.catalogue import digits
@@ -99,7 +99,9 @@ class UmServer:
             mailbox=self._mailbox,
         )
         self._directory = UmDirectory(connect, fqdn, repository.layout.forest)
-        self._answering: set[asyncio.Task[None]] = set()
+        self._answering: set[ServerTransaction] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         counts.calls.source = lambda: len(self._answering)
@@ -119,15 +121,15 @@ class UmServer:
 
     async def idle(self) -> None:
         """Wait until no call is being answered."""
-        while self._answering:
-            await asyncio.wait(set(self._answering))
+        await self._idle.wait()
 
     async def stop(self) -> None:
         """Take no more calls, end those that are answered; what was heard is kept."""
         self._stopping = True
-        for task in [*self._answering, *self._tasks]:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._answering, *self._tasks, return_exceptions=True)
+        await self._endpoint.handlers.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._media.close()
         self._spool.stop()
         await self._endpoint.close()
@@ -177,7 +179,7 @@ class UmServer:
         host = self._fqdn if flow.transport == "tls" else flow.local[0]
         return f"<sip:{host}:{self._contact_port(flow.transport)};transport={flow.transport}>"
 
-    def _received(self, transaction: ServerTransaction) -> None:
+    def _received(self, transaction: ServerTransaction) -> Handling:
         request = transaction.request
         flow = transaction.flow
         call = read_invite(request, transport=flow.transport, peer_names=flow.peer_names, source=flow.remote[0])
@@ -199,10 +201,16 @@ class UmServer:
         elif isinstance(decision := classify(self.config, call), CallRefusal):
             self._refuse(transaction, decision, trusted=True)
         else:
-            with about(call=fields.call_id(request)):
-                task = asyncio.get_running_loop().create_task(self._guarded(self._answer(transaction, decision)))
-            self._answering.add(task)
-            task.add_done_callback(self._answering.discard)
+            self._answering.add(transaction)
+            self._idle.clear()
+            transaction.on_ended = functools.partial(self._ended, transaction)
+            return self._answer_or_refuse(transaction, decision)
+        return None
+
+    def _ended(self, transaction: ServerTransaction) -> None:
+        self._answering.discard(transaction)
+        if not self._answering:
+            self._idle.set()
 
     def _refuse(self, transaction: ServerTransaction, refusal: CallRefusal, *, trusted: bool) -> None:
         counts.refused.value += 1
@@ -220,16 +228,15 @@ class UmServer:
         else:
             transaction.refuse_stateless(refusal.status)
 
-    @staticmethod
-    async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+    async def _answer_or_refuse(self, transaction: ServerTransaction, answer: MailboxCall) -> None:
         try:
-            await work
+            await self._answer(transaction, answer)
         except CallRefused as refused:
             counts.refused.value += 1
             event(_log, logging.WARNING, "um.refused", status=refused.status, why=refused)
         except Exception:
             counts.failed.value += 1
-            _log.exception("um.defect")
+            raise
 
     async def _answer(self, transaction: ServerTransaction, answer: MailboxCall) -> None:
         plan, user = answer.dial_plan, answer.user

@@ -12,8 +12,8 @@ from tandem.directory import counts as directory_counts
 from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.index import Connect
-from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction, Target
-from tandem.sip.errors import MalformedMessage, SdpError
+from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction, Target
+from tandem.sip.errors import SdpError
 from tandem.sip.headers import fields
 from tandem.sip.headers.diversion import Reason
 from tandem.sip.headers.params import tokens
@@ -132,60 +132,58 @@ class VoiceServer:
 
     # Requests
 
-    def _received(self, transaction: ServerTransaction) -> None:
+    def _received(self, transaction: ServerTransaction) -> Handling:
         request = transaction.request
-        try:
-            if unknown := tokens(request.headers.all("Proxy-Require")):  # RFC 3261 §16.3: we know of no such extension
-                transaction.respond_with(420, headers=(("Unsupported", ", ".join(sorted(unknown))),))
-                return
-            work = forwarded(request)
-            target = self._routes.take(work)
-            if fields.to_tag(request) and request.method != "SUBSCRIBE":
-                self._in_dialog(transaction, work, target)
-                return
-            match request.method:
-                case "OPTIONS" if self._stopping:  # whoever watches us by it sends calls elsewhere
-                    transaction.respond_with(503, headers=(("Retry-After", "30"),))
-                case "OPTIONS":
-                    transaction.respond_with(200, headers=(("Allow", ALLOW),))
-                case "NOTIFY":
-                    self._lamps.notified(transaction)
-                case "REGISTER" | "SUBSCRIBE" | "INVITE":
-                    self._from_phone(transaction, work)
-                case _:
-                    transaction.respond_with(405, headers=(("Allow", ALLOW),))
-        except MalformedMessage as error:
-            transaction.respond_with(error.status)
+        if unknown := tokens(request.headers.all("Proxy-Require")):  # RFC 3261 §16.3: we know of no such extension
+            transaction.respond_with(420, headers=(("Unsupported", ", ".join(sorted(unknown))),))
+            return None
+        work = forwarded(request)
+        target = self._routes.take(work)
+        if fields.to_tag(request) and request.method != "SUBSCRIBE":
+            return self._in_dialog(transaction, work, target)
+        match request.method:
+            case "OPTIONS" if self._stopping:  # whoever watches us by it sends calls elsewhere
+                transaction.respond_with(503, headers=(("Retry-After", "30"),))
+            case "OPTIONS":
+                transaction.respond_with(200, headers=(("Allow", ALLOW),))
+            case "NOTIFY":
+                self._lamps.notified(transaction)
+            case "REGISTER" | "SUBSCRIBE" | "INVITE":
+                return self._from_phone(transaction, work)
+            case _:
+                transaction.respond_with(405, headers=(("Allow", ALLOW),))
+        return None
 
-    def _from_phone(self, transaction: ServerTransaction, work: Request) -> None:
+    def _from_phone(self, transaction: ServerTransaction, work: Request) -> Handling:
         if self.config.pool is None or (self._stopping and transaction.request.method == "INVITE"):
             transaction.respond_with(503, headers=(("Retry-After", "30"),))
-            return
+            return None
         user = self._access.authenticate(transaction, self.config)
         if user is None:
-            return
+            return None
         caller = fields.from_(transaction.request).uri
         if not is_own(user, caller.user, caller.host):
             event(_log, logging.WARNING, "voice.foreign_identity", account=user.account, claimed=str(caller))
             transaction.respond_with(403, headers=(fields.warning("an account calls as itself only"),))
-            return
+            return None
         match transaction.request.method:
             case "REGISTER":
                 register(transaction, user, self._location, self._clock)
             case "SUBSCRIBE":
                 self._lamps.subscribed(transaction, user)
             case _:
-                self._spawn(self._counted(self._invite(transaction, work, user)))
+                return self._counted(transaction, work, user)
+        return None
 
-    def _in_dialog(self, transaction: ServerTransaction, work: Request, target: Target | None) -> None:
+    def _in_dialog(self, transaction: ServerTransaction, work: Request, target: Target | None) -> Handling:
         """Send it where our token in its route says; without one it belongs to no dialog that goes through us."""
         if target is None:
             transaction.respond_with(481)
-            return
+            return None
         strip_trust(work)
         if work.method == "BYE":
             self._standing.ended(fields.call_id(work))
-        self._spawn(forward_in_dialog(self._endpoint, transaction, work, target))
+        return forward_in_dialog(self._endpoint, transaction, work, target)
 
     def _acknowledged(self, request: Request, flow: Flow) -> None:
         work = forwarded(request)
@@ -194,11 +192,10 @@ class VoiceServer:
 
     # Calls
 
-    @staticmethod
-    async def _counted(call: Coroutine[Any, Any, None]) -> None:
+    async def _counted(self, transaction: ServerTransaction, work: Request, caller: o.User) -> None:
         counts.calls.value += 1
         try:
-            await call
+            await self._invite(transaction, work, caller)
         finally:
             counts.calls.value -= 1
 

@@ -18,6 +18,7 @@ from tandem.core.log import about, event, get_logger
 from tandem.sip import counts
 from tandem.sip.aio.connections import Connections, ContextSource
 from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
+from tandem.sip.aio.handlers import Handler, Handlers, Handling
 from tandem.sip.aio.lingering import Afterwards
 from tandem.sip.aio.outbound import Outbound
 from tandem.sip.aio.resolve import Resolver
@@ -50,8 +51,9 @@ def no_names(_: ssl.SSLObject) -> frozenset[str]:
 class Endpoint:
     """One SIP element.
 
-    ``name`` stands in Via (an FQDN for servers); ``client_context`` is for TLS connections that we open. Set
+    ``name`` is in Via (an FQDN for servers); ``client_context`` is for TLS connections that we open. Set
     ``on_request`` (every new request but CANCEL and ACK) and, where calls are answered, ``on_ack`` (ACK to a 2xx).
+    ``on_request`` answers, or returns a coroutine that will: see :mod:`tandem.sip.aio.handlers`.
     """
 
     def __init__(
@@ -70,7 +72,7 @@ class Endpoint:
         self.ids = ids
         self.resolver = resolver
         self.name = name
-        self.on_request: Callable[[ServerTransaction], None] = lambda tx: tx.respond_with(501)
+        self.on_request: Handler = lambda tx: tx.respond_with(501)
         self.on_ack: Callable[[Request, Flow], None] = lambda request, flow: None
         self.tap: Tap | None = None
         self.connections = Connections(self, client_context=client_context, gate=limits, dscp=dscp)
@@ -78,6 +80,7 @@ class Endpoint:
         self.checks_names = peer_names is not no_names
         self._peer_names = peer_names
         self._server_transactions: dict[Key, Answering] = {}
+        self.handlers = Handlers()
         self.afterwards = Afterwards(self)
         self._client_transactions: dict[tuple[str, str], ClientTransaction] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -113,6 +116,7 @@ class Endpoint:
         """Stop listening, close every connection, end what transactions are left."""
         self.closing = True
         self.connections.stop_listening()
+        await self.handlers.cancel()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -235,11 +239,11 @@ class Endpoint:
 
     def received(self, data: bytes, flow: Flow) -> None:
         """A message came; whatever is wrong with it costs nobody else anything."""
-        if self._limits is not None and not flow.peer_names and not self._within(flow):
-            return
-        if self.tap is not None:
-            self.tap("in", data, flow)
         try:
+            if self._limits is not None and not flow.peer_names and not self._within(flow):
+                return
+            if self.tap is not None:
+                self.tap("in", data, flow)
             message = parse_message(data)
             with about(call=fields.call_id(message), peer=flow.remote[0]):
                 if isinstance(message, Response):
@@ -309,7 +313,7 @@ class Endpoint:
             if request.method == "CANCEL":
                 _cancel(transaction, self._server_transactions.get((branch, sent_by, "INVITE")))
             else:
-                self._serve(transaction)
+                self.handlers.run(self.on_request, transaction)
 
     def _note_alias(self, via: fields.Via, flow: Flow) -> None:
         """Use a connection towards the name that its peer proved, if it asked for that (RFC 5923 §5)."""
@@ -332,18 +336,6 @@ class Endpoint:
         with contextlib.suppress(OSError):
             self.transmit(response.to_bytes(), flow)
 
-    def _serve(self, transaction: ServerTransaction) -> None:
-        """Hand a request to our user; whatever that meets in it, the request is answered."""
-        try:
-            self.on_request(transaction)
-        except MalformedMessage as error:
-            counts.malformed.value += 1
-            event(_log, logging.WARNING, "sip.malformed", peer=transaction.flow.remote, why=error)
-            transaction.respond_with(error.status)
-        except Exception:  # a defect of ours in one request must not cost the others
-            _log.exception("sip.defect peer=%s", transaction.flow.remote)
-            transaction.respond_with(500)
-
 
 def _sender_of(via: fields.Via, flow: Flow) -> Hop | None:
     """Where a response goes whose connection is gone: back to the source, or to the name that it proved."""
@@ -358,14 +350,14 @@ def _sender_of(via: fields.Via, flow: Flow) -> Hop | None:
 def _cancel(cancel: ServerTransaction, invite: Answering | None) -> None:
     cancel.respond_with(200 if invite else 481)
     if invite is not None and (user := invite.user) is not None:
-        user.cancelled = True
-        user.on_cancel()
+        user.cancel()
 
 
 __all__ = [
     "ClientTransaction",
     "Endpoint",
     "Flow",
+    "Handling",
     "Hop",
     "Message",
     "ServerTransaction",

@@ -56,11 +56,14 @@ class OnClose(dict[Callable[[], None], None]):
         self.pop(call, None)
 
     def run(self) -> None:
-        """Call each, once."""
+        """Call each, once; one that raises costs the others nothing."""
         calls = list(self)
         self.clear()
         for call in calls:
-            call()
+            try:
+                call()
+            except Exception:
+                _log.exception("sip.defect")
 
 
 class Flow(Protocol):

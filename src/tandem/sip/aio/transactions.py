@@ -8,7 +8,7 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tandem.core.log import event, get_logger
 from tandem.sip.aio.flow import Flow, Hop
@@ -140,7 +140,12 @@ class Answering:
 
 
 class ServerTransaction:
-    """A request that came, and the way to answer it."""
+    """A request that came, and the way to answer it.
+
+    ``on_cancel`` is called when a CANCEL came. Until a handler sets one, a CANCEL answers the request with 487 and cancels the
+    handler. ``on_failed`` is called when the handler has raised, was cancelled, or left the request unanswered; the final
+    response has been sent then. ``on_ended`` is called last, however the handler ended.
+    """
 
     def __init__(self, endpoint: "Endpoint", request: Request, flow: Flow, key: Key, sender: Hop | None = None) -> None:
         self.endpoint = endpoint
@@ -148,13 +153,33 @@ class ServerTransaction:
         self.to_tag = endpoint.ids.token(8)
         self.final_sent = False
         self.cancelled = False
-        self.on_cancel: Callable[[], None] = _nothing
+        self.on_cancel: Callable[[], None] | None = None
+        self.on_failed: Callable[[], None] = _nothing
+        self.on_ended: Callable[[], None] = _nothing
+        self.task: asyncio.Task[Any] | None = None
         self.answering = Answering(self, flow, key, sender)
 
     @property
     def flow(self) -> Flow:
         """The way that the request came."""
         return self.answering.flow
+
+    def cancel(self) -> None:
+        """The endpoint: a CANCEL for this request came."""
+        self.cancelled = True
+        try:
+            if self.on_cancel is not None:
+                self.on_cancel()
+                return
+        except Exception:  # a defect of the handler: the request is answered all the same
+            _log.exception("sip.defect peer=%s", self.flow.remote)
+        self.respond_with(487)
+        if self.task is not None:
+            self.task.cancel()
+
+    def forget_handler(self) -> None:
+        """The endpoint: the handler has ended, nothing is to be told to it any more."""
+        self.on_cancel = self.on_failed = self.on_ended = _nothing
 
     def respond(self, response: Response) -> None:
         """Send a response; after a final one, further ones are ignored (but a 2xx to INVITE may be sent again)."""
