@@ -30,7 +30,7 @@ from tandem.sip.message.message import Headers, Message, Request, Response, resp
 from tandem.sip.message.parse import parse_message
 from tandem.sip.message.salvage import answer_to_unreadable
 from tandem.sip.sdp.description import build_sdp, parse_sdp
-from tandem.sip.sdp.offer import Terms, answer_audio
+from tandem.sip.sdp.offer import MediaTerms, answer_audio
 from tandem.sip.sdp.sdes import Crypto, parse_crypto
 
 ABLE = uas.Abilities(methods=("INVITE", "OPTIONS", "REGISTER"), extensions=frozenset({"timer", "100rel"}))
@@ -111,7 +111,9 @@ def sdp(data: bytes) -> None:
         return
     for encryption in ("require", "prefer", "refuse"):
         try:
-            ours, _ = answer_audio(offer, Terms(encryption=encryption), host="192.0.2.1", port=40_000, new_key=bytes)
+            ours, _ = answer_audio(
+                offer, MediaTerms(encryption=encryption), host="192.0.2.1", port=40_000, new_key=bytes
+            )
         except IncompatibleMedia:
             continue
         answer = parse_sdp(build_sdp(ours, session_id="1"))

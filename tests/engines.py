@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tandem.call.attempt import Attempt
 from tandem.call.calls import Calls
 from tandem.call.errors import CallRefused
-from tandem.call.incoming import Incoming
+from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.sip.aio.endpoint import Handling, Hop, ServerTransaction
@@ -19,7 +19,7 @@ from tandem.testing.media import QuietMedia
 from tandem.testing.network import Network, Weather
 
 T = TypeVar("T")
-Serve = Callable[[Incoming], Awaitable[object]]
+Serve = Callable[[IncomingCall], Awaitable[object]]
 
 
 class Party:
@@ -68,7 +68,7 @@ class Party:
         self.incoming.append(transaction.request)
         return self._serve(self.calls.incoming(transaction, self.policy))
 
-    async def _serve(self, call: Incoming) -> None:
+    async def _serve(self, call: IncomingCall) -> None:
         try:
             leg = await self.serve(call)
         except CallRefused as refused:

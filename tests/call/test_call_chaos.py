@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engines import World, play
 from tandem.call.errors import CallFailed
-from tandem.call.incoming import Incoming
+from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg
 from tandem.sip.errors import OutOfTurn
 from tandem.testing.network import Weather
@@ -76,7 +76,7 @@ async def live(leg: CallLeg, steps: list[tuple[float, str]], ends_s: float | Non
         await leg.hangup()
 
 
-async def serve(call: Incoming, plan: Plan) -> None:
+async def serve(call: IncomingCall, plan: Plan) -> None:
     match plan.serve:
         case "ring" | "answer":
             await call.ring()

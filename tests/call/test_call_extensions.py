@@ -7,7 +7,7 @@ import pytest
 from engines import Party, World, play
 from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed
-from tandem.call.incoming import Incoming
+from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg, Ended
 from tandem.call.transfer import Referred, transfer
 from tandem.sip.aio.endpoint import ServerTransaction
@@ -34,7 +34,7 @@ def talk(*legs: CallLeg) -> None:
         leg.media.talks = True
 
 
-async def early(call: Incoming) -> CallLeg:
+async def early(call: IncomingCall) -> CallLeg:
     await call.progress()
     await asyncio.sleep(3)
     return await call.answer()
@@ -70,7 +70,7 @@ def test_early_media_is_agreed_on_reliably_and_the_200_says_nothing_more() -> No
 
 @pytest.mark.parametrize("offer", [True, False], ids=["offer", "no-offer"])
 def test_a_caller_may_require_that_ringing_is_reliable(offer: bool) -> None:
-    async def ring_then_answer(call: Incoming) -> CallLeg:
+    async def ring_then_answer(call: IncomingCall) -> CallLeg:
         await call.ring()
         await asyncio.sleep(2)
         return await call.answer()
@@ -248,7 +248,7 @@ def test_a_short_session_is_refused_with_422_and_asked_for_again() -> None:
     async def scene(world: World) -> list[str]:
         alice, bob = parties(world)
 
-        async def serve(call: Incoming) -> CallLeg | None:
+        async def serve(call: IncomingCall) -> CallLeg | None:
             if len(bob.incoming) == 1:
                 call.refuse(422, "", ("Min-SE", "3600"))
                 return None
@@ -289,7 +289,7 @@ def test_each_phone_that_answers_gets_its_ack_and_all_but_the_first_a_bye() -> N
         Fork(world, *(phone.endpoint.host for phone in phones))
         for at, phone in enumerate(phones):
 
-            async def serve(call: Incoming, at: int = at) -> CallLeg:
+            async def serve(call: IncomingCall, at: int = at) -> CallLeg:
                 await (call.progress() if at == 1 else call.ring())
                 await asyncio.sleep(1 + at / 1000)
                 return await call.answer()
@@ -383,7 +383,7 @@ def test_a_transfer_that_fails_is_told_and_the_call_goes_on() -> None:
         alice, bob = parties(world)
         carol = world.party("carol")
 
-        async def busy(call: Incoming) -> None:
+        async def busy(call: IncomingCall) -> None:
             call.refuse(486)
 
         carol.serve = busy

@@ -6,18 +6,18 @@ import pytest
 
 from engines import Party, World, play
 from tandem.call.errors import CallFailed
-from tandem.call.incoming import Incoming
+from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg, Ended
 from tandem.sip.headers import digest
 
 
-async def ring_then_answer(call: Incoming) -> CallLeg:
+async def ring_then_answer(call: IncomingCall) -> CallLeg:
     await call.ring()
     await asyncio.sleep(2)
     return await call.answer()
 
 
-async def ring(call: Incoming) -> None:
+async def ring(call: IncomingCall) -> None:
     await call.ring()
     await call.cancelled.wait()
 
@@ -56,7 +56,7 @@ def test_3_3_a_challenge_is_answered_and_answered_again_when_only_its_nonce_was_
         alice, bob = world.party("alice"), world.party("bob")
         challenger = digest.Challenger("biloxi", ("SHA-256",), b"key")
 
-        async def serve(call: Incoming) -> CallLeg | None:
+        async def serve(call: IncomingCall) -> CallLeg | None:
             value = call.request.headers.get("Proxy-Authorization")
             now = world.loop.now() - (1000 if stale and len(bob.incoming) == 1 else 0)
             if value is not None:
@@ -82,7 +82,7 @@ def test_a_wrong_secret_is_tried_once() -> None:
         alice, bob = world.party("alice"), world.party("bob")
         challenge = 'Digest realm="x", nonce="n", algorithm=MD5, qop="auth"'
 
-        async def serve(call: Incoming) -> None:
+        async def serve(call: IncomingCall) -> None:
             call.refuse(401, "", ("WWW-Authenticate", challenge))
 
         bob.serve = serve
@@ -97,7 +97,7 @@ def test_3_6_a_redirection_is_followed_and_the_offer_comes_in_the_200() -> None:
     async def scene(world: World) -> tuple[list[str], list[str]]:
         alice, bob = world.party("alice"), world.party("bob")
 
-        async def serve(call: Incoming) -> CallLeg | None:
+        async def serve(call: IncomingCall) -> CallLeg | None:
             if len(bob.incoming) == 1:
                 call.redirect("sip:bob@chicago", "sip:bob@elsewhere")
                 return None
@@ -120,7 +120,7 @@ def test_a_redirection_is_not_followed_unasked_nor_in_a_circle() -> None:
     async def scene(world: World) -> None:
         alice, bob = world.party("alice"), world.party("bob")
 
-        async def serve(call: Incoming) -> None:
+        async def serve(call: IncomingCall) -> None:
             call.redirect("sip:bob@bob", "sip:bob@second" if len(bob.incoming) == 1 else "sip:bob@bob")
 
         bob.serve = serve
@@ -174,7 +174,7 @@ def test_a_refusal_is_acknowledged_and_told(status: int, flow: str) -> None:
     async def scene(world: World) -> list[str]:
         alice, bob = world.party("alice"), world.party("bob")
 
-        async def serve(call: Incoming) -> None:
+        async def serve(call: IncomingCall) -> None:
             call.refuse(status, "not now", ("Retry-After", "18"))
 
         bob.serve = serve
@@ -337,7 +337,7 @@ def test_a_handler_that_raises_after_its_answer_hangs_up(after_s: float) -> None
     async def scene(world: World) -> Ended:
         alice, bob = world.party("alice"), world.party("bob")
 
-        async def stumble(call: Incoming) -> None:
+        async def stumble(call: IncomingCall) -> None:
             await call.answer()
             await asyncio.sleep(after_s)
             raise ZeroDivisionError
@@ -354,7 +354,7 @@ def test_a_handler_that_raises_before_its_answer_refuses_the_call_and_keeps_no_m
     async def scene(world: World) -> bool:
         alice, bob = world.party("alice"), world.party("bob")
 
-        async def stumble(call: Incoming) -> None:
+        async def stumble(call: IncomingCall) -> None:
             if begin != "nothing":
                 await getattr(call, begin)()
             raise ZeroDivisionError

@@ -11,9 +11,10 @@ from tandem.sip.headers import refer
 from tandem.sip.headers.params import tokens, with_parameters
 from tandem.sip.headers.replaces import Replaces, check_replaced, replaces
 from tandem.sip.machines import dialog as dialogs
+from tandem.sip.machines import offeranswer as exchange
 from tandem.sip.machines import sessiontimer
-from tandem.sip.machines import turns as exchange
 from tandem.sip.machines.dialog import Dialog, DialogInput, DialogState, dialog_key
+from tandem.sip.machines.offeranswer import Offer, OfferAnswer, Step, glare_wait_s
 from tandem.sip.machines.reliable import RAck, ReliableReceiver, ReliableSender, Resend, parse_rack, resend_answer
 from tandem.sip.machines.retry import (
     AskLonger,
@@ -23,8 +24,7 @@ from tandem.sip.machines.retry import (
     contacts_by_preference,
     retry_after_s,
 )
-from tandem.sip.machines.sessiontimer import Due, SessionTimer, Terms
-from tandem.sip.machines.turns import Exchange, Offer, Step, glare_wait_s
+from tandem.sip.machines.sessiontimer import Due, SessionInterval, SessionTimer
 from tandem.sip.message.message import Headers, Request, Response, response_to
 
 
@@ -143,7 +143,7 @@ def test_a_dialog_ends_once_and_never_comes_back(inputs: list[DialogInput]) -> N
 
 @pytest.mark.parametrize(("state", "step"), list(itertools.product(Offer, Step)))
 def test_what_the_table_of_offers_lacks_is_refused(state: Offer, step: Step) -> None:
-    turns = Exchange()
+    turns = OfferAnswer()
     turns.state = state
     expected = exchange.TABLE.get((state, step))
     if expected is not None:
@@ -160,7 +160,7 @@ def test_what_the_table_of_offers_lacks_is_refused(state: Offer, step: Step) -> 
 
 
 def test_one_invite_is_under_way_at_a_time() -> None:
-    turns = Exchange()
+    turns = OfferAnswer()
     turns.invite_sent()
     with pytest.raises(DialogError) as refused:
         turns.invite_received()
@@ -276,7 +276,7 @@ def test_who_refreshes_is_as_table_2_says(
     assert ("Require" in dict(granted)) is (ours is False)
     if terms is not None:
         theirs = sessiontimer.granted(answer(200, *granted))
-        assert theirs == Terms(interval_s=terms.interval_s, ours=not terms.ours)
+        assert theirs == SessionInterval(interval_s=terms.interval_s, ours=not terms.ours)
 
 
 def test_a_session_that_is_too_short_is_refused_with_what_would_do() -> None:
@@ -293,13 +293,13 @@ def test_a_session_that_is_too_short_is_refused_with_what_would_do() -> None:
 def test_the_clock_asks_for_a_refresh_at_half_time_and_ends_before_the_end(
     ours: bool, expected: list[tuple[float, Due]]
 ) -> None:
-    timer, seen = SessionTimer(Terms(interval_s=1800, ours=ours), 0.0), []
+    timer, seen = SessionTimer(SessionInterval(interval_s=1800, ours=ours), 0.0), []
     while not seen or seen[-1][1] is not Due.END:
         at = timer.next_timeout()
         if (due := timer.timeout(at)) is not None:
             seen.append((at, due))
     assert seen == expected
-    timer.refreshed(timer.terms, 1000.0)
+    timer.refreshed(timer.interval, 1000.0)
     assert timer.timeout(1001.0) is None
     timer.retry_at(1002.0)
     assert timer.timeout(1002.0) is Due.REFRESH

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tandem.sip.headers.diversion import Diversion, Reason, diversions
 from tandem.sip.headers.fields import parse_uri
-from tandem.sip.headers.history import CAUSES, Entry, diverted, diverted_in, entries_for, history
+from tandem.sip.headers.history import CAUSES, HistoryEntry, diverted, diverted_in, entries_for, history
 from tandem.sip.headers.identity import Asserted, asserted, assertions
 from tandem.sip.message.message import Headers, Request
 
@@ -101,7 +101,7 @@ def test_a_call_that_is_diverted_again_keeps_its_history() -> None:
         ("carla", Reason.NO_ANSWER),
         ("bob", Reason.UNCONDITIONAL),
     ]
-    stranger = entries_for(um, Reason.UNKNOWN, bob, before=[Entry(uri=carla, index="1")])
+    stranger = entries_for(um, Reason.UNKNOWN, bob, before=[HistoryEntry(uri=carla, index="1")])
     assert [entry.index for entry in stranger] == ["1", "1.1", "1.1.1"]
 
 

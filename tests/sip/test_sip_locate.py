@@ -17,7 +17,7 @@ from tandem.core.ids import SystemIds
 from tandem.sip.aio.endpoint import Endpoint, Hop
 from tandem.sip.aio.resolve import Resolver, hop_of
 from tandem.sip.headers.fields import parse_uri
-from tandem.sip.machines.locate import Naptr, Place, Srv, order_servers, order_services
+from tandem.sip.machines.locate import Naptr, ServerAddress, Srv, order_servers, order_services
 from tandem.sip.message.message import Headers, Request
 
 ZONE: Zone = {
@@ -214,7 +214,7 @@ async def test_after_a_fail_over_the_good_server_is_stayed_with() -> None:
 
 
 def test_places_are_values() -> None:
-    assert Place(transport="udp", host="::1", port=1) == Place(transport="udp", host="::1", port=1)
+    assert ServerAddress(transport="udp", host="::1", port=1) == ServerAddress(transport="udp", host="::1", port=1)
 
 
 async def test_where_dns_does_not_answer_the_system_is_asked_and_the_next_call_does_not_wait(

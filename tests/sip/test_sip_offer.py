@@ -6,25 +6,27 @@ from hypothesis import strategies as st
 
 from tandem.sip.errors import IncompatibleMedia
 from tandem.sip.sdp.description import CODECS, Audio, Description, build_sdp, parse_sdp
-from tandem.sip.sdp.offer import Terms, answer_audio, check_answer, make_offer
+from tandem.sip.sdp.offer import MediaTerms, answer_audio, check_answer, make_offer
 from tandem.sip.sdp.sdes import SUITES, Crypto
 
-REQUIRE, PREFER, REFUSE = (Terms(encryption=kind) for kind in ("require", "prefer", "refuse"))
+REQUIRE, PREFER, REFUSE = (MediaTerms(encryption=kind) for kind in ("require", "prefer", "refuse"))
 
 
-def offer(terms: Terms = PREFER, *, change: tuple[str, str] = ("", ""), before: Audio | None = None) -> Description:
+def offer(
+    terms: MediaTerms = PREFER, *, change: tuple[str, str] = ("", ""), before: Audio | None = None
+) -> Description:
     """An offer of ours as the other side reads it, with a change in its text."""
     text = build_sdp(make_offer(terms, host="192.0.2.1", port=4000, before=before), session_id="7").decode()
     assert change[0] in text, "the change changes something"
     return parse_sdp(text.replace(*change).encode())
 
 
-def answer(to: Description, terms: Terms = PREFER, *, before: Audio | None = None) -> tuple[Audio, Audio]:
+def answer(to: Description, terms: MediaTerms = PREFER, *, before: Audio | None = None) -> tuple[Audio, Audio]:
     return answer_audio(to, terms, host="192.0.2.2", port=6000, before=before)
 
 
-def only(*suites: str) -> Terms:
-    return Terms(encryption="require", suites=suites)
+def only(*suites: str) -> MediaTerms:
+    return MediaTerms(encryption="require", suites=suites)
 
 
 @given(
@@ -37,8 +39,8 @@ def only(*suites: str) -> Terms:
 def test_two_of_us_agree_on_the_same_stream_or_on_why_not(
     codecs: list[str], spoken: list[str], suites: list[str], kinds: tuple[str, str], own_order: bool
 ) -> None:
-    ours = make_offer(Terms(encryption=kinds[0], codecs=tuple(codecs)), host="192.0.2.1", port=4000)
-    terms = Terms(encryption=kinds[1], codecs=tuple(spoken), suites=tuple(suites), own_order=own_order)
+    ours = make_offer(MediaTerms(encryption=kinds[0], codecs=tuple(codecs)), host="192.0.2.1", port=4000)
+    terms = MediaTerms(encryption=kinds[1], codecs=tuple(spoken), suites=tuple(suites), own_order=own_order)
     try:
         answered, offered = answer(parse_sdp(build_sdp(ours, session_id="1")), terms)
     except IncompatibleMedia:
@@ -55,20 +57,20 @@ def test_two_of_us_agree_on_the_same_stream_or_on_why_not(
 
 def test_the_answer_names_one_codec_the_first_that_the_offer_has_and_we_speak() -> None:
     for spoken, chosen in ((("opus", "PCMA"), "PCMA"), (("G722",), "G722"), (tuple(CODECS), "PCMU")):
-        ours, theirs = answer(offer(), Terms(encryption="prefer", codecs=spoken))
+        ours, theirs = answer(offer(), MediaTerms(encryption="prefer", codecs=spoken))
         assert [f.name for f in ours.formats] == [f.name for f in theirs.formats] == [chosen]
 
 
 def test_our_own_order_decides_if_the_terms_say_so() -> None:
-    ours, _ = answer(offer(), Terms(encryption="prefer", codecs=("opus", "PCMU"), own_order=True))
+    ours, _ = answer(offer(), MediaTerms(encryption="prefer", codecs=("opus", "PCMU"), own_order=True))
     assert ours.formats[0].name == "opus"
     for offered, chosen in (
         (("opus", "PCMA", "PCMU"), "PCMA"),
         (("G722", "PCMU", "PCMA"), "PCMU"),
         (("opus", "G722"), "G722"),
     ):
-        theirs = offer(Terms(encryption="require", codecs=offered))
-        ours, _ = answer(theirs, Terms(encryption="prefer", own_order=True))
+        theirs = offer(MediaTerms(encryption="require", codecs=offered))
+        ours, _ = answer(theirs, MediaTerms(encryption="prefer", own_order=True))
         assert ours.formats[0].name == chosen, "between the two laws of G.711 the offer decides"
 
 
@@ -93,7 +95,7 @@ def test_the_best_suite_in_common_is_taken_whatever_the_order_of_the_offer() -> 
             PREFER,
             "offered: payload type 18, payload type 97; spoken: PCMU, PCMA, G722, opus",
         ),
-        (offer(), Terms(encryption="require", codecs=("GSM",)), "offered: PCMU, PCMA, G722, opus; spoken: GSM"),
+        (offer(), MediaTerms(encryption="require", codecs=("GSM",)), "offered: PCMU, PCMA, G722, opus; spoken: GSM"),
         (offer(only("AES_CM_128_HMAC_SHA1_32")), only("AEAD_AES_128_GCM"), "offered: AES_CM_128_HMAC_SHA1_32; spoken"),
         (
             offer(only("AEAD_AES_256_GCM"), change=("AEAD_AES_256_GCM", "F8_128_HMAC_SHA1_80")),
@@ -106,7 +108,7 @@ def test_the_best_suite_in_common_is_taken_whatever_the_order_of_the_offer() -> 
     ],
 )
 def test_an_offer_that_does_not_fit_is_refused_with_what_was_found_and_what_is_spoken(
-    offered: Description, answering: Terms, why: str
+    offered: Description, answering: MediaTerms, why: str
 ) -> None:
     with pytest.raises(IncompatibleMedia, match=why):
         answer(offered, answering)
@@ -152,7 +154,7 @@ def test_a_call_that_was_plain_may_become_encrypted() -> None:
 
 
 def test_the_codec_in_use_stays_while_it_is_offered() -> None:
-    first, _ = answer(offer(Terms(encryption="require", codecs=("PCMA",))))
+    first, _ = answer(offer(MediaTerms(encryption="require", codecs=("PCMA",))))
     again, _ = answer(offer(), before=first)
     assert again.formats[0].name == "PCMA"
 

@@ -4,9 +4,9 @@ from tandem.sip.headers import fields
 from tandem.sip.machines.transaction import (
     T1,
     ClientTransactionMachine,
-    Do,
     ServerTransactionMachine,
-    State,
+    TransactionState,
+    TransactionVerb,
 )
 from tandem.sip.message.message import Headers, Request, Response, response_to
 from tandem.sip.message.parse import parse_message
@@ -35,7 +35,7 @@ def sent_at(machine: ClientTransactionMachine | ServerTransactionMachine, until:
     moments = []
     while (at := machine.next_timeout()) is not None and at <= until:
         for output in machine.timeout(at):
-            moments.append(at if output.do is Do.SEND else -at)
+            moments.append(at if output.do is TransactionVerb.SEND else -at)
     return moments
 
 
@@ -58,19 +58,19 @@ def test_over_a_reliable_transport_nothing_is_sent_again() -> None:
 def test_a_refusal_is_acknowledged_each_time_and_delivered_once() -> None:
     machine = ClientTransactionMachine(request(), reliable=False, now=0.0)
     first = machine.received(answer(486), 1.0)
-    assert [o.do for o in first] == [Do.ACK, Do.DELIVER]
+    assert [o.do for o in first] == [TransactionVerb.ACK, TransactionVerb.DELIVER]
     ack = parse_message(first[0].data)
     assert isinstance(ack, Request)
     assert (ack.method, ack.headers.get("CSeq"), ack.headers.get("To")) == ("ACK", "7 ACK", "<sip:b@y>;tag=t")
     assert fields.top_via(ack).parameters["branch"] == "z9hG4bK1"
-    assert [o.do for o in machine.received(answer(486), 2.0)] == [Do.ACK]
+    assert [o.do for o in machine.received(answer(486), 2.0)] == [TransactionVerb.ACK]
     assert machine.timeout(34.0) == [] and machine.terminated
 
 
 def test_every_200_is_delivered_until_timer_m() -> None:
     machine = ClientTransactionMachine(request(), reliable=False, now=0.0)
     for now in (1.0, 2.0):
-        assert [o.do for o in machine.received(answer(200), now)] == [Do.DELIVER]
+        assert [o.do for o in machine.received(answer(200), now)] == [TransactionVerb.DELIVER]
     machine.timeout(1.0 + 64 * T1)
     assert machine.terminated and machine.received(answer(200), 40.0) == []
 
@@ -80,13 +80,13 @@ def test_a_proceeding_invite_waits_until_it_is_cancelled() -> None:
     machine.received(answer(180), 0.1)
     assert machine.next_timeout() is None
     machine.expire_after(64 * T1, 10.0)
-    assert [o.do for o in machine.timeout(42.0)] == [Do.TIME_OUT]
+    assert [o.do for o in machine.timeout(42.0)] == [TransactionVerb.TIME_OUT]
 
 
 @pytest.mark.parametrize("method", ["INVITE", "OPTIONS"])
 def test_a_broken_transport_ends_it(method: str) -> None:
     machine = ClientTransactionMachine(request(method), reliable=True, now=0.0)
-    assert [o.do for o in machine.broken(0.1)] == [Do.BREAK]
+    assert [o.do for o in machine.broken(0.1)] == [TransactionVerb.BREAK]
     assert machine.broken(0.2) == []
 
 
@@ -107,7 +107,7 @@ def test_a_refusal_of_an_invite_is_sent_again_until_its_ack() -> None:
     ack = request()
     ack.method = "ACK"
     assert machine.received(ack, 4.0) == []
-    assert machine.state is State.CONFIRMED
+    assert machine.state is TransactionState.CONFIRMED
     assert sent_at(machine, 60.0) == [] and machine.terminated
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tandem.sip.machines.uas import Abilities, Refusal, refusal
+from tandem.sip.machines.uas import Abilities, Rejection, refusal
 from tandem.sip.message.message import Headers, Request
 from tandem.sip.message.salvage import answer_to_unreadable
 
@@ -20,24 +20,24 @@ def request(method: str, *headers: tuple[str, str], uri: str = "sip:b@x", body: 
         (request("INVITE", ("Content-Type", "Application/SDP; charset=utf-8"), body=b"v=0"), None),
         (request("INVITE", ("Accept", "text/plain, application/*;q=0.5")), None),
         (request("OPTIONS", ("Content-Type", "x/y"), ("Content-Disposition", "z; handling=optional"), body=b"b"), None),
-        (request("MESSAGE"), Refusal(status=405, headers=(("Allow", "INVITE, OPTIONS"),))),
-        (request("FROB"), Refusal(status=501, headers=(("Allow", "INVITE, OPTIONS"),))),
-        (request("OPTIONS", uri="mailto:b@x"), Refusal(status=416)),
-        (request("OPTIONS", uri="sip:b@@x"), Refusal(status=400)),
+        (request("MESSAGE"), Rejection(status=405, headers=(("Allow", "INVITE, OPTIONS"),))),
+        (request("FROB"), Rejection(status=501, headers=(("Allow", "INVITE, OPTIONS"),))),
+        (request("OPTIONS", uri="mailto:b@x"), Rejection(status=416)),
+        (request("OPTIONS", uri="sip:b@@x"), Rejection(status=400)),
         (
             request("OPTIONS", ("Require", "timer, a"), ("Require", "b")),
-            Refusal(status=420, headers=(("Unsupported", "a, b"),)),
+            Rejection(status=420, headers=(("Unsupported", "a, b"),)),
         ),
-        (request("INVITE", body=b"v=0"), Refusal(status=415, headers=(("Accept", "application/sdp"),))),
+        (request("INVITE", body=b"v=0"), Rejection(status=415, headers=(("Accept", "application/sdp"),))),
         (
             request("INVITE", ("Content-Type", "application/sdp"), ("e", "gzip"), body=b"v=0"),
-            Refusal(status=415, headers=(("Accept-Encoding", "identity"),)),
+            Rejection(status=415, headers=(("Accept-Encoding", "identity"),)),
         ),
-        (request("INVITE", ("Accept", "text/plain")), Refusal(status=406)),
-        (request("INVITE", ("Accept", "")), Refusal(status=406)),
+        (request("INVITE", ("Accept", "text/plain")), Rejection(status=406)),
+        (request("INVITE", ("Accept", "")), Rejection(status=406)),
     ],
 )
-def test_a_request_is_served_or_refused_with_what_could_be_served(asked: Request, answer: Refusal | None) -> None:
+def test_a_request_is_served_or_refused_with_what_could_be_served(asked: Request, answer: Rejection | None) -> None:
     assert refusal(asked, ABLE) == answer
 
 

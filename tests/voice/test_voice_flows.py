@@ -8,7 +8,7 @@ import pytest
 from engines import Party, World, hop, play
 from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed
-from tandem.call.incoming import Incoming
+from tandem.call.incoming import IncomingCall
 from tandem.call.leg import Ended
 from tandem.call.negotiation import MediaPolicy
 from tandem.cli.trial.demo import CALLED, CALLER, POOL
@@ -227,7 +227,7 @@ def test_a_subscription_is_its_users_own(deployed: Path) -> None:
 
 
 def test_3_9_who_is_busy_and_has_no_um_within_reach_is_not_there(deployed: Path) -> None:
-    async def busy(call: Incoming) -> None:
+    async def busy(call: IncomingCall) -> None:
         call.refuse(486)
 
     async def scene(world: World) -> None:
@@ -243,7 +243,7 @@ def test_3_9_who_is_busy_and_has_no_um_within_reach_is_not_there(deployed: Path)
 
 
 def test_all_phones_of_a_user_ring_and_one_answers(deployed: Path) -> None:
-    async def rings(call: Incoming) -> None:
+    async def rings(call: IncomingCall) -> None:
         await call.ring()
         await call.cancelled.wait()
 

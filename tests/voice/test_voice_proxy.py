@@ -9,7 +9,7 @@ import pytest
 from engines import Party, Serve, World, play
 from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed
-from tandem.call.incoming import Incoming
+from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg, Ended
 from tandem.sip.aio.endpoint import Handling, ServerTransaction
 from tandem.sip.headers import fields
@@ -61,7 +61,7 @@ class Proxy:
 
 
 def answers_after(seconds: float) -> Serve:
-    async def serve(call: Incoming) -> CallLeg:
+    async def serve(call: IncomingCall) -> CallLeg:
         await call.ring()
         await asyncio.sleep(seconds)
         return await call.answer()
@@ -69,13 +69,13 @@ def answers_after(seconds: float) -> Serve:
     return serve
 
 
-async def only_rings(call: Incoming) -> None:
+async def only_rings(call: IncomingCall) -> None:
     await call.ring()
     await call.cancelled.wait()
 
 
 def refuses(status: int) -> Serve:
-    async def serve(call: Incoming) -> None:
+    async def serve(call: IncomingCall) -> None:
         call.refuse(status)
 
     return serve

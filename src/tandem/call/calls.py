@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from tandem.call.attempt import Attempt
-from tandem.call.incoming import Incoming
+from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.call.outgoing import Credentials
@@ -43,9 +43,9 @@ class Calls:
         endpoint.on_request = self._received
         endpoint.on_ack = self._acknowledged
 
-    def incoming(self, transaction: ServerTransaction, policy: MediaPolicy) -> Incoming:
+    def incoming(self, transaction: ServerTransaction, policy: MediaPolicy) -> IncomingCall:
         """A call that came in; let it ring, then answer or refuse it."""
-        return Incoming(self, transaction, policy)
+        return IncomingCall(self, transaction, policy)
 
     async def answer(self, transaction: ServerTransaction, policy: MediaPolicy) -> CallLeg:
         """Answer an INVITE at once. Raises :class:`CallRefused` when that cannot be; the INVITE is then answered."""

@@ -30,7 +30,7 @@ RETRY_AFTER_S = 10
 """After which time a call that found no port, or nobody to serve its media, may be tried again."""
 
 
-class Incoming:
+class IncomingCall:
     """Made by :meth:`tandem.call.calls.Calls.incoming`. A CANCEL is answered here."""
 
     def __init__(self, calls: "Calls", transaction: ServerTransaction, policy: MediaPolicy) -> None:
@@ -75,7 +75,7 @@ class Incoming:
         """
         request = self._transaction.request
         try:
-            session, terms = sessiontimer.grant(request)
+            session, interval = sessiontimer.grant(request)
             replaced = self._replaced()
         except DialogError as error:
             raise self.refuse(error.status, str(error), *error.headers) from None
@@ -84,7 +84,7 @@ class Incoming:
         self._still_wanted()
         body = b"" if self._described and self._supported else self._describe(leg)
         leg.invite = request
-        leg.answered(self._transaction, answer_with(self._transaction, self._contact, body, session), terms)
+        leg.answered(self._transaction, answer_with(self._transaction, self._contact, body, session), interval)
         if replaced is not None:
             self._calls.spawn(replaced.hangup())
         if not await leg.agreed():

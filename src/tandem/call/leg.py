@@ -24,9 +24,9 @@ from tandem.sip.errors import IncompatibleMedia, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.headers.params import tokens
 from tandem.sip.machines.dialog import ENDS_DIALOG, DialogInput, DialogState
+from tandem.sip.machines.offeranswer import Offer
 from tandem.sip.machines.reliable import ReliableSender, Resend, resend_answer
-from tandem.sip.machines.sessiontimer import Due, SessionTimer, Terms
-from tandem.sip.machines.turns import Offer
+from tandem.sip.machines.sessiontimer import Due, SessionInterval, SessionTimer
 from tandem.sip.message.message import Request, Response
 
 _log = get_logger("call")
@@ -129,31 +129,31 @@ class CallLeg(Reoffers):
             self.gone(response.status)
         return response
 
-    # What Calls, Attempt and Incoming tell it
+    # What Calls, Attempt and IncomingCall tell it
 
     def began(self, message: Request | Response) -> None:
         """What the peer's INVITE, or its 2xx, says of itself."""
         self.peer_allows = tokens(message.headers.all("Allow"))
 
-    def answered(self, transaction: ServerTransaction, response: Response, terms: Terms | None) -> None:
+    def answered(self, transaction: ServerTransaction, response: Response, interval: SessionInterval | None) -> None:
         """We send this 200 to an INVITE, again until its ACK comes (RFC 3261 §13.3.1.4)."""
         self.dialog.happened(DialogInput.ANSWERED)
         if self.reliable is not None:
             self.reliable.answered()
         now = self._loop.time()
-        exchange = self.negotiation.exchange
-        self._answer_in_ack = exchange.state is Offer.OURS
-        exchange.invite = Offer.THEIRS
+        offer_answer = self.negotiation.offer_answer
+        self._answer_in_ack = offer_answer.state is Offer.OURS
+        offer_answer.invite = Offer.THEIRS
         self._answer = (transaction, response, resend_answer(now))
         transaction.on_failed = lambda: self.spawn(self.hangup())
         transaction.respond(response)
-        self.set_session(terms)
+        self.set_session(interval)
 
-    def confirmed(self, response: Response, terms: Terms | None) -> None:
+    def confirmed(self, response: Response, interval: SessionInterval | None) -> None:
         """Our INVITE was answered, and has been acknowledged."""
         self.began(response)
         self.media.on_lost = lambda why: self._lost(Ended.MEDIA)  # of several early dialogs, this one has the media
-        self.set_session(terms)
+        self.set_session(interval)
 
     def acknowledged(self, ack: Request) -> None:
         """An ACK to a 2xx of ours came."""
@@ -214,11 +214,11 @@ class CallLeg(Reoffers):
         self.dialog.happened(DialogInput.REFUSED)
         self.end(Ended.REMOTE)
 
-    def set_session(self, terms: Terms | None) -> None:
-        """The terms of the session timer as they were agreed on last."""
+    def set_session(self, interval: SessionInterval | None) -> None:
+        """The session timer as it was agreed on last."""
         now = self._loop.time()
         self._agreed_at = now
-        self.session = None if terms is None else SessionTimer(terms, now)
+        self.session = None if interval is None else SessionTimer(interval, now)
         self.rearm()
 
     def end(self, why: Ended) -> None:
@@ -333,7 +333,7 @@ class CallLeg(Reoffers):
 
     def _answered_fully(self) -> None:
         self._answer = None
-        self.negotiation.exchange.invite_done()
+        self.negotiation.offer_answer.invite_done()
 
     def _forget(self) -> None:
         if self._timer is not None:

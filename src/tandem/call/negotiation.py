@@ -1,7 +1,7 @@
 """Offer and answer of one dialog (RFC 3264): what is said about media, when it may be said, and what media is told.
 
 The descriptions themselves are :mod:`tandem.sip.sdp.description`'s, whose turn it is
-:mod:`tandem.sip.machines.turns`'s. A call that was
+:mod:`tandem.sip.machines.offeranswer`'s. A call that was
 forked has one of these for each dialog, all with the same offer and the same media session.
 """
 
@@ -9,9 +9,9 @@ import secrets
 from dataclasses import dataclass, replace
 
 from tandem.media.session import MediaSession, Stream
-from tandem.sip.machines.turns import Exchange, Offer, Step
+from tandem.sip.machines.offeranswer import Offer, OfferAnswer, Step
 from tandem.sip.sdp.description import CODECS, Audio, build_sdp, parse_sdp
-from tandem.sip.sdp.offer import Terms, answer_audio, check_answer, make_offer
+from tandem.sip.sdp.offer import MediaTerms, answer_audio, check_answer, make_offer
 
 CONTENT_TYPE = "application/sdp"
 
@@ -30,9 +30,9 @@ class MediaPolicy:
     own_order: bool = False
 
     @property
-    def terms(self) -> Terms:
+    def terms(self) -> MediaTerms:
         """The policy as offer and answer know it."""
-        return Terms(encryption=self.encryption, codecs=self.codecs, own_order=self.own_order)
+        return MediaTerms(encryption=self.encryption, codecs=self.codecs, own_order=self.own_order)
 
 
 class Negotiation:
@@ -40,7 +40,7 @@ class Negotiation:
 
     def __init__(self, media: MediaSession, policy: MediaPolicy) -> None:
         self.media = media
-        self.exchange = Exchange()
+        self.offer_answer = OfferAnswer()
         self.ours: Audio | None = None
         self.theirs: Audio | None = None
         self.hold = False
@@ -66,7 +66,7 @@ class Negotiation:
         other = Negotiation(self.media, self._policy)
         other.ours, other._said = self.ours, self._said
         other._session_id, other._version = self._session_id, self._version
-        other.exchange.state = self.exchange.state
+        other.offer_answer.state = self.offer_answer.state
         return other
 
     def describe(self) -> bytes:
@@ -79,7 +79,7 @@ class Negotiation:
 
         Raises :class:`OutOfTurn`.
         """
-        self.exchange.step(Step.OFFER_SENT)
+        self.offer_answer.step(Step.OFFER_SENT)
         self._before = before = self.ours
         if before is None or anew:
             before = make_offer(self._policy.terms, host=self._policy.host, port=self.media.port, before=before)
@@ -92,17 +92,17 @@ class Negotiation:
         Raises :class:`DialogError` out of turn, :class:`SdpError` and :class:`IncompatibleMedia` for what it says; what
         stood before then stands on.
         """
-        self.exchange.step(Step.OFFER_RECEIVED)
+        self.offer_answer.step(Step.OFFER_RECEIVED)
         try:
             ours, theirs = answer_audio(
                 parse_sdp(body), self._policy.terms, host=self._policy.host, port=self.media.port, before=self.ours
             )
         except BaseException:
-            self.exchange.step(Step.WITHDRAWN)
+            self.offer_answer.step(Step.WITHDRAWN)
             raise
         self._say(replace(ours, direction=_HELD[ours.direction]) if self.hold else ours)
         self._agree(theirs)
-        self.exchange.step(Step.ANSWER_SENT)
+        self.offer_answer.step(Step.ANSWER_SENT)
         return self.describe()
 
     def accept(self, body: bytes) -> None:
@@ -110,14 +110,14 @@ class Negotiation:
 
         Raises :class:`SdpError` and :class:`IncompatibleMedia`.
         """
-        if self.exchange.state is not Offer.OURS:
+        if self.offer_answer.state is not Offer.OURS:
             return
         try:
             self.preview(body)
         except BaseException:
             self.withdraw()
             raise
-        self.exchange.step(Step.ANSWER_RECEIVED)
+        self.offer_answer.step(Step.ANSWER_RECEIVED)
 
     def preview(self, body: bytes) -> None:
         """Hear what a provisional response promises, while the answer itself is still to come."""
@@ -127,8 +127,8 @@ class Negotiation:
 
     def withdraw(self) -> None:
         """Our offer was refused, or came to nothing: what stood before it stands on."""
-        if self.exchange.state is not Offer.NONE:
-            self.exchange.step(Step.WITHDRAWN)
+        if self.offer_answer.state is not Offer.NONE:
+            self.offer_answer.step(Step.WITHDRAWN)
             self.ours = self._before or self.ours
 
     def _say(self, ours: Audio) -> None:

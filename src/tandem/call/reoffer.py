@@ -13,9 +13,9 @@ from tandem.sip.aio.endpoint import ClientTransaction
 from tandem.sip.errors import IncompatibleMedia, SdpError
 from tandem.sip.machines import sessiontimer
 from tandem.sip.machines.dialog import ENDS_DIALOG
+from tandem.sip.machines.offeranswer import glare_wait_s
 from tandem.sip.machines.retry import retry_after_s
-from tandem.sip.machines.sessiontimer import SessionTimer, Terms
-from tandem.sip.machines.turns import glare_wait_s
+from tandem.sip.machines.sessiontimer import SessionInterval, SessionTimer
 from tandem.sip.message.message import Request, Response
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
@@ -81,25 +81,25 @@ class Reoffers(ABC):
         response = Response(status=491)
         if "update" in self.peer_allows:
             response = await self.update()
-        elif self.negotiation.exchange.idle:
+        elif self.negotiation.offer_answer.idle:
             response = await self._reinvite(True)
         if response.status < 300 or self.session is None or self.is_over:
             return
         if response.status == 422:
-            self.session.ask_longer(sessiontimer.after_422(response, min_se_s=self.session.terms.interval_s))
+            self.session.ask_longer(sessiontimer.after_422(response, min_se_s=self.session.interval.interval_s))
         self.session.retry_at(asyncio.get_running_loop().time() + 2 + secrets.randbelow(200) / 100)
         self.rearm()
 
     async def _reinvite(self, offer: bool) -> Response:
-        exchange = self.negotiation.exchange
-        exchange.invite_sent()
+        offer_answer = self.negotiation.offer_answer
+        offer_answer.invite_sent()
         try:
             body = self.negotiation.offer() if offer else b""
             request, response, transaction = await self.link.invite(self._said(), body)
             if response.status < 300:
                 await self._agreed(request, response, transaction, offer)
         finally:
-            exchange.invite_done()
+            offer_answer.invite_done()
         if response.status >= 300:
             self.negotiation.withdraw()
             if response.status in ENDS_DIALOG:
@@ -137,7 +137,7 @@ class Reoffers(ABC):
         """Who we are, what we can, and the session that we want."""
         said = [("Contact", self.link.contact), ("Allow", ALLOW), ("Supported", SUPPORTED)]
         if self.session is not None:
-            said += sessiontimer.wish(interval_s=self.session.terms.interval_s, ours=self.session.terms.ours)
+            said += sessiontimer.wish(interval_s=self.session.interval.interval_s, ours=self.session.interval.ours)
         return said
 
     def _refreshed(self, response: Response) -> None:
@@ -163,8 +163,8 @@ class Reoffers(ABC):
         """Send any request but INVITE; its final response."""
 
     @abstractmethod
-    def set_session(self, terms: Terms | None) -> None:
-        """The terms of the session timer as they were agreed on last."""
+    def set_session(self, interval: SessionInterval | None) -> None:
+        """The session timer as it was agreed on last."""
 
     @abstractmethod
     def disagree(self, why: str) -> NoReturn:

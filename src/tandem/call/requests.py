@@ -13,7 +13,7 @@ from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.machines import sessiontimer
 from tandem.sip.machines.dialog import DialogState
-from tandem.sip.machines.turns import Offer
+from tandem.sip.machines.offeranswer import Offer
 from tandem.sip.message.message import Response, response_to
 
 
@@ -48,28 +48,28 @@ def answer_with(transaction: ServerTransaction, contact: str, body: bytes, sessi
 
 
 def _invite(leg: CallLeg, transaction: ServerTransaction) -> None:
-    request, exchange = transaction.request, leg.negotiation.exchange
+    request, offer_answer = transaction.request, leg.negotiation.offer_answer
     if leg.dialog.state is not DialogState.CONFIRMED:
         raise DialogError("the call is not answered yet", status=491)
-    exchange.invite_received()
+    offer_answer.invite_received()
     try:
-        session, terms = sessiontimer.grant(request)
+        session, interval = sessiontimer.grant(request)
         body = leg.negotiation.answer(request.body) if request.body else leg.negotiation.offer(anew=True)
     except BaseException:
-        exchange.invite_done()
+        offer_answer.invite_done()
         raise
     leg.link.refresh_target(request)
-    leg.answered(transaction, answer_with(transaction, leg.link.contact, body, session), terms)
+    leg.answered(transaction, answer_with(transaction, leg.link.contact, body, session), interval)
 
 
 def _update(leg: CallLeg, transaction: ServerTransaction) -> None:
     request = transaction.request
-    session, terms = sessiontimer.grant(request)
+    session, interval = sessiontimer.grant(request)
     body = leg.negotiation.answer(request.body) if request.body else b""
     leg.link.refresh_target(request)
     transaction.respond(answer_with(transaction, leg.link.contact, body, session))
     if leg.dialog.state is DialogState.CONFIRMED:
-        leg.set_session(terms)
+        leg.set_session(interval)
 
 
 def _prack(leg: CallLeg, transaction: ServerTransaction) -> None:
@@ -77,7 +77,7 @@ def _prack(leg: CallLeg, transaction: ServerTransaction) -> None:
         raise DialogError("no provisional response of this call wants a PRACK", status=481)
     leg.pracked(transaction.request)
     body, answer = transaction.request.body, b""
-    if leg.negotiation.exchange.state is Offer.OURS:
+    if leg.negotiation.offer_answer.state is Offer.OURS:
         leg.negotiation.accept(body)
     elif body:
         answer = leg.negotiation.answer(body)

@@ -25,7 +25,7 @@ class Weather:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
+class SentDatagram:
     """A datagram as it was sent; ``what`` is method or status with its CSeq's method."""
 
     at: float
@@ -41,8 +41,8 @@ class Network:
     def __init__(self, loop: JumpingLoop, *, seed: int = 1, weather: Weather | None = None) -> None:
         self.loop = loop
         self.weather = weather or Weather()
-        self.log: list[Sent] = []
-        self.lose: Callable[[Sent], bool] = lambda sent: False
+        self.log: list[SentDatagram] = []
+        self.lose: Callable[[SentDatagram], bool] = lambda sent: False
         """For tests that lose a certain datagram; the weather comes on top."""
         self._random = random.Random(seed)  # noqa: S311 - repeatable by intent, in tests only
         self._endpoints: dict[str, MemoryEndpoint] = {}
@@ -65,7 +65,7 @@ class Network:
     def carry(self, source: str, destination: str, data: bytes) -> None:
         """Take a datagram; what becomes of it is chance."""
         weather = self.weather
-        sent = Sent(
+        sent = SentDatagram(
             at=self.loop.time(),
             source=source,
             destination=destination,

@@ -16,7 +16,7 @@ from typing import Protocol
 from tandem.core.log import about, event, get_logger
 from tandem.sip.aio.flow import Flow, Hop, Owner, StreamFlow, UdpFlow, UdpSocket
 from tandem.sip.aio.sockets import ANY, family_of, is_address, source_towards, tcp_listener, tcp_socket, udp_socket
-from tandem.sip.machines.locate import Place
+from tandem.sip.machines.locate import ServerAddress
 
 _log = get_logger("sip")
 HANDSHAKE_S = 10.0
@@ -177,7 +177,7 @@ class Connections:
         flow = self._by_hop.get(hop)
         return None if flow is None or flow.closed else flow
 
-    async def connect(self, hop: Hop, place: Place, *, anew: bool = False) -> Flow:
+    async def connect(self, hop: Hop, place: ServerAddress, *, anew: bool = False) -> Flow:
         """The flow to a hop at a place: the one that stands (but ``anew``), or a new one. Raises :class:`OSError`."""
         if place.transport == "udp":
             return await self._udp_to(place.host, place.port)
@@ -207,7 +207,7 @@ class Connections:
         await self.listen_udp(source, 0)
         return self.udp[-1]
 
-    async def _connect(self, hop: Hop, place: Place) -> StreamFlow:
+    async def _connect(self, hop: Hop, place: ServerAddress) -> StreamFlow:
         loop = asyncio.get_running_loop()
         secure = place.transport == "tls"
         if secure and self._client_context is None:

@@ -19,7 +19,7 @@ from tandem.sip import counts
 from tandem.sip.aio.connections import Connections, ContextSource
 from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
 from tandem.sip.aio.handlers import Handler, Handlers, Handling
-from tandem.sip.aio.lingering import Afterwards
+from tandem.sip.aio.lingering import LingeringTransactions
 from tandem.sip.aio.outbound import Outbound
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.sockets import at_port
@@ -81,7 +81,7 @@ class Endpoint:
         self._peer_names = peer_names
         self._server_transactions: dict[Key, Answering] = {}
         self.handlers = Handlers()
-        self.afterwards = Afterwards(self)
+        self.lingering = LingeringTransactions(self)
         self._client_transactions: dict[tuple[str, str], ClientTransaction] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,7 +124,7 @@ class Endpoint:
             client.fail()
         for transaction in list(self._server_transactions.values()):
             transaction.forget()
-        self.afterwards.close()
+        self.lingering.close()
         await self.connections.close()
 
     # Sending

@@ -24,7 +24,7 @@ class Lingering(Protocol):
         ...
 
 
-class Afterwards:
+class LingeringTransactions:
     """The transactions of one endpoint that linger."""
 
     def __init__(self, endpoint: "Endpoint") -> None:

@@ -13,7 +13,7 @@ from tandem.sip.aio.flow import Flow, Hop
 from tandem.sip.aio.sockets import at_port
 from tandem.sip.aio.transactions import ClientTransaction
 from tandem.sip.headers import fields
-from tandem.sip.machines.locate import Place
+from tandem.sip.machines.locate import ServerAddress
 from tandem.sip.message.message import Request, Response
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Outbound:
         self._endpoint = endpoint
         self._no_tcp: dict[Hop, float] = {}
 
-    async def reach(self, hop: Hop, tried: set[Place]) -> Flow:
+    async def reach(self, hop: Hop, tried: set[ServerAddress]) -> Flow:
         """A new flow to the first place of a hop that can be reached and was not tried. Raises :class:`OSError`."""
         why: Exception = ConnectionError(f"there is no other place for {hop}")
         for place in await self._endpoint.resolver.locate(hop, transports=self._transports):
@@ -66,20 +66,20 @@ class Outbound:
         return await self._endpoint.flow_to(target)
 
     def failed(
-        self, transaction: ClientTransaction, hop: Hop, tried: set[Place], response: Response, local: bool
+        self, transaction: ClientTransaction, hop: Hop, tried: set[ServerAddress], response: Response, local: bool
     ) -> bool:
         """A server failed (RFC 3263 §4.3): try the next, if DNS knows one. Whether it is being tried."""
         flow = (transaction.again or transaction).flow
         if self._endpoint.closing or flow is None:
             return False
-        place = Place(transport=flow.transport, host=flow.remote[0], port=flow.remote[1])
+        place = ServerAddress(transport=flow.transport, host=flow.remote[0], port=flow.remote[1])
         tried.add(place)
         self._endpoint.resolver.failed(place)
         self._endpoint.spawn(self._try_another(transaction, hop, tried, response, local))
         return True
 
     async def _try_another(
-        self, transaction: ClientTransaction, hop: Hop, tried: set[Place], response: Response, local: bool
+        self, transaction: ClientTransaction, hop: Hop, tried: set[ServerAddress], response: Response, local: bool
     ) -> None:
         try:
             flow = await self.reach(hop, tried)

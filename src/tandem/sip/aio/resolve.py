@@ -24,7 +24,7 @@ from tandem.core.log import event, get_logger
 from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.sockets import is_address
 from tandem.sip.headers.fields import URI
-from tandem.sip.machines.locate import PORTS, SERVICES, Naptr, Place, Srv, order_servers, order_services
+from tandem.sip.machines.locate import PORTS, SERVICES, Naptr, ServerAddress, Srv, order_servers, order_services
 
 _log = get_logger("sip")
 LOOKUP_S = 3.0
@@ -86,10 +86,10 @@ class Resolver:
         self._dns = dns_resolver
         self._configured = dns_resolver is not None
         self._pick = pick
-        self._avoided: OrderedDict[Place, float] = OrderedDict()
+        self._avoided: OrderedDict[ServerAddress, float] = OrderedDict()
         self._silent_until = 0.0
 
-    async def locate(self, hop: Hop, *, transports: Sequence[str] = tuple(SERVICES)) -> list[Place]:
+    async def locate(self, hop: Hop, *, transports: Sequence[str] = tuple(SERVICES)) -> list[ServerAddress]:
         """The places to try, best first; what is open is chosen among ``transports``. Raises :class:`OSError`."""
         if hop.transport not in ("", *PORTS):
             raise OSError(
@@ -106,22 +106,22 @@ class Resolver:
         """Whether a hop is an address, or a name with an override: there is no other place to try."""
         return self._known(hop) is not None
 
-    def failed(self, place: Place) -> None:
+    def failed(self, place: ServerAddress) -> None:
         """A place could not be reached: for a while it is tried after all others."""
         self._avoided[place] = time.monotonic() + AVOIDED_S
         if len(self._avoided) > _MAX_AVOIDED:
             self._avoided.popitem(last=False)
 
-    def _known(self, hop: Hop) -> Place | None:
+    def _known(self, hop: Hop) -> ServerAddress | None:
         """A place that needs no question."""
         transport = hop.transport or "udp"
         if where := self._overrides.get(hop.host.lower()):
-            return Place(transport=transport, host=where[0], port=where[1])
+            return ServerAddress(transport=transport, host=where[0], port=where[1])
         if is_address(hop.host):
-            return Place(transport=transport, host=hop.host.strip("[]"), port=hop.port or PORTS[transport])
+            return ServerAddress(transport=transport, host=hop.host.strip("[]"), port=hop.port or PORTS[transport])
         return None
 
-    async def _located(self, hop: Hop, transports: Sequence[str]) -> list[Place]:
+    async def _located(self, hop: Hop, transports: Sequence[str]) -> list[ServerAddress]:
         if hop.port:
             return await self._addresses(hop.transport or "udp", hop.host, hop.port)
         services = [(hop.transport, f"{SERVICES[hop.transport]}.{hop.host}")] if hop.transport else []
@@ -137,19 +137,19 @@ class Resolver:
         transport = hop.transport or "udp"
         return await self._addresses(transport, hop.host, PORTS[transport])
 
-    def _avoid(self, place: Place) -> bool:
+    def _avoid(self, place: ServerAddress) -> bool:
         return self._avoided.get(place, 0.0) > time.monotonic()
 
     # Questions
 
-    async def _addresses(self, transport: str, host: str, port: int) -> list[Place]:
+    async def _addresses(self, transport: str, host: str, port: int) -> list[ServerAddress]:
         if where := self._overrides.get(host.lower()):
-            return [Place(transport=transport, host=where[0], port=where[1])]
+            return [ServerAddress(transport=transport, host=where[0], port=where[1])]
         if is_address(host):
-            return [Place(transport=transport, host=host, port=port)]
+            return [ServerAddress(transport=transport, host=host, port=port)]
         four, six = await asyncio.gather(self._ask(host, "A"), self._ask(host, "AAAA"))
         found = [str(record.address) for record in (*four, *six)]
-        return [Place(transport=transport, host=each, port=port) for each in found or await _by_system(host)]
+        return [ServerAddress(transport=transport, host=each, port=port) for each in found or await _by_system(host)]
 
     async def _srv(self, name: str) -> list[Srv]:
         return [

@@ -16,9 +16,9 @@ from tandem.sip.headers import fields
 from tandem.sip.machines.transaction import (
     T1,
     ClientTransactionMachine,
-    Do,
     Output,
     ServerTransactionMachine,
+    TransactionVerb,
     cancel_for,
 )
 from tandem.sip.message.message import Request, Response, response_to
@@ -54,13 +54,13 @@ class Alarm:
             self._arm(self._endpoint.clock.now())
 
     def cancel(self) -> None:
-        """Do not call."""
+        """TransactionVerb not call."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
     def close(self) -> None:
-        """Do not call, and never again: whom it would call can be forgotten."""
+        """TransactionVerb not call, and never again: whom it would call can be forgotten."""
         self.cancel()
         self._call = _nothing
 
@@ -117,7 +117,7 @@ class Answering:
 
     def _do(self, outputs: list[Output]) -> None:
         for output in outputs:
-            if output.do is Do.SEND:
+            if output.do is TransactionVerb.SEND:
                 self.endpoint.answer(output.data, self)
         if self._machine.terminated:
             self.forget()
@@ -129,7 +129,7 @@ class Answering:
         if at is not None and self._machine.lingers:
             self.until = at
             self._close_alarm()
-            self.endpoint.afterwards.add(self, self.endpoint.clock.now())
+            self.endpoint.lingering.add(self, self.endpoint.clock.now())
         else:
             alarm.set(at)
 
@@ -313,14 +313,14 @@ class ClientTransaction:
     def _do(self, outputs: list[Output]) -> None:
         for output in outputs:
             match output.do:
-                case Do.SEND | Do.ACK:
+                case TransactionVerb.SEND | TransactionVerb.ACK:
                     self._send(output.data)
-                case Do.DELIVER:
+                case TransactionVerb.DELIVER:
                     assert output.response is not None
                     self._deliver(output.response)
-                case Do.TIME_OUT:
+                case TransactionVerb.TIME_OUT:
                     self._finish_locally(408)
-                case Do.BREAK:
+                case TransactionVerb.BREAK:
                     self._finish_locally(503)
         self._rearm()
 

@@ -44,7 +44,7 @@ CAUSES: dict[Reason, int] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class HistoryEntry:
     """One target: ``cause`` is why it was left (or, by RFC 4458, reached), ``mapped_from`` the index of who was diverted."""
 
     uri: URI
@@ -59,12 +59,12 @@ class Entry:
         return f"<{self.uri}{'?Reason=' + reason if reason else ''}>;index={self.index}{mapped}"
 
 
-def history(message: Message) -> list[Entry]:
+def history(message: Message) -> list[HistoryEntry]:
     """The entries of a message in their order; what cannot be read is passed over."""
     return [entry for text in readable(message.headers.all("History-Info")) if (entry := _entry(text)) is not None]
 
 
-def diverted_in(entries: Sequence[Entry]) -> list[Diversion]:
+def diverted_in(entries: Sequence[HistoryEntry]) -> list[Diversion]:
     """Who was diverted, the latest first, as Diversion would say it."""
     known = {entry.index: entry for entry in entries}
     mapped = [(known[e.mapped_from], e) for e in entries if e.mapped_from in known]
@@ -80,7 +80,9 @@ def diverted(message: Message) -> list[Diversion]:
     return diversions(message) or diverted_in(history(message))
 
 
-def entries_for(diverted: URI, reason: Reason, target: URI, *, before: Sequence[Entry] = ()) -> list[Entry]:
+def entries_for(
+    diverted: URI, reason: Reason, target: URI, *, before: Sequence[HistoryEntry] = ()
+) -> list[HistoryEntry]:
     """What to add to ``before`` when a call for one user goes on to another target: who was left, and who is reached.
 
     Where the last entry is the user's own already, it is written anew, with its reason.
@@ -93,11 +95,11 @@ def entries_for(diverted: URI, reason: Reason, target: URI, *, before: Sequence[
     else:
         index = f"{last.index}.1" if last is not None else "1"
     mapped_from = last.mapped_from if last is not None and last.index == index else ""
-    left = Entry(uri=diverted, index=index, cause=CAUSES.get(reason, 404), mapped_from=mapped_from)
-    return [*kept, left, Entry(uri=target, index=f"{index}.1", mapped_from=index)]
+    left = HistoryEntry(uri=diverted, index=index, cause=CAUSES.get(reason, 404), mapped_from=mapped_from)
+    return [*kept, left, HistoryEntry(uri=target, index=f"{index}.1", mapped_from=index)]
 
 
-def _entry(text: NameAddr) -> Entry | None:
+def _entry(text: NameAddr) -> HistoryEntry | None:
     index = text.parameters.get("index") or ""
     bare, _, headers = text.uri.partition("?")
     try:
@@ -107,7 +109,9 @@ def _entry(text: NameAddr) -> Entry | None:
     if not _INDEX.match(index):
         return None
     mapped = text.parameters.get("mp") or ""
-    return Entry(uri=uri, index=index, cause=_cause(uri, headers), mapped_from=mapped if _INDEX.match(mapped) else "")
+    return HistoryEntry(
+        uri=uri, index=index, cause=_cause(uri, headers), mapped_from=mapped if _INDEX.match(mapped) else ""
+    )
 
 
 def _cause(uri: URI, headers: str) -> int | None:

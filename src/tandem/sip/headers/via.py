@@ -46,7 +46,7 @@ class Via:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Line:
+class _ViaLine:
     """A header line: its first Via, and the text of those that follow it in the same line."""
 
     top: Via
@@ -95,7 +95,7 @@ def note_source(request: Request, host: str, port: int) -> None:
         replace_top_via(request, noted)
 
 
-def _parse_line(text: str | None) -> _Line:
+def _parse_line(text: str | None) -> _ViaLine:
     if not (found := _VIA.match(text or "")):
         raise MalformedMessage(f"not a Via: {(text or '')[:80]!r}")
     transport, host, port, parameters, rest = found.groups()
@@ -105,4 +105,4 @@ def _parse_line(text: str | None) -> _Line:
         port=grammar.checked_port(port),
         parameters=grammar.parameters(parameters),
     )
-    return _Line(top=top, rest=rest or "")
+    return _ViaLine(top=top, rest=rest or "")

@@ -10,8 +10,8 @@ _NAPTR = {"SIPS+D2T": "tls", "SIP+D2T": "tcp", "SIP+D2U": "udp"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """An address to try."""
+class ServerAddress:
+    """Transport, address and port of one server of a host: an entry of what DNS says, to be tried."""
 
     transport: str
     host: str

@@ -30,7 +30,7 @@ class Refresher(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class SessionInterval:
     """What was agreed on: the interval, and whether it is ours to refresh."""
 
     interval_s: int
@@ -38,7 +38,7 @@ class Terms:
 
 
 def wish(*, interval_s: int = INTERVAL_S, min_se_s: int = MIN_SE_S, ours: bool | None = None) -> list[tuple[str, str]]:
-    """Headers of a request that asks for a timer; ``ours`` says who refreshes by the terms in force, if there are any."""
+    """Headers of a request that asks for a timer; ``ours`` says who refreshes (``None``: not agreed yet)."""
     refresher = "" if ours is None else f";refresher={(Refresher.UAC if ours else Refresher.UAS).value}"
     return [("Session-Expires", f"{max(interval_s, min_se_s)}{refresher}"), ("Min-SE", str(min_se_s))]
 
@@ -48,8 +48,8 @@ def after_422(response: Response, *, min_se_s: int) -> int:
     return min(max(min_se_s, _seconds(response, "Min-SE") or MIN_SE_S), _MAX_S)
 
 
-def grant(request: Request, *, min_se_s: int = MIN_SE_S) -> tuple[list[tuple[str, str]], Terms | None]:
-    """Headers for the 2xx to a request, and the terms by them; none where the peer did not ask for a timer.
+def grant(request: Request, *, min_se_s: int = MIN_SE_S) -> tuple[list[tuple[str, str]], SessionInterval | None]:
+    """Headers for the 2xx to a request, and the interval by them; none where the peer did not ask for a timer.
 
     Raises :class:`DialogError` (422) if the interval is too short, and the peer can be told (§9).
     """
@@ -68,15 +68,15 @@ def grant(request: Request, *, min_se_s: int = MIN_SE_S) -> tuple[list[tuple[str
     headers = [("Session-Expires", f"{interval};refresher={chosen.value}")]
     if chosen is Refresher.UAC:
         headers.append(("Require", OPTION))
-    return headers, Terms(interval_s=interval, ours=chosen is Refresher.UAS)
+    return headers, SessionInterval(interval_s=interval, ours=chosen is Refresher.UAS)
 
 
-def granted(response: Response) -> Terms | None:
-    """The terms that a 2xx to our request sets; ``None``: the session has no timer."""
+def granted(response: Response) -> SessionInterval | None:
+    """The interval that a 2xx to our request sets; ``None``: the session has no timer."""
     interval = _seconds(response, "Session-Expires")
     if interval is None:
         return None
-    return Terms(interval_s=max(interval, MIN_SE_S), ours=_refresher(response) is not Refresher.UAS)
+    return SessionInterval(interval_s=max(interval, MIN_SE_S), ours=_refresher(response) is not Refresher.UAS)
 
 
 class Due(Enum):
@@ -89,18 +89,18 @@ class Due(Enum):
 class SessionTimer:
     """The clock of one session."""
 
-    __slots__ = ("_ends_at", "_refresh_at", "terms")
+    __slots__ = ("_ends_at", "_refresh_at", "interval")
 
-    def __init__(self, terms: Terms, now: float) -> None:
-        self.refreshed(terms, now)
+    def __init__(self, interval: SessionInterval, now: float) -> None:
+        self.refreshed(interval, now)
 
-    def refreshed(self, terms: Terms, now: float) -> None:
-        """A refresh (or the first 2xx) went through, by these terms."""
-        self.terms = terms
+    def refreshed(self, interval: SessionInterval, now: float) -> None:
+        """A refresh (or the first 2xx) went through, by this interval."""
+        self.interval = interval
         # §10: who does not refresh sends BYE "slightly before": min(32 s, a third of the interval); the refresher
         # itself has until then for tries that fail.
-        self._ends_at = now + terms.interval_s - min(32.0, terms.interval_s / 3)
-        self._refresh_at = now + terms.interval_s / 2 if terms.ours else None
+        self._ends_at = now + interval.interval_s - min(32.0, interval.interval_s / 3)
+        self._refresh_at = now + interval.interval_s / 2 if interval.ours else None
 
     def next_timeout(self) -> float:
         """The moment to call :meth:`timeout`."""
@@ -117,7 +117,7 @@ class SessionTimer:
 
     def ask_longer(self, interval_s: int) -> None:
         """A refresh was refused with 422: the next one asks for this interval."""
-        self.terms = replace(self.terms, interval_s=interval_s)
+        self.interval = replace(self.interval, interval_s=interval_s)
 
     def retry_at(self, moment: float) -> None:
         """A refresh did not go through (491, 500): try again at this moment, if the session still stands."""

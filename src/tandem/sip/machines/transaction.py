@@ -18,7 +18,7 @@ T1, T2, T4 = 0.5, 4.0, 5.0
 """Seconds: round trip estimate, longest retransmit interval, longest time a message stays in the network."""
 
 
-class State(Enum):
+class TransactionState(Enum):
     """The states of all four machines."""
 
     __hash__ = object.__hash__  # members are one of a kind; Enum's own hash costs more than the look-up
@@ -32,7 +32,7 @@ class State(Enum):
     TERMINATED = auto()
 
 
-class Input(Enum):
+class TransactionInput(Enum):
     """What can happen to a transaction."""
 
     __hash__ = object.__hash__
@@ -48,7 +48,7 @@ class Input(Enum):
     BROKEN = auto()  # the transport failed
 
 
-class Do(Enum):
+class TransactionVerb(Enum):
     """What the machine asks of its driver."""
 
     SEND = auto()  # the request (client) or the last response (server), again or for the first time
@@ -58,63 +58,63 @@ class Do(Enum):
     BREAK = auto()  # tell the user that the transport failed (as 503)
 
 
-Rules = dict[tuple[State, Input], tuple[State, tuple[Do, ...]]]
-S, I = State, Input  # noqa: E741 - the tables are read as in the RFC's figures
+Rules = dict[tuple[TransactionState, TransactionInput], tuple[TransactionState, tuple[TransactionVerb, ...]]]
+S, I, V = TransactionState, TransactionInput, TransactionVerb  # noqa: E741 - the tables are read as in the RFC's figures
 
 INVITE_CLIENT: Rules = {  # RFC 3261 figure 5, RFC 6026 figure 2
-    (S.CALLING, I.RETRANSMIT): (S.CALLING, (Do.SEND,)),
-    (S.CALLING, I.EXPIRED): (S.TERMINATED, (Do.TIME_OUT,)),
-    (S.CALLING, I.BROKEN): (S.TERMINATED, (Do.BREAK,)),
-    (S.CALLING, I.PROVISIONAL): (S.PROCEEDING, (Do.DELIVER,)),
-    (S.CALLING, I.SUCCESS): (S.ACCEPTED, (Do.DELIVER,)),
-    (S.CALLING, I.FAILURE): (S.COMPLETED, (Do.ACK, Do.DELIVER)),
-    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (Do.DELIVER,)),
-    (S.PROCEEDING, I.SUCCESS): (S.ACCEPTED, (Do.DELIVER,)),
-    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (Do.ACK, Do.DELIVER)),
-    (S.PROCEEDING, I.EXPIRED): (S.TERMINATED, (Do.TIME_OUT,)),  # no final after a CANCEL, §9.1
-    (S.PROCEEDING, I.BROKEN): (S.TERMINATED, (Do.BREAK,)),
-    (S.ACCEPTED, I.SUCCESS): (S.ACCEPTED, (Do.DELIVER,)),
+    (S.CALLING, I.RETRANSMIT): (S.CALLING, (V.SEND,)),
+    (S.CALLING, I.EXPIRED): (S.TERMINATED, (V.TIME_OUT,)),
+    (S.CALLING, I.BROKEN): (S.TERMINATED, (V.BREAK,)),
+    (S.CALLING, I.PROVISIONAL): (S.PROCEEDING, (V.DELIVER,)),
+    (S.CALLING, I.SUCCESS): (S.ACCEPTED, (V.DELIVER,)),
+    (S.CALLING, I.FAILURE): (S.COMPLETED, (V.ACK, V.DELIVER)),
+    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (V.DELIVER,)),
+    (S.PROCEEDING, I.SUCCESS): (S.ACCEPTED, (V.DELIVER,)),
+    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (V.ACK, V.DELIVER)),
+    (S.PROCEEDING, I.EXPIRED): (S.TERMINATED, (V.TIME_OUT,)),  # no final after a CANCEL, §9.1
+    (S.PROCEEDING, I.BROKEN): (S.TERMINATED, (V.BREAK,)),
+    (S.ACCEPTED, I.SUCCESS): (S.ACCEPTED, (V.DELIVER,)),
     (S.ACCEPTED, I.LINGERED): (S.TERMINATED, ()),
-    (S.COMPLETED, I.FAILURE): (S.COMPLETED, (Do.ACK,)),
+    (S.COMPLETED, I.FAILURE): (S.COMPLETED, (V.ACK,)),
     (S.COMPLETED, I.LINGERED): (S.TERMINATED, ()),
 }
 OTHER_CLIENT: Rules = {  # RFC 3261 figure 6
-    (S.TRYING, I.RETRANSMIT): (S.TRYING, (Do.SEND,)),
-    (S.TRYING, I.EXPIRED): (S.TERMINATED, (Do.TIME_OUT,)),
-    (S.TRYING, I.BROKEN): (S.TERMINATED, (Do.BREAK,)),
-    (S.TRYING, I.PROVISIONAL): (S.PROCEEDING, (Do.DELIVER,)),
-    (S.TRYING, I.SUCCESS): (S.COMPLETED, (Do.DELIVER,)),
-    (S.TRYING, I.FAILURE): (S.COMPLETED, (Do.DELIVER,)),
-    (S.PROCEEDING, I.RETRANSMIT): (S.PROCEEDING, (Do.SEND,)),
-    (S.PROCEEDING, I.EXPIRED): (S.TERMINATED, (Do.TIME_OUT,)),
-    (S.PROCEEDING, I.BROKEN): (S.TERMINATED, (Do.BREAK,)),
-    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (Do.DELIVER,)),
-    (S.PROCEEDING, I.SUCCESS): (S.COMPLETED, (Do.DELIVER,)),
-    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (Do.DELIVER,)),
+    (S.TRYING, I.RETRANSMIT): (S.TRYING, (V.SEND,)),
+    (S.TRYING, I.EXPIRED): (S.TERMINATED, (V.TIME_OUT,)),
+    (S.TRYING, I.BROKEN): (S.TERMINATED, (V.BREAK,)),
+    (S.TRYING, I.PROVISIONAL): (S.PROCEEDING, (V.DELIVER,)),
+    (S.TRYING, I.SUCCESS): (S.COMPLETED, (V.DELIVER,)),
+    (S.TRYING, I.FAILURE): (S.COMPLETED, (V.DELIVER,)),
+    (S.PROCEEDING, I.RETRANSMIT): (S.PROCEEDING, (V.SEND,)),
+    (S.PROCEEDING, I.EXPIRED): (S.TERMINATED, (V.TIME_OUT,)),
+    (S.PROCEEDING, I.BROKEN): (S.TERMINATED, (V.BREAK,)),
+    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (V.DELIVER,)),
+    (S.PROCEEDING, I.SUCCESS): (S.COMPLETED, (V.DELIVER,)),
+    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (V.DELIVER,)),
     (S.COMPLETED, I.LINGERED): (S.TERMINATED, ()),
 }
 INVITE_SERVER: Rules = {  # RFC 3261 figure 7, RFC 6026 figure 1
-    (S.PROCEEDING, I.REQUEST): (S.PROCEEDING, (Do.SEND,)),
-    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (Do.SEND,)),
-    (S.PROCEEDING, I.SUCCESS): (S.ACCEPTED, (Do.SEND,)),
-    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (Do.SEND,)),
-    (S.ACCEPTED, I.SUCCESS): (S.ACCEPTED, (Do.SEND,)),
+    (S.PROCEEDING, I.REQUEST): (S.PROCEEDING, (V.SEND,)),
+    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (V.SEND,)),
+    (S.PROCEEDING, I.SUCCESS): (S.ACCEPTED, (V.SEND,)),
+    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (V.SEND,)),
+    (S.ACCEPTED, I.SUCCESS): (S.ACCEPTED, (V.SEND,)),
     (S.ACCEPTED, I.LINGERED): (S.TERMINATED, ()),
-    (S.COMPLETED, I.REQUEST): (S.COMPLETED, (Do.SEND,)),
-    (S.COMPLETED, I.RETRANSMIT): (S.COMPLETED, (Do.SEND,)),
-    (S.COMPLETED, I.EXPIRED): (S.TERMINATED, (Do.TIME_OUT,)),
+    (S.COMPLETED, I.REQUEST): (S.COMPLETED, (V.SEND,)),
+    (S.COMPLETED, I.RETRANSMIT): (S.COMPLETED, (V.SEND,)),
+    (S.COMPLETED, I.EXPIRED): (S.TERMINATED, (V.TIME_OUT,)),
     (S.COMPLETED, I.ACK): (S.CONFIRMED, ()),
     (S.CONFIRMED, I.LINGERED): (S.TERMINATED, ()),
 }
 OTHER_SERVER: Rules = {  # RFC 3261 figure 8
-    (S.TRYING, I.PROVISIONAL): (S.PROCEEDING, (Do.SEND,)),
-    (S.TRYING, I.SUCCESS): (S.COMPLETED, (Do.SEND,)),
-    (S.TRYING, I.FAILURE): (S.COMPLETED, (Do.SEND,)),
-    (S.PROCEEDING, I.REQUEST): (S.PROCEEDING, (Do.SEND,)),
-    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (Do.SEND,)),
-    (S.PROCEEDING, I.SUCCESS): (S.COMPLETED, (Do.SEND,)),
-    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (Do.SEND,)),
-    (S.COMPLETED, I.REQUEST): (S.COMPLETED, (Do.SEND,)),
+    (S.TRYING, I.PROVISIONAL): (S.PROCEEDING, (V.SEND,)),
+    (S.TRYING, I.SUCCESS): (S.COMPLETED, (V.SEND,)),
+    (S.TRYING, I.FAILURE): (S.COMPLETED, (V.SEND,)),
+    (S.PROCEEDING, I.REQUEST): (S.PROCEEDING, (V.SEND,)),
+    (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (V.SEND,)),
+    (S.PROCEEDING, I.SUCCESS): (S.COMPLETED, (V.SEND,)),
+    (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (V.SEND,)),
+    (S.COMPLETED, I.REQUEST): (S.COMPLETED, (V.SEND,)),
     (S.COMPLETED, I.LINGERED): (S.TERMINATED, ()),
 }
 
@@ -123,7 +123,7 @@ OTHER_SERVER: Rules = {  # RFC 3261 figure 8
 class Output:
     """One thing to do; ``data`` for what is sent, ``response`` for what is delivered."""
 
-    do: Do
+    do: TransactionVerb
     data: bytes = b""
     response: Response | None = None
 
@@ -131,12 +131,12 @@ class Output:
 class _Machine(ABC):
     """What the four have in common: a table, timers, outputs."""
 
-    def __init__(self, rules: Rules, state: State, *, reliable: bool, now: float) -> None:
+    def __init__(self, rules: Rules, state: TransactionState, *, reliable: bool, now: float) -> None:
         self._rules = rules
         self.state = state
         self._reliable = reliable
         self._interval = T1
-        self._timers: dict[Input, float] = {}
+        self._timers: dict[TransactionInput, float] = {}
         self._entered(state, now)
 
     def next_timeout(self) -> float | None:
@@ -148,29 +148,29 @@ class _Machine(ABC):
         outputs: list[Output] = []
         for at, timer in sorted((at, timer.value) for timer, at in self._timers.items() if at <= now):
             del at
-            kind = Input(timer)
+            kind = TransactionInput(timer)
             if self._timers.pop(kind, None) is not None:
                 outputs += self._input(kind, now, None)
-                if kind is Input.RETRANSMIT and self._retransmits():
+                if kind is I.RETRANSMIT and self._retransmits():
                     self._interval = self._next_interval()
-                    self._timers[Input.RETRANSMIT] = now + self._interval
+                    self._timers[I.RETRANSMIT] = now + self._interval
         return outputs
 
     def broken(self, now: float) -> list[Output]:
         """The transport failed."""
-        return self._input(Input.BROKEN, now, None)
+        return self._input(I.BROKEN, now, None)
 
     @property
     def terminated(self) -> bool:
         """Whether the transaction is over and can be forgotten."""
-        return self.state is State.TERMINATED
+        return self.state is S.TERMINATED
 
     @property
     def lingers(self) -> bool:
         """Whether nothing is left to do but to be there, for what comes again."""
-        return len(self._timers) == 1 and Input.LINGERED in self._timers
+        return len(self._timers) == 1 and I.LINGERED in self._timers
 
-    def _input(self, what: Input, now: float, response: Response | None) -> list[Output]:
+    def _input(self, what: TransactionInput, now: float, response: Response | None) -> list[Output]:
         rule = self._rules.get((self.state, what))
         if rule is None:
             return []
@@ -181,10 +181,10 @@ class _Machine(ABC):
         return [self._output(do, response) for do in actions]
 
     @abstractmethod
-    def _output(self, do: Do, response: Response | None) -> Output: ...
+    def _output(self, do: TransactionVerb, response: Response | None) -> Output: ...
 
     @abstractmethod
-    def _entered(self, state: State, now: float) -> None: ...
+    def _entered(self, state: TransactionState, now: float) -> None: ...
 
     @abstractmethod
     def _retransmits(self) -> bool: ...
@@ -193,11 +193,11 @@ class _Machine(ABC):
         return min(self._interval * 2, T2)
 
     def _linger(self, now: float, seconds: float) -> None:
-        self._timers[Input.LINGERED] = now + (0.0 if self._reliable else seconds)
+        self._timers[I.LINGERED] = now + (0.0 if self._reliable else seconds)
 
 
-def _kind(status: int) -> Input:
-    return Input.PROVISIONAL if status < 200 else Input.SUCCESS if status < 300 else Input.FAILURE
+def _kind(status: int) -> TransactionInput:
+    return I.PROVISIONAL if status < 200 else I.SUCCESS if status < 300 else I.FAILURE
 
 
 class ClientTransactionMachine(_Machine):
@@ -208,7 +208,7 @@ class ClientTransactionMachine(_Machine):
         self.data = request.to_bytes()
         self.invite = request.method == "INVITE"
         self._deadline = now + 64 * T1  # timers B and F
-        rules, state = (INVITE_CLIENT, State.CALLING) if self.invite else (OTHER_CLIENT, State.TRYING)
+        rules, state = (INVITE_CLIENT, S.CALLING) if self.invite else (OTHER_CLIENT, S.TRYING)
         super().__init__(rules, state, reliable=reliable, now=now)
 
     def received(self, response: Response, now: float) -> list[Output]:
@@ -217,37 +217,37 @@ class ClientTransactionMachine(_Machine):
 
     def expire_after(self, seconds: float, now: float) -> None:
         """End with a time-out if no final response comes (after a CANCEL, §9.1: 64*T1)."""
-        if self.state in (State.CALLING, State.TRYING, State.PROCEEDING):
-            self._timers[Input.EXPIRED] = now + seconds
+        if self.state in (S.CALLING, S.TRYING, S.PROCEEDING):
+            self._timers[I.EXPIRED] = now + seconds
 
-    def _entered(self, state: State, now: float) -> None:
+    def _entered(self, state: TransactionState, now: float) -> None:
         match state:
-            case State.CALLING | State.TRYING:
-                self._timers[Input.EXPIRED] = self._deadline
+            case S.CALLING | S.TRYING:
+                self._timers[I.EXPIRED] = self._deadline
                 if not self._reliable:
-                    self._timers[Input.RETRANSMIT] = now + T1  # A, E
-            case State.PROCEEDING if not self.invite:
-                self._timers[Input.EXPIRED] = self._deadline
+                    self._timers[I.RETRANSMIT] = now + T1  # A, E
+            case S.PROCEEDING if not self.invite:
+                self._timers[I.EXPIRED] = self._deadline
                 if not self._reliable:
                     self._interval = T2
-                    self._timers[Input.RETRANSMIT] = now + T2
-            case State.ACCEPTED:
-                self._timers[Input.LINGERED] = now + 64 * T1  # M, on every transport
-            case State.COMPLETED:
+                    self._timers[I.RETRANSMIT] = now + T2
+            case S.ACCEPTED:
+                self._timers[I.LINGERED] = now + 64 * T1  # M, on every transport
+            case S.COMPLETED:
                 self._linger(now, 32.0 if self.invite else T4)  # D, K
 
     def _retransmits(self) -> bool:
-        return self.state in (State.CALLING, State.TRYING, State.PROCEEDING) and not self._reliable
+        return self.state in (S.CALLING, S.TRYING, S.PROCEEDING) and not self._reliable
 
     def _next_interval(self) -> float:
         # Timer A doubles without a bound until timer B ends it (§17.1.1.2); E is bounded by T2 (§17.1.2.2).
         return self._interval * 2 if self.invite else super()._next_interval()
 
-    def _output(self, do: Do, response: Response | None) -> Output:
+    def _output(self, do: TransactionVerb, response: Response | None) -> Output:
         match do:
-            case Do.SEND:
+            case V.SEND:
                 return Output(do=do, data=self.data)
-            case Do.ACK:
+            case V.ACK:
                 assert response is not None
                 return Output(do=do, data=ack_to_failure(self.request, response).to_bytes())
             case _:
@@ -260,13 +260,13 @@ class ServerTransactionMachine(_Machine):
     def __init__(self, request: Request, *, reliable: bool, now: float) -> None:
         self.invite = request.method == "INVITE"
         self._last = b""
-        rules, state = (INVITE_SERVER, State.PROCEEDING) if self.invite else (OTHER_SERVER, State.TRYING)
+        rules, state = (INVITE_SERVER, S.PROCEEDING) if self.invite else (OTHER_SERVER, S.TRYING)
         super().__init__(rules, state, reliable=reliable, now=now)
 
     def received(self, request: Request, now: float) -> list[Output]:
         """The same request again, or the ACK to a failure."""
-        outputs = self._input(Input.ACK if request.method == "ACK" else Input.REQUEST, now, None)
-        return [o for o in outputs if o.do is not Do.SEND or o.data]
+        outputs = self._input(I.ACK if request.method == "ACK" else I.REQUEST, now, None)
+        return [o for o in outputs if o.do is not V.SEND or o.data]
 
     def respond(self, response: Response, now: float) -> list[Output]:
         """The user answers. Answers that come too late (after a final one) do nothing."""
@@ -275,24 +275,24 @@ class ServerTransactionMachine(_Machine):
         self._last = response.to_bytes()
         return self._input(_kind(response.status), now, response)
 
-    def _entered(self, state: State, now: float) -> None:
+    def _entered(self, state: TransactionState, now: float) -> None:
         match state:
-            case State.ACCEPTED:
-                self._timers[Input.LINGERED] = now + 64 * T1  # L, on every transport
-            case State.COMPLETED if self.invite:
-                self._timers[Input.EXPIRED] = now + 64 * T1  # H
+            case S.ACCEPTED:
+                self._timers[I.LINGERED] = now + 64 * T1  # L, on every transport
+            case S.COMPLETED if self.invite:
+                self._timers[I.EXPIRED] = now + 64 * T1  # H
                 if not self._reliable:
-                    self._timers[Input.RETRANSMIT] = now + T1  # G
-            case State.COMPLETED:
+                    self._timers[I.RETRANSMIT] = now + T1  # G
+            case S.COMPLETED:
                 self._linger(now, 64 * T1)  # J
-            case State.CONFIRMED:
+            case S.CONFIRMED:
                 self._linger(now, T4)  # I
 
     def _retransmits(self) -> bool:
-        return self.invite and self.state is State.COMPLETED and not self._reliable
+        return self.invite and self.state is S.COMPLETED and not self._reliable
 
-    def _output(self, do: Do, response: Response | None) -> Output:
-        return Output(do=do, data=self._last if do is Do.SEND else b"", response=response)
+    def _output(self, do: TransactionVerb, response: Response | None) -> Output:
+        return Output(do=do, data=self._last if do is V.SEND else b"", response=response)
 
 
 def ack_to_failure(invite: Request, response: Response) -> Request:

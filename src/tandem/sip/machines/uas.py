@@ -28,37 +28,37 @@ class Abilities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Rejection:
     """An answer to a request that cannot be served; ``headers`` tell what could be."""
 
     status: int
     headers: tuple[tuple[str, str], ...] = field(default=())
 
 
-def refusal(request: Request, able: Abilities) -> Refusal | None:
+def refusal(request: Request, able: Abilities) -> Rejection | None:
     """Why a request cannot be served, or ``None``. Raises :class:`MalformedMessage` for headers that cannot be read."""
     if request.method not in able.methods:
         status = 405 if request.method in METHODS else 501
-        return Refusal(status=status, headers=(("Allow", ", ".join(able.methods)),))
+        return Rejection(status=status, headers=(("Allow", ", ".join(able.methods)),))
     try:
         fields.parse_uri(request.uri)
     except MalformedMessage as error:
-        return Refusal(status=error.status)
+        return Rejection(status=error.status)
     if unknown := [tag for tag in _words(request, "Require") if tag.lower() not in able.extensions]:
-        return Refusal(status=420, headers=(("Unsupported", ", ".join(unknown)),))
+        return Rejection(status=420, headers=(("Unsupported", ", ".join(unknown)),))
     return _content(request, able)
 
 
-def _content(request: Request, able: Abilities) -> Refusal | None:
+def _content(request: Request, able: Abilities) -> Rejection | None:
     if request.body and not _optional(request):
         kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
         if kind not in able.contents:
-            return Refusal(status=415, headers=(("Accept", ", ".join(able.contents)),))
+            return Rejection(status=415, headers=(("Accept", ", ".join(able.contents)),))
         if any(coding.lower() != "identity" for coding in _words(request, "Content-Encoding")):
-            return Refusal(status=415, headers=(("Accept-Encoding", "identity"),))
+            return Rejection(status=415, headers=(("Accept-Encoding", "identity"),))
     if request.method == "INVITE" and not _accepts_sdp(request):
         # RFC 4475 §3.3.15: there is no way to answer without SDP.
-        return Refusal(status=406)
+        return Rejection(status=406)
     return None
 
 

@@ -31,7 +31,7 @@ NewKey = Callable[[int], bytes]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class MediaTerms:
     """What this side agrees to: ``encryption`` is ``require``, ``prefer`` or ``refuse``; codecs and suites best first."""
 
     encryption: str
@@ -40,13 +40,13 @@ class Terms:
     own_order: bool = False
     comfort_noise: bool = True
 
-    def within(self, ours: Audio | None) -> "Terms":
+    def within(self, ours: Audio | None) -> "MediaTerms":
         """The terms for going on with a call in which we described ourselves so: encryption stays."""
         return replace(self, encryption="require") if ours is not None and ours.secure else self
 
 
 def make_offer(
-    terms: Terms, *, host: str, port: int, before: Audio | None = None, new_key: NewKey = secrets.token_bytes
+    terms: MediaTerms, *, host: str, port: int, before: Audio | None = None, new_key: NewKey = secrets.token_bytes
 ) -> Audio:
     """What we offer, for a new call or, with what we described ``before``, within one: then places and keys stay."""
     terms = terms.within(before)
@@ -67,7 +67,7 @@ def make_offer(
 
 def answer_audio(
     offer: Description,
-    terms: Terms,
+    terms: MediaTerms,
     *,
     host: str,
     port: int,
@@ -137,7 +137,7 @@ def check_answer(offered: Audio, answer: Description) -> tuple[Audio, Audio]:
 # Choosing
 
 
-def _chosen(offer: Description, terms: Terms, before: Audio | None) -> tuple[Audio, Format, Crypto | None]:
+def _chosen(offer: Description, terms: MediaTerms, before: Audio | None) -> tuple[Audio, Format, Crypto | None]:
     """The first stream that suits us, with its codec and key; if there is none, why the best one does not."""
     why: IncompatibleMedia | None = None
     for audio in _streams(offer, terms):
@@ -150,7 +150,7 @@ def _chosen(offer: Description, terms: Terms, before: Audio | None) -> tuple[Aud
     raise why
 
 
-def _streams(offer: Description, terms: Terms) -> list[Audio]:
+def _streams(offer: Description, terms: MediaTerms) -> list[Audio]:
     """The audio streams that suit our encryption, best first; at least one."""
     if not offer.audios:
         found = ", ".join(map(_shown, offer.media_lines)) or "no media"
@@ -172,7 +172,7 @@ def _check_address(audio: Audio) -> None:
         raise IncompatibleMedia(f"packets of at most {audio.maxptime_ms} ms are wanted, those of 20 ms are spoken")
 
 
-def _codec(audio: Audio, terms: Terms, before: Audio | None) -> Format:
+def _codec(audio: Audio, terms: MediaTerms, before: Audio | None) -> Format:
     fitting = [f for f in audio.formats if f.name in terms.codecs]
     if not fitting:
         spoken = ", ".join(terms.codecs)
@@ -189,7 +189,7 @@ def _one_law(name: str, codecs: tuple[str, ...]) -> str:
     return min(_LAWS, key=codecs.index) if name in _LAWS and set(_LAWS) <= set(codecs) else name
 
 
-def _suite(audio: Audio, terms: Terms) -> Crypto:
+def _suite(audio: Audio, terms: MediaTerms) -> Crypto:
     usable = [crypto for crypto in audio.cryptos if crypto.suite in terms.suites]
     if not usable:
         found = ", ".join([*(c.suite for c in audio.cryptos), *map(str, audio.passed_over)]) or "none"
@@ -203,7 +203,7 @@ def _answered_key(chosen: Crypto, before: Audio | None, new_key: NewKey) -> Cryp
     return replace(chosen, key=kept[0] if kept else new_key(SUITES[chosen.suite]))
 
 
-def _offered_formats(terms: Terms, before: Audio | None) -> tuple[Format, ...]:
+def _offered_formats(terms: MediaTerms, before: Audio | None) -> tuple[Format, ...]:
     """Our codecs; a payload type that is in use in this call goes on meaning what it means (RFC 3264 §8.3.2)."""
     kept = {f.name: f for f in before.formats} if before else {}
     used = {f.payload_type for f in (*before.formats, *before.events)} if before else set()
@@ -219,7 +219,7 @@ def _offered_events(formats: tuple[Format, ...], before: Audio | None) -> tuple[
     return tuple(event for event in offered if event.clock in kept or event.payload_type not in used)
 
 
-def _offered_keys(terms: Terms, before: Audio | None, new_key: NewKey) -> tuple[Crypto, ...]:
+def _offered_keys(terms: MediaTerms, before: Audio | None, new_key: NewKey) -> tuple[Crypto, ...]:
     kept = {c.suite: c.key for c in before.cryptos} if before else {}
     return tuple(
         Crypto(tag=tag, suite=suite, key=kept.get(suite) or new_key(SUITES[suite]))

@@ -5,7 +5,7 @@ import asyncio
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
-from tandem.sip.aio.lingering import Afterwards
+from tandem.sip.aio.lingering import LingeringTransactions
 from tandem.sip.aio.resolve import Resolver
 
 OPTIONS = (
@@ -28,10 +28,10 @@ def endpoint() -> Endpoint:
 
 async def test_each_expires_in_its_time_whatever_came_before_it() -> None:
     made, expired = endpoint(), list[str]()
-    afterwards = Afterwards(made)
+    lingering = LingeringTransactions(made)
     now = made.clock.now()
     for name, wait in (("late", 0.6), ("soon", 0.05), ("later", 0.6)):
-        afterwards.add(Waiting(name, now + wait, expired), now)
+        lingering.add(Waiting(name, now + wait, expired), now)
     await asyncio.sleep(0.2)
     assert expired == ["soon"]
     await asyncio.sleep(0.5)
@@ -63,4 +63,4 @@ async def test_an_answered_request_holds_neither_itself_nor_its_user_nor_a_timer
     assert len(served) == 1
     transport.close()
     await made.close()
-    assert made.afterwards._timer is None
+    assert made.lingering._timer is None

@@ -42,7 +42,7 @@ RETRY_AFTER_S = 2
 """Seconds told in a 500 (RFC 3261 §14.2 asks for a random time of 0 to 10; the peer's own clocks are random enough)."""
 
 
-class Exchange:
+class OfferAnswer:
     """The turns of one dialog."""
 
     __slots__ = ("invite", "state")
