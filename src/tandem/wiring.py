@@ -4,10 +4,10 @@ A server reads the directory with its own account, and nothing of the organizati
 (directory, certificates, spool, mailboxes) and ``secrets`` (its password).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from tandem.core.clock import Clock, SystemClock
 from tandem.core.errors import TandemError
@@ -19,10 +19,10 @@ from tandem.directory.repository import Repository, discover
 from tandem.media.engine.front import CALLS_PER_CORE, MediaEngine, usable_cores
 from tandem.media.engine.udp import EXPEDITED
 from tandem.media.ports import ANY
-from tandem.ops.health import unexpired
 from tandem.pki.identity import Identity
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import peer_names
+from tandem.service.service import Service
 from tandem.sip.aio.endpoint import Endpoint, Tap
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.machines.limits import Limits, SourceLimits
@@ -58,7 +58,7 @@ class Home:
         try:
             return path.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise CannotServe(f"{path}: {error.strerror}; it is to hold the password of {account} (phase 0)") from None
+            raise CannotServe(f"{path}: {error.strerror}; expected the password of {account} there (phase 0)") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,33 +90,12 @@ def bind(home: Home, account: str) -> Repository:
     return discover(connect(home, account))[0]
 
 
-class Server(Protocol):
-    """What both servers can do once they run."""
-
-    def checks(self) -> dict[str, Callable[[], str]]:
-        """What has to be well for calls to be taken: each says what is wrong, or nothing."""
-        ...
-
-    def drain(self) -> None:
-        """Take no more calls."""
-        ...
-
-    async def idle(self) -> None:
-        """Wait until no call stands."""
-        ...
-
-    async def stop(self) -> None:
-        """End at once."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A server that serves: where it listens, by transport, and the certificate that it shows, if it speaks TLS."""
+    """A server that serves, and where it listens, by transport."""
 
-    server: Server
+    server: Service[Any]
     bound: Mapping[str, tuple[str, int]]
-    identity: Identity | None
 
 
 async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
@@ -128,7 +107,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
     speaks_tls = server.startup_mode != "TCP"
     identity = Identity(home.certificates(fqdn), require_client=True) if speaks_tls else None
     clock = SystemClock()
-    # Whoever is a plain gateway of the directory has no rates: a trunk is one address and many calls.
+    # Plain gateways are exempt from rate limits: a trunk is one address with many calls.
     limits = SourceLimits(Limits(), trusted=lambda source: source in um.config.plain_addresses)
     endpoint = _endpoint(fqdn, clock, listen, identity, limits, tap)
     ports = {"tls": server.sip_tls_port, "tcp": server.sip_tcp_port, "udp": server.sip_tcp_port, **listen.ports}
@@ -146,14 +125,13 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
         media_host=listen.address,
         media_ports=listen.media_ports,
         max_calls=most_calls(listen, workers),
+        identity=identity,
         contact_port=lambda transport: ports[transport],
     )
-    if identity is not None:
-        um.also_check["certificate"] = unexpired(identity.store.expires_at)
     await um.start()
     wanted = {"TCP": ("tcp", "udp"), "TLS": ("tls",), "Dual": ("tls", "tcp", "udp")}[server.startup_mode]
     bound = await _listen(endpoint, listen.address, ports, wanted, identity)
-    return Running(server=um, bound=bound, identity=identity)
+    return Running(server=um, bound=bound)
 
 
 async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
@@ -172,15 +150,16 @@ async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = N
         connect=lambda: connect(home, fqdn),
         forest=repository.layout.forest,
         clock=clock,
-        lamps=home.state / "voice" / f"{fqdn}.lamps.json",
+        # The name is that of release 0.1; a server that is updated finds its state there.
+        mwi_file=home.state / "voice" / f"{fqdn}.lamps.json",
         port=ports["tls"],
+        identity=identity,
     )
     repository.session.close()
-    voice.also_check["certificate"] = unexpired(identity.store.expires_at)
     await voice.start()
     wanted = ("tls", *(transport for transport in ("tcp", "udp") if transport in listen.ports))
     bound = await _listen(endpoint, listen.address, ports, wanted, identity)
-    return Running(server=voice, bound=bound, identity=identity)
+    return Running(server=voice, bound=bound)
 
 
 def most_calls(listen: Listen, workers: int) -> int:
@@ -226,7 +205,7 @@ async def _listen(
         try:
             match transport:
                 case "tls":
-                    assert identity is not None, "who listens for TLS has a certificate"
+                    assert identity is not None, "a server that listens for TLS has a certificate"
                     bound[transport] = await endpoint.listen_tls(address, ports["tls"], identity.server)
                 case "tcp":
                     bound[transport] = await endpoint.listen_tcp(address, ports["tcp"])
@@ -234,7 +213,7 @@ async def _listen(
                     bound[transport] = await endpoint.listen_udp(address, ports["udp"])
         except OSError as error:
             raise CannotServe(
-                f"{address}:{ports[transport]} cannot be listened on for {transport}: {error.strerror}; "
-                f"another server there, or a port below 1024? --{transport}-port names another"
+                f"cannot bind {address}:{ports[transport]} ({transport}): {error.strerror}. Is another server using it, "
+                f"or is it below 1024? Choose another with --{transport}-port"
             ) from None
     return bound

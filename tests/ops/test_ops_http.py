@@ -16,6 +16,7 @@ from tandem.ops import health, http
 from tandem.ops.errors import OpsError
 from tandem.ops.http import Answer, HttpServer
 from tandem.ops.metrics import CONTENT_TYPE, Metrics
+from tandem.service.certificates import unexpired
 
 
 @contextlib.asynccontextmanager
@@ -134,8 +135,8 @@ def test_readiness_says_what_is_wrong_with_each_part(tmp_path: Path) -> None:
             "spool": lambda: problem_of(tmp_path),
             "gone": lambda: problem_of(tmp_path / "none"),
             "directory": Freshness(SystemClock()).problem,
-            "certificate": health.unexpired(lambda: now - timedelta(days=1)),
-            "none": health.unexpired(lambda: None),
+            "certificate": unexpired(lambda: now - timedelta(days=1)),
+            "none": unexpired(lambda: None),
             "broken": fails,
         }
     )
@@ -146,4 +147,4 @@ def test_readiness_says_what_is_wrong_with_each_part(tmp_path: Path) -> None:
     assert wrong["broken"] == "ValueError: cannot tell"
     assert json.loads(json.dumps(found.facts()))["checks"]["well"] == "ok"
     assert list(tmp_path.iterdir()) == []
-    assert health.examine({"certificate": health.unexpired(lambda: now + timedelta(days=1))}).ready
+    assert health.examine({"certificate": unexpired(lambda: now + timedelta(days=1))}).ready

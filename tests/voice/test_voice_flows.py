@@ -115,12 +115,13 @@ def installed(world: World, folder: Path) -> tuple[Phone, Phone]:
         connect=lambda: connect(home, POOL),
         forest=repository.layout.forest,
         clock=world.loop,
-        lamps=folder / "lamps.json",
+        mwi_file=folder / "lamps.json",
     )
     repository.session.close()
-    index = voice._directory.index
-    index.take(index.poll() or ())
-    voice.config = voice._directory.config()
+    index = voice.following.index
+    changes = index.poll()
+    assert changes is not None
+    voice.following.take(changes)
     secrets = {user.sip_address: index.sip_secret(user) for user in voice.config.users.values()}
     index.close()
     return (

@@ -12,7 +12,7 @@ from tandem.sip.aio.flow import OnClose
 from tandem.sip.headers import digest
 from tandem.sip.message.message import Headers, Request, Response, response_to
 from tandem.voice.config import VoiceConfig
-from tandem.voice.registrar.access import Access
+from tandem.voice.registrar.authentication import PhoneAuthentication
 from tandem.voice.registrar.location import Binding, Location
 from tandem.voice.registrar.lockout import FAILURES, WINDOW_S, Lockout
 from tandem.voice.registrar.registrar import register
@@ -156,7 +156,7 @@ class Secrets:
         return {"alice": "right"}.get(user.account, "")
 
 
-def access_with(algorithms: tuple[str, ...]) -> tuple[Access, VoiceConfig]:
+def access_with(algorithms: tuple[str, ...]) -> tuple[PhoneAuthentication, VoiceConfig]:
     pool = o.VoicePool(
         fqdn="pool1.example.com",
         kind="tandem",
@@ -165,11 +165,13 @@ def access_with(algorithms: tuple[str, ...]) -> tuple[Access, VoiceConfig]:
         servers=(),
         digest=algorithms,
     )
-    access = Access(Secrets(), SystemClock(), "example.com")  # type: ignore[arg-type]
+    access = PhoneAuthentication(Secrets(), SystemClock(), "example.com")  # type: ignore[arg-type]
     return access, VoiceConfig(pool=pool, users={"alice@example.com": ALICE})
 
 
-def try_as(access: Access, config: VoiceConfig, name: str, secret: str, source: str = "192.0.2.1") -> Asked:
+def try_as(
+    access: PhoneAuthentication, config: VoiceConfig, name: str, secret: str, source: str = "192.0.2.1"
+) -> Asked:
     first = Asked(message(""), Connection(source))
     access.authenticate(first, config)  # type: ignore[arg-type]
     value = digest.answer(

@@ -6,7 +6,6 @@ only whether the process still answers at all.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 Check = Callable[[], str]
 """Returns what is wrong, as a text for people; an empty one if nothing is. May take a moment: it runs in a thread."""
@@ -38,16 +37,3 @@ def _ask(check: Check) -> str:
         return check()
     except Exception as error:  # a check is there to tell, whatever it meets
         return f"{type(error).__name__}: {error}"
-
-
-def unexpired(ends_at: Callable[[], datetime | None]) -> Check:
-    """Whether a certificate is there and has not expired."""
-
-    def check() -> str:
-        at = ends_at()
-        if at is None:
-            return "there is none"
-        left = at - datetime.now(UTC)
-        return "" if left > timedelta() else f"it expired on {at:%Y-%m-%d}"
-
-    return check

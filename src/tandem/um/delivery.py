@@ -17,6 +17,7 @@ from tandem.mail import counts as mail_counts
 from tandem.mail.maildir import Maildir
 from tandem.mail.spool import Draft, Envelope, Item, Spool
 from tandem.media.codec.wav import write_wav
+from tandem.service.threads import ThreadPool
 from tandem.sip.headers import fields
 from tandem.sip.message.message import Request
 from tandem.um import counts
@@ -33,10 +34,17 @@ class Delivery:
     """Closes the recordings of calls that are over, and delivers them until cancelled (:meth:`run`)."""
 
     def __init__(
-        self, spool: Spool, *, clock: Clock, mailbox: Callable[[str], Path], delivered: Callable[[], None]
+        self,
+        spool: Spool,
+        *,
+        clock: Clock,
+        disk: ThreadPool,
+        mailbox: Callable[[str], Path],
+        delivered: Callable[[], None],
     ) -> None:
         """``delivered`` is called after each round: mailboxes may have new messages."""
         self._spool = spool
+        self._disk = disk
         self._clock = clock
         self._mailbox = mailbox
         self._delivered = delivered
@@ -46,7 +54,7 @@ class Delivery:
     async def keep(self, draft: Draft, samples: int, cut: bool) -> None:
         """A call is over: close its draft and deliver it. ``samples`` 0 means that nothing was recorded."""
         ended_at = self._clock.at().isoformat()
-        await asyncio.to_thread(draft.close, samples=samples, ended_at=ended_at, cut=cut)
+        await self._disk.run(draft.close, samples=samples, ended_at=ended_at, cut=cut)
         (counts.message if samples else counts.no_message).value += 1
         event(_log, logging.INFO, "um.kept", call=draft.envelope.call_id, seconds=samples / _RATE, cut=cut)
         self._work.set()
@@ -62,9 +70,9 @@ class Delivery:
     async def _deliver_pending(self) -> bool:
         """Whether all that waited could be delivered."""
         delivered = True
-        for item in await asyncio.to_thread(self._spool.pending):
+        for item in await self._disk.run(self._spool.pending):
             try:
-                await asyncio.to_thread(self._deliver, item)
+                await self._disk.run(self._deliver, item)
             except Exception as error:  # one message that cannot be delivered holds up no other
                 delivered = False
                 mail_counts.not_delivered.value += 1

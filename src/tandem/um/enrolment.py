@@ -27,6 +27,7 @@ from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.repository import Repository
 from tandem.mail import compose
 from tandem.mail.maildir import Maildir
+from tandem.service.threads import ThreadPool, Threads
 from tandem.um import counts
 from tandem.um.config import MAILING, NO_PIN_YET, SET, UmConfig
 
@@ -96,12 +97,14 @@ class Enrolment:
         repository: Repository,
         clock: Clock,
         ids: Ids,
+        threads: Threads,
         key_file: Path,
         mailbox: Callable[[str], Path],
     ) -> None:
         self._config = config
         self._repository = repository
         self._clock, self._ids = clock, ids
+        self._threads = threads
         self._lock_file = key_file.with_suffix(".lock")
         self._mailbox = mailbox
         self._hasher = PinHasher(key_file)
@@ -141,8 +144,8 @@ class Enrolment:
         plan = self._config().dial_plans.get(user.um_dial_plan)
         if plan is None:
             return
-        async with _locked(self._lock_file):
-            found = await asyncio.to_thread(self._repository.same, user)
+        async with _locked(self._lock_file, self._threads.disk):
+            found = await self._threads.directory.run(self._repository.same, user)
             if found is not None and found[0].pin_state in NO_PIN_YET:
                 await self._make_locked(found[0], plan)
 
@@ -151,9 +154,9 @@ class Enrolment:
         extension = self._config().extension(user)
         pin = generate(extension=extension, minimum=policy.min_pin_length if policy else GENERATED_DIGITS)
         dn = self._repository.dn_of(user)
-        hashed = await asyncio.to_thread(self._hasher.hash, user.account, pin)
+        hashed = await self._threads.hashing.run(self._hasher.hash, user.account, pin)
         written = {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (MAILING,)}
-        await asyncio.to_thread(self._repository.session.replace, dn, written)
+        await self._threads.directory.run(self._repository.session.replace, dn, written)
         message_id = f"welcome-{self._ids.token(8)}"
         mail = compose.welcome(
             mailbox=user.mail,
@@ -165,16 +168,16 @@ class Enrolment:
             at=self._clock.at(),
             message_id=message_id,
         )
-        await asyncio.to_thread(lambda: Maildir(self._mailbox(user.mail)).deliver(message_id, mail))
-        await asyncio.to_thread(self._repository.session.replace, dn, {"msExchUMPinState": (SET,)})
+        await self._threads.disk.run(lambda: Maildir(self._mailbox(user.mail)).deliver(message_id, mail))
+        await self._threads.directory.run(self._repository.session.replace, dn, {"msExchUMPinState": (SET,)})
         counts.pins_made.value += 1
         event(_log, logging.INFO, "um.pin_made", account=user.account)
 
 
 @asynccontextmanager
-async def _locked(path: Path) -> AsyncIterator[None]:
+async def _locked(path: Path, disk: ThreadPool) -> AsyncIterator[None]:
     """Hold the lock of a file among processes; it is waited for in a thread."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
-        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+        await disk.run(fcntl.flock, file, fcntl.LOCK_EX)
         yield

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tandem.core.log import event, get_logger
+from tandem.core.tasks import spawn
 from tandem.directory import objects as o
 from tandem.mail.errors import MailError
 from tandem.mail.maildir import Maildir
@@ -86,7 +87,7 @@ class MwiNotifier:
     def _begin(self, user: o.User, summary: MessageSummary) -> None:
         if before := self._telling.get(user.account):
             before.cancel()
-        self._telling[user.account] = asyncio.get_running_loop().create_task(self._tell(user, summary))
+        self._telling[user.account] = spawn(self._tell(user, summary), name="um.mwi_notify", log=_log)
 
     async def _tell(self, user: o.User, summary: MessageSummary) -> None:
         for _ in range(RETRIES):

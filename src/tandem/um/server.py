@@ -1,7 +1,5 @@
 """The UM server: answers the calls of its gateways into mailboxes. Puts identity, enrolment, delivery and MWI together."""
 
-import asyncio
-import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,15 +10,15 @@ from tandem.call.errors import CallRefused
 from tandem.call.negotiation import MediaPolicy
 from tandem.call.reoffer import ALLOW
 from tandem.core.clock import Clock
-from tandem.core.log import event, get_logger
-from tandem.directory import counts as directory_counts
-from tandem.directory.errors import DirectoryUnavailable
+from tandem.core.log import event
 from tandem.directory.index import Connect
 from tandem.directory.repository import Repository
 from tandem.mail.disk import problem_of
 from tandem.mail.maildir import mailbox_folder
 from tandem.mail.spool import Spool
 from tandem.media.session import Media
+from tandem.pki.identity import Identity
+from tandem.service.service import Service
 from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.machines import uas
@@ -34,10 +32,6 @@ from tandem.um.identity import CallRefusal, MailboxCall, classify, find_gateway,
 from tandem.um.mwi import MwiNotifier
 from tandem.um.prompts import LEAD, TONE, Prompts
 
-_log = get_logger("um")
-BUSY_S = 30
-"""After which time one who was turned away may try again."""
-FOLLOW_S = 1.0
 _ABLE = uas.Abilities(methods=tuple(ALLOW.split(", ")), extensions=EXTENSIONS)
 _ENCRYPTION = {"Secured": "require", "SIPSecured": "refuse", "Unsecured": "refuse"}
 
@@ -51,8 +45,8 @@ class UmPaths:
     pin_key: Path
 
 
-class UmServer:
-    """Made with an endpoint that does not listen yet; :meth:`start`, then listen, then :meth:`stop`.
+class UmServer(Service[UmConfig]):
+    """See :class:`Service`.
 
     ``media`` is started and closed here. A call beyond ``max_calls`` is answered with 503.
     """
@@ -70,105 +64,72 @@ class UmServer:
         media_host: str,
         media_ports: range = range(1),
         max_calls: int = 100,
+        identity: Identity | None = None,
         contact_port: Callable[[str], int] = lambda transport: 5061 if transport == "tls" else 5060,
     ) -> None:
-        self.config = UmConfig()
-        self.freshness = directory_counts.Freshness(clock)
-        self.also_check: dict[str, Callable[[], str]] = {"listening": endpoint.connections.deaf}
+        super().__init__(
+            room="um",
+            endpoint=endpoint,
+            directory=UmDirectory(connect, fqdn, repository.layout.forest),
+            clock=clock,
+            able=_ABLE,
+            identity=identity,
+        )
         self._fqdn = fqdn
-        self._endpoint = endpoint
         self._repository = repository
-        self._clock = clock
         self._paths = paths
         self._media, self._media_host, self._media_ports = media, media_host, media_ports
         self._max_calls = max_calls
         self._contact_port = contact_port
-        self._calls = Calls(endpoint, contact=self._contact, media=media)
-        self._calls.on_request = self._received
+        self._legs = Calls(endpoint, contact=self._contact, media=media)
+        self._legs.on_request = self._received
         self._spool = Spool(paths.spool)
         self._prompts = {"en-US": Prompts("en-US")}
         contact = f"<sip:{fqdn}:{contact_port('tls')};transport=tls>"
         self._mwi = MwiNotifier(endpoint, lambda: self.config, self._mailbox, contact)
-        self._delivery = Delivery(self._spool, clock=clock, mailbox=self._mailbox, delivered=self._mwi.look)
+        self._delivery = Delivery(
+            self._spool, clock=clock, disk=self.threads.disk, mailbox=self._mailbox, delivered=self._mwi.look
+        )
         self._enrolment = Enrolment(
             config=lambda: self.config,
             repository=repository,
             clock=clock,
             ids=endpoint.ids,
+            threads=self.threads,
             key_file=paths.pin_key,
             mailbox=self._mailbox,
         )
-        self._directory = UmDirectory(connect, fqdn, repository.layout.forest)
-        self._answering: set[ServerTransaction] = set()
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._stopping = False
-        counts.calls.source = lambda: len(self._answering)
+        counts.calls.source = lambda: len(self.calls)
 
-    async def start(self) -> None:
-        """Read the directory, close what a dead server left open, begin to deliver, watch and follow."""
-        await asyncio.gather(self._media.start(), self._follow_once())
-        for item in self._spool.recover(ended_at=self._clock.at().isoformat()):
-            event(_log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
+    def took(self, config: UmConfig) -> None:
+        """See :meth:`Service.took`."""
+        plans = ",".join(config.dial_plans) or "none"
+        event(self.log, logging.INFO, "um.config", dial_plans=plans, users=len(config.users))
+        self._enrolment.wake()
+
+    async def prepare(self) -> None:
+        """Close what a dead server left open; begin to deliver, to enrol, and to watch mailboxes."""
+        await self._media.start()
+        for item in self._spool.recover(ended_at=self.clock.at().isoformat()):
+            event(self.log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
         self._spool.start()
-        for work in (self._follow(), self._delivery.run(), self._enrolment.run(), self._mwi.watch()):
-            self._tasks.append(asyncio.get_running_loop().create_task(work))
+        self.supervise("delivery", self._delivery.run)
+        self.supervise("enrolment", self._enrolment.run)
+        self.supervise("mwi", self._mwi.watch)
 
-    def drain(self) -> None:
-        """Take no more calls; those that are answered go on."""
-        self._stopping = True
-
-    async def idle(self) -> None:
-        """Wait until no call is being answered."""
-        await self._idle.wait()
-
-    async def stop(self) -> None:
-        """Take no more calls, end those that are answered; what was heard is kept."""
-        self._stopping = True
-        for task in self._tasks:
-            task.cancel()
-        await self._endpoint.handlers.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    async def release(self) -> None:
+        """Calls have ended; what was recorded is kept."""
         await self._media.close()
         self._spool.stop()
-        await self._endpoint.close()
         self._repository.session.close()
-        self._directory.index.close()
 
     def checks(self) -> dict[str, Callable[[], str]]:
-        """What has to be well for calls to be taken: each says what is wrong, or nothing. They may block a moment."""
+        """See :meth:`Service.checks`."""
         return {
-            **self.also_check,
-            "directory": self.freshness.problem,
+            **super().checks(),
             "spool": lambda: problem_of(self._paths.spool),
             "media": self._media.problem,
         }
-
-    # The directory
-
-    async def _follow_once(self) -> None:
-        index = self._directory.index
-        changes = await asyncio.to_thread(index.poll)
-        self.freshness.answered()
-        if changes is not None:
-            index.take(changes)
-            directory_counts.objects.value = len(index)
-            self.config = self._directory.config()
-            plans = ",".join(self.config.dial_plans) or "none"
-            event(_log, logging.INFO, "um.config", dial_plans=plans, users=len(self.config.users))
-            self._enrolment.wake()
-
-    async def _follow(self) -> None:
-        while True:
-            await asyncio.sleep(FOLLOW_S)
-            try:
-                await self._follow_once()
-            except DirectoryUnavailable:
-                directory_counts.failed.value += 1  # it was logged when it was lost
-            except Exception as error:  # whatever it is, the current snapshot stays in force, and we go on following
-                directory_counts.failed.value += 1
-                event(_log, logging.ERROR, "um.directory", error=error)
 
     def _mailbox(self, address: str) -> Path:
         return mailbox_folder(self._paths.mail, address)
@@ -182,40 +143,32 @@ class UmServer:
     def _received(self, transaction: ServerTransaction) -> Handling:
         request = transaction.request
         flow = transaction.flow
+        call_id = fields.call_id(request)
         call = read_invite(request, transport=flow.transport, peer_names=flow.peer_names, source=flow.remote[0])
         if isinstance(refusal := find_gateway(self.config, call), CallRefusal):
             self._refuse(transaction, refusal, trusted=False)
-        elif unable := uas.refusal(request, _ABLE):
-            transaction.respond_with(unable.status, headers=unable.headers)
-        elif request.method == "OPTIONS" and not self._stopping:
-            transaction.respond_with(200, headers=(("Allow", ALLOW),))
-        elif request.method == "OPTIONS":  # whoever watches us by it sends calls elsewhere
-            transaction.respond_with(503, headers=(("Retry-After", str(BUSY_S)),))
+        elif self.admission.refuse_unable(transaction):
+            return None
+        elif request.method == "OPTIONS":
+            self.admission.answer_options(transaction)
         elif request.method != "INVITE":
-            transaction.respond_with(405, headers=(("Allow", ALLOW),))
-        elif self._stopping or len(self._answering) >= self._max_calls:
+            self.admission.refuse_method(transaction)
+        elif self.admission.draining or len(self.calls) >= self._max_calls:
             counts.busy.value += 1
-            calls = len(self._answering)
-            event(_log, logging.WARNING, "um.busy", call=fields.call_id(request), calls=calls, stopping=self._stopping)
-            transaction.respond_with(503, headers=(("Retry-After", str(BUSY_S)),))
+            draining = self.admission.draining
+            event(self.log, logging.WARNING, "um.busy", call=call_id, calls=len(self.calls), draining=draining)
+            self.admission.refuse_busy(transaction)
         elif isinstance(decision := classify(self.config, call), CallRefusal):
             self._refuse(transaction, decision, trusted=True)
         else:
-            self._answering.add(transaction)
-            self._idle.clear()
-            transaction.on_ended = functools.partial(self._ended, transaction)
+            self.calls.begin(transaction)
             return self._answer_or_refuse(transaction, decision)
         return None
-
-    def _ended(self, transaction: ServerTransaction) -> None:
-        self._answering.discard(transaction)
-        if not self._answering:
-            self._idle.set()
 
     def _refuse(self, transaction: ServerTransaction, refusal: CallRefusal, *, trusted: bool) -> None:
         counts.refused.value += 1
         event(
-            _log,
+            self.log,
             logging.WARNING,
             "um.refused",
             peer=transaction.flow.remote[0],
@@ -233,7 +186,7 @@ class UmServer:
             await self._answer(transaction, answer)
         except CallRefused as refused:
             counts.refused.value += 1
-            event(_log, logging.WARNING, "um.refused", status=refused.status, why=refused)
+            event(self.log, logging.WARNING, "um.refused", status=refused.status, why=refused)
         except Exception:
             counts.failed.value += 1
             raise
@@ -246,17 +199,17 @@ class UmServer:
             ports=self._media_ports,
             own_order=True,  # a message is kept at 8,000 Hz: G.711 is as good as Opus, and costs a sixth
         )
-        call = self._calls.incoming(transaction, policy)
+        call = self._legs.incoming(transaction, policy)
         await call.ring()
         leg = await call.answer()
         envelope = make_envelope(
             self.config,
             transaction.request,
             answer,
-            message_id=f"voice-{self._endpoint.ids.token(12)}",
-            begun_at=self._clock.at(),
+            message_id=f"voice-{self.endpoint.ids.token(12)}",
+            begun_at=self.clock.at(),
         )
-        event(_log, logging.INFO, "um.answered", call=envelope.call_id, account=user.account, dial_plan=plan.name)
+        event(self.log, logging.INFO, "um.answered", call=envelope.call_id, account=user.account, dial_plan=plan.name)
         prompts = self._prompts.get(plan.language) or self._prompts["en-US"]
         called = digits(self.config.extension(user))
         await CallAnswering(
@@ -265,7 +218,7 @@ class UmServer:
             tone=TONE,
             thanks=prompts.say("message-sent"),
             regrets=prompts.say("nothing-recorded"),
-            begin=lambda: asyncio.to_thread(self._spool.begin, envelope),
+            begin=lambda: self.threads.disk.run(self._spool.begin, envelope),
             keep=self._delivery.keep,
             idle_s=plan.recording_idle_timeout_s,
             recording_s=plan.max_recording_duration_min * 60,

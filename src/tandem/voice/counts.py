@@ -13,4 +13,4 @@ registrations = counter(
 )
 bound, unbound = registrations.of("bound"), registrations.of("unbound")
 held = gauge("tandem_voice_contacts", "Contacts of phones that are registered now.").of()
-lamps_passed_on = counter("tandem_voice_mwi_received_total", "Lamp states that UM told.").of()
+mwi_received = counter("tandem_voice_mwi_received_total", "Message waiting states that UM sent.").of()

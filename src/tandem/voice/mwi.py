@@ -4,7 +4,6 @@ Only the UM servers of the user's own dial plan are believed, by the name in the
 their NOTIFY in that dialog; registered phones that did not get one outside of any.
 """
 
-import asyncio
 import dataclasses
 import json
 import logging
@@ -25,7 +24,7 @@ from tandem.sip.machines.subscription import Event, Notifier, SubscriptionState,
 from tandem.sip.message.message import Headers, Request
 from tandem.voice import counts
 from tandem.voice.config import VoiceConfig, sip_of
-from tandem.voice.registrar.access import is_own
+from tandem.voice.registrar.authentication import is_own
 from tandem.voice.registrar.location import Location
 
 _log = get_logger("voice")
@@ -44,14 +43,17 @@ class Subscription:
     flow: Flow
     notifier: Notifier
 
-    def stands(self, now: float) -> bool:
-        """Whether there is somebody to be told; what has run out ends here."""
+    def lasts(self, now: float) -> bool:
+        """Whether there is still a phone to notify; a subscription that has expired ends here."""
         self.notifier.timeout(now)
         return self.notifier.state is not SubscriptionState.TERMINATED and not self.flow.closed
 
 
-class Lamps:
-    """Everyone's lamps at this server."""
+class MwiRelay:
+    """Message waiting of everyone at this server.
+
+    ``file`` keeps the last state of each user across restarts. ``spawn`` starts the NOTIFYs, which end with the server.
+    """
 
     def __init__(
         self,
@@ -60,6 +62,7 @@ class Lamps:
         config: Callable[[], VoiceConfig],
         contact: Callable[[], str],
         file: Path,
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self._endpoint = endpoint
         self._location = location
@@ -68,7 +71,7 @@ class Lamps:
         self._file = file
         self._summaries = _read(file)
         self._subscriptions: dict[tuple[str, str, str], Subscription] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._spawn = spawn
 
     def notified(self, transaction: ServerTransaction) -> None:
         """A NOTIFY came from a server."""
@@ -93,8 +96,8 @@ class Lamps:
         transaction.respond_with(200)
         self._summaries[sip_of(user)] = summary
         self._write()
-        counts.lamps_passed_on.value += 1
-        event(_log, logging.INFO, "voice.lamp", user=sip_of(user), new=summary.new, old=summary.old)
+        counts.mwi_received.value += 1
+        event(_log, logging.INFO, "voice.mwi", user=sip_of(user), new=summary.new, old=summary.old)
         self._tell(sip_of(user))
 
     def subscribed(self, transaction: ServerTransaction, user: o.User) -> None:
@@ -138,22 +141,22 @@ class Lamps:
 
     def _keep(self, subscription: Subscription, now: float) -> None:
         mine = [k for k, s in self._subscriptions.items() if s.user == subscription.user]
-        stale = [k for k in mine if not self._subscriptions[k].stands(now)]
+        stale = [k for k in mine if not self._subscriptions[k].lasts(now)]
         for key in (*stale, *[k for k in mine if k not in stale][: len(mine) - len(stale) - MAX_SUBSCRIPTIONS + 1]):
             self._subscriptions.pop(key, None)
         self._subscriptions[subscription.dialog.key] = subscription
 
     def _write(self) -> None:
-        """Keep what is known: UM tells of a lamp when it changes, and otherwise only twice a day."""
+        """Keep what is known: UM sends the state when it changes, and otherwise only twice a day."""
         facts = {user: dataclasses.astuple(summary) for user, summary in self._summaries.items()}
         try:
             write_whole(self._file, json.dumps(facts).encode())
         except OSError as error:
-            event(_log, logging.ERROR, "voice.lamps_not_written", file=self._file, error=error)
+            event(_log, logging.ERROR, "voice.mwi_not_written", file=self._file, error=error)
 
     def _tell(self, user: str) -> None:
         now = self._endpoint.clock.now()
-        held = [s for s in self._subscriptions.values() if s.user == user and s.stands(now)]
+        held = [s for s in self._subscriptions.values() if s.user == user and s.lasts(now)]
         told = {id(s.flow) for s in held}
         for subscription in held:
             self._spawn(self._notify(subscription))
@@ -194,14 +197,9 @@ class Lamps:
             event(_log, logging.DEBUG, "voice.notify_not_taken", user=user, status=response.status)
         return response.status
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
 
 def _read(file: Path) -> dict[str, MessageSummary]:
-    """What was known before a restart; a file that cannot be read is as good as none, and logged."""
+    """What was known before a restart; a file that cannot be read is logged, and counts as none."""
     if not file.exists():
         return {}
     try:
@@ -211,5 +209,5 @@ def _read(file: Path) -> dict[str, MessageSummary]:
             for user, (new, old, urgent_new, urgent_old) in facts.items()
         }
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        event(_log, logging.ERROR, "voice.lamps_not_read", file=file, error=error)
+        event(_log, logging.ERROR, "voice.mwi_not_read", file=file, error=error)
         return {}

@@ -1,4 +1,4 @@
-"""The calls that stand and go through this server, so that it can wait for their end before it stops.
+"""The active calls that go through this server, so that it can wait for their end before it stops.
 
 A proxy keeps no dialogs; what is known of a call is when its first 2xx and a BYE went through. A call also counts as over when
 its caller's connection is gone, since nothing of it can go through us any more.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tandem.sip.aio.endpoint import Flow
 
 
-class StandingCalls:
+class ActiveCalls:
     """Calls by their Call-ID."""
 
     def __init__(self) -> None:
@@ -42,5 +42,5 @@ class StandingCalls:
             self._idle.set()
 
     async def none_left(self) -> None:
-        """Wait until no call stands."""
+        """Wait until no call is active."""
         await self._idle.wait()

@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections.abc import Callable
 
+from tandem.core.tasks import spawn
 from tandem.sip.aio.endpoint import ClientTransaction
 from tandem.sip.message.message import Response
 
@@ -18,7 +19,7 @@ TIMER_C_S = 185.0
 """Seconds without any response after which a branch that rang is cancelled (§16.6: more than three minutes)."""
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 DECLINED = 'SIP;cause=603;text="Declined elsewhere"'
-"""Reason values (RFC 3326) of a CANCEL, so that a phone knows whether there is a missed call to be shown."""
+"""Reason values (RFC 3326) of a CANCEL, so that a phone knows whether to show a missed call."""
 
 
 class Fork:
@@ -38,7 +39,7 @@ class Fork:
         self._pending.add(client)
         client.on_late = self._relay
         # The reader ends by itself with the final response (487 after a CANCEL, or the time-out's 408).
-        reader = self._loop.create_task(self._read(client))
+        reader = spawn(self._read(client), name="voice.branch")
         self._readers.add(reader)
         reader.add_done_callback(self._readers.discard)
 

@@ -15,7 +15,7 @@ from tandem.sip.headers import fields
 from tandem.sip.message.message import Request
 from tandem.voice import counts
 from tandem.voice.config import sip_of
-from tandem.voice.registrar.access import is_own
+from tandem.voice.registrar.authentication import is_own
 from tandem.voice.registrar.location import Binding, Location
 
 _log = get_logger("voice")

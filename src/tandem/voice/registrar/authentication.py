@@ -17,7 +17,7 @@ from tandem.voice.registrar.lockout import Lockout
 _log = get_logger("voice")
 
 
-class Access:
+class PhoneAuthentication:
     """Challenges and checks. The realm is the forest, so that a secret serves every server of a pool."""
 
     def __init__(self, index: Index, clock: Clock, realm: str) -> None:

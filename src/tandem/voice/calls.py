@@ -1,0 +1,140 @@
+"""What becomes of a phone's INVITE: a decision by the routing rules, then phones that ring, UM, or a refusal."""
+
+import logging
+from collections.abc import Callable
+
+from tandem.core.clock import Clock
+from tandem.core.log import event, get_logger
+from tandem.directory import objects as o
+from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
+from tandem.sip.errors import SdpError
+from tandem.sip.headers import fields
+from tandem.sip.headers.diversion import Reason
+from tandem.sip.message.message import Request, Response
+from tandem.sip.sdp.description import parse_sdp
+from tandem.voice import counts
+from tandem.voice.config import VoiceConfig, sip_of
+from tandem.voice.proxy.active import ActiveCalls
+from tandem.voice.proxy.identity import assert_identity, strip_trust
+from tandem.voice.proxy.proxy import ProxiedCall, Routes
+from tandem.voice.registrar.location import Location
+from tandem.voice.routing import decision as routing
+
+_log = get_logger("voice")
+_REASONS = {408: Reason.NO_ANSWER, 486: Reason.USER_BUSY, 600: Reason.USER_BUSY, 603: Reason.DEFLECTION}
+RING_S = 20.0
+"""Seconds that phones ring where the directory has no pool for this server (any more)."""
+
+
+class CallSetup:
+    """Sets up calls of authenticated phones by the configuration that is in force."""
+
+    def __init__(
+        self,
+        *,
+        endpoint: Endpoint,
+        routes: Routes,
+        location: Location,
+        config: Callable[[], VoiceConfig],
+        clock: Clock,
+        active: ActiveCalls,
+    ) -> None:
+        self._endpoint = endpoint
+        self._routes = routes
+        self._location = location
+        self._config = config
+        self._clock = clock
+        self._active = active
+        self._turn = 0
+
+    async def run(self, transaction: ServerTransaction, work: Request, caller: o.User) -> None:
+        """Set up one call; ``work`` is the INVITE as it is forwarded. Ends when it is answered, refused or given up."""
+        counts.calls.value += 1
+        try:
+            await self._run(transaction, work, caller)
+        finally:
+            counts.calls.value -= 1
+
+    async def _run(self, transaction: ServerTransaction, work: Request, caller: o.User) -> None:
+        config = self._config()
+        if (why := _unencrypted(work, config)) is not None:
+            transaction.respond_with(488, headers=(fields.warning(why),))
+            return
+        transaction.respond_with(100)
+        strip_trust(work)
+        assert_identity(work, caller)
+        decision = routing.decide(config, caller=caller, called=fields.parse_uri(work.uri))
+        call = ProxiedCall(self._endpoint, self._routes, transaction, work)
+        call.on_answered = lambda: self._active.begun(fields.call_id(work), transaction.flow)
+        name = type(decision).__name__
+        counts.decided.of(name).value += 1
+        event(
+            _log,
+            logging.INFO,
+            "voice.call",
+            call=fields.call_id(work),
+            caller=sip_of(caller),
+            dialled=work.uri,
+            decision=name,
+            why="; ".join(decision.trace),
+        )
+        match decision:
+            case routing.Reject():
+                call.finish(decision.status, fields.warning(decision.why))
+            case routing.CallUM():
+                servers = self._servers(decision.dial_plan)
+                _end(call, await call.call_um(servers, decision.dial_plan.name))
+            case routing.RingUser():
+                await self._ring(call, decision.user)
+
+    async def _ring(self, call: ProxiedCall, user: o.User) -> None:
+        pool = self._config().pool
+        bindings = self._location.of(sip_of(user), self._clock.now())
+        ring_s = float(pool.ring_s) if pool else RING_S
+        refusal = await call.ring(bindings, ring_s) if bindings else Response(status=480)
+        if refusal is None or call.over:
+            return
+        plan = self._config().um_dial_plan_of(user)
+        servers = self._servers(plan) if plan else ()
+        if plan is None or not servers:
+            why = _why_no_um(self._config(), user, plan)
+            counts.no_um.value += 1
+            event(_log, logging.WARNING, "voice.no_um", user=sip_of(user), why=why)
+            call.finish(refusal.status if refusal.status != 408 else 480, fields.warning(why))
+            return
+        reason = _REASONS.get(refusal.status, Reason.UNAVAILABLE)
+        counts.diverted.of(reason.value).value += 1
+        event(_log, logging.INFO, "voice.divert", user=sip_of(user), reason=reason, dial_plan=plan.name)
+        _end(call, await call.divert(user, reason, servers, plan.name))
+
+    def _servers(self, plan: o.UMDialPlan) -> tuple[o.MessagingServer, ...]:
+        """The UM servers of a dial plan, beginning with another one at each call."""
+        servers = self._config().um_servers.get(plan.name, ())
+        if not servers:
+            return ()
+        self._turn = (self._turn + 1) % len(servers)
+        return servers[self._turn :] + servers[: self._turn]
+
+
+def _end(call: ProxiedCall, refusal: Response | None) -> None:
+    if refusal is not None and not call.over:
+        call.finish(480 if refusal.status in (408, 503) else refusal, fields.warning("UM did not take the call"))
+
+
+def _why_no_um(config: VoiceConfig, user: o.User, plan: o.UMDialPlan | None) -> str:
+    if not config.um_readable:
+        return "15030: no UM object can be read here; exchucutil (phase 7) grants that"
+    if plan is None:
+        return f"{sip_of(user)} is not enabled for UM in a dial plan that is known here"
+    return f"no UM server is in UM dial plan {plan.name} (phase 5)"
+
+
+def _unencrypted(request: Request, config: VoiceConfig) -> str | None:
+    """Why a pool that requires encryption cannot take this offer."""
+    if config.pool is None or config.pool.media_encryption != "RequireEncryption" or not request.body:
+        return None
+    try:
+        audio = parse_sdp(request.body).audio
+    except SdpError as error:
+        return str(error)
+    return None if audio is not None and audio.secure else "this pool requires SRTP (RTP/SAVP)"
