@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "tandem"
 
 
 def test_the_references_are_as_the_code_makes_them() -> None:
@@ -22,6 +23,16 @@ def test_links_lead_somewhere() -> None:
     targets = [(page, target) for page in pages for target in re.findall(r"\]\((?!http)([^)#]+)", page.read_text())]
     assert targets
     assert [t for t in targets if not (t[0].parent / t[1]).exists()] == []
+
+
+def test_files_of_the_source_that_pages_name_are_there() -> None:
+    rooms = "|".join(p.parent.name for p in SOURCE.glob("*/__init__.py"))
+    pages = [ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "protocols").glob("*.md")]
+    named = [
+        (page.name, name) for page in pages for name in re.findall(rf"`((?:{rooms})/[\w/]+\.py)`", page.read_text())
+    ]
+    assert len(named) > 20
+    assert [each for each in named if not (SOURCE / each[1]).exists()] == []
 
 
 @pytest.mark.slow
