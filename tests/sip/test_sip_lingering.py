@@ -28,7 +28,7 @@ def endpoint() -> Endpoint:
 
 async def test_each_expires_in_its_time_whatever_came_before_it() -> None:
     made, expired = endpoint(), list[str]()
-    lingering = LingeringTransactions(made)
+    lingering = LingeringTransactions(made.clock)
     now = made.clock.now()
     for name, wait in (("late", 0.6), ("soon", 0.05), ("later", 0.6)):
         lingering.add(Waiting(name, now + wait, expired), now)

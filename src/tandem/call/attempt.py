@@ -7,9 +7,9 @@ provisional responses get their PRACK (RFC 3262), challenges, redirections and 4
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
 
 from tandem.call.errors import CallFailed
+from tandem.call.host import CallHost
 from tandem.call.leg import CallLeg
 from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
@@ -25,9 +25,6 @@ from tandem.sip.machines.reliable import ReliableReceiver, is_reliable
 from tandem.sip.machines.retry import AskLonger, Authenticate, GoElsewhere, Retries, retry_after_s
 from tandem.sip.message.message import Headers, Request, Response
 
-if TYPE_CHECKING:
-    from tandem.call.calls import Calls
-
 _log = get_logger("call")
 SILENT_S = 190.0
 """Seconds without any response after which a call that rang is given up: who calls waits a little longer than the timer C
@@ -39,7 +36,7 @@ class Attempt:
 
     def __init__(
         self,
-        calls: "Calls",
+        calls: CallHost,
         *,
         uri: str,
         from_: str,

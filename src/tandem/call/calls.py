@@ -1,7 +1,5 @@
 """The calls of one endpoint: answers and places them, and hands each request within a dialog to its leg."""
 
-import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -11,7 +9,8 @@ from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.call.outgoing import Credentials
 from tandem.call.requests import serve
-from tandem.core.log import event, get_logger
+from tandem.core.log import get_logger
+from tandem.core.tasks import Tasks
 from tandem.media.aio.session import AioMedia
 from tandem.media.session import Media
 from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction, Target
@@ -28,20 +27,28 @@ EXTENSIONS = frozenset({"100rel", "timer", "replaces"})
 
 
 class Calls:
-    """Takes over an endpoint's requests; those outside of a dialog go to ``on_request``.
+    """Takes an endpoint's requests: those within its calls go to their legs, those outside of a dialog to ``on_request``.
 
-    ``media`` is where sessions come from; by default they run in this process.
+    ``media`` is where sessions come from; by default they run in this process. Calls that are ``shared`` take the requests
+    within their dialogs only, and leave the endpoint's own ``on_request`` to somebody else, such as a proxy.
     """
 
-    def __init__(self, endpoint: Endpoint, *, contact: Callable[[Flow], str], media: Media | None = None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        contact: Callable[[Flow], str],
+        media: Media | None = None,
+        shared: bool = False,
+    ) -> None:
         self.endpoint = endpoint
         self.media: Media = media or AioMedia()
         self.on_request: Handler = lambda tx: tx.respond_with(405)
         self.legs: dict[tuple[str, str, str], CallLeg] = {}
         self.contact = contact
-        self._tasks: set[asyncio.Task[None]] = set()
-        endpoint.on_request = self._received
-        endpoint.on_ack = self._acknowledged
+        self._tasks = Tasks(_log)
+        if not shared:
+            endpoint.on_request = self._received
 
     def incoming(self, transaction: ServerTransaction, policy: MediaPolicy) -> IncomingCall:
         """A call that came in; let it ring, then answer or refuse it."""
@@ -84,6 +91,7 @@ class Calls:
         """Hand requests within the leg's dialog to it, until it is over."""
         key = leg.dialog.key
         self.legs[key] = leg
+        self.endpoint.dialogs[key] = self
         leg.on_forget = lambda: self._forget(key, leg)
 
     def find(self, wanted: Replaces) -> CallLeg | None:
@@ -92,36 +100,36 @@ class Calls:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that outlives its call."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._spawned_done)
+        self._tasks.spawn(work, name="call.end")
+
+    def requested(self, transaction: ServerTransaction) -> Handling:
+        """See :class:`tandem.sip.aio.endpoint.DialogOwner`."""
+        if not _requires_unknown(transaction):
+            serve(self.legs[dialog_key(transaction.request)], transaction)
+        return None
+
+    def acknowledged(self, ack: Request) -> None:
+        """See :class:`tandem.sip.aio.endpoint.DialogOwner`."""
+        self.legs[dialog_key(ack)].acknowledged(ack)
 
     def _received(self, transaction: ServerTransaction) -> Handling:
         request = transaction.request
-        unknown = tokens(request.headers.all("Require")) - EXTENSIONS
-        if unknown:
-            transaction.respond_with(420, headers=(("Unsupported", ", ".join(sorted(unknown))),))
+        if _requires_unknown(transaction):
             return None
-        if not fields.to_tag(request):
+        if not fields.to_tag(request) or request.method == "NOTIFY":  # within a subscription, which its owner knows
             return self.on_request(transaction)
-        leg = self.legs.get(dialog_key(request))
-        if leg is not None:
-            serve(leg, transaction)
-        elif request.method == "NOTIFY":  # within a subscription, which its owner knows
-            return self.on_request(transaction)
-        else:
-            transaction.respond_with(481)
+        transaction.respond_with(481)
         return None
-
-    def _acknowledged(self, request: Request, flow: Flow) -> None:
-        if leg := self.legs.get(dialog_key(request)):
-            leg.acknowledged(request)
 
     def _forget(self, key: tuple[str, str, str], leg: CallLeg) -> None:
         if self.legs.get(key) is leg:
             del self.legs[key]
+            self.endpoint.dialogs.pop(key, None)
 
-    def _spawned_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            event(_log, logging.ERROR, "call.defect", error=error)
+
+def _requires_unknown(transaction: ServerTransaction) -> bool:
+    """Whether a request requires an extension that is not known here; it is refused then (RFC 3261 §8.2.2.3)."""
+    unknown = tokens(transaction.request.headers.all("Require")) - EXTENSIONS
+    if unknown:
+        transaction.respond_with(420, headers=(("Unsupported", ", ".join(sorted(unknown))),))
+    return bool(unknown)

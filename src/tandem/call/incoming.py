@@ -5,9 +5,9 @@ PRACK and UPDATE already. Everyone else gets plain provisional responses, and a 
 """
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from tandem.call.errors import CallRefused
+from tandem.call.host import CallHost
 from tandem.call.leg import CallLeg, Ended
 from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
@@ -23,9 +23,6 @@ from tandem.sip.machines.dialog import Dialog, DialogInput, DialogState
 from tandem.sip.machines.reliable import OPTION as RELIABLE
 from tandem.sip.message.message import Response, response_to
 
-if TYPE_CHECKING:
-    from tandem.call.calls import Calls
-
 RETRY_AFTER_S = 10
 """After which time a call that found no port, or nobody to serve its media, may be tried again."""
 
@@ -33,7 +30,7 @@ RETRY_AFTER_S = 10
 class IncomingCall:
     """Made by :meth:`tandem.call.calls.Calls.incoming`. A CANCEL is answered here."""
 
-    def __init__(self, calls: "Calls", transaction: ServerTransaction, policy: MediaPolicy) -> None:
+    def __init__(self, calls: CallHost, transaction: ServerTransaction, policy: MediaPolicy) -> None:
         self._calls = calls
         self._transaction = transaction
         self._policy = policy

@@ -6,11 +6,10 @@ Here messages meet transactions (RFC 3261 §17.1.3, §17.2.3), requests get thei
 
 import asyncio
 import contextlib
-import functools
 import logging
 import ssl
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
+from typing import Protocol
 
 from tandem.core.clock import Clock
 from tandem.core.ids import Ids
@@ -20,12 +19,12 @@ from tandem.sip.aio.connections import Connections, ContextSource
 from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
 from tandem.sip.aio.handlers import Handler, Handlers, Handling
 from tandem.sip.aio.lingering import LingeringTransactions
-from tandem.sip.aio.outbound import Outbound
+from tandem.sip.aio.outbound import MAGIC, Outbound, Target
 from tandem.sip.aio.resolve import Resolver
-from tandem.sip.aio.sockets import at_port
 from tandem.sip.aio.transactions import Answering, ClientTransaction, Key, ServerTransaction, client_key
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
+from tandem.sip.machines.dialog import dialog_key
 from tandem.sip.machines.limits import SourceLimits
 from tandem.sip.machines.locate import PORTS
 from tandem.sip.machines.transaction import ack_to_failure
@@ -34,11 +33,11 @@ from tandem.sip.message.parse import parse_message
 from tandem.sip.message.salvage import answer_to_unreadable
 
 _log = get_logger("sip")
-_MAGIC = "z9hG4bK"
+DialogKey = tuple[str, str, str]
+"""Call-ID, our tag, the peer's tag; see :func:`tandem.sip.machines.dialog.dialog_key`."""
 MAX_TRANSACTIONS = 65_536
 """Open server transactions; 1,000 calls a second by UDP, which linger for 32 s, come to as many."""
 RETRY_AFTER_S = 10
-Target = Flow | Hop
 Tap = Callable[[str, bytes, Flow], None]
 """Sees every message, for traces: ``in`` or ``out``, its bytes, the flow."""
 
@@ -48,11 +47,24 @@ def no_names(_: ssl.SSLObject) -> frozenset[str]:
     return frozenset()
 
 
+class DialogOwner(Protocol):
+    """Serves the requests within its dialogs."""
+
+    def requested(self, transaction: ServerTransaction) -> Handling:
+        """A request within a dialog came; a handler as in :mod:`tandem.sip.aio.handlers`."""
+        ...
+
+    def acknowledged(self, ack: Request) -> None:
+        """An ACK to a 2xx came."""
+        ...
+
+
 class Endpoint:
     """One SIP element.
 
     ``name`` is in Via (an FQDN for servers); ``client_context`` is for TLS connections that we open. Set
     ``on_request`` (every new request but CANCEL and ACK) and, where calls are answered, ``on_ack`` (ACK to a 2xx).
+    Requests within one of ``dialogs`` go to its owner instead: so a proxy and call legs share an endpoint.
     ``on_request`` answers, or returns a coroutine that will: see :mod:`tandem.sip.aio.handlers`.
     """
 
@@ -74,6 +86,7 @@ class Endpoint:
         self.name = name
         self.on_request: Handler = lambda tx: tx.respond_with(501)
         self.on_ack: Callable[[Request, Flow], None] = lambda request, flow: None
+        self.dialogs: dict[DialogKey, DialogOwner] = {}
         self.tap: Tap | None = None
         self.connections = Connections(self, client_context=client_context, gate=limits, dscp=dscp)
         self._limits = limits
@@ -81,10 +94,9 @@ class Endpoint:
         self._peer_names = peer_names
         self._server_transactions: dict[Key, Answering] = {}
         self.handlers = Handlers()
-        self.lingering = LingeringTransactions(self)
+        self.lingering = LingeringTransactions(clock)
         self._client_transactions: dict[tuple[str, str], ClientTransaction] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._outbound = Outbound(self)
         self.closing = False
         counts.transactions.of("server").source = lambda: len(self._server_transactions)
@@ -117,9 +129,7 @@ class Endpoint:
         self.closing = True
         self.connections.stop_listening()
         await self.handlers.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._outbound.close()
         for client in list(self._client_transactions.values()):
             client.fail()
         for transaction in list(self._server_transactions.values()):
@@ -130,42 +140,12 @@ class Endpoint:
     # Sending
 
     async def send(self, request: Request, target: Target) -> ClientTransaction:
-        """Start a client transaction: adds Via with a new branch. Failures of the transport appear as a local 503.
-
-        Where DNS knows several places for a hop, those after the first are tried when it fails, says 503 or nothing.
-        """
-        transaction = ClientTransaction(self, request)
-        try:
-            flow = await self._outbound.flow_for(request, target)
-        except (OSError, TimeoutError) as error:
-            counts.unreachable.value += 1
-            event(_log, logging.WARNING, "sip.unreachable", method=request.method, target=target, error=error)
-            transaction.fail()
-            return transaction
-        if isinstance(target, Hop) and not self.resolver.is_one_place(target):
-            transaction.on_failed = functools.partial(self._outbound.failed, transaction, target, set())
-        request.headers.prepend("Via", self.via(flow))
-        transaction.start(flow)
-        return transaction
-
-    def via(self, flow: Flow, branch: str | None = None) -> str:
-        """A Via value for a request on this flow."""
-        listens_at = self.connections.ports.get(flow.transport)
-        port = flow.local[1] if flow.transport == "udp" or not listens_at else listens_at
-        where = at_port(self.name or flow.local[0], port)
-        branch = branch or f"{_MAGIC}{self.ids.token(12)}"
-        # RFC 5923 §5: the peer may use this connection towards the name that our certificate proves.
-        alias = ";alias" if listens_at and flow.transport == "tls" else ""
-        return f"SIP/2.0/{flow.transport.upper()} {where};rport{alias};branch={branch}"
+        """Start a client transaction: adds Via with a new branch. Failures of the transport appear as a local 503."""
+        return await self._outbound.send(request, target)
 
     async def send_ack(self, ack: Request, target: Target) -> None:
-        """Send the ACK to a 2xx: it is a message of its own (§13.2.2.4). Failures are the INVITE's user's to notice."""
-        try:
-            flow = await self._outbound.flow_for(ack, target)
-            ack.headers.prepend("Via", self.via(flow))
-            self.transmit(ack.to_bytes(), flow)
-        except (OSError, TimeoutError) as error:
-            event(_log, logging.WARNING, "sip.ack_not_sent", error=error)
+        """Send the ACK to a 2xx; what fails is logged, since the 2xx then comes again."""
+        await self._outbound.send_ack(ack, target)
 
     async def flow_to(self, target: Target) -> Flow:
         """The flow for a target: itself, one that is open to the same name, or a new one. Raises :class:`OSError`."""
@@ -183,33 +163,7 @@ class Endpoint:
 
     def answer(self, data: bytes, transaction: Answering) -> None:
         """Send a response the way its request came; if that connection is gone, to where its Via says (§18.2.2)."""
-        try:
-            self.transmit(data, transaction.flow)
-        except OSError as error:
-            hop = transaction.sender
-            if hop is None or transaction.rerouted or self.closing:
-                event(_log, logging.INFO, "sip.response_not_sent", peer=transaction.flow.remote, error=error)
-            else:
-                transaction.rerouted = True
-                self.spawn(self._answer_anew(data, transaction, hop))
-
-    async def _answer_anew(self, data: bytes, transaction: Answering, hop: Hop) -> None:
-        try:
-            transaction.flow = await self.flow_to(hop)
-            self.transmit(data, transaction.flow)
-        except (OSError, TimeoutError) as error:
-            event(_log, logging.INFO, "sip.response_not_sent", peer=hop, error=error)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do work beside the messages; what it raises is logged."""
-        task = self.loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._spawned_done)
-
-    def _spawned_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("sip.defect", exc_info=error)
+        self._outbound.answer(data, transaction)
 
     # Transactions keep themselves here
 
@@ -289,14 +243,14 @@ class Endpoint:
         via = fields.top_via(request)
         branch, sent_by = via.branch, via.sent_by
         method = "INVITE" if request.method == "ACK" else request.method
-        if not branch.startswith(_MAGIC) or branch == _MAGIC:
+        if not branch.startswith(MAGIC) or branch == MAGIC:
             # RFC 2543 branches identify nothing; what does, in our peers' messages, is Call-ID and CSeq.
             branch = f"{fields.call_id(request)}/{fields.cseq(request).sequence}/{fields.from_tag(request)}"
         existing = self._server_transactions.get((branch, sent_by, method))
         if existing is not None:
             existing.received(request)
         elif request.method == "ACK":
-            self.on_ack(request, flow)
+            self._acknowledged(request, flow)
         elif len(self._server_transactions) >= self._most_transactions(flow):
             self._overloaded(request, flow)
         else:
@@ -313,7 +267,20 @@ class Endpoint:
             if request.method == "CANCEL":
                 _cancel(transaction, self._server_transactions.get((branch, sent_by, "INVITE")))
             else:
-                self.handlers.run(self.on_request, transaction)
+                self.handlers.run(self._dispatch, transaction)
+
+    def _owner_of(self, request: Request) -> DialogOwner | None:
+        return self.dialogs.get(dialog_key(request)) if self.dialogs and fields.to_tag(request) else None
+
+    def _dispatch(self, transaction: ServerTransaction) -> Handling:
+        owner = self._owner_of(transaction.request)
+        return self.on_request(transaction) if owner is None else owner.requested(transaction)
+
+    def _acknowledged(self, ack: Request, flow: Flow) -> None:
+        if (owner := self._owner_of(ack)) is not None:
+            owner.acknowledged(ack)
+        else:
+            self.on_ack(ack, flow)
 
     def _note_alias(self, via: fields.Via, flow: Flow) -> None:
         """Use a connection towards the name that its peer proved, if it asked for that (RFC 5923 §5)."""

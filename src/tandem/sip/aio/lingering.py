@@ -5,10 +5,9 @@ They come in with one of few durations (timers J and L: 64*T1, I: T4), so that e
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from tandem.sip.aio.endpoint import Endpoint
+from tandem.core.clock import Clock
 
 _NEAR_S = 0.001
 """A timer may fire this much early."""
@@ -27,8 +26,8 @@ class Lingering(Protocol):
 class LingeringTransactions:
     """The transactions of one endpoint that linger."""
 
-    def __init__(self, endpoint: "Endpoint") -> None:
-        self._endpoint = endpoint
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._queues: dict[int, deque[Lingering]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
@@ -50,11 +49,11 @@ class LingeringTransactions:
         if self._timer is not None:
             self._timer.cancel()
         self._due = at
-        self._timer = self._endpoint.loop.call_later(max(0.0, at - now), self._fire)
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, at - now), self._fire)
 
     def _fire(self) -> None:
         self._timer = None
-        now = self._endpoint.clock.now()
+        now = self._clock.now()
         for queue in self._queues.values():
             while queue and queue[0].until <= now + _NEAR_S:
                 queue.popleft().expire()

@@ -5,33 +5,94 @@ RFC 3263 §4.3 for the next place, RFC 3261 §18.1.1 for requests too large for 
 
 import asyncio
 import dataclasses
+import functools
 import logging
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tandem.core.log import event, get_logger
+from tandem.core.tasks import Tasks
+from tandem.sip import counts
+from tandem.sip.aio.connections import Connections
 from tandem.sip.aio.flow import Flow, Hop
+from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.sockets import at_port
-from tandem.sip.aio.transactions import ClientTransaction
+from tandem.sip.aio.transactions import Answering, ClientTransaction, TransactionOwner
 from tandem.sip.headers import fields
 from tandem.sip.machines.locate import ServerAddress
 from tandem.sip.message.message import Request, Response
 
-if TYPE_CHECKING:
-    from tandem.sip.aio.endpoint import Endpoint
-
 _log = get_logger("sip")
+MAGIC = "z9hG4bK"
+"""What a branch begins with (RFC 3261 §8.1.1.7)."""
+Target = Flow | Hop
 _MOST_BY_UDP = 1_300 - 120
 """Bytes of a request that still goes by UDP (RFC 3261 §18.1.1), less the Via that it gets."""
 _TRY_TCP_S, _NO_TCP_S, _MAX_NO_TCP = 1.0, 3_600.0, 1_000
 """How long TCP is tried for a large request, how long a refusal is remembered, of how many hops."""
 
 
+class Sender(TransactionOwner, Protocol):
+    """What the way out needs of its endpoint. ``name`` is what stands in Via, if not the address."""
+
+    name: str
+    resolver: Resolver
+    connections: Connections
+    closing: bool
+
+    async def flow_to(self, target: Target) -> Flow:
+        """The flow for a target: itself, one that is open to the same name, or a new one. Raises :class:`OSError`."""
+        ...
+
+
 class Outbound:
     """Of one endpoint."""
 
-    def __init__(self, endpoint: "Endpoint") -> None:
+    def __init__(self, endpoint: Sender) -> None:
         self._endpoint = endpoint
+        self._tasks = Tasks(_log)
         self._no_tcp: dict[Hop, float] = {}
+
+    async def send(self, request: Request, target: Target) -> ClientTransaction:
+        """Start a client transaction: adds Via with a new branch. Failures of the transport appear as a local 503.
+
+        Where DNS knows several places for a hop, those after the first are tried when it fails, says 503 or nothing.
+        """
+        transaction = ClientTransaction(self._endpoint, request)
+        try:
+            flow = await self.flow_for(request, target)
+        except (OSError, TimeoutError) as error:
+            counts.unreachable.value += 1
+            event(_log, logging.WARNING, "sip.unreachable", method=request.method, target=target, error=error)
+            transaction.fail()
+            return transaction
+        if isinstance(target, Hop) and not self._endpoint.resolver.is_one_place(target):
+            transaction.on_failed = functools.partial(self._failed, transaction, target, set())
+        request.headers.prepend("Via", self.via(flow))
+        transaction.start(flow)
+        return transaction
+
+    def via(self, flow: Flow, branch: str | None = None) -> str:
+        """A Via value for a request on this flow."""
+        listens_at = self._endpoint.connections.ports.get(flow.transport)
+        port = flow.local[1] if flow.transport == "udp" or not listens_at else listens_at
+        where = at_port(self._endpoint.name or flow.local[0], port)
+        branch = branch or f"{MAGIC}{self._endpoint.ids.token(12)}"
+        # RFC 5923 §5: the peer may use this connection towards the name that our certificate proves.
+        alias = ";alias" if listens_at and flow.transport == "tls" else ""
+        return f"SIP/2.0/{flow.transport.upper()} {where};rport{alias};branch={branch}"
+
+    async def send_ack(self, ack: Request, target: Target) -> None:
+        """Send the ACK to a 2xx: it is a message of its own (§13.2.2.4). Failures are the INVITE's user's to notice."""
+        try:
+            flow = await self.flow_for(ack, target)
+            ack.headers.prepend("Via", self.via(flow))
+            self._endpoint.transmit(ack.to_bytes(), flow)
+        except (OSError, TimeoutError) as error:
+            event(_log, logging.WARNING, "sip.ack_not_sent", error=error)
+
+    async def close(self) -> None:
+        """Try nothing further."""
+        await self._tasks.stop()
 
     async def reach(self, hop: Hop, tried: set[ServerAddress]) -> Flow:
         """A new flow to the first place of a hop that can be reached and was not tried. Raises :class:`OSError`."""
@@ -50,7 +111,7 @@ class Outbound:
     def _transports(self) -> tuple[str, ...]:
         return ("tls", "tcp", "udp") if self._endpoint.connections.has_tls else ("tcp", "udp")
 
-    async def flow_for(self, request: Request, target: "Flow | Hop") -> Flow:
+    async def flow_for(self, request: Request, target: Target) -> Flow:
         """The flow for a request: a large one goes by TCP where UDP was meant (§18.1.1), if the target takes that."""
         if not isinstance(target, Hop) or target.transport != "udp" or len(request.to_bytes()) <= _MOST_BY_UDP:
             return await self._endpoint.flow_to(target)
@@ -65,7 +126,7 @@ class Outbound:
                 self._no_tcp[target] = now + _NO_TCP_S
         return await self._endpoint.flow_to(target)
 
-    def failed(
+    def _failed(
         self, transaction: ClientTransaction, hop: Hop, tried: set[ServerAddress], response: Response, local: bool
     ) -> bool:
         """A server failed (RFC 3263 §4.3): try the next, if DNS knows one. Whether it is being tried."""
@@ -75,7 +136,7 @@ class Outbound:
         place = ServerAddress(transport=flow.transport, host=flow.remote[0], port=flow.remote[1])
         tried.add(place)
         self._endpoint.resolver.failed(place)
-        self._endpoint.spawn(self._try_another(transaction, hop, tried, response, local))
+        self._tasks.spawn(self._try_another(transaction, hop, tried, response, local), name="sip.next_server")
         return True
 
     async def _try_another(
@@ -89,8 +150,27 @@ class Outbound:
         event(_log, logging.WARNING, "sip.next_server", hop=hop, remote=at_port(*flow.remote), after=response.status)
         request = transaction.request.copy()
         fields.remove_top_via(request)
-        request.headers.prepend("Via", self._endpoint.via(flow))
+        request.headers.prepend("Via", self.via(flow))
         transaction.again = ClientTransaction(self._endpoint, request, origin=transaction)
         transaction.again.start(flow)
         if transaction.cancel_wanted:
             transaction.again.cancel()
+
+    def answer(self, data: bytes, transaction: Answering) -> None:
+        """Send a response the way its request came; if that connection is gone, to where its Via says (§18.2.2)."""
+        try:
+            self._endpoint.transmit(data, transaction.flow)
+        except OSError as error:
+            hop = transaction.sender
+            if hop is None or transaction.rerouted or self._endpoint.closing:
+                event(_log, logging.INFO, "sip.response_not_sent", peer=transaction.flow.remote, error=error)
+            else:
+                transaction.rerouted = True
+                self._tasks.spawn(self._answer_elsewhere(data, transaction, hop), name="sip.answer_elsewhere")
+
+    async def _answer_elsewhere(self, data: bytes, transaction: Answering, hop: Hop) -> None:
+        try:
+            transaction.flow = await self._endpoint.flow_to(hop)
+            self._endpoint.transmit(data, transaction.flow)
+        except (OSError, TimeoutError) as error:
+            event(_log, logging.INFO, "sip.response_not_sent", peer=hop, error=error)

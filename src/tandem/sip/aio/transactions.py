@@ -8,10 +8,13 @@ import hashlib
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from tandem.core.clock import Clock
+from tandem.core.ids import Ids
 from tandem.core.log import event, get_logger
 from tandem.sip.aio.flow import Flow, Hop
+from tandem.sip.aio.lingering import LingeringTransactions
 from tandem.sip.headers import fields
 from tandem.sip.machines.transaction import (
     T1,
@@ -23,12 +26,42 @@ from tandem.sip.machines.transaction import (
 )
 from tandem.sip.message.message import Request, Response, response_to
 
-if TYPE_CHECKING:
-    from tandem.sip.aio.endpoint import Endpoint
-
 _log = get_logger("sip")
 Key = tuple[str, str, str]
 """What a request is matched by (§17.2.3): branch, sent-by, method."""
+
+
+class TransactionOwner(Protocol):
+    """What transactions need of their endpoint: time, the network, and that it matches messages to them."""
+
+    clock: Clock
+    ids: Ids
+    lingering: LingeringTransactions
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that timers run on."""
+        ...
+
+    def transmit(self, data: bytes, flow: Flow) -> None:
+        """Send bytes on a flow. Raises :class:`OSError`."""
+        ...
+
+    def answer(self, data: bytes, transaction: "Answering") -> None:
+        """Send a response to where its request came from."""
+        ...
+
+    def keep_client(self, transaction: "ClientTransaction") -> tuple[str, str]:
+        """Match responses to this one from now on; returns the key."""
+        ...
+
+    def forget_client(self, key: tuple[str, str]) -> None:
+        """A client transaction is over."""
+        ...
+
+    def forget_server(self, key: Key) -> None:
+        """A server transaction is over."""
+        ...
 
 
 class Alarm:
@@ -36,7 +69,7 @@ class Alarm:
 
     __slots__ = ("_at", "_call", "_endpoint", "_handle", "_set_for")
 
-    def __init__(self, endpoint: "Endpoint", call: Callable[[], None]) -> None:
+    def __init__(self, endpoint: TransactionOwner, call: Callable[[], None]) -> None:
         self._endpoint = endpoint
         self._call = call
         self._handle: asyncio.TimerHandle | None = None
@@ -147,7 +180,9 @@ class ServerTransaction:
     response has been sent then. ``on_ended`` is called last, however the handler ended.
     """
 
-    def __init__(self, endpoint: "Endpoint", request: Request, flow: Flow, key: Key, sender: Hop | None = None) -> None:
+    def __init__(
+        self, endpoint: TransactionOwner, request: Request, flow: Flow, key: Key, sender: Hop | None = None
+    ) -> None:
         self.endpoint = endpoint
         self.request = request
         self.to_tag = endpoint.ids.token(8)
@@ -223,7 +258,9 @@ class ClientTransaction:
     §4.3): by a transaction of its own whose ``origin`` is this one, and which answers in its place.
     """
 
-    def __init__(self, endpoint: "Endpoint", request: Request, *, origin: "ClientTransaction | None" = None) -> None:
+    def __init__(
+        self, endpoint: TransactionOwner, request: Request, *, origin: "ClientTransaction | None" = None
+    ) -> None:
         self.endpoint = endpoint
         self.request = request
         self.local = False
