@@ -30,7 +30,7 @@ from tandem.um.server import UmPaths, UmServer
 from tandem.voice.server import VoiceServer
 
 CS3 = 24
-"""The code point that RFC 4594 §2.3 has for signalling that is no flow of its own; routers that prefer AF31 are told 26."""
+"""The code point that RFC 4594 §2.3 has for signalling that is no flow of its own; for routers that prefer AF31, use 26."""
 
 
 class CannotServe(TandemError):

@@ -90,7 +90,7 @@ async def test_whoever_sends_slowly_is_let_go_and_keeps_out_nobody(monkeypatch: 
 
 async def test_a_port_that_is_taken_is_told_with_the_option() -> None:
     async with served(dict(PAGES)) as (host, port):
-        with pytest.raises(OpsError, match="--ops-port names another"):
+        with pytest.raises(OpsError, match="Choose another with --ops-port"):
             await HttpServer({}).listen(host, port)
 
 

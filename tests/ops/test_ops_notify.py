@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem.ops.notify import Supervisor
+from tandem.ops.notify import ServiceManager
 
 
 @contextlib.contextmanager
@@ -26,10 +26,10 @@ def words(bound: socket.socket) -> dict[str, str]:
 def test_systemd_is_told_of_each_change(kind: str, tmp_path: Path) -> None:
     address = str(tmp_path / "notify") if kind == "path" else f"@tandem-test{tmp_path}"
     with manager(address) as bound:
-        supervisor = Supervisor.of({"NOTIFY_SOCKET": address}, pid=7)
-        supervisor.ready("serves\nREADY=0")
-        supervisor.reloading()
-        supervisor.stopping("3 calls end", 90.0)
+        service_manager = ServiceManager.of({"NOTIFY_SOCKET": address}, pid=7)
+        service_manager.ready("serves\nREADY=0")
+        service_manager.reloading()
+        service_manager.stopping("3 calls end", 90.0)
         ready, reloading, stopping = words(bound), words(bound), words(bound)
     assert (ready["READY"], ready["STATUS"]) == ("1", "serves READY=0")
     assert reloading["RELOADING"] == "1" and int(reloading["MONOTONIC_USEC"]) > 0
@@ -39,11 +39,13 @@ def test_systemd_is_told_of_each_change(kind: str, tmp_path: Path) -> None:
 async def test_the_watchdog_is_fed_twice_a_period(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with manager(address) as bound:
-        supervisor = Supervisor.of({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "200000", "WATCHDOG_PID": "7"}, pid=7)
-        task = asyncio.create_task(supervisor.watch())
+        service_manager = ServiceManager.of(
+            {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "200000", "WATCHDOG_PID": "7"}, pid=7
+        )
+        task = asyncio.create_task(service_manager.watch())
         await asyncio.sleep(0.25)
         task.cancel()
-        assert supervisor.watchdog_s == pytest.approx(0.2)
+        assert service_manager.watchdog_s == pytest.approx(0.2)
         assert [words(bound), words(bound)] == [{"WATCHDOG": "1"}] * 2
 
 
@@ -52,12 +54,12 @@ async def test_the_watchdog_is_fed_twice_a_period(tmp_path: Path) -> None:
     [{}, {"WATCHDOG_USEC": "1000", "WATCHDOG_PID": "8"}, {"WATCHDOG_USEC": "soon"}, {"NOTIFY_SOCKET": ""}],
 )
 async def test_where_nobody_asks_nothing_is_said(environment: dict[str, str]) -> None:
-    supervisor = Supervisor.of(environment, pid=7)
-    assert supervisor == Supervisor()
-    supervisor.ready("x")
-    await supervisor.watch()
+    service_manager = ServiceManager.of(environment, pid=7)
+    assert service_manager == ServiceManager()
+    service_manager.ready("x")
+    await service_manager.watch()
 
 
 def test_a_manager_that_is_gone_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    Supervisor(address=str(tmp_path / "gone")).ready("x")
+    ServiceManager(address=str(tmp_path / "gone")).ready("x")
     assert "ops.not_notified" in caplog.text

@@ -11,7 +11,7 @@ import pytest
 
 from tandem.core.counters import families
 from tandem.ops.errors import OpsError
-from tandem.ops.notify import Supervisor
+from tandem.ops.notify import ServiceManager
 from tandem.ops.operation import Operation, Settings
 from tandem.ops.trace.ring import read
 from tandem.sip import counts
@@ -25,9 +25,13 @@ class Way:
 
 
 @contextlib.asynccontextmanager
-async def operated(folder: Path, supervisor: Supervisor | None = None, **chosen: object) -> AsyncIterator[Operation]:
+async def operated(
+    folder: Path, service_manager: ServiceManager | None = None, **chosen: object
+) -> AsyncIterator[Operation]:
     settings = Settings(port=0, **chosen)  # type: ignore[arg-type]
-    operation = Operation(settings, fqdn="um1.example.com", traces=folder, supervisor=supervisor or Supervisor())
+    operation = Operation(
+        settings, fqdn="um1.example.com", traces=folder, service_manager=service_manager or ServiceManager()
+    )
     await operation.start()
     yield operation
     await operation.stop()
@@ -90,7 +94,7 @@ async def test_systemd_hears_the_whole_life(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(5)
-        async with operated(tmp_path, Supervisor(address=str(tmp_path / "notify"), watchdog_s=60.0)) as operation:
+        async with operated(tmp_path, ServiceManager(address=str(tmp_path / "notify"), watchdog_s=60.0)) as operation:
             await asyncio.sleep(0)
             operation.serves("takes calls", {})
             operation.reloads()
@@ -127,7 +131,9 @@ async def test_without_a_trace_nothing_is_on_disk(tmp_path: Path) -> None:
 
 async def test_a_collector_that_is_unknown_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(OpsError, match="expected the address of a HEP collector"):
-        Operation(Settings(collector=("nowhere.invalid", 9060)), fqdn="x", traces=tmp_path, supervisor=Supervisor())
+        Operation(
+            Settings(collector=("nowhere.invalid", 9060)), fqdn="x", traces=tmp_path, service_manager=ServiceManager()
+        )
 
 
 @pytest.mark.parametrize(

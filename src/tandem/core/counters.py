@@ -1,4 +1,4 @@
-"""Counters: what a process counts of itself, by name, for whoever reads them (:mod:`tandem.ops.metrics` does).
+"""Counters: what a process counts of itself, by name, for :mod:`tandem.ops.metrics` and other readers.
 
 As with loggers, a room makes its counters once, at the top of the module that counts, and they belong to the process. What
 is counted often binds its labels beforehand, so that an event costs one attribute add::

@@ -4,7 +4,7 @@ INFO is one line per call, message, registration or applied change. PINs, passwo
 never handed to :func:`event`; a field with such a name is masked all the same. A value that holds spaces, quotes or control
 characters is quoted as JSON, so that hostile text (a caller's display name, say) cannot forge a line.
 
-What a line belongs to stands on it without every caller saying so: within :func:`about` each event gets the fields given
+What a line belongs to is added without every caller saying so: within :func:`about` each event gets the fields given
 there (the call, the peer), and so does whatever task is begun in it.
 """
 

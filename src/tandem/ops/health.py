@@ -28,12 +28,12 @@ class Health:
 
 
 def examine(checks: Mapping[str, Check]) -> Health:
-    """Ask all checks. One that itself fails is told as failing."""
+    """Run all checks. One that raises counts as failing."""
     return Health(checks={name: _ask(check) for name, check in checks.items()})
 
 
 def _ask(check: Check) -> str:
     try:
         return check()
-    except Exception as error:  # a check is there to tell, whatever it meets
+    except Exception as error:  # whatever a check raises is what is wrong
         return f"{type(error).__name__}: {error}"

@@ -2,7 +2,7 @@
 
 GET and HEAD, one request a connection. It cannot be used against the calls beside it: at most ``MAX_CONNECTIONS`` at once,
 ``REQUEST_S`` seconds and ``MAX_REQUEST`` bytes for a request, ``ANSWER_S`` seconds to take the answer. It says nothing that is
-secret, but it is for the machine itself or a network of operators: it listens on loopback unless told otherwise.
+secret, but it is for the machine itself or a network of operators: it listens on loopback by default.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Al
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a page says."""
+    """A page as it is sent."""
 
     status: int = 200
     content_type: str = "text/plain; charset=utf-8"
@@ -66,20 +66,20 @@ class HttpServer:
         self._open = 0
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Begin to serve; returns the address. Raises :class:`OpsError` if it is taken."""
+        """Start serving; returns the address. Raises :class:`OpsError` if it is taken."""
         try:
             self._server = await asyncio.start_server(
                 self._serve, host, port, limit=MAX_REQUEST, backlog=MAX_CONNECTIONS
             )
         except OSError as error:
             raise OpsError(
-                f"{host}:{port} cannot be listened on for metrics: {error.strerror}; --ops-port names another"
+                f"cannot bind {host}:{port} (metrics): {error.strerror}. Choose another with --ops-port"
             ) from None
         address = self._server.sockets[0].getsockname()
         return str(address[0]), int(address[1])
 
     async def close(self) -> None:
-        """Stop to serve."""
+        """Stop serving."""
         if self._server is not None:
             self._server.close()
 
@@ -118,7 +118,7 @@ class HttpServer:
         path = target.partition("?")[0]
         page = self._pages.get(path)
         if page is None:
-            return method, Answer.of_text(f"there are {', '.join(self._pages)}", 404)
+            return method, Answer.of_text(f"available: {', '.join(self._pages)}", 404)
         try:
             return method, await asyncio.to_thread(page) if path in self._slow else page()
         except Exception:

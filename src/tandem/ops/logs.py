@@ -3,7 +3,7 @@
 The journal is spoken to in its own protocol (systemd's JOURNAL_NATIVE_PROTOCOL: one datagram an entry), so that each field can
 be searched: ``journalctl TANDEM_CALL=a84b4c76e66710``. A warning that repeats is let through ``BURST`` times, then
 once in ``PAUSE_S`` seconds with the count of those left out, and so is what strangers can bring about without a call (INFO of
-the room ``sip``): whoever floods us does not fill the disk. Left out: entries beyond the size of a datagram (they are cut),
+the room ``sip``): a flood does not fill the disk. Left out: entries beyond the size of a datagram (they are cut),
 and waiting for a journal that does not keep up (its entries are lost, and counted).
 """
 
@@ -138,7 +138,7 @@ class JournalHandler(logging.Handler):
 
 
 class FloodFilter(logging.Filter):
-    """Lets each warning through ``BURST`` times, then once in ``PAUSE_S`` seconds; a quiet ``PAUSE_S`` begins anew."""
+    """Lets each warning through ``BURST`` times, then once in ``PAUSE_S`` seconds; after a quiet ``PAUSE_S`` it starts over."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         super().__init__()

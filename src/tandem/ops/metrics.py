@@ -20,7 +20,7 @@ _TYPES = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
 
 
 class Metrics:
-    """Everything that a process tells of itself; :meth:`text` may be called in any thread."""
+    """Everything that a process counts; :meth:`text` may be called in any thread."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -52,7 +52,7 @@ def _metric(family: AnyFamily) -> Metric:
             case Counter():
                 metric.add_sample(family.name, labels, member.value)
             case Gauge():
-                with contextlib.suppress(Exception):  # what cannot be told now is left out; the rest is told
+                with contextlib.suppress(Exception):  # a gauge that cannot be read now is left out
                     metric.add_sample(family.name, labels, member.read())
             case Histogram():
                 _add_histogram(metric, labels, member)

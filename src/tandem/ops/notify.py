@@ -1,4 +1,4 @@
-"""Words to systemd: ready, reloading, stopping, still alive (sd_notify(3), with Type=notify in the unit).
+"""Notifies the service manager, systemd: ready, reloading, stopping, still alive (sd_notify(3), Type=notify in the unit).
 
 Each word is a datagram of ``NAME=value`` lines to the socket that the environment names. Where it names none, nothing is
 said. Left out: file descriptors handed over.
@@ -18,14 +18,14 @@ _log = get_logger("ops")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Supervisor:
-    """Who wants to be told. ``address`` is empty where nobody does, ``watchdog_s`` is 0 where nobody watches."""
+class ServiceManager:
+    """Where to send notifications: ``address`` is empty without a service manager, ``watchdog_s`` is 0 without a watchdog."""
 
     address: str = ""
     watchdog_s: float = 0.0
 
     @classmethod
-    def of(cls, environment: Mapping[str, str], pid: int) -> "Supervisor":
+    def of(cls, environment: Mapping[str, str], pid: int) -> "ServiceManager":
         """What the environment says; a watchdog that is meant for another process is not ours."""
         wanted = environment.get("WATCHDOG_PID", str(pid)) == str(pid)
         period_us = environment.get("WATCHDOG_USEC", "")
@@ -39,7 +39,7 @@ class Supervisor:
         self._tell(f"READY=1\nSTATUS={_one_line(status)}\nMAINPID={os.getpid()}")
 
     def reloading(self) -> None:
-        """We read certificates and settings anew; :meth:`ready` follows."""
+        """We read certificates and settings again; :meth:`ready` follows."""
         # Type=notify-reload (systemd 253) wants to know the moment.
         self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 

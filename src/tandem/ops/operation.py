@@ -1,7 +1,7 @@
-"""A server as its operator sees it: what it tells to whom, from its start to its end.
+"""A server as its operator sees it: metrics, health, traces and notifications, from its start to its end.
 
 ``/healthz`` answers while the event loop turns; ``/readyz`` says with each check whether calls should be sent here;
-``/metrics`` has the counters. Systemd is told the same. None of it stands in the way of a call: what may block runs in threads.
+``/metrics`` has the counters. Systemd gets the same. Nothing here delays a call: what may block runs in threads.
 """
 
 import asyncio
@@ -14,10 +14,11 @@ from pathlib import Path
 
 from tandem.core.counters import gauge, histogram
 from tandem.core.log import event, get_logger
+from tandem.core.tasks import Supervisor
 from tandem.ops.health import Check, examine
 from tandem.ops.http import Answer, HttpServer
 from tandem.ops.metrics import CONTENT_TYPE, Metrics
-from tandem.ops.notify import Supervisor
+from tandem.ops.notify import ServiceManager
 from tandem.ops.trace.hep import Collector
 from tandem.ops.trace.ring import Ring
 from tandem.ops.trace.tap import Tap, Way
@@ -41,7 +42,7 @@ class Settings:
 
 
 class State(StrEnum):
-    """Where a server stands."""
+    """The state of a server."""
 
     STARTING = "starting"
     SERVING = "serving"
@@ -51,18 +52,18 @@ class State(StrEnum):
 class Operation:
     """Of one server: :meth:`start`, then :meth:`serves`, :meth:`drains`, :meth:`stop`."""
 
-    def __init__(self, settings: Settings, *, fqdn: str, traces: Path, supervisor: Supervisor) -> None:
+    def __init__(self, settings: Settings, *, fqdn: str, traces: Path, service_manager: ServiceManager) -> None:
         self.state = State.STARTING
         self.bound: tuple[str, int] | None = None
         self._settings = settings
-        self._supervisor = supervisor
+        self._service_manager = service_manager
+        self._supervisor = Supervisor(_log)
         self._checks: Mapping[str, Check] = {}
         self._metrics = Metrics()
         self._collector = Collector(*settings.collector) if settings.collector else None
         self._trace = self._tap_into(traces / fqdn)
         pages = {"/metrics": self._show_metrics, "/healthz": self._show_health, "/readyz": self._show_readiness}
         self._http = HttpServer(pages, slow=frozenset({"/metrics", "/readyz"}))
-        self._tasks: list[asyncio.Task[None]] = []
         _state.value = 0
 
     def _tap_into(self, folder: Path) -> Tap | None:
@@ -72,13 +73,13 @@ class Operation:
         return Tap(ring, export=self._collector)
 
     async def start(self) -> None:
-        """Begin to tell; raises :class:`tandem.ops.errors.OpsError` where the port is taken."""
+        """Serve pages, trace, notify. Raises :class:`tandem.ops.errors.OpsError` where the port is taken."""
         if self._settings.port is not None:
             self.bound = await self._http.listen(self._settings.address, self._settings.port)
         if self._trace is not None:
             self._trace.start()
-        for work in (self._supervisor.watch(), _measure_lag()):
-            self._tasks.append(asyncio.get_running_loop().create_task(work))
+        self._supervisor.supervise("ops.watchdog", self._service_manager.watch)
+        self._supervisor.supervise("ops.lag", _measure_lag)
 
     def seen(self, direction: str, data: bytes, flow: Way) -> None:
         """A SIP message came (``in``) or went (``out``): for the tap of an endpoint."""
@@ -87,27 +88,25 @@ class Operation:
             self._trace(direction, data, flow)
 
     def serves(self, status: str, checks: Mapping[str, Check]) -> None:
-        """Calls are taken from now on; what has to be well for it is in ``checks``. Said again when a reload is over."""
+        """Calls are taken from now on; readiness depends on ``checks``. Called again when a reload is over."""
         self._checks, self.state = checks, State.SERVING
         _state.value = 1
-        self._supervisor.ready(status)
+        self._service_manager.ready(status)
 
     def reloads(self) -> None:
-        """Certificates and settings are read anew; :meth:`serves` follows."""
-        self._supervisor.reloading()
+        """Certificates and settings are read again; :meth:`serves` follows."""
+        self._service_manager.reloading()
 
     def drains(self, status: str, within_s: float) -> None:
         """No more calls are taken; those that are there have that many seconds to end."""
         self.state = State.DRAINING
         _state.value = 0
-        self._supervisor.stopping(status, within_s)
+        self._service_manager.stopping(status, within_s)
         event(_log, logging.INFO, "ops.draining", within_s=within_s)
 
     async def stop(self) -> None:
-        """Tell no more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Stop all of it."""
+        await self._supervisor.stop()
         await self._http.close()
         if self._trace is not None:
             await asyncio.to_thread(self._trace.stop)
@@ -123,7 +122,9 @@ class Operation:
         return Answer.of_json({"alive": True, "state": self.state, "pid": os.getpid()})
 
     def _show_readiness(self) -> Answer:
-        health = examine(self._checks)
+        health = examine(
+            {**self._checks, "operation": self._supervisor.problem} if self._supervisor.problem() else self._checks
+        )
         ready = health.ready and self.state is State.SERVING
         return Answer.of_json({**health.facts(), "ready": ready, "state": self.state}, 200 if ready else 503)
 

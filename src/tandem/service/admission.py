@@ -38,7 +38,7 @@ class Admission:
         return True
 
     def answer_options(self, transaction: ServerTransaction) -> None:
-        """Tell whoever watches us whether to send calls here."""
+        """Say by 200 or 503 whether to send calls here."""
         if self.draining:
             self.refuse_busy(transaction)
         else:

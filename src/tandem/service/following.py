@@ -37,7 +37,7 @@ class ServerDirectory(Protocol[Made]):
 
 
 class Following(Generic[Config]):
-    """``config`` is what is in force; ``took`` is told of each new one. The index is closed with :meth:`close`."""
+    """``config`` is what is in force; ``took`` is called with each new one. The index is closed with :meth:`close`."""
 
     def __init__(
         self,

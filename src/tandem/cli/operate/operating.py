@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tandem.ops import logs
-from tandem.ops.notify import Supervisor
+from tandem.ops.notify import ServiceManager
 from tandem.ops.operation import Operation, Settings
 
 
@@ -25,8 +25,8 @@ class Operating:
     def begin(self, fqdn: str, state: Path) -> Operation:
         """Set logging up; what tells of the server comes back, not started yet."""
         logs.set_up(self.log_format, self.log_levels)
-        supervisor = Supervisor.of(os.environ, os.getpid())
-        return Operation(self.settings, fqdn=fqdn, traces=state / "trace", supervisor=supervisor)
+        service_manager = ServiceManager.of(os.environ, os.getpid())
+        return Operation(self.settings, fqdn=fqdn, traces=state / "trace", service_manager=service_manager)
 
 
 def host_and_port(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:

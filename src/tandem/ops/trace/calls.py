@@ -1,6 +1,6 @@
 """Messages put together to calls: who called whom, how it ended, and in which order who said what to whom. Pure.
 
-A message between two of our servers stands in both traces; it is told once.
+A message between two of our servers is in both traces, and is shown once.
 """
 
 import re
@@ -163,7 +163,7 @@ def _header(head: bytes, name: str) -> str:
 
 
 def _uri(value: str) -> str:
-    """The URI of From or To, without what stands around it."""
+    """The URI of From or To, without what is around it."""
     quoted_end = value.rfind('"') + 1
     found = _URI.search(value, quoted_end)
     return (found[1] or found[2] or "") if found else ""

@@ -111,4 +111,4 @@ _RULES: tuple[tuple[bytes, re.Pattern[bytes], Callable[[bytes], bytes]], ...] = 
     (b"digits", re.compile(rb"digits[ \t]*=[ \t]*[\"']([^\"'\r\n]*)"), _crossed),
     (b"postd", re.compile(rb";[ \t]*postd[ \t]*=([^\s;>]*)"), _crossed),
 )
-"""A word in lower case, without which the rule is not tried; where the secret stands in lower case; how it is hidden."""
+"""A word in lower case, without which the rule is not tried; where the secret is in lower case; how it is hidden."""

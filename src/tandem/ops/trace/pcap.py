@@ -36,9 +36,9 @@ def _packets(record: Record, numbers: dict[tuple[object, object], int]) -> Itera
     for begin in range(0, len(record.data), _SEGMENT):
         data = record.data[begin : begin + _SEGMENT]
         number = numbers.get((source, target), 1)
-        heard = numbers.get((target, source), 1)
+        received = numbers.get((target, source), 1)
         numbers[source, target] = (number + len(data)) % (1 << 32)
-        header = struct.pack(">HHIIBBHHH", source[1], target[1], number, heard, 5 << 4, _PSH_ACK, 65_535, 0, 0)
+        header = struct.pack(">HHIIBBHHH", source[1], target[1], number, received, 5 << 4, _PSH_ACK, 65_535, 0, 0)
         yield _ip(record, _TCP, header, 16, data)
 
 

@@ -47,7 +47,7 @@ class Record:
 
 
 def encode(record: Record) -> bytes:
-    """As it stands in a file."""
+    """As it is in a file."""
     where = f"{record.transport} {record.local[0]} {record.local[1]} {record.remote[0]} {record.remote[1]}".encode()[
         :255
     ]

@@ -1,6 +1,6 @@
 """The stateful proxy (RFC 3261 §16): rings phones, diverts to UM, and stays in the dialog.
 
-The proxy names itself twice in Record-Route, once for each side, by tokens that stand for connections (RFC 5626): a
+The proxy names itself twice in Record-Route, once for each side, by tokens that name connections (RFC 5626): a
 request within a dialog is sent to the side that its last token of ours names. Answers go back the way the request came.
 How several phones ring at once is :mod:`tandem.voice.proxy.fork`'s.
 """
@@ -29,7 +29,7 @@ _MAX_FORWARDS = 70
 
 
 class Routes:
-    """Tokens that stand for connections and servers in Record-Route."""
+    """Tokens that name connections and servers in Record-Route."""
 
     def __init__(self, endpoint: Endpoint, name: str, port: Callable[[], int]) -> None:
         self._endpoint = endpoint
@@ -100,7 +100,7 @@ class ProxiedCall:
     async def divert(
         self, user: o.User, reason: Reason, servers: Sequence[o.MessagingServer], pilot: str
     ) -> Response | None:
-        """Send the call to the UM servers, one after the other; for whom it was stands in Diversion and History-Info."""
+        """Send the call to the UM servers, one after the other; Diversion and History-Info say for whom it was."""
         self._request.headers.remove("Diversion")
         uri = fields.URI(scheme="sip", user=sip_of(user).partition("@")[0], host=sip_of(user).partition("@")[2])
         self._diverted = Diversion(uri=uri, reason=reason, counter=1)

@@ -55,7 +55,7 @@ class Location:
             self._forget(user, key)
 
     def of(self, user: str, now: float) -> list[Binding]:
-        """The contacts that are valid now and whose connection stands; of one phone only its newest (RFC 5626 §5.3)."""
+        """The contacts that are valid now and whose connection is open; of one phone only its newest (RFC 5626 §5.3)."""
         valid = [b for b in self._bindings.get(user, {}).values() if b.expires_at > now and not b.flow.closed]
         return list({binding.instance or binding.contact: binding for binding in valid}.values())
 

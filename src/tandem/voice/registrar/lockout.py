@@ -38,7 +38,7 @@ class Lockout:
             self._failures.popitem(last=False)
 
     def succeeded(self, account: str, source: str) -> None:
-        """A right answer came: the account's count for this address begins anew, and it is known there."""
+        """A right answer came: the account's count for this address starts over, and the address is known."""
         key = account.lower(), source
         self._failures.pop(key, None)
         self._proved[key] = None

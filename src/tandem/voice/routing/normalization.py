@@ -52,6 +52,6 @@ def _search(rule: NormalizationRule, digits: str) -> str | None:
         try:
             return match[int(reference[1])] or "" if reference[1] else match[reference[2]] or ""
         except IndexError:
-            return reference[0]  # as .NET: a reference to no group stands for itself
+            return reference[0]  # as .NET: a reference to no group is literal text
 
     return _REFERENCE.sub(value, rule.translation)
