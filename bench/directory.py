@@ -28,6 +28,7 @@ from tandem.directory.layout import Layout
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository
 from tandem.org.numbers import EumAddress
+from tandem.org.vocabulary import PinState
 
 LAYOUT = Layout(forest="example.com", organization="Bench")
 PEOPLE = LAYOUT.domain.child("OU", f"People of {LAYOUT.organization}")
@@ -84,7 +85,7 @@ def user(number: int) -> o.User:
         ),
         um_flags=829,
         um_dial_plan="Main",
-        pin_state="set",
+        pin_state=PinState.SET,
     )
 
 

@@ -19,6 +19,7 @@ from tandem.directory.repository import Repository, discover
 from tandem.media.engine.front import CALLS_PER_CORE, MediaEngine, usable_cores
 from tandem.media.engine.udp import EXPEDITED
 from tandem.media.ports import ANY
+from tandem.org.vocabulary import StartupMode
 from tandem.pki.identity import Identity
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import peer_names
@@ -31,6 +32,14 @@ from tandem.voice.server import VoiceServer
 
 CS3 = 24
 """The code point that RFC 4594 §2.3 has for signalling that is no flow of its own; for routers that prefer AF31, use 26."""
+
+
+_LISTENS = {
+    StartupMode.TCP: ("tcp", "udp"),
+    StartupMode.TLS: ("tls",),
+    StartupMode.DUAL: ("tls", "tcp", "udp"),
+}
+"""The transports of a UM server."""
 
 
 class CannotServe(TandemError):
@@ -104,7 +113,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
     server = repository.get(o.MessagingServer, fqdn)
     if server is None:
         raise CannotServe(f"{fqdn} is no messaging server of the directory; 'tandem apply' deploys it (phase 1)")
-    speaks_tls = server.startup_mode != "TCP"
+    speaks_tls = server.startup_mode is not StartupMode.TCP
     identity = Identity(home.certificates(fqdn), require_client=True) if speaks_tls else None
     clock = SystemClock()
     # Plain gateways are exempt from rate limits: a trunk is one address with many calls.
@@ -129,7 +138,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
         contact_port=lambda transport: ports[transport],
     )
     await um.start()
-    wanted = {"TCP": ("tcp", "udp"), "TLS": ("tls",), "Dual": ("tls", "tcp", "udp")}[server.startup_mode]
+    wanted = _LISTENS[server.startup_mode]
     bound = await _listen(endpoint, listen.address, ports, wanted, identity)
     return Running(server=um, bound=bound)
 

@@ -24,6 +24,7 @@ from tandem.directory.repository import Repository
 from tandem.directory.sqlite.session import EmbeddedDirectory
 from tandem.directory.sqlite.store import create_embedded
 from tandem.org.groups import GROUPS
+from tandem.org.vocabulary import UriType, VoIPSecurity
 from tandem.pki.authority import Authority
 
 ROOT = Path(__file__).parents[2]
@@ -31,8 +32,8 @@ PASSWORD = "Correct-horse-9"
 PLAN = o.UMDialPlan(
     name="Main",
     phone_context="Main.example.com",
-    uri_type="SipName",
-    voip_security="Secured",
+    uri_type=UriType.SIP_NAME,
+    voip_security=VoIPSecurity.SECURED,
     extension_digits=4,
     access_numbers=("+14255550100",),
 )

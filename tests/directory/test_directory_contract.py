@@ -27,6 +27,7 @@ from tandem.directory.filters import escape
 from tandem.directory.layout import Layout
 from tandem.directory.port import Ace, Inherit, Part, Right, Scope
 from tandem.directory.repository import Repository
+from tandem.org.vocabulary import Transport, VoIPSecurity
 
 _COUNT = itertools.count(1)
 
@@ -98,7 +99,7 @@ def with_rights(request: pytest.FixtureRequest, tmp_path: Path) -> Adapter:
 def test_objects_are_read_as_they_were_written(adapter: Adapter) -> None:
     repository = adapter.repository()
     gateway = o.UMIPGateway(
-        name="pool1", address="pool1.example.com", port=5061, transport="tls", outcalls_allowed=False
+        name="pool1", address="pool1.example.com", port=5061, transport=Transport.TLS, outcalls_allowed=False
     )
     hunt_group = o.UMHuntGroup(name="Main", gateway="pool1", dial_plan="Main", pilot_identifier="Main")
     repository.add(gateway)
@@ -339,7 +340,7 @@ def test_the_voice_side_sees_no_um_object_before_exchucutil_and_does_after_it(wi
     assert voice.session.get(at.um_mailbox_policies) is None
     plan = voice.all(o.UMDialPlan)[0]
     with pytest.raises(AccessDenied, match=r"has no right to write"):
-        voice.update(plan, o.UMDialPlan(**{**_values(plan), "voip_security": "Unsecured"}))
+        voice.update(plan, o.UMDialPlan(**{**_values(plan), "voip_security": VoIPSecurity.UNSECURED}))
     exchange.revoke(at.um_dial_plans, exchucutil_aces(at)[1][1])
     assert voice.all(o.UMDialPlan) == ()
 

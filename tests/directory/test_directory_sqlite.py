@@ -24,6 +24,7 @@ from tandem.directory.repository import Repository
 from tandem.directory.sqlite.session import EmbeddedDirectory, EmbeddedSession
 from tandem.directory.sqlite.store import create_embedded
 from tandem.org.groups import GROUPS
+from tandem.org.vocabulary import UriType, VoIPSecurity
 
 LAYOUT = Layout(forest="example.com", organization="Example")
 PEOPLE = "OU=People,DC=example,DC=com"
@@ -71,8 +72,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
             o.UMDialPlan(
                 name="Main",
                 phone_context="Main.example.com",
-                uri_type="SipName",
-                voip_security="Secured",
+                uri_type=UriType.SIP_NAME,
+                voip_security=VoIPSecurity.SECURED,
                 extension_digits=4,
                 access_numbers=("+14255550100",),
             )

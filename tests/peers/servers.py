@@ -9,6 +9,7 @@ from pathlib import Path
 import deployment
 from tandem.cli.trial.demo import POOL, UM, free_ports, server_process
 from tandem.directory import objects as o
+from tandem.org.vocabulary import Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ def add_gateway(
 ) -> None:
     """Make a UM IP gateway with the pilot identifier 5000, as the administrator of the running organization would."""
     worker = deployment.context(folder)
-    gateway = o.UMIPGateway(name=name, address=address, port=port, transport=transport, mwi_allowed=lamp)
+    gateway = o.UMIPGateway(name=name, address=address, port=port, transport=Transport(transport), mwi_allowed=lamp)
     worker.repository.add(gateway)
     worker.repository.add(
         o.UMHuntGroup(name=f"{name} group", gateway=name, dial_plan=dial_plan, pilot_identifier="5000")

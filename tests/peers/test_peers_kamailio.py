@@ -26,6 +26,7 @@ from tandem.directory import objects as o
 from tandem.media.codec import g711
 from tandem.media.codec.wav import read_wav
 from tandem.org.load import require_organization
+from tandem.org.vocabulary import VoIPSecurity
 from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore
 from tandem.probe.compare import find_speech
@@ -48,7 +49,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     deployment.deploy(folder)
     worker = deployment.context(folder)
     plan = next(plan for plan in worker.repository.all(o.UMDialPlan) if plan.name == "Lobby")
-    worker.repository.update(plan, dataclasses.replace(plan, voip_security="SIPSecured"))
+    worker.repository.update(plan, dataclasses.replace(plan, voip_security=VoIPSecurity.SIP_SECURED))
     worker.session.close()
     add_gateway(folder, "Edge", address=NAME, transport="tls", port=5061)
     return folder

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from tandem.cli.deploy.runbook import runbook
 from tandem.org import model as m
+from tandem.org.vocabulary import PhoneEdition, PoolKind, PoolType, ServerKind, UriType, VoiceFeature, VoIPSecurity
 from tandem.process.errors import ProcessError
 from tandem.process.phases import Side
 from tandem.process.runbook.model import Language, RunbookStep
@@ -37,20 +38,20 @@ def organization(version: str = "2013", pack: int = 0, *, forests: int = 1, name
         directory="/x/directory.db",
         state=Path("/x/state"),
         secrets=Path("/x/secrets"),
-        phone_edition=m.PhoneEdition.DEPLOYED,
-        voice_features=tuple(m.VoiceFeature),
+        phone_edition=PhoneEdition.DEPLOYED,
+        voice_features=tuple(VoiceFeature),
         forests=tuple(named),
         messaging_servers=tuple(
-            m.MessagingServer(fqdn=f"ex{n}.{mail}", forest=mail, kind=m.ServerKind.EXCHANGE, version=version, service_pack=pack)
+            m.MessagingServer(fqdn=f"ex{n}.{mail}", forest=mail, kind=ServerKind.EXCHANGE, version=version, service_pack=pack)
             for n in (1, 2)
         ),
         voice_pools=(
-            m.VoicePool(fqdn="pool1.example.com", forest="example.com", kind=m.PoolKind.LYNC, pool_type=m.PoolType.FRONT_END, servers=("fe1.example.com", "fe2.example.com")),
-            m.VoicePool(fqdn="branch.example.com", forest="example.com", kind=m.PoolKind.LYNC, pool_type=m.PoolType.BRANCH),
+            m.VoicePool(fqdn="pool1.example.com", forest="example.com", kind=PoolKind.LYNC, pool_type=PoolType.FRONT_END, servers=("fe1.example.com", "fe2.example.com")),
+            m.VoicePool(fqdn="branch.example.com", forest="example.com", kind=PoolKind.LYNC, pool_type=PoolType.BRANCH),
         ),
         um_dial_plans=(
             m.UMDialPlan(name=name, forest=mail, extension_digits=4, access_numbers=("+14255550100",)),
-            m.UMDialPlan(name="Lobby", forest=mail, extension_digits=3, uri_type=m.UriType.TEL_EXTN, voip_security=m.VoIPSecurity.UNSECURED),
+            m.UMDialPlan(name="Lobby", forest=mail, extension_digits=3, uri_type=UriType.TEL_EXTN, voip_security=VoIPSecurity.UNSECURED),
         ),
         um_mailbox_policies=(m.UMMailboxPolicy(name="Strict", um_dial_plan=name, min_pin_length=8),),
         um_ip_gateways=(m.UMIPGateway(name="PBX", um_dial_plan="Lobby", address="192.0.2.1", pilot_identifier="5000"),),

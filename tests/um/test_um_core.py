@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.directory import objects as o
+from tandem.org.vocabulary import Transport, UMStatus, UriType, VoIPSecurity
 from tandem.sip.headers.diversion import Diversion, Reason, diversions
 from tandem.sip.headers.fields import parse_uri
 from tandem.sip.message.message import Headers, Request
@@ -30,7 +31,7 @@ def plan(name: str, security: str) -> o.UMDialPlan:
     return o.UMDialPlan(
         name=name,
         phone_context=f"{name}.example.com",
-        uri_type="SipName",
+        uri_type=UriType.SIP_NAME,
         voip_security=security,
         extension_digits=4,
         access_numbers=("+14255550100",),
@@ -38,12 +39,12 @@ def plan(name: str, security: str) -> o.UMDialPlan:
 
 
 CONFIG = UmConfig(
-    dial_plans={"Main": plan("Main", "Secured"), "Lobby": plan("Lobby", "Unsecured")},
+    dial_plans={"Main": plan("Main", VoIPSecurity.SECURED), "Lobby": plan("Lobby", VoIPSecurity.UNSECURED)},
     gateways=(
-        o.UMIPGateway(name="pool1", address="pool1.example.com", port=5061, transport="tls"),
-        o.UMIPGateway(name="pbx", address="192.0.2.10", port=5060, transport="tcp"),
-        o.UMIPGateway(name="off", address="192.0.2.11", port=5060, transport="tcp", status="Disabled"),
-        o.UMIPGateway(name="odd", address="192.0.2.12", port=5060, transport="tcp"),
+        o.UMIPGateway(name="pool1", address="pool1.example.com", port=5061, transport=Transport.TLS),
+        o.UMIPGateway(name="pbx", address="192.0.2.10", port=5060, transport=Transport.TCP),
+        o.UMIPGateway(name="off", address="192.0.2.11", port=5060, transport=Transport.TCP, status=UMStatus.DISABLED),
+        o.UMIPGateway(name="odd", address="192.0.2.12", port=5060, transport=Transport.TCP),
     ),
     hunt_groups=(
         o.UMHuntGroup(name="Main", gateway="pool1", dial_plan="Main", pilot_identifier="Main"),
@@ -103,7 +104,7 @@ def test_a_plain_gateway_is_known_by_address_and_proves_nothing() -> None:
 
 @pytest.mark.parametrize("address", ["2001:0DB8::0:10", "[2001:db8::10]", "2001:db8:0:0:0:0:0:10"])
 def test_a_plain_gateway_is_known_by_its_address_in_whatever_spelling(address: str) -> None:
-    six = o.UMIPGateway(name="six", address=address, port=5060, transport="tcp")
+    six = o.UMIPGateway(name="six", address=address, port=5060, transport=Transport.TCP)
     config = dataclasses.replace(CONFIG, gateways=(*CONFIG.gateways, six))
     found = find_gateway(config, call(transport="tcp", peer_names=frozenset(), source="2001:db8::10"))
     assert found is six

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.directory import objects as o
+from tandem.org.vocabulary import UriType, VoIPSecurity
 from tandem.sip.headers.fields import parse_uri
 from tandem.sip.message.message import Headers, Request
 from tandem.voice.config import VoiceConfig
@@ -68,7 +69,11 @@ CONTACT = o.Contact(
     target="sip:um-main@example.com;opaque=app:sa;phone-context=Main.example.com",
 )
 PLAN = o.UMDialPlan(
-    name="Main", phone_context="Main.example.com", uri_type="SipName", voip_security="Secured", extension_digits=4
+    name="Main",
+    phone_context="Main.example.com",
+    uri_type=UriType.SIP_NAME,
+    voip_security=VoIPSecurity.SECURED,
+    extension_digits=4,
 )
 GLOBAL = o.VoiceDialPlan(
     identity="Global",

@@ -8,6 +8,7 @@ import pytest
 
 from tandem.core.clock import SystemClock
 from tandem.directory import objects as o
+from tandem.org.vocabulary import MediaEncryption, PoolKind, PoolType
 from tandem.sip.aio.flow import OnClose
 from tandem.sip.headers import digest
 from tandem.sip.message.message import Headers, Request, Response, response_to
@@ -159,9 +160,9 @@ class Secrets:
 def access_with(algorithms: tuple[str, ...]) -> tuple[PhoneAuthentication, VoiceConfig]:
     pool = o.VoicePool(
         fqdn="pool1.example.com",
-        kind="tandem",
-        pool_type="StandardEdition",
-        media_encryption="RequireEncryption",
+        kind=PoolKind.TANDEM,
+        pool_type=PoolType.STANDARD_EDITION,
+        media_encryption=MediaEncryption.REQUIRE,
         servers=(),
         digest=algorithms,
     )

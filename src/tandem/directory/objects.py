@@ -5,6 +5,21 @@
 
 from dataclasses import dataclass
 
+from tandem.org.vocabulary import (
+    DEFAULT_LANGUAGE,
+    DigestAlgorithm,
+    MediaEncryption,
+    PinState,
+    PoolKind,
+    PoolType,
+    ServerKind,
+    StartupMode,
+    Transport,
+    UMStatus,
+    UriType,
+    VoIPSecurity,
+)
+
 RUNTIME_ATTRIBUTES = frozenset({"msexchumpinchecksum", "msexchumpinstate"})
 """What servers write while they run: outside of plan and drift."""
 
@@ -56,7 +71,7 @@ class User:
     """An account of a person. ``container`` is the distinguished name of its OU, ``cn`` the entry's name where that is
     not the account's.
 
-    ``sip_address`` has no ``sip:``; ``line_uri`` has its ``tel:``. ``pin_state`` is empty, ``pending`` or ``set``.
+    ``sip_address`` has no ``sip:``; ``line_uri`` has its ``tel:``.
     """
 
     account: str
@@ -73,7 +88,7 @@ class User:
     um_flags: int = 0
     um_mailbox_policy: str = ""
     um_dial_plan: str = ""
-    pin_state: str = ""
+    pin_state: PinState = PinState.NONE
     voice_dial_plan: str = ""
     voice_policy: str = ""
     managed_by: str = ""
@@ -100,12 +115,12 @@ class MessagingServer:
     """A messaging server; ``dial_plans`` are the UM dial plans whose calls it answers."""
 
     fqdn: str
-    kind: str
+    kind: ServerKind
     version: str = ""
     roles: tuple[str, ...] = ()
     dial_plans: tuple[str, ...] = ()
-    startup_mode: str = "TCP"
-    status: str = "Enabled"
+    startup_mode: StartupMode = StartupMode.TCP
+    status: UMStatus = UMStatus.ENABLED
     sip_tcp_port: int = 5060
     sip_tls_port: int = 5061
     certificate_thumbprint: str = ""
@@ -116,11 +131,11 @@ class VoicePool:
     """A voice pool; ``servers`` are the FQDNs of its members."""
 
     fqdn: str
-    kind: str
-    pool_type: str
+    kind: PoolKind
+    pool_type: PoolType
     servers: tuple[str, ...]
-    media_encryption: str
-    digest: tuple[str, ...]
+    media_encryption: MediaEncryption
+    digest: tuple[DigestAlgorithm, ...]
     ring_s: int = 20
     sip_tls_port: int = 5061
 
@@ -131,12 +146,12 @@ class UMDialPlan:
 
     name: str
     phone_context: str
-    uri_type: str
-    voip_security: str
+    uri_type: UriType
+    voip_security: VoIPSecurity
     extension_digits: int
     access_numbers: tuple[str, ...] = ()
     country_code: str = ""
-    language: str = "en-US"
+    language: str = DEFAULT_LANGUAGE
     operator_extension: str = ""
     max_call_duration_min: int = 30
     max_recording_duration_min: int = 20
@@ -167,10 +182,10 @@ class UMIPGateway:
     name: str
     address: str
     port: int
-    transport: str
+    transport: Transport
     outcalls_allowed: bool = True
     mwi_allowed: bool = True
-    status: str = "Enabled"
+    status: UMStatus = UMStatus.ENABLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +207,7 @@ class UMAutoAttendant:
     pilot_identifiers: tuple[str, ...] = ()
     enabled: bool = False
     speech_enabled: bool = False
-    language: str = "en-US"
+    language: str = DEFAULT_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,4 +281,4 @@ class PstnGateway:
     fqdn: str
     pool: str
     port: int = 5067
-    transport: str = "tls"
+    transport: Transport = Transport.TLS

@@ -6,6 +6,7 @@ The same table serves every adapter, so that the embedded directory cannot drift
 import dataclasses
 import json
 import sys
+import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -417,29 +418,38 @@ Reader = Callable[[tuple[str, ...]], Any]
 def _readers(type_: Any) -> tuple[tuple[str, str, Reader, bool], ...]:
     """For each field: its attribute in lower case, how its values are read, and whether it may be absent."""
     kind = KINDS[type_]
-    fields = {f.name: f for f in dataclasses.fields(type_)}
+    fields, hints = {f.name: f for f in dataclasses.fields(type_)}, typing.get_type_hints(type_)
     return tuple(
         (
             field,
             attribute.lower(),
-            _reader(str(fields[field].type), kind.references.get(field)),
+            _reader(hints[field], kind.references.get(field)),
             fields[field].default is not dataclasses.MISSING,
         )
         for field, attribute in kind.attributes.items()
     )
 
 
-def _reader(hint: str, reference: type | None) -> Reader:
-    match hint:
-        case _ if "NormalizationRule" in hint:
-            return lambda texts: tuple(o.NormalizationRule(**json.loads(text)) for text in texts)
-        case _ if "tuple" in hint:
-            return (lambda texts: tuple(map(_name, texts))) if reference else (lambda texts: texts)
-        case _ if "bool" in hint:
-            return lambda texts: {"TRUE": True, "FALSE": False}[texts[0].upper()]
-        case _ if "int" in hint:
-            return lambda texts: int(texts[0] if texts else "")
-    return (lambda texts: _name(texts[0]) if texts else "") if reference else (lambda texts: texts[0] if texts else "")
+def _reader(hint: Any, reference: type | None) -> Reader:
+    if typing.get_origin(hint) is tuple:
+        each = _value_reader(typing.get_args(hint)[0], reference)
+        return (lambda texts: texts) if each is str else (lambda texts: tuple(map(each, texts)))
+    each = _value_reader(hint, reference)
+    if each is str:
+        return lambda texts: texts[0] if texts else ""
+    if reference:
+        return lambda texts: each(texts[0]) if texts else ""
+    return lambda texts: each(texts[0] if texts else "")
+
+
+def _value_reader(hint: Any, reference: type | None) -> Callable[[str], Any]:
+    if reference:
+        return _name
+    if hint is bool:
+        return lambda text: {"TRUE": True, "FALSE": False}[text.upper()]
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return lambda text: hint(**json.loads(text))
+    return typing.cast("Callable[[str], Any]", hint)  # text, a number, a word of the vocabulary
 
 
 @lru_cache(maxsize=4096)

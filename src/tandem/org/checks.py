@@ -12,13 +12,14 @@ from tandem.org import model as m
 from tandem.org import topology
 from tandem.org.errors import Severity
 from tandem.org.groups import groups_in
+from tandem.org.vocabulary import MediaEncryption, PhoneEdition, PoolKind, PoolType, ServerKind, UriType, VoIPSecurity
 
 Check = tuple[object, Severity, str, str]
 
 AGREES = {
-    m.MediaEncryption.REQUIRE: (m.VoIPSecurity.SECURED,),
-    m.MediaEncryption.SUPPORT: (m.VoIPSecurity.SIP_SECURED, m.VoIPSecurity.SECURED),
-    m.MediaEncryption.DO_NOT_SUPPORT: (m.VoIPSecurity.SIP_SECURED,),
+    MediaEncryption.REQUIRE: (VoIPSecurity.SECURED,),
+    MediaEncryption.SUPPORT: (VoIPSecurity.SIP_SECURED, VoIPSecurity.SECURED),
+    MediaEncryption.DO_NOT_SUPPORT: (VoIPSecurity.SIP_SECURED,),
 }
 """Phase 4: the UM dial plan's security that fits a pool's media encryption; on a mismatch every call to UM fails."""
 
@@ -160,16 +161,16 @@ def _versions(org: m.Organization) -> Iterator[Check]:
     for server in org.messaging_servers:
         yield from _version(server)
     for pool in org.voice_pools:
-        if pool.kind is m.PoolKind.TANDEM and pool.version:
+        if pool.kind is PoolKind.TANDEM and pool.version:
             yield _error(pool, f"version {pool.version!r} on a pool of kind tandem", "none")
-        elif pool.kind is m.PoolKind.LYNC and pool.version not in ("", "2010", "2013", "2015"):
+        elif pool.kind is PoolKind.LYNC and pool.version not in ("", "2010", "2013", "2015"):
             yield _error(pool, f"Lync version {pool.version!r}", "2010, 2013 or 2015 (Skype for Business)")
-        elif pool.kind is m.PoolKind.LYNC and pool.version in ("2010", "2015"):
+        elif pool.kind is PoolKind.LYNC and pool.version in ("2010", "2015"):
             yield pool, Severity.WARNING, f"version {pool.version}, which the topic does not cover", "Lync Server 2013"
 
 
 def _version(server: m.MessagingServer) -> Iterator[Check]:
-    if server.kind is m.ServerKind.TANDEM:
+    if server.kind is ServerKind.TANDEM:
         if server.version:
             yield _error(server, f"version {server.version!r} on a server of kind tandem", "none")
         return
@@ -194,17 +195,17 @@ def _version(server: m.MessagingServer) -> Iterator[Check]:
 def _security(org: m.Organization) -> Iterator[Check]:
     plain = {g.um_dial_plan for g in org.um_ip_gateways}
     for plan in org.um_dial_plans:
-        if org.phone_edition is not m.PhoneEdition.NONE and plan.voip_security is m.VoIPSecurity.SIP_SECURED:
+        if org.phone_edition is not PhoneEdition.NONE and plan.voip_security is VoIPSecurity.SIP_SECURED:
             found = f"VoIP security SIPSecured with Lync Phone Edition devices {org.phone_edition}"
             yield plan, Severity.WARNING, found, "Secured (phase 4): those devices insist on SRTP"
-        secured = plan.voip_security is not m.VoIPSecurity.UNSECURED
+        secured = plan.voip_security is not VoIPSecurity.UNSECURED
         if secured and plan.name in plain:
             yield _error(
                 plan,
                 f"plain gateways and VoIP security {plan.voip_security}",
                 "Unsecured, or no um_ip_gateways: plain gateways know no TLS",
             )
-        if secured and plan.uri_type is not m.UriType.SIP_NAME:
+        if secured and plan.uri_type is not UriType.SIP_NAME:
             yield _error(plan, f"URI type {plan.uri_type}", "SipName: a voice pool uses SIP URI dial plans only")
         if not secured:
             if plan.name not in plain:
@@ -241,7 +242,7 @@ def _users(org: m.Organization) -> Iterator[Check]:
             yield _error(
                 user, f"a SIP address, but an account in {user.forest}", f"one in the voice forest, {org.voice_forest}"
             )
-        if (pool := pools.get(user.pool)) and pool.pool_type is m.PoolType.DIRECTOR:
+        if (pool := pools.get(user.pool)) and pool.pool_type is PoolType.DIRECTOR:
             yield _error(user, f"registers at {pool.fqdn}, which is a Director", "a pool that hosts users")
         if user.sip_address and not user.pool:
             yield _error(user, "a SIP address without a pool", "pool: the voice pool that the user registers at")
@@ -260,7 +261,7 @@ def _users(org: m.Organization) -> Iterator[Check]:
             )
         if not user.mail:
             yield _error(user, "enabled for UM without a mail address", "mail: the mailbox that messages go to")
-        if plan.uri_type is m.UriType.SIP_NAME and not user.sip_address:
+        if plan.uri_type is UriType.SIP_NAME and not user.sip_address:
             yield _error(user, f"no SIP address, but {plan.name} is a SIP URI dial plan", "sip_address")
         if len(user.extension) != digits[plan.name]:
             yield _error(

@@ -1,6 +1,7 @@
 """The groups that the deployment knows: who may do what is decided by membership in them."""
 
-from tandem.org.model import Organization, ServerKind
+from tandem.org.model import Organization
+from tandem.org.vocabulary import ServerKind
 
 GROUPS = {
     "D": ("Domain Admins", "Enterprise Admins", "Administrators"),

@@ -12,6 +12,7 @@ import enum
 import io
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -215,14 +216,20 @@ class _Reader:
         origin, arguments = typing.get_origin(hint), typing.get_args(hint)
         if origin in (typing.Union, types.UnionType):
             return self._value(node, next(a for a in arguments if a is not type(None)), key, rule)
+        if origin is typing.Literal:  # some words of a vocabulary
+            return self._word(self._text_of(node, key, rule), arguments, self._place(node, key))
         if origin is tuple:
             return self._sequence(node, arguments[0], key, rule)
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
             return self._object(node, hint, key)
-        if not isinstance(node, yaml.ScalarNode):
-            self.report(self._place(node, key), f"found {_shown(node)}", rule.expected if rule else "a single value")
-            return None
-        return self._scalar(node, hint, key, rule)
+        text = self._text_of(node, key, rule)
+        return None if text is None else self._convert(text, hint, self._place(node, key), rule)
+
+    def _text_of(self, node: yaml.Node, key: str, rule: rules.Rule | None) -> str | None:
+        if isinstance(node, yaml.ScalarNode):
+            return str(node.value)
+        self.report(self._place(node, key), f"found {_shown(node)}", rule.expected if rule else "a single value")
+        return None
 
     def _sequence(self, node: yaml.Node, hint: Any, key: str, rule: rules.Rule | None) -> tuple[Any, ...] | None:
         if not isinstance(node, yaml.SequenceNode):
@@ -247,9 +254,6 @@ class _Reader:
         self.places[id(made)] = at
         return made
 
-    def _scalar(self, node: yaml.ScalarNode, hint: Any, key: str, rule: rules.Rule | None) -> Any:
-        return self._convert(str(node.value), hint, self._place(node, key), rule)
-
     def _convert(self, text: str, hint: Any, at: Place, rule: rules.Rule | None) -> Any:
         """Text to a value of the hinted type; ``None`` and a finding if it is not one."""
         shown = f"found {text[:60]!r}"
@@ -263,16 +267,20 @@ class _Reader:
                 self.report(at, shown, rule.expected if rule else "a number")
                 return None
         elif isinstance(hint, type) and issubclass(hint, enum.StrEnum):
-            try:
-                return hint(text)
-            except ValueError:
-                near = next((m for m in hint if m.lower() == text.lower()), None)
-                self.report(at, shown, f"{near} (as it is written here)" if near else f"one of {', '.join(hint)}")
-                return None
+            return self._word(text, tuple(hint), at)
         if rule is not None and not rule.holds(text):
             self.report(at, shown, rule.expected)
             return None
         return int(text) if hint is int else Path(text) if hint is Path else text
+
+    def _word(self, text: str | None, known: Sequence[enum.StrEnum], at: Place) -> enum.StrEnum | None:
+        """The one of these words that a text is."""
+        if text is None or text in known:
+            return next((word for word in known if word == text), None)
+        near = next((word for word in known if word.lower() == text.lower()), None)
+        expected = f"{near} (as it is written here)" if near else f"one of {', '.join(known)}"
+        self.report(at, f"found {text[:60]!r}", expected)
+        return None
 
     def _csv_users(self, node: yaml.Node) -> tuple[model.User, ...]:
         """The users of a CSV file; findings name its own lines."""

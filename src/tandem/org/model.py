@@ -5,97 +5,22 @@ compares them with what the directory holds.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
+from typing import Literal
 
-
-class ServerKind(StrEnum):
-    """What product runs on a messaging server."""
-
-    TANDEM = "tandem"
-    EXCHANGE = "exchange"
-
-
-class PoolKind(StrEnum):
-    """What product runs in a voice pool."""
-
-    TANDEM = "tandem"
-    LYNC = "lync"
-
-
-class PoolType(StrEnum):
-    """The role of a pool in the topology."""
-
-    STANDARD_EDITION = "StandardEdition"
-    FRONT_END = "FrontEnd"
-    DIRECTOR = "Director"
-    BRANCH = "Branch"
-
-
-class VoIPSecurity(StrEnum):
-    """How a UM dial plan protects signalling and media (``Set-UMDialPlan -VoIPSecurity``)."""
-
-    UNSECURED = "Unsecured"
-    SIP_SECURED = "SIPSecured"
-    SECURED = "Secured"
-
-
-class MediaEncryption(StrEnum):
-    """A pool's media encryption (``Set-CsMediaConfiguration -EncryptionLevel``)."""
-
-    REQUIRE = "RequireEncryption"
-    SUPPORT = "SupportEncryption"
-    DO_NOT_SUPPORT = "DoNotSupportEncryption"
-
-
-class UriType(StrEnum):
-    """The URI type of a UM dial plan; a dial plan that a voice pool uses is SipName."""
-
-    SIP_NAME = "SipName"
-    TEL_EXTN = "TelExtn"
-    E164 = "E164"
-
-
-class Transport(StrEnum):
-    """The transport of a plain UM IP gateway."""
-
-    UDP = "udp"
-    TCP = "tcp"
-
-
-class GatewayTransport(StrEnum):
-    """The transport between a Mediation Server and a PSTN gateway."""
-
-    TLS = "tls"
-    TCP = "tcp"
-
-
-class PhoneEdition(StrEnum):
-    """Whether Lync Phone Edition devices are there: decides if the topic's warning about them is shown."""
-
-    NONE = "none"
-    PLANNED = "planned"
-    DEPLOYED = "deployed"
-
-
-class VoiceFeature(StrEnum):
-    """A feature of Enterprise Voice that needs further steps in phase 10, which the plan names."""
-
-    MEDIA_BYPASS = "media_bypass"
-    CALL_ADMISSION_CONTROL = "call_admission_control"
-    E911 = "e911"
-    CALL_PARK = "call_park"
-    RESPONSE_GROUPS = "response_groups"
-    ANNOUNCEMENTS = "announcements"
-    LOCATION_BASED_ROUTING = "location_based_routing"
-    REMOTE_USERS = "remote_users"
-
-
-class DigestAlgorithm(StrEnum):
-    """A digest algorithm that a pool offers to its phones (RFC 8760)."""
-
-    SHA256 = "SHA-256"
-    MD5 = "MD5"
+from tandem.org.vocabulary import (
+    DEFAULT_LANGUAGE,
+    DigestAlgorithm,
+    MediaEncryption,
+    PhoneEdition,
+    PoolKind,
+    PoolType,
+    ServerKind,
+    Transport,
+    UriType,
+    VoiceFeature,
+    VoIPSecurity,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +41,7 @@ class MessagingServer:
     """A server of the messaging side.
 
     ``version`` is ``2007``, ``2010``, ``2013``, ``2016`` or ``2019`` for Exchange and empty for Tandem; ``service_pack``
-    is 0 for RTM. ``roles`` are Exchange's (:data:`tandem.org.versions.ROLES`); none means every role that UM needs.
+    is 0 for RTM. ``roles`` are Exchange's, as its version names them; none means every role that UM needs.
     ``dial_plans`` are the UM dial plans it answers for; ``None`` means every SIP URI and plain dial plan
     of its forest.
     """
@@ -163,7 +88,7 @@ class UMDialPlan:
     voip_security: VoIPSecurity = VoIPSecurity.SECURED
     access_numbers: tuple[str, ...] = ()
     country_code: str = "1"
-    language: str = "en-US"
+    language: str = DEFAULT_LANGUAGE
     operator_extension: str = ""
     max_call_duration_min: int = 30
     max_recording_duration_min: int = 20
@@ -195,7 +120,7 @@ class UMIPGateway:
     um_dial_plan: str
     address: str
     pilot_identifier: str
-    transport: Transport = Transport.TCP
+    transport: Literal[Transport.UDP, Transport.TCP] = Transport.TCP
     port: int = 5060
 
 
@@ -211,7 +136,7 @@ class UMAutoAttendant:
     pilot_identifiers: tuple[str, ...] = ()
     enabled: bool = True
     speech_enabled: bool = True
-    language: str = "en-US"
+    language: str = DEFAULT_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,7 +186,7 @@ class PstnGateway:
     fqdn: str
     pool: str
     port: int = 5067
-    transport: GatewayTransport = GatewayTransport.TLS
+    transport: Literal[Transport.TLS, Transport.TCP] = Transport.TLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from tandem.org.numbers import is_e164, is_line_uri, is_sip_address
+from tandem.org.vocabulary import DEFAULT_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,11 @@ DIGITS = _like(r"[0-9]{1,20}", "1 to 20 digits")
 PORT = _range(1, 65_535)
 TEXT = _like(r"[^\x00-\x1f\x7f]{1,256}", "1 to 256 characters without control characters")
 
-LANGUAGE = Rule(lambda text: text in ("en-US",), "en-US, the language that this release speaks", {"enum": ["en-US"]})
+LANGUAGE = Rule(
+    lambda text: text == DEFAULT_LANGUAGE,
+    f"{DEFAULT_LANGUAGE}, the language that this release speaks",
+    {"enum": [DEFAULT_LANGUAGE]},
+)
 
 RULES: dict[tuple[str, str], Rule] = {
     ("Organization", "name"): OBJECT_NAME,

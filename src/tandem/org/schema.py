@@ -66,6 +66,8 @@ def _type(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _type(next(a for a in arguments if a is not type(None)), definitions)
+    if origin is typing.Literal:
+        return {"enum": [str(each.value) for each in arguments]}
     if origin is tuple:
         return {"type": "array", "items": _type(arguments[0], definitions)}
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):

@@ -6,6 +6,7 @@ from tandem.org import model as m
 from tandem.org.errors import Severity
 from tandem.org.numbers import phone_context
 from tandem.org.versions import ROLES, generations, names_must_match, roles_of
+from tandem.org.vocabulary import PoolKind, PoolType, ServerKind, ServerRole, UriType, VoIPSecurity
 
 Check = tuple[object, Severity, str, str]
 _SCHEMES = ("ldaps://", "ldap+starttls://")
@@ -47,7 +48,7 @@ def _roles(org: m.Organization) -> Iterator[Check]:
     """Phase 1: per messaging forest every role of the version on at least one server."""
     for forest in org.messaging_forests:
         servers = [
-            s for s in org.servers_in(forest, m.ServerKind.EXCHANGE) if s.version in ("2007", "2010", "2013", "2016")
+            s for s in org.servers_in(forest, ServerKind.EXCHANGE) if s.version in ("2007", "2010", "2013", "2016")
         ]
         held = {role for server in servers for role in roles_of(server)}
         for generation in generations(servers):
@@ -56,10 +57,10 @@ def _roles(org: m.Organization) -> Iterator[Check]:
                 yield servers[0], Severity.ERROR, found, f"the roles {', '.join(ROLES[generation])} in that forest"
                 break
     for server in org.messaging_servers:
-        known = {role for roles in ROLES.values() for role in roles} | {"EdgeTransport"}
+        known = {*ServerRole}
         for role in server.roles:
-            if server.kind is m.ServerKind.TANDEM or role not in known:
-                expected = "none" if server.kind is m.ServerKind.TANDEM else f"of {', '.join(sorted(known))}"
+            if server.kind is ServerKind.TANDEM or role not in known:
+                expected = "none" if server.kind is ServerKind.TANDEM else f"of {', '.join(sorted(known))}"
                 yield server, Severity.ERROR, f"role {role!r}", expected
 
 
@@ -68,21 +69,21 @@ def _pools(org: m.Organization) -> Iterator[Check]:
         if pool.forest != org.voice_forest:
             found = f"a voice pool in {pool.forest}, beside pools in {org.voice_forest}"
             yield pool, Severity.ERROR, found, "every voice pool in one forest"
-        if pool.pool_type is m.PoolType.STANDARD_EDITION and pool.servers not in ((), (pool.fqdn,)):
+        if pool.pool_type is PoolType.STANDARD_EDITION and pool.servers not in ((), (pool.fqdn,)):
             found = f"a Standard Edition server with servers {', '.join(pool.servers)}"
             yield pool, Severity.ERROR, found, f"servers: [{pool.fqdn}], or pool_type FrontEnd"
 
 
 def _dial_plans(org: m.Organization) -> Iterator[Check]:
     for plan in org.um_dial_plans:
-        if not plan.access_numbers and plan.voip_security is not m.VoIPSecurity.UNSECURED:
+        if not plan.access_numbers and plan.voip_security is not VoIPSecurity.UNSECURED:
             yield plan, Severity.WARNING, "no access number", "access_numbers, or there is no subscriber access"
         servers = org.servers_of(plan)
         if len(servers) < 2:
             count = "one UM server" if servers else "no UM server"
             yield plan, Severity.WARNING, f"{count} for this dial plan", "two, so that one may fail"
         gateways = sum(1 for g in org.um_ip_gateways if g.um_dial_plan == plan.name)
-        if plan.voip_security is not m.VoIPSecurity.UNSECURED:
+        if plan.voip_security is not VoIPSecurity.UNSECURED:
             gateways += len(org.voice_pools)
         if gateways > MOST_GATEWAYS:
             yield plan, Severity.ERROR, f"{gateways} UM IP gateways", f"at most {MOST_GATEWAYS}"
@@ -96,7 +97,7 @@ def _voice_dial_plans(org: m.Organization) -> Iterator[Check]:
     """Phase 8: before 2010 SP1 names have to match, the oldest server of a dial plan decides; later some have to suit."""
     names = {plan.simple_name.lower() for plan in org.voice_dial_plans}
     for plan in org.um_dial_plans:
-        if plan.voip_security is m.VoIPSecurity.UNSECURED or not org.voice_pools:
+        if plan.voip_security is VoIPSecurity.UNSECURED or not org.voice_pools:
             continue
         servers = [s for s in org.servers_of(plan) if s.version in ("", "2007", "2010", "2013", "2016")]
         wanted = phone_context(plan.name, plan.forest)
@@ -128,14 +129,14 @@ def _contacts(org: m.Organization) -> Iterator[Check]:
     attendants = {attendant.name: attendant for attendant in org.um_auto_attendants}
     subscriber = {contact.um_dial_plan for contact in org.contacts if not contact.auto_attendant}
     for plan in org.um_dial_plans:
-        unsecured = plan.voip_security is m.VoIPSecurity.UNSECURED
+        unsecured = plan.voip_security is VoIPSecurity.UNSECURED
         if plan.access_numbers and not unsecured and plan.name not in subscriber and org.voice_pools:
             yield plan, Severity.WARNING, "no Subscriber Access contact", "an entry of contacts (phase 9)"
     for contact in org.contacts:
         found_plan = plans.get(contact.um_dial_plan)
         if found_plan is None:
             continue
-        if found_plan.uri_type is not m.UriType.SIP_NAME:
+        if found_plan.uri_type is not UriType.SIP_NAME:
             found = f"a contact of {found_plan.name}, which is no SIP URI dial plan"
             yield contact, Severity.ERROR, found, "one of uri_type SipName"
         attendant = attendants.get(contact.auto_attendant)
@@ -155,8 +156,8 @@ def domain_of(ou: str) -> str:
 def _unknown(org: m.Organization) -> Iterator[Check]:
     """What cannot be known: how Microsoft's servers and ours address each other is not public."""
     found = "calls between Tandem and Microsoft servers are not proven: their Request-URI is not public (docs/adr/0004)"
-    lync, tandem = org.pools_of(m.PoolKind.LYNC), org.pools_of(m.PoolKind.TANDEM)
+    lync, tandem = org.pools_of(PoolKind.LYNC), org.pools_of(PoolKind.TANDEM)
     for server in org.messaging_servers:
-        other = lync if server.kind is m.ServerKind.TANDEM else tandem
+        other = lync if server.kind is ServerKind.TANDEM else tandem
         if other:
             yield server, Severity.WARNING, found, f"servers of one maker; {other[0].fqdn} is of kind {other[0].kind}"

@@ -6,7 +6,8 @@ Tandem servers follow 2013's names and rules.
 from collections.abc import Iterable
 from enum import IntEnum, auto
 
-from tandem.org.model import MessagingServer, ServerKind
+from tandem.org.model import MessagingServer
+from tandem.org.vocabulary import ServerKind, ServerRole
 
 
 class Generation(IntEnum):
@@ -19,12 +20,13 @@ class Generation(IntEnum):
     E2016 = auto()
 
 
-ROLES: dict[Generation, tuple[str, ...]] = {
-    Generation.E2007: ("UM", "HubTransport", "ClientAccess", "Mailbox"),
-    Generation.E2010: ("UM", "HubTransport", "ClientAccess", "Mailbox"),
-    Generation.E2010_SP1: ("UM", "HubTransport", "ClientAccess", "Mailbox"),
-    Generation.E2013: ("ClientAccess", "Mailbox"),
-    Generation.E2016: ("Mailbox",),
+_BEFORE_2013 = (ServerRole.UM, ServerRole.HUB_TRANSPORT, ServerRole.CLIENT_ACCESS, ServerRole.MAILBOX)
+ROLES: dict[Generation, tuple[ServerRole, ...]] = {
+    Generation.E2007: _BEFORE_2013,
+    Generation.E2010: _BEFORE_2013,
+    Generation.E2010_SP1: _BEFORE_2013,
+    Generation.E2013: (ServerRole.CLIENT_ACCESS, ServerRole.MAILBOX),
+    Generation.E2016: (ServerRole.MAILBOX,),
 }
 """Phase 1: the roles that have to be on at least one server of a messaging forest (of 2016's, Mailbox holds both)."""
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
 from tandem.org.numbers import EumAddress
+from tandem.org.vocabulary import PinState, Transport, UMStatus
 from tandem.sip.message.grammar import canonical
 
-PENDING, MAILING, SET = "pending", "mailing", "set"
 """States of a PIN: to be made; made, and its mail may not be there yet; made and mailed."""
-NO_PIN_YET = (PENDING, MAILING)
+NO_PIN_YET = (PinState.PENDING, PinState.MAILING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class UmConfig:
     def gateways_of(self, dial_plan: str) -> Iterator[o.UMIPGateway]:
         """The enabled gateways that serve a dial plan, by its hunt groups."""
         names = {group.gateway for group in self.hunt_groups if group.dial_plan == dial_plan}
-        return (gateway for gateway in self.gateways if gateway.name in names and gateway.status == "Enabled")
+        return (gateway for gateway in self.gateways if gateway.name in names and gateway.status is UMStatus.ENABLED)
 
     def extension(self, user: o.User) -> str:
         """A user's extension in its UM dial plan, or an empty string."""
@@ -67,7 +67,7 @@ class UmDirectory:
         """What is in force: services of this server's forest as they are now; users as they will be at each look."""
         servers = self.index.all(o.MessagingServer, self._forest)
         server = next((each for each in servers if each.fqdn.lower() == self._fqdn.lower()), None)
-        served = set(server.dial_plans) if server and server.status == "Enabled" else set()
+        served = set(server.dial_plans) if server and server.status is UMStatus.ENABLED else set()
         plans = self.index.all(o.UMDialPlan, self._forest)
         gateways = self.index.all(o.UMIPGateway, self._forest)
         return UmConfig(
@@ -75,7 +75,9 @@ class UmDirectory:
             dial_plans={plan.name: plan for plan in plans if plan.name in served},
             policies={policy.name: policy for policy in self.index.all(o.UMMailboxPolicy, self._forest)},
             gateways=gateways,
-            plain_addresses=frozenset(canonical(gateway.address) for gateway in gateways if gateway.transport != "tls"),
+            plain_addresses=frozenset(
+                canonical(gateway.address) for gateway in gateways if gateway.transport is not Transport.TLS
+            ),
             hunt_groups=self.index.all(o.UMHuntGroup, self._forest),
             users=self._users,
             without_pin=self._without_pin,

@@ -27,9 +27,10 @@ from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.repository import Repository
 from tandem.mail import compose
 from tandem.mail.maildir import Maildir
+from tandem.org.vocabulary import PinState
 from tandem.service.threads import ThreadPool, Threads
 from tandem.um import counts
-from tandem.um.config import MAILING, NO_PIN_YET, SET, UmConfig
+from tandem.um.config import NO_PIN_YET, UmConfig
 
 _log = get_logger("um")
 _AGAIN_S = 15.0
@@ -155,7 +156,7 @@ class Enrolment:
         pin = generate(extension=extension, minimum=policy.min_pin_length if policy else GENERATED_DIGITS)
         dn = self._repository.dn_of(user)
         hashed = await self._threads.hashing.run(self._hasher.hash, user.account, pin)
-        written = {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (MAILING,)}
+        written = {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (PinState.MAILING,)}
         await self._threads.directory.run(self._repository.session.replace, dn, written)
         message_id = f"welcome-{self._ids.token(8)}"
         mail = compose.welcome(
@@ -169,7 +170,7 @@ class Enrolment:
             message_id=message_id,
         )
         await self._threads.disk.run(lambda: Maildir(self._mailbox(user.mail)).deliver(message_id, mail))
-        await self._threads.directory.run(self._repository.session.replace, dn, {"msExchUMPinState": (SET,)})
+        await self._threads.directory.run(self._repository.session.replace, dn, {"msExchUMPinState": (PinState.SET,)})
         counts.pins_made.value += 1
         event(_log, logging.INFO, "um.pin_made", account=user.account)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tandem.directory import objects as o
+from tandem.org.vocabulary import Transport, UMStatus, VoIPSecurity
 from tandem.sip.headers import fields
 from tandem.sip.headers.diversion import Diversion
 from tandem.sip.headers.fields import URI
@@ -75,13 +76,13 @@ def read_invite(request: Request, *, transport: str, peer_names: frozenset[str],
 def find_gateway(config: UmConfig, call: UmInvite) -> o.UMIPGateway | CallRefusal:
     """The gateway that a call is from: by certificate name over TLS, by exact address otherwise."""
     if call.transport == "tls":
-        found = [g for g in config.gateways if g.transport == "tls" and g.address.lower() in call.peer_names]
+        found = [g for g in config.gateways if g.transport is Transport.TLS and g.address.lower() in call.peer_names]
     else:
         found = [g for g in config.gateways if g.transport == call.transport and same_host(g.address, call.source)]
     if not found:
         names = (call.transport == "tls" and ", ".join(sorted(call.peer_names))) or call.source
         return CallRefusal(status=403, why=f"no UM IP gateway is known as {names} over {call.transport}")
-    if found[0].status != "Enabled":
+    if found[0].status is not UMStatus.ENABLED:
         return CallRefusal(status=480, why=f"UM IP gateway {found[0].name} is {found[0].status}")
     return found[0]
 
@@ -98,7 +99,7 @@ def classify(config: UmConfig, call: UmInvite) -> MailboxCall | CallRefusal:
     plan = config.dial_plans.get(group.dial_plan)
     if plan is None:
         return CallRefusal(status=480, why=f"this server is not in UM dial plan {group.dial_plan}")
-    if (plan.voip_security == "Unsecured") != (call.transport != "tls"):
+    if (plan.voip_security is VoIPSecurity.UNSECURED) != (call.transport != "tls"):
         return CallRefusal(
             status=403,
             why=f"incompatible security: {call.transport}, but UM dial plan {plan.name} is {plan.voip_security}",
@@ -106,7 +107,7 @@ def classify(config: UmConfig, call: UmInvite) -> MailboxCall | CallRefusal:
     wanted = [d.uri for d in call.diversions] or [call.called]
     for uri in wanted:
         if user := _user(config, plan, uri):
-            return MailboxCall(user=user, dial_plan=plan, gateway=gateway, proven=gateway.transport == "tls")
+            return MailboxCall(user=user, dial_plan=plan, gateway=gateway, proven=gateway.transport is Transport.TLS)
     if not call.diversions and f"+{(call.called.user or '').lstrip('+')}" in plan.access_numbers:
         return CallRefusal(status=480, why=f"{call.called.user}: subscriber access is not served by this release")
     return CallRefusal(status=404, why=f"no UM-enabled user of dial plan {plan.name} is {wanted[0]}")

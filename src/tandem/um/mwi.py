@@ -14,6 +14,7 @@ from tandem.core.tasks import spawn
 from tandem.directory import objects as o
 from tandem.mail.errors import MailError
 from tandem.mail.maildir import Maildir
+from tandem.org.vocabulary import Transport
 from tandem.sip.aio.endpoint import Endpoint, Hop
 from tandem.sip.headers.mwi import CONTENT_TYPE, MessageSummary
 from tandem.sip.message.message import Headers, Request
@@ -116,7 +117,7 @@ class MwiNotifier:
                 ("Content-Type", CONTENT_TYPE),
             ]
         )
-        uri = f"{address};transport={gateway.transport}" if gateway.transport != "udp" else address
+        uri = f"{address};transport={gateway.transport}" if gateway.transport is not Transport.UDP else address
         request = Request(method="NOTIFY", uri=uri, headers=headers, body=summary.body(address))
         hop = Hop(transport=gateway.transport, host=gateway.address, port=gateway.port)
         response = await (await self._endpoint.send(request, hop)).final()

@@ -17,6 +17,7 @@ from tandem.mail.disk import problem_of
 from tandem.mail.maildir import mailbox_folder
 from tandem.mail.spool import Spool
 from tandem.media.session import Media
+from tandem.org.vocabulary import DEFAULT_LANGUAGE, VoIPSecurity
 from tandem.pki.identity import Identity
 from tandem.service.service import Service
 from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction
@@ -33,7 +34,11 @@ from tandem.um.mwi import MwiNotifier
 from tandem.um.prompts import LEAD, TONE, Prompts
 
 _ABLE = uas.Abilities(methods=tuple(ALLOW.split(", ")), extensions=EXTENSIONS)
-_ENCRYPTION = {"Secured": "require", "SIPSecured": "refuse", "Unsecured": "refuse"}
+_ENCRYPTION = {
+    VoIPSecurity.SECURED: "require",
+    VoIPSecurity.SIP_SECURED: "refuse",
+    VoIPSecurity.UNSECURED: "refuse",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,7 @@ class UmServer(Service[UmConfig]):
         self._legs = Calls(endpoint, contact=self._contact, media=media)
         self._legs.on_request = self._received
         self._spool = Spool(paths.spool)
-        self._prompts = {"en-US": Prompts("en-US")}
+        self._prompts = {DEFAULT_LANGUAGE: Prompts(DEFAULT_LANGUAGE)}
         contact = f"<sip:{fqdn}:{contact_port('tls')};transport=tls>"
         self._mwi = MwiNotifier(endpoint, lambda: self.config, self._mailbox, contact)
         self._delivery = Delivery(
@@ -210,7 +215,7 @@ class UmServer(Service[UmConfig]):
             begun_at=self.clock.at(),
         )
         event(self.log, logging.INFO, "um.answered", call=envelope.call_id, account=user.account, dial_plan=plan.name)
-        prompts = self._prompts.get(plan.language) or self._prompts["en-US"]
+        prompts = self._prompts.get(plan.language) or self._prompts[DEFAULT_LANGUAGE]
         called = digits(self.config.extension(user))
         await CallAnswering(
             leg,

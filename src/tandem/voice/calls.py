@@ -6,6 +6,7 @@ from collections.abc import Callable
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
+from tandem.org.vocabulary import MediaEncryption
 from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
 from tandem.sip.errors import SdpError
 from tandem.sip.headers import fields
@@ -131,7 +132,7 @@ def _why_no_um(config: VoiceConfig, user: o.User, plan: o.UMDialPlan | None) -> 
 
 def _unencrypted(request: Request, config: VoiceConfig) -> str | None:
     """Why a pool that requires encryption cannot take this offer."""
-    if config.pool is None or config.pool.media_encryption != "RequireEncryption" or not request.body:
+    if config.pool is None or config.pool.media_encryption is not MediaEncryption.REQUIRE or not request.body:
         return None
     try:
         audio = parse_sdp(request.body).audio

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
 from tandem.org.numbers import EumAddress
+from tandem.org.vocabulary import GLOBAL, UMStatus, UriType, registrar_identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,7 @@ class VoiceConfig:
 
     def dial_plan_of(self, user: o.User) -> o.VoiceDialPlan | None:
         """The voice dial plan in force: the user's own, the pool's, the global one."""
-        for identity in (user.voice_dial_plan, f"Registrar:{user.home_pool}", "Global"):
+        for identity in (user.voice_dial_plan, registrar_identity(user.home_pool), GLOBAL):
             if identity in self.dial_plans:
                 return self.dial_plans[identity]
         return None
@@ -63,7 +64,7 @@ class VoiceDirectory:
     def config(self) -> VoiceConfig:
         """What is in force: of its own forest, and of UM in each messaging forest that lets it in."""
         plans = self.index.all(o.UMDialPlan)
-        servers = [server for server in self.index.all(o.MessagingServer) if server.status == "Enabled"]
+        servers = [server for server in self.index.all(o.MessagingServer) if server.status is UMStatus.ENABLED]
         pools = self.index.all(o.VoicePool, self._forest)
         return VoiceConfig(
             pool=next((p for p in pools if self._fqdn in (p.fqdn, *p.servers)), None),
@@ -71,7 +72,7 @@ class VoiceDirectory:
             lines=self._lines,
             contacts=self._contacts,
             dial_plans={plan.identity: plan for plan in self.index.all(o.VoiceDialPlan, self._forest)},
-            um_dial_plans={plan.phone_context.lower(): plan for plan in plans if plan.uri_type == "SipName"},
+            um_dial_plans={plan.phone_context.lower(): plan for plan in plans if plan.uri_type is UriType.SIP_NAME},
             um_servers={plan.name: tuple(s for s in servers if plan.name in s.dial_plans) for plan in plans},
             um_readable=bool(plans),
         )

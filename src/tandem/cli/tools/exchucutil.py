@@ -12,7 +12,7 @@ from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, console, open_as, p
 from tandem.cli.show import show_changes
 from tandem.directory.layout import forest_of
 from tandem.directory.port import Right
-from tandem.org.model import ServerKind
+from tandem.org.vocabulary import ServerKind
 from tandem.process.apply import carry_out
 from tandem.process.errors import NotPermitted, ProcessError
 from tandem.process.holders import Roles, require

@@ -22,10 +22,27 @@ from tandem.directory.found import Found
 from tandem.directory.layout import Layout, domain_of
 from tandem.directory.ldap.session import LdapSession
 from tandem.org.numbers import EumAddress, is_e164
+from tandem.org.vocabulary import (
+    DigestAlgorithm,
+    MediaEncryption,
+    PoolKind,
+    PoolType,
+    ServerKind,
+    ServerRole,
+    StartupMode,
+    Transport,
+    UriType,
+    VoIPSecurity,
+)
 
 _VERSIONS = {"8": "2007", "14": "2010", "15.0": "2013", "15.1": "2016", "15.2": "2019"}
-_ROLES = {2: "Mailbox", 4: "ClientAccess", 16: "UM", 32: "HubTransport"}
-_ROLES_2013 = {2: "Mailbox", 0x4000: "ClientAccess"}
+_ROLES = {
+    2: ServerRole.MAILBOX,
+    4: ServerRole.CLIENT_ACCESS,
+    16: ServerRole.UM,
+    32: ServerRole.HUB_TRANSPORT,
+}
+_ROLES_2013 = {2: ServerRole.MAILBOX, 0x4000: ServerRole.CLIENT_ACCESS}
 """Bits of msExchCurrentServerRoles, until 2010 and from 2013 on."""
 _STANDARD_EDITION = 0x1 | 0x4
 """Bits of msRTCSIP-PoolType."""
@@ -170,8 +187,8 @@ class _Reader:
             yield o.UMDialPlan(
                 name=name,
                 phone_context=context,
-                uri_type="SipName" if sip else "TelExtn",
-                voip_security="Secured" if sip else "Unsecured",
+                uri_type=UriType.SIP_NAME if sip else UriType.TEL_EXTN,
+                voip_security=VoIPSecurity.SECURED if sip else VoIPSecurity.UNSECURED,
                 extension_digits=(digits or [5])[0],
                 access_numbers=tuple(number for number in numbers if is_e164(number)),
             )
@@ -200,7 +217,9 @@ class _Reader:
             )
             self._rest("UM IP gateway", thing, set(hosts))
             port = 5060 if plain else 5061
-            yield o.UMIPGateway(name=thing.dn.name, address=address, port=port, transport="tcp" if plain else "tls")
+            yield o.UMIPGateway(
+                name=thing.dn.name, address=address, port=port, transport=Transport.TCP if plain else Transport.TLS
+            )
             for group in (group for group in groups if group.dn.parent == thing.dn):
                 links = group.links(plans)
                 self._rest("UM hunt group", group, self._read_links(group, plans))
@@ -240,11 +259,11 @@ class _Reader:
             self._note(f"messaging server {fqdn}: startup mode and certificate for UM unread: see Get-UMService")
             yield o.MessagingServer(
                 fqdn=fqdn,
-                kind="exchange",
+                kind=ServerKind.EXCHANGE,
                 version=f"Exchange {version}",
                 roles=roles,
                 dial_plans=links,
-                startup_mode="Dual",
+                startup_mode=StartupMode.DUAL,
                 certificate_thumbprint="(unread)",
             )
 
@@ -252,14 +271,14 @@ class _Reader:
         for thing in self._find("msRTCSIP-Pool"):
             fqdn = (thing.first("dNSHostName") or thing.dn.name).lower()
             bits = int(thing.first("msRTCSIP-PoolType") or _STANDARD_EDITION)
-            type_ = "StandardEdition" if bits & _STANDARD_EDITION else "FrontEnd"
+            type_ = PoolType.STANDARD_EDITION if bits & _STANDARD_EDITION else PoolType.FRONT_END
             yield o.VoicePool(
                 fqdn=fqdn,
-                kind="lync",
+                kind=PoolKind.LYNC,
                 pool_type=type_,
-                servers=(fqdn,) if type_ == "StandardEdition" else (),
-                media_encryption="RequireEncryption",
-                digest=("SHA-256", "MD5"),
+                servers=(fqdn,) if type_ is PoolType.STANDARD_EDITION else (),
+                media_encryption=MediaEncryption.REQUIRE,
+                digest=tuple(DigestAlgorithm),
             )
 
     def _users(self, plans: Mapping[DN, str], policies: Mapping[DN, str], pools: list[str]) -> Iterator[o.User]:

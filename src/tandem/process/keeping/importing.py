@@ -17,6 +17,7 @@ from tandem.directory.layout import forest_of
 from tandem.org import model as m
 from tandem.org.checks import default_policy
 from tandem.org.numbers import EumAddress
+from tandem.org.vocabulary import PoolType, ServerKind, Transport
 from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 from tandem.process.tools.targets import read_target
 
@@ -111,7 +112,7 @@ def _servers(found: Found) -> Iterator[_Dict]:
         every = {plan.name for plan in found.all(o.UMDialPlan, forest)}
         for server in found.all(o.MessagingServer, forest):
             out: _Dict = {"fqdn": server.fqdn, "forest": forest}
-            if server.kind != "tandem":
+            if server.kind is not ServerKind.TANDEM:
                 product, _, rest = server.version.partition(" ")
                 year, _, pack = rest.partition(" SP")
                 out |= {"kind": server.kind, "version": year if product == "Exchange" else ""}
@@ -126,7 +127,7 @@ def _pools(found: Found) -> Iterator[_Dict]:
     for forest in found.objects:
         for pool in found.all(o.VoicePool, forest):
             values = dataclasses.asdict(pool) | {"forest": forest}
-            if pool.pool_type == m.PoolType.STANDARD_EDITION:
+            if pool.pool_type == PoolType.STANDARD_EDITION:
                 values["servers"] = ()
             yield _said(m.VoicePool, values)
 
@@ -155,7 +156,7 @@ def _plain_gateways(found: Found) -> Iterator[_Dict]:
     pools = {pool.fqdn for pool in found.all(o.VoicePool)}
     for gateway in found.all(o.UMIPGateway):
         groups = [g for g in found.all(o.UMHuntGroup) if g.gateway == gateway.name]
-        if gateway.transport == "tls":
+        if gateway.transport is Transport.TLS:
             if gateway.address.lower() not in pools:
                 found.notes.append(f"UM IP gateway {gateway.name}: {gateway.address} is no voice pool: left out")
             continue

@@ -13,6 +13,7 @@ from tandem.org import model as m
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import phone_context
 from tandem.org.versions import Generation, generation, generations, roles_of
+from tandem.org.vocabulary import PhoneEdition, PoolKind, ServerKind, ServerRole, StartupMode, UriType, VoIPSecurity
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import CERTIFICATES, MessagingRoles, Requirement, call_router, um_service
 from tandem.process.runbook.gateways import WHATIF, container_rights, gateway, hunt_group, outcalls
@@ -50,7 +51,7 @@ class ExchangeForest:
     def __init__(self, org: m.Organization, forest: str) -> None:
         self._org = org
         self.forest = forest
-        self.servers = org.servers_in(forest, m.ServerKind.EXCHANGE)
+        self.servers = org.servers_in(forest, ServerKind.EXCHANGE)
         self._versions = generations(self.servers)
         self._newest = self._versions[-1]
         self._roles = MessagingRoles.of(self.servers)
@@ -109,7 +110,7 @@ class ExchangeForest:
                 )  # fmt: skip
 
     def _server_check(self, server: m.MessagingServer) -> str:
-        roles = {"UM": "UnifiedMessaging"}
+        roles: dict[str, str] = {ServerRole.UM: "UnifiedMessaging"}
         wanted = [roles.get(role, role) for role in roles_of(server)]
         name = quote(server.fqdn)
         return (
@@ -145,7 +146,7 @@ class ExchangeForest:
                     "Exchange 2016 n'est pas traité par la rubrique ; ces étapes sont celles de 2013, avec un seul rôle.",
                 )
             )
-        if self._org.pools_of(m.PoolKind.TANDEM):
+        if self._org.pools_of(PoolKind.TANDEM):
             notes.append(UNKNOWN)
         return tuple(notes)
 
@@ -316,7 +317,7 @@ class ExchangeForest:
                 "Elle doit concorder avec le chiffrement des pools (Get-CsMediaConfiguration), sinon tout appel échoue.",
             )
         ]
-        if self._org.phone_edition is not m.PhoneEdition.NONE:
+        if self._org.phone_edition is not PhoneEdition.NONE:
             notes.append(
                 Text(
                     "Lync Phone Edition devices insist on SRTP: use Secured.",
@@ -337,9 +338,9 @@ class ExchangeForest:
             mode = startup_mode({p.voip_security for p in plans})
             modern = generation(server) >= Generation.E2013
             roles = roles_of(server)
-            if not modern or "Mailbox" in roles:
+            if not modern or ServerRole.MAILBOX in roles:
                 yield self._server_step(server, "um-service", plans, mode, router=False)
-            if modern and ("ClientAccess" in roles or generation(server) is Generation.E2016):
+            if modern and (ServerRole.CLIENT_ACCESS in roles or generation(server) is Generation.E2016):
                 yield self._server_step(server, "call-router", plans, mode, router=True)
 
     def _server_step(
@@ -347,7 +348,7 @@ class ExchangeForest:
     ) -> RunbookStep:
         fqdn, modern = quote(server.fqdn), generation(server) >= Generation.E2013
         # From 2013 on a server cannot be put into a TelExtn or E.164 dial plan, and answers for it all the same.
-        names = array(p.name for p in plans if not modern or p.uri_type is m.UriType.SIP_NAME)
+        names = array(p.name for p in plans if not modern or p.uri_type is UriType.SIP_NAME)
         if not modern:
             read, write = f"Get-UMServer -Identity {fqdn}", f"Set-UMServer -Identity {fqdn}"
             service, switch = "MSExchangeUM", "UM"
@@ -363,7 +364,7 @@ class ExchangeForest:
             f"if ($missing.Count -gt 0 -or $server.UMStartupMode -ne '{mode}') {{\n"
             f"    {write} -DialPlans ($held + $missing) -UMStartupMode {mode} {WHATIF}\n    $changed = $true\n}}"
         ]
-        if mode != "TCP" and generation(server) is not Generation.E2007:
+        if mode is not StartupMode.TCP and generation(server) is not Generation.E2007:
             find, word = self._find(server, old=False), switch.split(",")[-1]
             missing = quote(f"{server.fqdn}: no certificate; see phase 2")
             commands.append(
@@ -427,7 +428,7 @@ class ExchangeForest:
         )
 
     def _exchucutil(self) -> RunbookStep:
-        org, secured = self._org, [p.name for p in self._plans if p.voip_security is not m.VoIPSecurity.UNSECURED]
+        org, secured = self._org, [p.name for p in self._plans if p.voip_security is not VoIPSecurity.UNSECURED]
         users = Counter(user.pool for user in org.users if user.line_uri)
         pools = [exchucutil.Pool(fqdn=p.fqdn, pool_type=p.pool_type, users=users[p.fqdn]) for p in org.voice_pools]
         caller = exchucutil.outcall_pool(pools)
@@ -437,10 +438,10 @@ class ExchangeForest:
             f"$pools = {array(p.fqdn for p in org.voice_pools)}\n$before = @{{}}\nforeach ($gateway in @(Get-UMIPGateway)) {{\n"
             '    $before[$gateway.Name] = [pscustomobject]@{ Address = "$($gateway.Address)"; Calls = $gateway.OutcallsAllowed }\n}'
         ]
-        if org.pools_of(m.PoolKind.LYNC):
+        if org.pools_of(PoolKind.LYNC):
             script = f"& (Join-Path $env:ProgramFiles {quote(folder + chr(92) + 'exchucutil.ps1')}){forest}"
             commands.append(unless_whatif("run exchucutil.ps1", script))
-        for pool in org.pools_of(m.PoolKind.TANDEM):
+        for pool in org.pools_of(PoolKind.TANDEM):
             commands.append("\n".join((gateway(pool.fqdn, pool.fqdn), *(hunt_group(pool.fqdn, n, n) for n in secured))))
         commands += [
             container_rights(org.voice_forest),
@@ -468,7 +469,7 @@ class ExchangeForest:
                     "Organization Management seul est accepté ; la rubrique demande aussi Recipient Management.",
                 )
             )
-        if org.pools_of(m.PoolKind.TANDEM):
+        if org.pools_of(PoolKind.TANDEM):
             notes.append(UNKNOWN)
         return self._step(
             7, "exchucutil", self._roles.exchucutil(),

@@ -1,6 +1,7 @@
 """Phase 10's further steps: what some features of Enterprise Voice need beside it. The plan names them; people do them."""
 
-from tandem.org.model import Organization, VoiceFeature
+from tandem.org.model import Organization
+from tandem.org.vocabulary import VoiceFeature
 
 STEPS = {
     VoiceFeature.MEDIA_BYPASS: "media bypass: allow it globally by site and region, and on each trunk",

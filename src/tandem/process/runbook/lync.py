@@ -10,6 +10,7 @@ from typing import Any
 from tandem.org import model as m
 from tandem.org.numbers import phone_context
 from tandem.org.versions import names_must_match
+from tandem.org.vocabulary import GLOBAL, PoolKind, ServerKind, VoiceFeature
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import CERTIFICATES, DIRECTORY_ADMINS, OCSUMUTIL, VOICE_SERVERS, VOICE_USERS, Requirement
 from tandem.process.runbook.exchange import UNKNOWN
@@ -33,7 +34,7 @@ class LyncSide:
 
     def __init__(self, org: m.Organization) -> None:
         self._org = org
-        self._pools = org.pools_of(m.PoolKind.LYNC)
+        self._pools = org.pools_of(PoolKind.LYNC)
         self._fqdns = {pool.fqdn for pool in self._pools}
 
     def steps(self) -> Iterator[RunbookStep]:
@@ -79,7 +80,7 @@ class LyncSide:
                 notes.append(
                     Text(f"Trusts both ways: {both}.", f"Relations d'approbation dans les deux sens : {both}.")
                 )
-        if any(s.kind is m.ServerKind.TANDEM for s in self._org.messaging_servers):
+        if any(s.kind is ServerKind.TANDEM for s in self._org.messaging_servers):
             notes.append(UNKNOWN)
         title = Text("Check the voice pools", "Vérifier les pools de voix")
         return self._step(0, "pools", VOICE_SERVERS, title, checks=checks, notes=tuple(notes))
@@ -182,7 +183,7 @@ class LyncSide:
         commands = []
         for plan in self._org.voice_dial_plans:
             identity = quote(plan.identity)
-            if plan.identity != "Global":
+            if plan.identity != GLOBAL:
                 commands.append(
                     f"if (-not (Get-CsDialPlan -Identity {identity} -ErrorAction SilentlyContinue)) {{\n"
                     f"    New-CsDialPlan -Identity {identity} -SimpleName {quote(plan.simple_name)} {WHATIF}\n}}"
@@ -259,7 +260,7 @@ class LyncSide:
                 f"    Set-CsPstnUsage -Identity Global -Usage @{{ add = {quote(name)} }} {WHATIF}\n}}"
             )
         for policy in org.voice_policies:
-            verb = "Set" if policy.identity == "Global" else "New"
+            verb = "Set" if policy.identity == GLOBAL else "New"
             there = f"Get-CsVoicePolicy -Identity {quote(policy.identity)} -ErrorAction SilentlyContinue"
             act = (
                 f"{verb}-CsVoicePolicy -Identity {quote(policy.identity)} -PstnUsages {array(policy.pstn_usages)} "
@@ -315,12 +316,12 @@ class LyncSide:
 
 
 _FURTHER_FR = {
-    m.VoiceFeature.MEDIA_BYPASS: "déviation du trafic multimédia : l'activer globalement et sur chaque jonction",
-    m.VoiceFeature.CALL_ADMISSION_CONTROL: "contrôle d'admission des appels : régions, sites, sous-réseaux, stratégies de bande passante",
-    m.VoiceFeature.E911: "E9-1-1 : base d'emplacements, stratégie d'emplacement, itinéraire vers le service d'urgence",
-    m.VoiceFeature.CALL_PARK: "parcage d'appel : une plage d'orbites par pool, et des stratégies de voix qui l'autorisent",
-    m.VoiceFeature.RESPONSE_GROUPS: "groupes Response Group : agents, files d'attente, flux de travail avec leur URI de ligne",
-    m.VoiceFeature.ANNOUNCEMENTS: "annonces : importer l'audio et affecter les plages de numéros non attribués",
-    m.VoiceFeature.LOCATION_BASED_ROUTING: "routage géodépendant : régions, sites, sous-réseaux, jonctions et stratégies de voix",
-    m.VoiceFeature.REMOTE_USERS: "utilisateurs distants : serveur Edge avec le service A/V Edge, et son adresse pour la messagerie unifiée",
+    VoiceFeature.MEDIA_BYPASS: "déviation du trafic multimédia : l'activer globalement et sur chaque jonction",
+    VoiceFeature.CALL_ADMISSION_CONTROL: "contrôle d'admission des appels : régions, sites, sous-réseaux, stratégies de bande passante",
+    VoiceFeature.E911: "E9-1-1 : base d'emplacements, stratégie d'emplacement, itinéraire vers le service d'urgence",
+    VoiceFeature.CALL_PARK: "parcage d'appel : une plage d'orbites par pool, et des stratégies de voix qui l'autorisent",
+    VoiceFeature.RESPONSE_GROUPS: "groupes Response Group : agents, files d'attente, flux de travail avec leur URI de ligne",
+    VoiceFeature.ANNOUNCEMENTS: "annonces : importer l'audio et affecter les plages de numéros non attribués",
+    VoiceFeature.LOCATION_BASED_ROUTING: "routage géodépendant : régions, sites, sous-réseaux, jonctions et stratégies de voix",
+    VoiceFeature.REMOTE_USERS: "utilisateurs distants : serveur Edge avec le service A/V Edge, et son adresse pour la messagerie unifiée",
 }

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from tandem.org.model import Organization, PoolKind, ServerKind
+from tandem.org.model import Organization
+from tandem.org.vocabulary import PoolKind, ServerKind
 from tandem.process.phases import TEAMS
 from tandem.process.runbook.exchange import ExchangeForest
 from tandem.process.runbook.lync import LyncSide

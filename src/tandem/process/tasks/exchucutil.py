@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tandem.org import model
+from tandem.org.vocabulary import ServerKind, VoIPSecurity
 from tandem.process.phases import Side
 from tandem.process.roles import MessagingRoles
 from tandem.process.task import Context, Step, Task, phase
@@ -16,7 +17,7 @@ def tasks(context: Context) -> Iterator[Task]:
     """The tasks of phase 7, in each forest with messaging servers of kind tandem."""
     org = context.organization
     for forest in org.messaging_forests:
-        servers = org.servers_in(forest, model.ServerKind.TANDEM)
+        servers = org.servers_in(forest, ServerKind.TANDEM)
         at = context.at(forest).layout
         # Whoever can read gateways and hunt groups has the permissions: on the voice side nothing else can tell.
         for name, title, steps, reads in (
@@ -51,7 +52,7 @@ def pools(org: model.Organization) -> tuple[exchucutil.Pool, ...]:
 
 
 def _secured(context: Context) -> tuple[str, ...]:
-    return tuple(p.name for p in dial_plans_here(context) if p.voip_security is not model.VoIPSecurity.UNSECURED)
+    return tuple(p.name for p in dial_plans_here(context) if p.voip_security is not VoIPSecurity.UNSECURED)
 
 
 def _gateways(context: Context) -> Iterator[Step]:

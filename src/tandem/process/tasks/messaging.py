@@ -11,6 +11,7 @@ from tandem.directory.layout import ADMINISTRATIVE_GROUP
 from tandem.org import model
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import phone_context
+from tandem.org.vocabulary import PoolKind, ServerKind, StartupMode, VoIPSecurity
 from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore
 from tandem.process.errors import ProcessError
@@ -28,9 +29,9 @@ def tasks(context: Context) -> Iterator[Task]:
     """The tasks of phases 1 to 5 for servers of kind tandem, in each forest that has some."""
     org = context.organization
     for forest in org.messaging_forests:
-        if org.servers_in(forest, model.ServerKind.TANDEM):
+        if org.servers_in(forest, ServerKind.TANDEM):
             yield from _tasks(context.at(forest))
-    if org.pools_of(model.PoolKind.TANDEM):
+    if org.pools_of(PoolKind.TANDEM):
         yield Task(
             id="2/voice-servers",
             phase=phase(2),
@@ -45,7 +46,7 @@ def tasks(context: Context) -> Iterator[Task]:
 
 def _tasks(context: Context) -> Iterator[Task]:
     at, org = context.layout, context.organization
-    roles = MessagingRoles.of(org.servers_in(at.forest, model.ServerKind.TANDEM))
+    roles = MessagingRoles.of(org.servers_in(at.forest, ServerKind.TANDEM))
     first = not context.repository.all(o.MessagingServer)
     for id_, title, required, steps, reads, gate in (
         # Not a gate: 1/servers tells more, and the voice side may list the organization, not read it.
@@ -83,7 +84,7 @@ def _tasks(context: Context) -> Iterator[Task]:
 
 
 def _here(context: Context) -> tuple[model.MessagingServer, ...]:
-    return context.organization.servers_in(context.layout.forest, model.ServerKind.TANDEM)
+    return context.organization.servers_in(context.layout.forest, ServerKind.TANDEM)
 
 
 def dial_plans_here(context: Context) -> tuple[model.UMDialPlan, ...]:
@@ -136,7 +137,7 @@ def _um_certificates(context: Context) -> Iterator[Step]:
 
 
 def _voice_certificates(context: Context) -> Iterator[Step]:
-    for pool in context.organization.pools_of(model.PoolKind.TANDEM):
+    for pool in context.organization.pools_of(PoolKind.TANDEM):
         yield from _certificate(context, pool.fqdn, pool.servers)
 
 
@@ -146,7 +147,7 @@ def _dial_plans(context: Context) -> Iterator[Step]:
             name=plan.name,
             phone_context=phone_context(plan.name, plan.forest),
             uri_type=plan.uri_type,
-            voip_security=model.VoIPSecurity.UNSECURED,  # New-UMDialPlan's default; phase 4 sets it
+            voip_security=VoIPSecurity.UNSECURED,  # New-UMDialPlan's default; phase 4 sets it
             extension_digits=plan.extension_digits,
             access_numbers=plan.access_numbers,
             country_code=plan.country_code,
@@ -227,7 +228,7 @@ def _security(context: Context) -> Iterator[Step]:
     present = {plan.name: plan for plan in context.repository.all(o.UMDialPlan)}
     for plan in dial_plans_here(context):
         current = present.get(plan.name)
-        before = current.voip_security if current else model.VoIPSecurity.UNSECURED  # as phase 3 makes it
+        before = current.voip_security if current else VoIPSecurity.UNSECURED  # as phase 3 makes it
         if before != plan.voip_security:
             detail = difference("voip_security", before, plan.voip_security)
             change = Change(action="~", kind="UM dial plan", name=plan.name, details=(detail,))
@@ -235,10 +236,10 @@ def _security(context: Context) -> Iterator[Step]:
             yield change, partial(context.repository.update, current, after) if current else nothing
 
 
-def startup_mode(security: set[str]) -> str:
+def startup_mode(security: set[VoIPSecurity]) -> StartupMode:
     """TLS where every dial plan is secured, TCP where none is, Dual where they differ."""
-    plain = model.VoIPSecurity.UNSECURED in security
-    return ("TCP" if len(security) == 1 else "Dual") if plain else "TLS"
+    plain = VoIPSecurity.UNSECURED in security
+    return (StartupMode.TCP if len(security) == 1 else StartupMode.DUAL) if plain else StartupMode.TLS
 
 
 def _dial_plan_servers(context: Context) -> Iterator[Step]:
@@ -259,7 +260,7 @@ def _dial_plan_servers(context: Context) -> Iterator[Step]:
             difference(n, getattr(before, n), v) for n, v in fields.items() if not o.same(n, getattr(before, n), v)
         ]
         # It can be enabled only with TLS or Dual; until phase 2 has made it, there is nothing to compare with.
-        secured = fields["startup_mode"] != "TCP"
+        secured = fields["startup_mode"] is not StartupMode.TCP
         thumbprint = CertificateStore(folder=context.pki / server.fqdn).thumbprint() if secured else ""
         if thumbprint != before.certificate_thumbprint or (secured and not thumbprint):
             details.append("certificate of phase 2 enabled for UM" if secured else "no certificate enabled for UM")

@@ -14,6 +14,7 @@ from tandem.directory.layout import Layout, domain_of, forest_of
 from tandem.directory.port import Ace, Right
 from tandem.org import model
 from tandem.org.groups import NESTED, SERVICE_GROUPS, groups_in
+from tandem.org.vocabulary import PoolKind, ServerKind
 from tandem.process.errors import ProcessError
 from tandem.process.phases import Side
 from tandem.process.roles import DIRECTORY_ADMINS, VOICE_SERVERS, VOICE_USERS
@@ -93,7 +94,7 @@ def task_id(name: str, forest: str, forests: Sequence[object]) -> str:
 
 def tandem_um_servers(org: model.Organization) -> tuple[model.MessagingServer, ...]:
     """The messaging servers that this process deploys itself."""
-    return tuple(s for s in org.messaging_servers if s.kind is model.ServerKind.TANDEM)
+    return tuple(s for s in org.messaging_servers if s.kind is ServerKind.TANDEM)
 
 
 def accounts_of_servers(org: model.Organization, forest: str = "") -> dict[str, tuple[str, ...]]:
@@ -103,7 +104,7 @@ def accounts_of_servers(org: model.Organization, forest: str = "") -> dict[str, 
     }
     voice: dict[str, tuple[str, ...]] = {
         name: VOICE_SERVER_GROUPS
-        for pool in org.pools_of(model.PoolKind.TANDEM)
+        for pool in org.pools_of(PoolKind.TANDEM)
         if forest in ("", pool.forest)
         for name in (pool.servers or (pool.fqdn,))
     }

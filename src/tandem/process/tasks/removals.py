@@ -12,9 +12,9 @@ from typing import Any
 
 from tandem.directory import objects as o
 from tandem.directory.layout import forest_of
-from tandem.org import model
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import EumAddress
+from tandem.org.vocabulary import ServerKind, VoIPSecurity
 from tandem.process.phases import Side
 from tandem.process.roles import (
     DIRECTORY_ADMINS,
@@ -121,7 +121,7 @@ VOICE = (
 def _declared_hunt_groups(context: Context) -> set[Any]:
     org = context.organization
     by_address = {g.address.lower(): g.name for g in context.repository.all(o.UMIPGateway)}
-    secured = [p.name for p in org.um_dial_plans if p.voip_security is not model.VoIPSecurity.UNSECURED]
+    secured = [p.name for p in org.um_dial_plans if p.voip_security is not VoIPSecurity.UNSECURED]
     wanted = {(by_address.get(pool.fqdn, pool.fqdn), plan) for pool in pools(org) for plan in secured}
     return wanted | {(gateway.name, gateway.um_dial_plan) for gateway in org.um_ip_gateways}
 
@@ -131,9 +131,7 @@ def tasks(context: Context) -> Iterator[Task]:
     org = context.organization
     # A file that no longer names a forest's servers still has to be able to take away what an earlier one made.
     forests = [
-        f.name
-        for f in org.forests
-        if org.servers_in(f.name, model.ServerKind.TANDEM) or _once_messaging(context, f.name)
+        f.name for f in org.forests if org.servers_in(f.name, ServerKind.TANDEM) or _once_messaging(context, f.name)
     ]
     voice, many = org.voice_forest, tuple(dict.fromkeys((*org.messaging_forests, *forests)))
 
@@ -141,7 +139,7 @@ def tasks(context: Context) -> Iterator[Task]:
         for forest in forests:
             yield _task(task_id(id_, forest, many), title, Side.MESSAGING, required, forest, steps, **more)
 
-    roles = MessagingRoles.of(s for s in org.messaging_servers if s.kind is model.ServerKind.TANDEM)
+    roles = MessagingRoles.of(s for s in org.messaging_servers if s.kind is ServerKind.TANDEM)
     yield from messaging(
         "11/remove-um-users", "Users disabled for UM", roles.um_users(), _um_users, kept=managed_users, hidden=HIDDEN
     )

@@ -8,6 +8,7 @@ from tandem.directory.layout import domain_of
 from tandem.org import model
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import EumAddress, phone_context
+from tandem.org.vocabulary import PinState, PoolKind, ServerKind
 from tandem.process.phases import Side
 from tandem.process.roles import VOICE_USERS, MessagingRoles
 from tandem.process.task import Context, Step, Task, phase_of
@@ -32,7 +33,7 @@ HIDDEN = "the users of the voice forest are not readable by you: does it trust y
 def tasks(context: Context) -> Iterator[Task]:
     """The tasks of phases 6, 10 and 11 that are about users."""
     org = context.organization
-    if org.pools_of(model.PoolKind.TANDEM):
+    if org.pools_of(PoolKind.TANDEM):
         for id_, title, steps, more in (
             # It mends what is the voice side's own, and waits for nothing of UM.
             ("6/sip-addresses", "SIP addresses that differ from what is declared", _mended_addresses, {"needs": (0,)}),
@@ -52,7 +53,7 @@ def tasks(context: Context) -> Iterator[Task]:
                 **more,
             )
     for forest in org.messaging_forests:
-        if servers := org.servers_in(forest, model.ServerKind.TANDEM):
+        if servers := org.servers_in(forest, ServerKind.TANDEM):
             roles = MessagingRoles.of(servers)
             reads = (domain_of(org.voice_forest).child("CN", "Users"),)
             for id_, title, required, steps, more in (
@@ -197,7 +198,7 @@ def _each_of_um(context: Context, plans: Plans, *, moving: bool) -> Iterator[Ste
             "um_mailbox_policy": user.um_mailbox_policy,
             "um_dial_plan": plan.name,
             "proxy_addresses": without_eum(proxies, but=where) if moving else proxies,
-            "pin_state": before.pin_state or "pending",
+            "pin_state": before.pin_state or PinState.PENDING,
         }
 
     yield from _each(context, users, fields)

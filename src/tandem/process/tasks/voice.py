@@ -9,6 +9,7 @@ from tandem.directory.dn import DN
 from tandem.directory.layout import forest_of
 from tandem.org import model
 from tandem.org.numbers import phone_context
+from tandem.org.vocabulary import PoolKind
 from tandem.process.phases import Side
 from tandem.process.roles import DIRECTORY_ADMINS, OCSUMUTIL, VOICE_SERVERS
 from tandem.process.task import Change, Context, Step, Task, ensure, phase, phase_of
@@ -19,7 +20,7 @@ from tandem.process.tools.targets import target_of
 def tasks(context: Context) -> Iterator[Task]:
     """The tasks of phases 8 to 10 that are about servers, contacts and policies."""
     org = context.organization
-    if tandem := bool(org.pools_of(model.PoolKind.TANDEM)):
+    if tandem := bool(org.pools_of(PoolKind.TANDEM)):
         yield Task(
             id="9/ou-permission",
             phase=phase(9),

@@ -11,8 +11,8 @@ from tandem.directory.dn import DN
 from tandem.directory.errors import BadName
 from tandem.directory.port import Right
 from tandem.directory.repository import Repository
-from tandem.org.model import UriType
 from tandem.org.numbers import is_e164, is_sip_address
+from tandem.org.vocabulary import UriType
 from tandem.process.errors import NotPermitted, ProcessError
 from tandem.process.holders import require
 from tandem.process.roles import OCSUMUTIL

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tandem.directory import objects as o
 from tandem.directory.defaults import exchucutil_aces
 from tandem.directory.dn import DN
-from tandem.org.model import PoolType, UriType, VoIPSecurity
+from tandem.org.vocabulary import PoolKind, PoolType, Transport, UriType, VoIPSecurity
 from tandem.process.errors import ProcessError
 from tandem.process.task import Change, Context, Step, ensure, ensure_aces
 
@@ -62,7 +62,7 @@ def permission_steps(context: Context) -> Iterator[Step]:
 def gateway_steps(context: Context, pools: Sequence[Pool], *, secured: bool) -> Iterator[Step]:
     """A gateway for each pool that has none of its address yet."""
     by_address = {g.address.lower(): g for g in context.repository.all(o.UMIPGateway)}
-    taken = any(g.outcalls_allowed and g.transport == "tls" for g in by_address.values())
+    taken = any(g.outcalls_allowed and g.transport is Transport.TLS for g in by_address.values())
     caller = "" if taken else outcall_pool(pools)
     for pool in pools:
         known = by_address.get(pool.fqdn)
@@ -70,7 +70,7 @@ def gateway_steps(context: Context, pools: Sequence[Pool], *, secured: bool) -> 
             name=known.name if known else pool.fqdn,
             address=pool.fqdn,
             port=5061 if secured else 5060,
-            transport="tls",
+            transport=Transport.TLS,
             outcalls_allowed=pool.fqdn == caller,
             mwi_allowed=pool.pool_type != PoolType.BRANCH,
         )
@@ -166,14 +166,14 @@ def _reminders(
         yield "There is no secured SIP URI dial plan: gateways have no hunt groups. Run this again after phases 3 and 4."
     kinds = {pool.fqdn: pool.kind for pool in context.repository.all(o.VoicePool)}
     for pool in pools:
-        if kinds.get(pool.fqdn) == "lync":
+        if kinds.get(pool.fqdn) is PoolKind.LYNC:
             yield f"Restart the Front-End service (RTCSRV) on every server of {pool.fqdn}: it sees UM objects only then."
     yield from outcall_problems(context)
 
 
 def outcall_problems(context: Context) -> Iterator[str]:
     """Each dial plan that has not exactly one gateway with outgoing calls, or one of a Director or branch."""
-    gateways = {g.name: g for g in context.repository.all(o.UMIPGateway) if g.transport == "tls"}
+    gateways = {g.name: g for g in context.repository.all(o.UMIPGateway) if g.transport is Transport.TLS}
     types = {pool.fqdn: pool.pool_type for pool in context.repository.all(o.VoicePool)}
     groups = context.repository.all(o.UMHuntGroup)
     for plan in sorted({g.dial_plan for g in groups if g.gateway in gateways}):

@@ -6,7 +6,7 @@ phase it belongs to, and what to do.
 
 from collections.abc import Iterator
 
-from tandem.org.model import PoolKind
+from tandem.org.vocabulary import PoolKind
 from tandem.pki.store import CertificateStore
 from tandem.process.plan import Status, make_plan
 from tandem.process.task import Context

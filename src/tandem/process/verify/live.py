@@ -14,7 +14,7 @@ from pathlib import Path
 from tandem.call.errors import CallFailed
 from tandem.directory import objects as o
 from tandem.mail.maildir import mailbox_folder
-from tandem.org.model import UriType, VoIPSecurity
+from tandem.org.vocabulary import MediaEncryption, PoolKind, UriType, VoIPSecurity
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, phone_context
 from tandem.probe.errors import PhoneError
@@ -46,7 +46,7 @@ class Live:
     async def checks(self) -> AsyncIterator[Check]:
         """Every live check, as it ends."""
         voice = self.context.at(self.context.organization.voice_forest).repository
-        pools = [pool for pool in voice.all(o.VoicePool) if pool.kind == "tandem"]
+        pools = [pool for pool in voice.all(o.VoicePool) if pool.kind is PoolKind.TANDEM]
         for pool in pools:
             roots = self._store(pool.fqdn).roots
             outcome = await ask_options(phone_context(roots), pool.fqdn, pool.sip_tls_port, self.resolver)
@@ -147,7 +147,7 @@ class Live:
 
     def _phone(self, pool: o.VoicePool, user: o.User) -> Phone:
         account = Account(address=_address(user), secret=self.secret_of(user), pool=pool.fqdn, port=pool.sip_tls_port)
-        encryption = "refuse" if pool.media_encryption == "DoNotSupportEncryption" else "require"
+        encryption = "refuse" if pool.media_encryption is MediaEncryption.DO_NOT_SUPPORT else "require"
         context = phone_context(self._store(pool.fqdn).roots)
         return Phone(account, context, resolver=self.resolver, encryption=encryption)
 

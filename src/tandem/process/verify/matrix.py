@@ -13,8 +13,8 @@ from tandem.directory import objects as o
 from tandem.directory.defaults import exchucutil_aces
 from tandem.directory.dn import DN
 from tandem.org.checks import AGREES
-from tandem.org.model import MediaEncryption, PoolType, UriType, VoIPSecurity
 from tandem.org.numbers import EumAddress, is_e164
+from tandem.org.vocabulary import MediaEncryption, PoolType, StartupMode, UMStatus, UriType, VoIPSecurity
 from tandem.process.errors import ProcessError
 from tandem.process.phases import PHASES
 from tandem.process.task import Context
@@ -70,17 +70,17 @@ def _servers(context: Context) -> Iterator[Check]:
             f"Roles of {server.fqdn}", "" if server.roles else "none", ", ".join(server.roles), 1, "deploy its roles"
         )
         security = {plans[name].voip_security for name in server.dial_plans if name in plans}
-        fits = server.startup_mode in (startup_mode(security), "Dual") or not security
+        fits = server.startup_mode in (startup_mode(security), StartupMode.DUAL) or not security
         advice = "set the startup mode, enable the certificate for UM, restart the service, in this order"
         wrong = "" if fits else f"{server.startup_mode}, with dial plans that are {', '.join(sorted(security))}"
         yield check(f"Startup mode of {server.fqdn}", wrong, server.startup_mode, 5, advice)
-        if server.startup_mode != "TCP":
+        if server.startup_mode is not StartupMode.TCP:
             wrong = "" if server.certificate_thumbprint else "no certificate is enabled for UM"
             yield check(f"Certificate for UM on {server.fqdn}", wrong, server.certificate_thumbprint, 5, advice)
 
 
 def _dial_plans(context: Context) -> Iterator[Check]:
-    servers = [s for s in context.repository.all(o.MessagingServer) if s.status == "Enabled"]
+    servers = [s for s in context.repository.all(o.MessagingServer) if s.status is UMStatus.ENABLED]
     pools = context.at(context.organization.voice_forest).repository.all(o.VoicePool)
     for plan in context.repository.all(o.UMDialPlan):
         secured = plan.voip_security != VoIPSecurity.UNSECURED

@@ -7,6 +7,7 @@ from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.directory.index import Index
+from tandem.org.vocabulary import DigestAlgorithm
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
@@ -65,7 +66,7 @@ class PhoneAuthentication:
         return None
 
     def _challenger_for(self, config: VoiceConfig) -> Challenger:
-        algorithms = config.pool.digest if config.pool else ("SHA-256",)
+        algorithms = config.pool.digest if config.pool else (DigestAlgorithm.SHA256,)
         if self._challenger is None or self._allowed != algorithms:
             self._allowed = algorithms
             self._challenger = Challenger(self._realm, algorithms, self._key)
