@@ -34,7 +34,7 @@ CREATE TABLE credential (
     entry INTEGER PRIMARY KEY REFERENCES entry(id) ON DELETE CASCADE, hash TEXT NOT NULL,
     failures INTEGER NOT NULL DEFAULT 0, locked_until REAL NOT NULL DEFAULT 0);
 CREATE TABLE state (name TEXT PRIMARY KEY, number INTEGER NOT NULL);
-INSERT INTO state VALUES ('change', 1), ('access', 1), ('version', 2);
+INSERT INTO state VALUES ('change', 1), ('access', 1), ('version', 3);
 """
 
 
@@ -54,7 +54,11 @@ def _follow_changes(db: sqlite3.Connection) -> None:
         db.execute("UPDATE ace SET attributes = ? WHERE rowid = ?", (names, row["rowid"]))
 
 
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _follow_changes}
+def _keep_release_0_1_out(db: sqlite3.Connection) -> None:
+    """3: the file is as before. Release 0.1 knows versions up to 2, and refuses a home that this release has written to."""
+
+
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {2: _follow_changes, 3: _keep_release_0_1_out}
 """How a file becomes one of this version from the one before."""
 VERSION = max(MIGRATIONS)
 
