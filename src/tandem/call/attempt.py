@@ -7,6 +7,7 @@ provisional responses get their PRACK (RFC 3262), challenges, redirections and 4
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from tandem.call.errors import CallFailed
 from tandem.call.host import CallHost
@@ -52,6 +53,9 @@ class Attempt:
         self.call_id = calls.endpoint.ids.token(12)
         self.early: dict[str, CallLeg] = {}
         """Early dialogs by their To tag."""
+        self.on_provisional: Callable[[Response, CallLeg | None], None] = lambda response, leg: None
+        """Told of each provisional response but 100, with its early leg, if it makes one. What its SDP says has been agreed on
+        by then: ``leg.negotiation.theirs``."""
         self._calls = calls
         self._uri = uri
         self._from = f"{from_};tag={calls.endpoint.ids.token(8)}"
@@ -157,7 +161,7 @@ class Attempt:
                     self.provisional.append(response.status)
                 if 100 < response.status < 200:
                     self.ringing.set()
-                    self._provisional(request, response, flow)
+                    self.on_provisional(response, self._provisional(request, response, flow))
         finally:
             patience.cancel()
         self._pending = None
@@ -169,21 +173,21 @@ class Attempt:
 
     # Early dialogs
 
-    def _provisional(self, request: Request, response: Response, flow: Flow) -> None:
+    def _provisional(self, request: Request, response: Response, flow: Flow) -> CallLeg | None:
         try:
             tag = fields.to_tag(response)
             leg = self.early.get(tag) or self._begin(request, response, flow)
         except MalformedMessage:
-            return  # without Contact or tag it makes no dialog; it rings all the same
+            return None  # without Contact or tag it makes no dialog; it rings all the same
         if response.status == 199:  # RFC 6228: this early dialog has ended
             self.early.pop(tag).discard()
-            return
+            return None
         try:
             rack = self._receivers.setdefault(tag, ReliableReceiver()).received(response)
         except MalformedMessage:
-            return  # an RSeq that is no number: there is nothing that a PRACK could name
+            return leg  # an RSeq that is no number: there is nothing that a PRACK could name
         if rack is None and is_reliable(response):
-            return  # again, or before its turn
+            return leg  # again, or before its turn
         try:
             answer = self._early_media(leg, tag, response, reliable=rack is not None)
         except (SdpError, IncompatibleMedia) as error:
@@ -192,6 +196,7 @@ class Attempt:
             self.cancel()
         if rack is not None:
             leg.spawn(_prack(leg, rack.value(), answer))
+        return leg
 
     def _early_media(self, leg: CallLeg, tag: str, response: Response, *, reliable: bool) -> bytes:
         """Take what a provisional response says about media; returns the answer for its PRACK, if it held an offer."""

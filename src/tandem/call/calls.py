@@ -104,9 +104,9 @@ class Calls:
 
     def requested(self, transaction: ServerTransaction) -> Handling:
         """See :class:`tandem.sip.aio.endpoint.DialogOwner`."""
-        if not _requires_unknown(transaction):
-            serve(self.legs[dialog_key(transaction.request)], transaction)
-        return None
+        if _requires_unknown(transaction):
+            return None
+        return serve(self.legs[dialog_key(transaction.request)], transaction)
 
     def acknowledged(self, ack: Request) -> None:
         """See :class:`tandem.sip.aio.endpoint.DialogOwner`."""

@@ -37,7 +37,9 @@ class IncomingCall:
         self._leg: CallLeg | None = None
         self._described = False
         self.cancelled = asyncio.Event()
-        """Set once the caller has given up; the INVITE is answered then."""
+        """Set once the caller has given up, by CANCEL (the INVITE is answered then) or by a BYE within an early dialog."""
+        self.direction = "sendrecv"
+        """The direction that our description says at most: that of the other peer, in a bridge."""
         self.request = request = transaction.request
         self._required = RELIABLE in tokens(request.headers.all("Require"))
         self._supported = self._required or RELIABLE in tokens(request.headers.all("Supported"))
@@ -127,6 +129,7 @@ class IncomingCall:
         self._leg = leg = CallLeg(link, Negotiation(media, policy))
         leg.began(transaction.request)
         leg.give_up = lambda: transaction.respond_with(480)
+        leg.on_early_bye = self._cancelled
         calls.keep(leg)
         return leg
 
@@ -141,6 +144,7 @@ class IncomingCall:
         if self._described:
             return leg.negotiation.describe()
         offer = self._transaction.request.body
+        leg.negotiation.direction = self.direction
         try:
             body = leg.negotiation.answer(offer) if offer else leg.negotiation.offer()
         except SdpError as error:

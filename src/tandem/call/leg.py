@@ -69,6 +69,8 @@ class CallLeg(Reoffers):
         self.on_refer: Callable[[ServerTransaction], None] | None = None
         self.on_notify: Callable[[ServerTransaction], None] | None = None
         self.on_info: Callable[[Request], None] = lambda request: None
+        self.on_early_bye: Callable[[], None] = _nothing
+        """Told when the caller ends the early dialog of a call that came in (RFC 3261 §15.1.2: the INVITE gets 487)."""
         self.give_up: Callable[[], None] = lambda: None
         self.owns_media = True
         """Early dialogs of one fork share their media; who is answered gets it."""
@@ -204,8 +206,11 @@ class CallLeg(Reoffers):
 
     def remote_bye(self) -> None:
         """The peer said BYE."""
+        early = self.dialog.state is DialogState.EARLY
         self.dialog.happened(DialogInput.BYE)
         self.end(Ended.REMOTE)
+        if early:
+            self.on_early_bye()
         self._forget()
         self._said_bye()
 
@@ -340,7 +345,7 @@ class CallLeg(Reoffers):
             self._timer.cancel()
             self._timer = None
         self.session = self._answer = None
-        forget, self.on_forget, self.give_up = self.on_forget, _nothing, _nothing
+        forget, self.on_forget, self.give_up, self.on_early_bye = self.on_forget, _nothing, _nothing, _nothing
         forget()
 
     # Inside: tasks, for the few things that take time

@@ -43,13 +43,14 @@ class Negotiation:
         self.offer_answer = OfferAnswer()
         self.ours: Audio | None = None
         self.theirs: Audio | None = None
-        self.hold = False
-        """Whether we want to hear nothing for now."""
+        self.direction = "sendrecv"
+        """What we send and receive at most: ``sendonly`` while we hold the peer, another leg's direction in a bridge."""
         self._policy = policy
         self._session_id = str(secrets.randbelow(2**31))
         self._version = 0
         self._said: Audio | None = None
         self._before: Audio | None = None
+        self._waiting: tuple[Audio, Audio] | None = None
 
     @property
     def secure(self) -> bool:
@@ -59,7 +60,7 @@ class Negotiation:
     @property
     def held(self) -> bool:
         """Whether either side holds the other: then silence means nothing (whoever sends only may well play no music)."""
-        return self.hold or (self.theirs is not None and self.theirs.direction != "sendrecv")
+        return self.direction != "sendrecv" or (self.theirs is not None and self.theirs.direction != "sendrecv")
 
     def fork(self) -> "Negotiation":
         """The negotiation of a further dialog that answers the same offer of ours."""
@@ -83,14 +84,19 @@ class Negotiation:
         self._before = before = self.ours
         if before is None or anew:
             before = make_offer(self._policy.terms, host=self._policy.host, port=self.media.port, before=before)
-        self._say(replace(before, direction="sendonly" if self.hold else "sendrecv"))
+        self._say(replace(before, direction=self.direction))
         return self.describe()
 
     def answer(self, body: bytes) -> bytes:
-        """Answer an offer of the peer's, and start media by it.
+        """Answer an offer of the peer's, and start media by it. Raises what :meth:`take_offer` does."""
+        self.take_offer(body)
+        return self.answer_offer()
 
-        Raises :class:`DialogError` out of turn, :class:`SdpError` and :class:`IncompatibleMedia` for what it says; what
-        stood before then stands on.
+    def take_offer(self, body: bytes) -> Audio:
+        """Read an offer of the peer's, to be answered by :meth:`answer_offer` or refused by :meth:`refuse_offer`.
+
+        Returns the peer's side of it. Raises :class:`DialogError` out of turn, :class:`SdpError` and
+        :class:`IncompatibleMedia` for what it says; nothing has changed then.
         """
         self.offer_answer.step(Step.OFFER_RECEIVED)
         try:
@@ -100,10 +106,22 @@ class Negotiation:
         except BaseException:
             self.offer_answer.step(Step.WITHDRAWN)
             raise
-        self._say(replace(ours, direction=_HELD[ours.direction]) if self.hold else ours)
+        self._waiting = ours, theirs
+        return theirs
+
+    def answer_offer(self) -> bytes:
+        """Answer the offer that was taken, and start media by it."""
+        assert self._waiting is not None, "an offer was taken before"
+        (ours, theirs), self._waiting = self._waiting, None
+        self._say(replace(ours, direction=narrowed(ours.direction, self.direction)))
         self._agree(theirs)
         self.offer_answer.step(Step.ANSWER_SENT)
         return self.describe()
+
+    def refuse_offer(self) -> None:
+        """Refuse the offer that was taken: what was agreed on before stays in force."""
+        self._waiting = None
+        self.offer_answer.step(Step.WITHDRAWN)
 
     def accept(self, body: bytes) -> None:
         """Take the answer to our offer; a description that answers nothing is passed over (RFC 3261 §13.2.1).
@@ -142,7 +160,18 @@ class Negotiation:
         self.media.start(stream_of(self.ours, theirs))
 
 
-_HELD = {"sendrecv": "sendonly", "sendonly": "sendonly", "recvonly": "inactive", "inactive": "inactive"}
+def narrowed(direction: str, most: str) -> str:
+    """A direction without what another one does not have; ``sendrecv`` narrowed to ``sendonly`` is ``sendonly``."""
+    sends = all(each in ("sendrecv", "sendonly") for each in (direction, most))
+    receives = all(each in ("sendrecv", "recvonly") for each in (direction, most))
+    return {(True, True): "sendrecv", (True, False): "sendonly", (False, True): "recvonly"}.get(
+        (sends, receives), "inactive"
+    )
+
+
+def direction_of(theirs: Audio) -> str:
+    """What a peer sends and receives; the hold of old, an address of zeros, is ``sendonly`` (RFC 3264 §8.4)."""
+    return narrowed(theirs.direction, "sendonly") if theirs.held else theirs.direction
 
 
 def stream_of(ours: Audio, theirs: Audio) -> Stream:

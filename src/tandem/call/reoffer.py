@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Iterable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from tandem.call.errors import CallFailed
 from tandem.call.link import Link
@@ -24,6 +24,18 @@ _MOST_GLARES = 5
 _LONGEST_WAIT_S = 10  # RFC 3261 §14.2: the 500 names at most 10 s
 
 
+class OtherSide(Protocol):
+    """The other leg of a bridge, as a leg sees it. Both methods raise :class:`CallFailed` where the other peer refuses."""
+
+    async def reoffered(self, direction: str) -> str:
+        """The peer offers to send and receive so (an SDP direction): ask the other peer; what that one does."""
+        ...
+
+    async def relayed(self, request: Request) -> Response | None:
+        """Pass a request of the peer's on; the response to it, or ``None``: the leg answers it itself."""
+        ...
+
+
 class Reoffers(ABC):
     """The part of a :class:`tandem.call.leg.CallLeg` that offers again; the leg itself decides about its end."""
 
@@ -33,30 +45,32 @@ class Reoffers(ABC):
         self.negotiation = negotiation
         self.peer_allows: frozenset[str] = frozenset()
         self.session: SessionTimer | None = None
+        self.other_side: OtherSide | None = None
+        """Who is asked before an offer of the peer's is answered, and gets its other requests; set by a bridge."""
 
     async def hold(self) -> None:
         """Tell the peer that we want to hear nothing for now. Raises what :meth:`reoffer` does."""
-        self.negotiation.hold = True
+        self.negotiation.direction = "sendonly"
         await self.reoffer()
 
     async def resume(self) -> None:
         """End a hold."""
-        self.negotiation.hold = False
+        self.negotiation.direction = "sendrecv"
         await self.reoffer()
 
-    async def reoffer(self, *, offer: bool = True) -> None:
-        """Say anew what we want, by re-INVITE; without ``offer`` the peer offers, and we answer in the ACK.
+    async def reoffer(self, *, offer: bool = True, tries: int = _MOST_GLARES) -> None:
+        """Say again what we want, by re-INVITE; without ``offer`` the peer offers, and we answer in the ACK.
 
-        Where both ask at once (491), or the peer has not done with the last one (500 with Retry-After), it is tried again after
-        the times of RFC 3261 §14. Raises :class:`CallFailed` when the peer refuses (what stood before then stands on),
-        :class:`OutOfTurn` while another one is under way.
+        Where both ask at once (491), or the peer has not done with the last one (500 with Retry-After), it is tried again, up
+        to ``tries`` times in all, after the times of RFC 3261 §14. Raises :class:`CallFailed` when the peer refuses (what was
+        agreed on before stays in force), :class:`OutOfTurn` while another one is under way.
         """
-        for _ in range(_MOST_GLARES):
+        for left in reversed(range(tries)):
             response = await self._reinvite(offer)
             if response.status < 300:
                 return
             wait_s = self._later_s(response)
-            if wait_s is None or self.is_over:
+            if wait_s is None or self.is_over or not left:
                 break
             await asyncio.sleep(wait_s)
         raise CallFailed(response.status, response.reason, response.headers.get("Warning") or "")

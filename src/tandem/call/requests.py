@@ -1,33 +1,51 @@
 """Requests of the peer's within a call: the table says which method is served by what.
 
-Whatever a request says that cannot be, it is answered, and what stood before stands on.
+A request that cannot be served is refused, and what was agreed on before stays in force. In a bridge the other peer is asked
+before an offer is answered, and gets what the table of relayed methods names.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
+from tandem.call.errors import CallFailed
 from tandem.call.leg import CallLeg
-from tandem.call.negotiation import CONTENT_TYPE
-from tandem.call.reoffer import ALLOW, SUPPORTED
-from tandem.sip.aio.endpoint import ServerTransaction
-from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
+from tandem.call.negotiation import CONTENT_TYPE, direction_of
+from tandem.call.reoffer import ALLOW, SUPPORTED, OtherSide
+from tandem.sip.aio.endpoint import Handling, ServerTransaction
+from tandem.sip.errors import DialogError, IncompatibleMedia, OutOfTurn, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.machines import sessiontimer
 from tandem.sip.machines.dialog import DialogState
 from tandem.sip.machines.offeranswer import Offer
-from tandem.sip.message.message import Response, response_to
+from tandem.sip.message.message import Request, Response, response_to
+from tandem.sip.sdp.description import parse_sdp
+
+RELAYED = frozenset({"INFO", "REFER", "NOTIFY", "MESSAGE"})
+"""Methods that the other side of a bridge is asked to pass on."""
 
 
-def serve(leg: CallLeg, transaction: ServerTransaction) -> None:
+def serve(leg: CallLeg, transaction: ServerTransaction) -> Handling:
     """Serve one request."""
-    try:
+    with _refusing(transaction):
         leg.dialog.check(transaction.request)
         served = SERVED.get(transaction.request.method)
         if served is None:
             transaction.respond_with(405, headers=(("Allow", ALLOW),))
         elif leg.ended.done() and transaction.request.method != "BYE":
             transaction.respond_with(481)
+        elif leg.other_side is not None and transaction.request.method in RELAYED:
+            return _relay(leg, leg.other_side, transaction)
+        elif leg.other_side is not None and _changes_direction(leg, transaction.request):
+            return _ask_other_side(leg, leg.other_side, transaction)
         else:
             served(leg, transaction)
+    return None
+
+
+@contextlib.contextmanager
+def _refusing(transaction: ServerTransaction) -> Iterator[None]:
+    try:
+        yield
     except DialogError as error:
         transaction.respond_with(error.status, headers=(*error.headers, fields.warning(str(error))))
     except SdpError as error:
@@ -45,6 +63,71 @@ def answer_with(transaction: ServerTransaction, contact: str, body: bytes, sessi
         response.headers.add("Content-Type", CONTENT_TYPE)
         response.body = body
     return response
+
+
+def _changes_direction(leg: CallLeg, request: Request) -> bool:
+    """Whether a request has an offer that the other peer must know of: a hold, or its end."""
+    if request.method not in ("INVITE", "UPDATE") or not request.body or leg.dialog.state is not DialogState.CONFIRMED:
+        return False
+    offered, theirs = parse_sdp(request.body).audio, leg.negotiation.theirs
+    return offered is not None and theirs is not None and direction_of(offered) != direction_of(theirs)
+
+
+async def _ask_other_side(leg: CallLeg, other: OtherSide, transaction: ServerTransaction) -> None:
+    """Answer an offer as the other peer answers it."""
+    request, negotiation = transaction.request, leg.negotiation
+    transaction.on_cancel = _nothing  # the answer is near: the other peer has been asked already
+    invite = request.method == "INVITE"
+    with _refusing(transaction):
+        if invite:
+            negotiation.offer_answer.invite_received()
+        try:
+            session, interval = sessiontimer.grant(request)
+            body = await _composed(leg, other, request.body)
+        except BaseException:
+            if invite:
+                negotiation.offer_answer.invite_done()
+            raise
+        leg.link.refresh_target(request)
+        response = answer_with(transaction, leg.link.contact, body, session)
+        if invite:
+            leg.answered(transaction, response, interval)
+        else:
+            transaction.respond(response)
+            leg.set_session(interval)
+
+
+async def _composed(leg: CallLeg, other: OtherSide, offer: bytes) -> bytes:
+    negotiation = leg.negotiation
+    theirs = negotiation.take_offer(offer)
+    try:
+        direction = await other.reoffered(direction_of(theirs))
+        if leg.is_over:
+            raise DialogError("the call has ended", status=487)
+    except CallFailed as failed:
+        negotiation.refuse_offer()
+        raise DialogError(failed.reason, status=failed.status) from None
+    except OutOfTurn as error:
+        negotiation.refuse_offer()
+        raise DialogError(str(error), status=491) from None
+    except BaseException:
+        negotiation.refuse_offer()
+        raise
+    negotiation.direction = direction
+    return negotiation.answer_offer()
+
+
+async def _relay(leg: CallLeg, other: OtherSide, transaction: ServerTransaction) -> None:
+    with _refusing(transaction):
+        response = await other.relayed(transaction.request)
+        if response is None:
+            SERVED[transaction.request.method](leg, transaction)
+        else:
+            transaction.respond_with(response.status, response.reason)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _invite(leg: CallLeg, transaction: ServerTransaction) -> None:
