@@ -16,6 +16,8 @@ from tandem.directory import objects as o
 from tandem.directory.address import read_place
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository, discover
+from tandem.mail.maildir.store import MaildirStore
+from tandem.mail.port import MailStore
 from tandem.media.engine.front import CALLS_PER_CORE, MediaEngine, usable_cores
 from tandem.media.engine.udp import EXPEDITED
 from tandem.media.ports import ANY
@@ -24,6 +26,7 @@ from tandem.pki.identity import Identity
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import peer_names
 from tandem.service.service import Service
+from tandem.service.threads import ThreadPool
 from tandem.sip.aio.endpoint import Endpoint, Tap
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.machines.limits import Limits, SourceLimits
@@ -99,6 +102,11 @@ def bind(home: Home, account: str) -> Repository:
     return discover(connect(home, account))[0]
 
 
+def mail_store(state: Path, disk: ThreadPool) -> MailStore:
+    """The mailboxes below a state folder; ``disk`` does what blocks."""
+    return MaildirStore(state / "mail", disk)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """A server that serves, and where it listens, by transport."""
@@ -127,9 +135,8 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
         repository=repository,
         connect=lambda: connect(home, fqdn),
         clock=clock,
-        paths=UmPaths(
-            spool=home.state / "spool" / fqdn, mail=home.state / "mail", pin_key=home.state / "um" / "pin.key"
-        ),
+        paths=UmPaths(spool=home.state / "spool" / fqdn, pin_key=home.state / "um" / "pin.key"),
+        mail=lambda disk: mail_store(home.state, disk),
         media=MediaEngine(workers=workers, dscp=listen.media_dscp),
         media_host=listen.address,
         media_ports=listen.media_ports,

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from tandem.mail.compose import missed_call, voice_message, welcome
 from tandem.mail.disk import MANY, sync_files
-from tandem.mail.errors import MailError
-from tandem.mail.maildir import Maildir, VoiceCounts, mailbox_folder
+from tandem.mail.maildir.folder import MaildirFolder
 from tandem.mail.spool import Envelope, Spool
 from tandem.media.codec.wav import write_wav
 
@@ -163,24 +162,14 @@ def test_a_folder_that_cannot_be_synced_is_an_error(tmp_path: Path) -> None:
         sync_files(tmp_path / "gone", [tmp_path / "x"] * MANY)
 
 
-def test_a_message_is_delivered_once_however_often_it_is_tried(tmp_path: Path) -> None:
-    maildir = Maildir(tmp_path / "a@example.com")
-    path = maildir.deliver("voice-1", b"Subject: x\r\n\r\n")
-    assert maildir.deliver("voice-1", b"Subject: x\r\n\r\n") == path
-    read = path.parent.parent / "cur" / "voice-1:2,S"
-    path.rename(read)
-    assert maildir.deliver("voice-1", b"") == read
-    assert not list((tmp_path / "a@example.com" / "new").iterdir())
-
-
 def test_a_crash_between_delivery_and_the_spool_makes_no_second_message(spool: Spool, tmp_path: Path) -> None:
     item = spool.begin(ENVELOPE).close(samples=0, ended_at=AT.isoformat())
-    maildir = Maildir(tmp_path / "a@example.com")
-    maildir.deliver(item.envelope.message_id, missed_call(item.envelope, ended_at=AT))
+    maildir = MaildirFolder(tmp_path / "a@example.com")
+    maildir.append(item.envelope.message_id, missed_call(item.envelope, ended_at=AT))
     again = Spool(spool.folder)  # the server died here, and was started again
     assert again.recover(ended_at=AT.isoformat()) == []
     (left,) = again.pending()
-    maildir.deliver(left.envelope.message_id, missed_call(left.envelope, ended_at=AT))
+    maildir.append(left.envelope.message_id, missed_call(left.envelope, ended_at=AT))
     again.done(left)
     assert len(list((tmp_path / "a@example.com" / "new").iterdir())) == 1 and not list(spool.folder.iterdir())
 
@@ -194,25 +183,3 @@ def test_a_crash_while_a_recording_is_closed_loses_nothing(spool: Spool) -> None
     (spool.folder / "voice-1.open").write_text("{}")
     (item,) = Spool(spool.folder).pending()
     assert item.sound is not None and item.sound.stat().st_size == 32_000
-
-
-def test_voice_messages_are_counted_by_read_and_urgent(tmp_path: Path) -> None:
-    maildir = Maildir(tmp_path / "a")
-    assert maildir.counts() == VoiceCounts()
-    voice = b"Content-Class: voice-ca\r\n"
-    before = maildir.changed_at()
-    maildir.deliver("1", voice + b"\r\n")
-    maildir.deliver("2", voice + b"Importance: high\r\n\r\n")
-    maildir.deliver("3", b"Content-Class: missedcall\r\n\r\n")
-    maildir.deliver("4", b"Subject: mail\r\n\r\n")
-    assert maildir.changed_at() != before
-    assert maildir.counts() == VoiceCounts(new=2, urgent_new=1)
-    (tmp_path / "a" / "new" / "2").rename(tmp_path / "a" / "cur" / "2:2,S")
-    (tmp_path / "a" / "new" / "1").rename(tmp_path / "a" / "cur" / "1:2,F")
-    assert maildir.counts() == VoiceCounts(new=1, old=1, urgent_old=1)
-
-
-@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a\0b", "a\nb"])
-def test_a_mailbox_name_leads_nowhere_else(tmp_path: Path, name: str) -> None:
-    with pytest.raises(MailError, match="cannot be the name"):
-        mailbox_folder(tmp_path, name)

@@ -12,10 +12,9 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from tandem.mail.port import MessageKind
 from tandem.mail.spool import Envelope
 
-VOICE_MESSAGE, MISSED_CALL = "voice-ca", "missedcall"
-"""Content-Class of a call-answered voice message and of a missed call."""
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}\Z")
 
 
@@ -32,7 +31,7 @@ def voice_message(envelope: Envelope, *, wav: bytes, seconds: float, ended_at: d
         lines.append("The recording was cut: the server stopped while the caller spoke.")
     _bodies(message, lines, envelope)
     message.add_attachment(wav, maintype="audio", subtype="wav", filename=file_name)
-    return _bytes(message, VOICE_MESSAGE)
+    return _bytes(message, MessageKind.VOICE)
 
 
 def missed_call(envelope: Envelope, *, ended_at: datetime) -> bytes:
@@ -40,7 +39,7 @@ def missed_call(envelope: Envelope, *, ended_at: datetime) -> bytes:
     caller = caller_text(envelope)
     message = _message(envelope, ended_at, f"Missed call from {caller}")
     _bodies(message, [f"You missed a call from {caller} at {ended_at:%Y-%m-%d %H:%M} UTC."], envelope)
-    return _bytes(message, MISSED_CALL)
+    return _bytes(message, MessageKind.MISSED_CALL)
 
 
 def welcome(
@@ -99,9 +98,9 @@ def _message(envelope: Envelope, ended_at: datetime, subject: str) -> EmailMessa
     return message
 
 
-def _bytes(message: EmailMessage, content_class: str) -> bytes:
+def _bytes(message: EmailMessage, kind: MessageKind) -> bytes:
     """The finished message. Content-Class comes last: building parts moves every Content- header into them."""
-    message["Content-Class"] = content_class
+    message["Content-Class"] = kind.value
     return message.as_bytes()
 
 

@@ -54,7 +54,7 @@ def write_synced(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise MailError(
-            f"{path} cannot be written ({error.strerror}); free or mend the disk", retryable=True
+            f"{path} cannot be written ({error.strerror}); free up or repair the disk", retryable=True
         ) from error
 
 

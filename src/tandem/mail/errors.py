@@ -9,3 +9,12 @@ class MailError(TandemError):
     def __init__(self, why: str, *, retryable: bool) -> None:
         super().__init__(why)
         self.retryable = retryable
+
+
+class NoSuchMessage(MailError):
+    """The message is not in its mailbox, or is no longer."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"message {key} is not in its mailbox; another mail program may have removed it", retryable=False
+        )

@@ -21,6 +21,7 @@ class UmConfig:
     """``dial_plans`` are those that this server is in; ``by_address`` finds users by EUM address and phone context.
 
     ``users`` are those enabled for UM, ``without_pin`` those of them whose PIN is still to be made, both by account.
+    ``by_mail`` are those enabled for UM by mail address.
     """
 
     server: o.MessagingServer | None = None
@@ -33,6 +34,7 @@ class UmConfig:
     without_pin: Mapping[str, o.User] = field(default_factory=dict)
     by_address: Mapping[tuple[str, str], o.User] = field(default_factory=dict)
     by_sip: Mapping[str, o.User] = field(default_factory=dict)
+    by_mail: Mapping[str, o.User] = field(default_factory=dict)
 
     def gateways_of(self, dial_plan: str) -> Iterator[o.UMIPGateway]:
         """The enabled gateways that serve a dial plan, by its hunt groups."""
@@ -60,7 +62,8 @@ class UmDirectory:
         )
         self._by_address = Table(_eum_keys)
         self._by_sip = Table(_sip_keys)
-        tables = (self._users, self._without_pin, self._by_address, self._by_sip)
+        self._by_mail = Table(lambda user: [user.mail] if user.um_enabled and user.mail else [])
+        tables = (self._users, self._without_pin, self._by_address, self._by_sip, self._by_mail)
         self.index = Index(connect, ((o.User, table) for table in tables), own_people=False)
 
     def config(self) -> UmConfig:
@@ -83,6 +86,7 @@ class UmDirectory:
             without_pin=self._without_pin,
             by_address=self._by_address,
             by_sip=self._by_sip,
+            by_mail=self._by_mail,
         )
 
 

@@ -6,15 +6,15 @@ its mailbox has it, and a mailbox takes the same message once: so it is delivere
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.mail import compose
 from tandem.mail import counts as mail_counts
-from tandem.mail.maildir import Maildir
+from tandem.mail.port import MessageKind, Submission
 from tandem.mail.spool import Draft, Envelope, Item, Spool
 from tandem.media.codec.wav import write_wav
 from tandem.service.threads import ThreadPool
@@ -30,6 +30,15 @@ _AGAIN_S = 5.0
 _RATE = 8000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mail:
+    """A message of the spool as a mail. ``seconds`` is the length of its recording, 0 for a missed call."""
+
+    kind: MessageKind
+    data: bytes
+    seconds: float = 0.0
+
+
 class Delivery:
     """Closes the recordings of calls that are over, and delivers them until cancelled (:meth:`run`)."""
 
@@ -39,17 +48,16 @@ class Delivery:
         *,
         clock: Clock,
         disk: ThreadPool,
-        mailbox: Callable[[str], Path],
-        delivered: Callable[[], None],
+        submission: Submission,
+        delivered: Callable[[str], Awaitable[None]],
     ) -> None:
-        """``delivered`` is called after each round: mailboxes may have new messages."""
+        """``delivered`` is called with the mail address of a mailbox that has a new message."""
         self._spool = spool
         self._disk = disk
         self._clock = clock
-        self._mailbox = mailbox
+        self._submission = submission
         self._delivered = delivered
         self._work = asyncio.Event()
-        self._work.set()
 
     async def keep(self, draft: Draft, samples: int, cut: bool) -> None:
         """A call is over: close its draft and deliver it. ``samples`` 0 means that nothing was recorded."""
@@ -60,7 +68,8 @@ class Delivery:
         self._work.set()
 
     async def run(self) -> None:
-        """Deliver what waits in the spool, whenever there is something."""
+        """Deliver what waits in the spool: now, and whenever there is something."""
+        self._work.set()
         while True:
             await self._work.wait()
             self._work.clear()
@@ -69,35 +78,43 @@ class Delivery:
 
     async def _deliver_pending(self) -> bool:
         """Whether all that waited could be delivered."""
-        delivered = True
+        all_delivered = True
         for item in await self._disk.run(self._spool.pending):
             try:
-                await self._disk.run(self._deliver, item)
+                await self._deliver(item)
             except Exception as error:  # one message that cannot be delivered holds up no other
-                delivered = False
+                all_delivered = False
                 mail_counts.not_delivered.value += 1
                 event(_log, logging.ERROR, "um.not_delivered", message=item.envelope.message_id, error=error)
-        self._delivered()
-        return delivered
+        return all_delivered
 
-    def _deliver(self, item: Item) -> None:
+    async def _deliver(self, item: Item) -> None:
         envelope = item.envelope
-        ended_at = datetime.fromisoformat(item.ended_at)
-        maildir = Maildir(self._mailbox(envelope.mailbox))
-        if item.sound is not None and item.samples >= MINIMUM_S * _RATE:
-            linear = item.sound.read_bytes()[: 2 * item.samples]
-            seconds = len(linear) / 2 / _RATE
-            mail = compose.voice_message(
-                envelope, wav=write_wav(linear), seconds=seconds, ended_at=ended_at, cut=item.cut
-            )
-            maildir.deliver(envelope.message_id, mail)
-            mail_counts.voice.value += 1
-            event(_log, logging.INFO, "um.delivered", message=envelope.message_id, seconds=seconds)
-        elif envelope.missed_call_wanted:
-            maildir.deliver(envelope.message_id, compose.missed_call(envelope, ended_at=ended_at))
-            mail_counts.missed_call.value += 1
-            event(_log, logging.INFO, "um.missed_call", message=envelope.message_id)
-        self._spool.done(item)
+        mail = await self._disk.run(_compose, item)
+        if mail is not None:
+            await self._submission.send(message_id=envelope.message_id, recipient=envelope.mailbox, data=mail.data)
+            if mail.kind is MessageKind.VOICE:
+                mail_counts.voice.value += 1
+                event(_log, logging.INFO, "um.delivered", message=envelope.message_id, seconds=mail.seconds)
+            else:
+                mail_counts.missed_call.value += 1
+                event(_log, logging.INFO, "um.missed_call", message=envelope.message_id)
+        await self._disk.run(self._spool.done, item)
+        if mail is not None:
+            await self._delivered(envelope.mailbox)
+
+
+def _compose(item: Item) -> _Mail | None:
+    """The mail of a message, or nothing for a missed call of which no notice is wanted (blocks: it reads the recording)."""
+    envelope, ended_at = item.envelope, datetime.fromisoformat(item.ended_at)
+    if item.sound is not None and item.samples >= MINIMUM_S * _RATE:
+        linear = item.sound.read_bytes()[: 2 * item.samples]
+        seconds = len(linear) / 2 / _RATE
+        data = compose.voice_message(envelope, wav=write_wav(linear), seconds=seconds, ended_at=ended_at, cut=item.cut)
+        return _Mail(kind=MessageKind.VOICE, data=data, seconds=seconds)
+    if envelope.missed_call_wanted:
+        return _Mail(kind=MessageKind.MISSED_CALL, data=compose.missed_call(envelope, ended_at=ended_at))
+    return None
 
 
 def make_envelope(

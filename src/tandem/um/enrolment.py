@@ -15,6 +15,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import IO
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -26,7 +27,7 @@ from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.repository import Repository
 from tandem.mail import compose
-from tandem.mail.maildir import Maildir
+from tandem.mail.port import Submission
 from tandem.org.vocabulary import PinState
 from tandem.service.threads import ThreadPool, Threads
 from tandem.um import counts
@@ -88,7 +89,7 @@ class PinHasher:
 class Enrolment:
     """Makes and mails the PINs that are pending, until cancelled (:meth:`run`); calls go on meanwhile.
 
-    ``config`` is the configuration in force, ``mailbox`` the folder of a mail address.
+    ``config`` is the configuration in force; ``key_file`` holds the key of all PINs, and a lock file is beside it.
     """
 
     def __init__(
@@ -100,14 +101,14 @@ class Enrolment:
         ids: Ids,
         threads: Threads,
         key_file: Path,
-        mailbox: Callable[[str], Path],
+        submission: Submission,
     ) -> None:
         self._config = config
         self._repository = repository
         self._clock, self._ids = clock, ids
         self._threads = threads
         self._lock_file = key_file.with_suffix(".lock")
-        self._mailbox = mailbox
+        self._submission = submission
         self._hasher = PinHasher(key_file)
         self._wanted = asyncio.Event()
 
@@ -116,7 +117,8 @@ class Enrolment:
         self._wanted.set()
 
     async def run(self) -> None:
-        """Make the PINs that are pending, whenever there are some."""
+        """Make the PINs that are pending: now, and whenever there are some."""
+        self._wanted.set()
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -169,7 +171,7 @@ class Enrolment:
             at=self._clock.at(),
             message_id=message_id,
         )
-        await self._threads.disk.run(lambda: Maildir(self._mailbox(user.mail)).deliver(message_id, mail))
+        await self._submission.send(message_id=message_id, recipient=user.mail, data=mail)
         await self._threads.directory.run(self._repository.session.replace, dn, {"msExchUMPinState": (PinState.SET,)})
         counts.pins_made.value += 1
         event(_log, logging.INFO, "um.pin_made", account=user.account)
@@ -178,7 +180,15 @@ class Enrolment:
 @asynccontextmanager
 async def _locked(path: Path, disk: ThreadPool) -> AsyncIterator[None]:
     """Hold the lock of a file among processes; it is waited for in a thread."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        await disk.run(fcntl.flock, file, fcntl.LOCK_EX)
+    file = await disk.run(_lock, path)
+    try:
         yield
+    finally:
+        file.close()
+
+
+def _lock(path: Path) -> IO[bytes]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.open("wb")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file

@@ -5,15 +5,14 @@ minutes. Mailboxes are watched, so that message waiting ends when the messages a
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
-from pathlib import Path
 
 from tandem.core.log import event, get_logger
 from tandem.core.tasks import spawn
 from tandem.directory import objects as o
-from tandem.mail.errors import MailError
-from tandem.mail.maildir import Maildir
+from tandem.mail.port import MailStore, VoiceCounts
 from tandem.org.vocabulary import Transport
 from tandem.sip.aio.endpoint import Endpoint, Hop
 from tandem.sip.headers.mwi import CONTENT_TYPE, MessageSummary
@@ -22,7 +21,6 @@ from tandem.um import counts
 from tandem.um.config import UmConfig
 
 _log = get_logger("um")
-WATCH_S = 2.0
 REFRESH_S = 12 * 3600.0
 RETRY_S, RETRIES = 10.0, 30
 
@@ -30,65 +28,56 @@ RETRY_S, RETRIES = 10.0, 30
 class MwiNotifier:
     """Message waiting of every user that this server is responsible for."""
 
-    def __init__(
-        self, endpoint: Endpoint, config: Callable[[], UmConfig], mailbox: Callable[[str], Path], contact: str
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, config: Callable[[], UmConfig], store: MailStore, contact: str) -> None:
         self._endpoint = endpoint
         self._config = config
-        self._mailbox = mailbox
+        self._store = store
         self._contact = contact
-        self._maildirs: dict[str, Maildir] = {}
-        self._seen: dict[str, tuple[int, int]] = {}
         self._told: dict[str, MessageSummary] = {}
         self._telling: dict[str, asyncio.Task[None]] = {}
-        self._refreshed = 0.0
+        self._looking = asyncio.Lock()
 
-    async def watch(self) -> None:
-        """Follow the mailboxes until cancelled."""
+    async def run(self) -> None:
+        """Follow the mailboxes until cancelled; twice a day the gateways are told of all of them again."""
         try:
             while True:
-                now = asyncio.get_running_loop().time()
-                if now - self._refreshed >= REFRESH_S:
-                    self._refreshed = now
-                    self._told.clear()
-                    self._seen.clear()
-                try:
-                    self.look()
-                except Exception as error:  # one mailbox that cannot be looked at must not end the watch
-                    event(_log, logging.ERROR, "um.mwi_watch", error=error)
-                await asyncio.sleep(WATCH_S)
+                self._told.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(REFRESH_S):
+                        await self._follow()
         finally:
             for task in self._telling.values():
                 task.cancel()
 
-    def look(self) -> None:
-        """Look at every mailbox once, and tell what changed."""
-        for user in tuple(self._config().users.values()):
-            try:
-                maildir = self._maildirs.setdefault(user.mail, Maildir(self._mailbox(user.mail)))
-            except MailError as error:
-                event(_log, logging.WARNING, "um.mailbox", account=user.account, error=error)
-                continue
-            changed = maildir.changed_at()
-            if changed == (0, 0) or self._seen.get(user.account) == changed:
-                continue
-            self._seen[user.account] = changed
-            counts = maildir.counts()
-            summary = MessageSummary(
-                new=counts.new, old=counts.old, urgent_new=counts.urgent_new, urgent_old=counts.urgent_old
-            )
-            if self._told.get(user.account) != summary and self._wanted(user):
-                self._told[user.account] = summary
-                self._begin(user, summary)
+    async def look(self, address: str) -> None:
+        """Count the messages of a mail address, and tell what changed."""
+        user = self._config().by_mail.get(address)
+        if user is None:
+            return
+        try:
+            async with self._looking:  # of two counts the later one is told last
+                counted = await self._store.mailbox(address).counts()
+                self._changed(user, _summary(counted))
+        except Exception as error:  # one mailbox that cannot be read holds up no other
+            event(_log, logging.WARNING, "um.mailbox", account=user.account, error=error)
+
+    async def _follow(self) -> None:
+        async with contextlib.aclosing(self._store.watch(lambda: self._config().by_mail)) as changes:
+            async for addresses in changes:
+                for address in addresses:
+                    await self.look(address)
+
+    def _changed(self, user: o.User, summary: MessageSummary) -> None:
+        if self._told.get(user.account) == summary or not self._wanted(user):
+            return
+        self._told[user.account] = summary
+        if before := self._telling.get(user.account):
+            before.cancel()
+        self._telling[user.account] = spawn(self._tell(user, summary), name="um.mwi_notify", log=_log)
 
     def _wanted(self, user: o.User) -> bool:
         policy = self._config().policies.get(user.um_mailbox_policy)
         return policy is None or policy.allow_message_waiting_indicator
-
-    def _begin(self, user: o.User, summary: MessageSummary) -> None:
-        if before := self._telling.get(user.account):
-            before.cancel()
-        self._telling[user.account] = spawn(self._tell(user, summary), name="um.mwi_notify", log=_log)
 
     async def _tell(self, user: o.User, summary: MessageSummary) -> None:
         for _ in range(RETRIES):
@@ -124,3 +113,9 @@ class MwiNotifier:
         if response.status >= 300:
             event(_log, logging.INFO, "um.notify_refused", gateway=gateway.name, status=response.status)
         return response.status < 300
+
+
+def _summary(counted: VoiceCounts) -> MessageSummary:
+    return MessageSummary(
+        new=counted.new, old=counted.old, urgent_new=counted.urgent_new, urgent_old=counted.urgent_old
+    )

@@ -14,12 +14,14 @@ from tandem.core.log import event
 from tandem.directory.index import Connect
 from tandem.directory.repository import Repository
 from tandem.mail.disk import problem_of
-from tandem.mail.maildir import mailbox_folder
+from tandem.mail.port import MailStore
 from tandem.mail.spool import Spool
+from tandem.mail.submission import MailboxSubmission
 from tandem.media.session import Media
 from tandem.org.vocabulary import DEFAULT_LANGUAGE, VoIPSecurity
 from tandem.pki.identity import Identity
 from tandem.service.service import Service
+from tandem.service.threads import ThreadPool
 from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.machines import uas
@@ -46,7 +48,6 @@ class UmPaths:
     """Where the server keeps what it keeps."""
 
     spool: Path
-    mail: Path
     pin_key: Path
 
 
@@ -65,6 +66,7 @@ class UmServer(Service[UmConfig]):
         connect: Connect,
         clock: Clock,
         paths: UmPaths,
+        mail: Callable[[ThreadPool], MailStore],
         media: Media,
         media_host: str,
         media_ports: range = range(1),
@@ -91,9 +93,11 @@ class UmServer(Service[UmConfig]):
         self._spool = Spool(paths.spool)
         self._prompts = {DEFAULT_LANGUAGE: Prompts(DEFAULT_LANGUAGE)}
         contact = f"<sip:{fqdn}:{contact_port('tls')};transport=tls>"
-        self._mwi = MwiNotifier(endpoint, lambda: self.config, self._mailbox, contact)
+        store = mail(self.threads.disk)
+        self._mwi = MwiNotifier(endpoint, lambda: self.config, store, contact)
+        submission = MailboxSubmission(store)
         self._delivery = Delivery(
-            self._spool, clock=clock, disk=self.threads.disk, mailbox=self._mailbox, delivered=self._mwi.look
+            self._spool, clock=clock, disk=self.threads.disk, submission=submission, delivered=self._mwi.look
         )
         self._enrolment = Enrolment(
             config=lambda: self.config,
@@ -102,7 +106,7 @@ class UmServer(Service[UmConfig]):
             ids=endpoint.ids,
             threads=self.threads,
             key_file=paths.pin_key,
-            mailbox=self._mailbox,
+            submission=submission,
         )
         counts.calls.source = lambda: len(self.calls)
 
@@ -120,7 +124,7 @@ class UmServer(Service[UmConfig]):
         self._spool.start()
         self.supervise("delivery", self._delivery.run)
         self.supervise("enrolment", self._enrolment.run)
-        self.supervise("mwi", self._mwi.watch)
+        self.supervise("mwi", self._mwi.run)
 
     async def release(self) -> None:
         """Calls have ended; what was recorded is kept."""
@@ -135,9 +139,6 @@ class UmServer(Service[UmConfig]):
             "spool": lambda: problem_of(self._paths.spool),
             "media": self._media.problem,
         }
-
-    def _mailbox(self, address: str) -> Path:
-        return mailbox_folder(self._paths.mail, address)
 
     # Calls
 

@@ -14,8 +14,9 @@ from tandem.process.task import Context
 from tandem.process.verify.declared import verify_static
 from tandem.process.verify.live import Live
 from tandem.process.verify.matrix import Check, Grade
+from tandem.service.threads import ThreadPool
 from tandem.sip.aio.resolve import Resolver, parse_overrides
-from tandem.wiring import Home, bind
+from tandem.wiring import Home, bind, mail_store
 
 _COLOURS = {Grade.PASSED: "green", Grade.WARNING: "yellow", Grade.FAILED: "red"}
 
@@ -77,8 +78,19 @@ def show_checks(checks: Sequence[Check], *, as_json: bool) -> None:
 
 
 async def _live(context: Context, resolver: Resolver, caller: str, called: str) -> list[Check]:
-    live = Live(context=context, resolver=resolver, secret_of=_Secrets(context), caller=caller, called=called)
-    return [each async for each in live.checks()]
+    disk = ThreadPool("verify-disk", 2)
+    try:
+        live = Live(
+            context=context,
+            resolver=resolver,
+            secret_of=_Secrets(context),
+            mail=mail_store(context.organization.state, disk),
+            caller=caller,
+            called=called,
+        )
+        return [each async for each in live.checks()]
+    finally:
+        disk.close()
 
 
 class _Secrets:

@@ -5,15 +5,14 @@ The message is deleted again. What the checks need of secrets they get from the 
 """
 
 import asyncio
-import email
-import email.policy
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from tandem.call.errors import CallFailed
 from tandem.directory import objects as o
-from tandem.mail.maildir import mailbox_folder
+from tandem.mail.errors import MailError
+from tandem.mail.port import Mailbox, MailStore, MessageKind
 from tandem.org.vocabulary import MediaEncryption, PoolKind, UriType, VoIPSecurity
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, phone_context
@@ -40,6 +39,7 @@ class Live:
     context: Context
     resolver: Resolver
     secret_of: SecretOf
+    mail: MailStore
     caller: str = ""
     called: str = ""
 
@@ -115,21 +115,18 @@ class Live:
     async def _message(self, pool: o.VoicePool, plan: o.UMDialPlan, caller: o.User, called: o.User) -> Check:
         """One user leaves a message for another, whose lamp goes on; then the message is deleted."""
         phones = self._phone(pool, caller), self._phone(pool, called)
-        folder = mailbox_folder(self.context.organization.state / "mail", called.mail)
-        before = _files(folder)
         try:
-            outcome = await self._leave(*phones, folder, before, caller)
-        except (PhoneError, CallFailed, OSError, TimeoutError) as error:
+            async with _Arrivals.watched(self.mail.mailbox(called.mail), caller) as arrivals:
+                outcome = await self._leave(*phones, arrivals)
+        except (PhoneError, CallFailed, MailError, OSError, TimeoutError) as error:
             outcome = Outcome(evidence="", wrong=f"{_address(caller)} called {_address(called)}: {error}")
         finally:
-            for path in _mine(folder, before, caller):
-                path.unlink(missing_ok=True)
             for phone in phones:
                 await _leave_quietly(phone)
         advice = "see the servers' logs for this call; 'tandem verify' without --live shows what is missing"
         return _check(f"A message for {_address(called)} in {plan.name} arrives, and the lamp", outcome, 11, advice)
 
-    async def _leave(self, caller: Phone, called: Phone, folder: Path, before: set[Path], user: o.User) -> Outcome:
+    async def _leave(self, caller: Phone, called: Phone, arrivals: "_Arrivals") -> Outcome:
         await caller.register()
         await called.register()
         await called.subscribe_lamp()
@@ -139,8 +136,7 @@ class Live:
         await call.speak(bob_message())
         await call.hang_up()
         async with asyncio.timeout(ARRIVES_S):
-            while not _mine(folder, before, user):  # noqa: ASYNC110 - a mailbox tells nobody
-                await asyncio.sleep(0.2)
+            await arrivals.wait()
         lamp = await called.wait_lamp(lambda summary: summary.waiting and summary.new > lit, timeout_s=ARRIVES_S)
         said = f"{caller.account.address} left a message, it is in the mailbox, the lamp shows {lamp.new} new"
         return Outcome(evidence=said)
@@ -150,6 +146,40 @@ class Live:
         encryption = "refuse" if pool.media_encryption is MediaEncryption.DO_NOT_SUPPORT else "require"
         context = phone_context(self._store(pool.fqdn).roots)
         return Phone(account, context, resolver=self.resolver, encryption=encryption)
+
+
+class _Arrivals:
+    """Voice messages from a caller that came into a mailbox since we began to look; they are deleted in the end."""
+
+    def __init__(self, mailbox: Mailbox, sender: str, before: frozenset[str]) -> None:
+        self._mailbox = mailbox
+        self._sender = sender
+        self._before = before
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def watched(cls, mailbox: Mailbox, caller: o.User) -> AsyncIterator["_Arrivals"]:
+        arrivals = cls(mailbox, caller.mail.lower(), frozenset(info.key for info in await mailbox.list()))
+        try:
+            yield arrivals
+        finally:
+            for key in await arrivals.keys():
+                await mailbox.delete(key)
+
+    async def keys(self) -> list[str]:
+        """The messages that have come since."""
+        return [
+            info.key
+            for info in await self._mailbox.list()
+            if info.kind is MessageKind.VOICE and info.sender == self._sender and info.key not in self._before
+        ]
+
+    async def wait(self) -> None:
+        """Wait until one has come."""
+        async with contextlib.aclosing(self._mailbox.watch()) as changes:
+            async for _ in changes:
+                if await self.keys():
+                    return
 
 
 async def _leave_quietly(phone: Phone) -> None:
@@ -179,18 +209,3 @@ def _address(user: o.User) -> str:
 
 def _named(user: o.User, wanted: str) -> bool:
     return not wanted or _address(user).lower() == wanted.lower()
-
-
-def _files(folder: Path) -> set[Path]:
-    return {path for place in ("new", "cur") for path in (folder / place).glob("*")}
-
-
-def _mine(folder: Path, before: set[Path], caller: o.User) -> list[Path]:
-    """The messages that have come since, from the caller."""
-    found = []
-    for path in _files(folder) - before:
-        with path.open("rb") as file:
-            message = email.message_from_binary_file(file, policy=email.policy.default)
-        if caller.mail.lower() in str(message["From"]).lower() and message["Content-Class"] == "voice-ca":
-            found.append(path)
-    return found

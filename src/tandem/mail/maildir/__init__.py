@@ -1,0 +1,1 @@
+"""Mailboxes as Maildirs, which any IMAP server can serve."""
