@@ -117,7 +117,9 @@ def test_what_is_down_is_named_until_it_runs_again(caplog: pytest.LogCaptureFixt
         supervisor.supervise("test.steady", for_ever)
         assert supervisor.problem() == ""
         await asyncio.sleep(0.5)
-        assert supervisor.problem() == "test.flaky is down and will be restarted (failures: 1; ValueError('broken'))"
+        assert (
+            supervisor.problem() == "test.flaky is down and will be restarted (failures: 1, last: ValueError('broken'))"
+        )
         fails = False
         await asyncio.sleep(1)
         assert supervisor.problem() == ""

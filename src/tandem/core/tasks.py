@@ -119,7 +119,7 @@ class Supervisor:
     def problem(self) -> str:
         """Which tasks are down, why, and since how many failures; an empty text if none is. May be called in any thread."""
         return "; ".join(
-            f"{name} is down and will be restarted (failures: {down.failures}; {down.error})"
+            f"{name} is down and will be restarted (failures: {down.failures}, last: {down.error})"
             for name, down in sorted(self._down.copy().items())
         )
 

@@ -1,0 +1,226 @@
+"""Invariants 1 and 2 of docs/architecture.md over both servers: every request is answered, no task dies unseen."""
+
+import asyncio
+import functools
+import json
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.servers import RawPeer, operated, page, serving
+from tandem.call.errors import CallFailed
+from tandem.call.incoming import IncomingCall
+from tandem.cli.trial.demo import CALLED, CALLER, POOL, UM
+from tandem.core.tasks import Supervisor
+from tandem.mail.spool import Spool
+from tandem.probe.errors import PhoneError
+from tandem.probe.phone import When
+from tandem.service import service
+from tandem.service.following import Following
+from tandem.sip.headers import digest
+from tandem.sip.machines.transaction import cancel_for
+from tandem.sip.message.message import Headers, Request
+from tandem.um import server as um_server
+from tandem.um.applications.answering import CallAnswering
+from tandem.um.delivery import Delivery
+from tandem.um.enrolment import Enrolment
+from tandem.um.mwi import MwiNotifier
+from tandem.voice.mwi import MwiRelay
+from tandem.voice.proxy import fork
+from tandem.voice.proxy.proxy import ProxiedCall
+from tandem.voice.registrar.authentication import PhoneAuthentication
+from tandem.voice.registrar.location import Location
+from tandem.voice.routing import decision
+
+pytestmark = pytest.mark.slow
+
+
+class Broken(Exception):
+    """What a handler raises here."""
+
+
+def broken(*_: Any, **__: Any) -> Any:
+    raise Broken
+
+
+async def broken_later(*_: Any, **__: Any) -> Any:
+    await asyncio.sleep(0)
+    raise Broken
+
+
+BEFORE_THE_ANSWER = [
+    (um_server, "classify", broken),
+    (IncomingCall, "ring", broken_later),
+    (IncomingCall, "answer", broken_later),
+    (PhoneAuthentication, "authenticate", broken),
+    (decision, "decide", broken),
+    (ProxiedCall, "divert", broken_later),
+    (ProxiedCall, "call_um", broken_later),
+    (fork.Fork, "result", broken_later),
+]
+AFTER_THE_ANSWER = [
+    (um_server, "make_envelope", broken),
+    (CallAnswering, "run", broken_later),
+    (CallAnswering, "_step", broken_later),
+    (Spool, "begin", broken),
+    (Delivery, "keep", broken_later),
+]
+
+
+@pytest.mark.parametrize(("owner", "attribute", "instead"), BEFORE_THE_ANSWER)
+async def test_a_handler_that_raises_before_the_answer_gives_the_caller_500(
+    deployed: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, attribute: str, instead: Any
+) -> None:
+    async with serving(deployed) as servers, servers.phones() as (_, bob):
+        await bob.register()
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, attribute, instead)
+            async with asyncio.timeout(10):
+                with pytest.raises(CallFailed, match="500"):
+                    await bob.dial("4101").answered()
+        call = await bob.call("4101")  # and the next call is served
+        await call.hang_up()
+
+
+@pytest.mark.parametrize(("owner", "attribute", "instead"), AFTER_THE_ANSWER)
+async def test_a_handler_that_raises_after_the_answer_hangs_up(
+    deployed: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, attribute: str, instead: Any
+) -> None:
+    async with serving(deployed) as servers, servers.phones() as (_, bob):
+        await bob.register()
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, attribute, instead)
+            call = await bob.call("4101")
+            await call.press("#")  # to the message
+            await call.press("#")  # and to its end
+            assert await asyncio.wait_for(call.leg.ended, 10) == "remote"
+        async with asyncio.timeout(10):
+            await servers.um.calls.idle()
+        call = await bob.call("4101")
+        await call.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("owner", "attribute"), [(Location, "bind"), (PhoneAuthentication, "authenticate"), (MwiRelay, "subscribed")]
+)
+async def test_a_handler_of_another_request_that_raises_gives_500(
+    deployed: Path, monkeypatch: pytest.MonkeyPatch, owner: Any, attribute: str
+) -> None:
+    async with serving(deployed) as servers, servers.phones() as (alice, _):
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, attribute, broken)
+            with pytest.raises(PhoneError, match="500"):
+                await (alice.subscribe_lamp() if attribute == "subscribed" else alice.register())
+        await alice.register()
+
+
+async def test_a_call_between_phones_whose_handler_raises_gives_500_and_both_phones_are_free(
+    deployed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(deployed) as servers, servers.phones() as (alice, bob):
+        await alice.register()
+        await bob.register()
+        with monkeypatch.context() as patched:
+            patched.setattr(fork.Fork, "_ringing", broken)
+            with pytest.raises(CallFailed, match="500"):
+                await bob.dial("4101").answered()
+        alice.when = When.ANSWER
+        call = await bob.call("4101")
+        await call.hang_up()
+
+
+def invite(uri: str, caller: str, called: str, *headers: tuple[str, str], cseq: int = 1) -> Request:
+    made = Request(method="INVITE", uri=uri, headers=Headers())
+    for header in (
+        ("Via", f"SIP/2.0/TLS {POOL}:5061;branch=z9hG4bKone{cseq};rport"),
+        ("Max-Forwards", "70"),
+        ("From", f"<sip:{caller}>;tag=1"),
+        ("To", f"<sip:{called}>"),
+        ("Call-ID", "one-segment"),
+        ("CSeq", f"{cseq} INVITE"),
+        ("Contact", f"<sip:{POOL};transport=tls>"),
+        *headers,
+    ):
+        made.headers.add(*header)
+    return made
+
+
+async def test_invite_and_cancel_in_one_segment_give_200_and_487_at_the_um_server(deployed: Path) -> None:
+    async with serving(deployed) as servers:
+        peer = await RawPeer.connect(servers, UM)
+        plan = next(each for each in servers.um.config.dial_plans.values() if each.uri_type == "SipName")
+        diversion = ("Diversion", f"<sip:{CALLED}>;reason=no-answer")
+        request = invite(f"sip:{plan.name}@{UM};transport=tls", CALLER, CALLED, diversion)
+        peer.write(request.to_bytes(), cancel_for(request).to_bytes())
+        assert await peer.finals(2) == {(200, "CANCEL"), (487, "INVITE")}
+        await servers.um.calls.idle()
+        await peer.close()
+
+
+async def test_invite_and_cancel_in_one_segment_give_200_and_487_at_the_voice_server(deployed: Path) -> None:
+    async with serving(deployed) as servers:
+        peer = await RawPeer.connect(servers, POOL)
+        first = invite(f"sip:{CALLED}", CALLER, CALLED)
+        peer.write(first.to_bytes())
+        status, _, head = await peer.response()
+        assert status == 407
+        challenge = next(line for line in head.splitlines() if line.startswith("Proxy-Authenticate:"))
+        user = servers.voice.config.users[CALLER]
+        authorization = digest.answer(
+            [challenge.partition(": ")[2]],
+            username=CALLER,
+            secret=servers.voice.following.index.sip_secret(user),
+            method="INVITE",
+            uri=first.uri,
+            cnonce="c",
+        )
+        assert authorization
+        request = invite(first.uri, CALLER, CALLED, ("Proxy-Authorization", authorization), cseq=2)
+        peer.write(request.to_bytes(), cancel_for(request).to_bytes())
+        assert await peer.finals(2) == {(200, "CANCEL"), (487, "INVITE")}
+        await peer.close()
+
+
+def fails_once(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    failed: list[object] = []
+
+    async def run(self: object, *arguments: object) -> None:
+        if self not in failed:
+            failed.append(self)
+            raise Broken("once")
+        await method(self, *arguments)
+
+    return run
+
+
+async def test_background_work_that_raises_is_named_by_readyz_restarted_and_counted_by_metrics(
+    deployed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "Supervisor", functools.partial(Supervisor, first_delay_s=2.0))
+    for owner, attribute in ((Following, "run"), (Delivery, "run"), (Enrolment, "run"), (MwiNotifier, "watch")):
+        monkeypatch.setattr(owner, attribute, fails_once(getattr(owner, attribute)))
+    expected = {"um": ["delivery", "directory", "enrolment", "mwi"], "voice": ["directory"]}
+    async with (
+        serving(deployed) as servers,
+        operated(servers.um, tmp_path) as um,
+        operated(servers.voice, tmp_path) as voice,
+    ):
+        for server, operation in ((servers.um, um), (servers.voice, voice)):
+            names = [f"{server.room}.{each}" for each in expected[server.room]]
+            status, body = await page(operation, "/readyz")
+            told = json.loads(body)["checks"]["tasks"]
+            assert (status, re.findall(r"(\S+) is down", told)) == (503, names)
+            async with asyncio.timeout(10):
+                while (await page(operation, "/readyz"))[0] != 200:
+                    await asyncio.sleep(0.1)
+            metrics = (await page(operation, "/metrics"))[1]
+            for each in names:
+                assert restarts(metrics, each) >= 1
+
+
+def restarts(metrics: str, task: str) -> float:
+    found = re.search(rf'(?m)^tandem_task_restarts_total{{task="{task}"}} (\S+)$', metrics)
+    return float(found[1]) if found else 0
