@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
-from tandem.directory.layout import Layout, domain_of
+from tandem.directory.layout import Layout
+from tandem.directory.mapping import OBJECT_CLASSES
 from tandem.directory.port import Ace, Session
-from tandem.directory.repository import KINDS, Repository
+from tandem.directory.repository import Repository
 
 T = TypeVar("T")
-SERVICES = tuple(type_ for type_ in KINDS if type_ not in (o.User, o.Contact, o.Group, o.Computer, o.Trust))
+SERVICES = tuple(type_ for type_, kept in OBJECT_CLASSES.items() if not kept.person)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,8 +76,3 @@ def _members(session: Session, layout: Layout, groups: Sequence[str]) -> dict[st
                 people.append(member.first("sAMAccountName") or member.dn.name)
         found[name] = tuple(people)
     return found
-
-
-def is_below(container: str, forest: str) -> bool:
-    """Whether a place is in a forest."""
-    return DN.parse(container).below(domain_of(forest))

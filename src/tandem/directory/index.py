@@ -15,18 +15,15 @@ from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.errors import BadEntry
 from tandem.directory.layout import Layout, domain_of, forest_of
+from tandem.directory.mapping import OBJECT_CLASSES
 from tandem.directory.port import Changes, Feed, Part, Session
-from tandem.directory.repository import KINDS, Repository, read_object
+from tandem.directory.repository import Repository, read_object
 
 _log = get_logger("directory")
 T = TypeVar("T")
-_TYPES = {kind.classes[-1].lower(): type_ for type_, kind in KINDS.items()}
+_TYPES = {kept.name.lower(): type_ for type_, kept in OBJECT_CLASSES.items()}
 _PEOPLE = frozenset({"user", "contact"})
-_SERVICES = frozenset(
-    KINDS[type_].classes[-1].lower()
-    for type_ in KINDS
-    if type_ not in (o.User, o.Contact, o.Group, o.Computer, o.Trust)
-)
+_SERVICES = frozenset(kept.name.lower() for kept in OBJECT_CLASSES.values() if not kept.person)
 _CONFIDENTIAL = "tandemSipSecret"
 
 
@@ -68,7 +65,7 @@ class Table(Mapping[Any, Any]):
 
 
 @dataclass(slots=True)
-class _Held:
+class _IndexedObject:
     value: Any
     place: str
     class_: str
@@ -91,8 +88,8 @@ class Index:
         self._tables: dict[type, list[Table]] = {}
         for type_, table in tables:
             self._tables.setdefault(type_, []).append(table)
-        self._held: dict[str, _Held] = {}
-        self._by_type: dict[type, dict[str, _Held]] = {}
+        self._held: dict[str, _IndexedObject] = {}
+        self._by_type: dict[type, dict[str, _IndexedObject]] = {}
         self._secrets: dict[str, str] = {}
         self._classes: dict[str, frozenset[str]] = {}
 
@@ -139,9 +136,9 @@ class Index:
                 continue
             if secret := entry.first(_CONFIDENTIAL):
                 self._secrets[entry.dn.path] = secret
-            self._put(entry.uid, type_, _Held(value, entry.dn.path, class_))
+            self._put(entry.uid, type_, _IndexedObject(value, entry.dn.path, class_))
 
-    def _put(self, uid: str, type_: type, held: _Held) -> None:
+    def _put(self, uid: str, type_: type, held: _IndexedObject) -> None:
         self._held[uid] = held
         self._by_type.setdefault(type_, {})[uid] = held
         for table in self._tables.get(type_, ()):

@@ -1,6 +1,6 @@
-"""Objects to entries and back, by one table per type.
+"""Objects to entries and back, as the types and their fields say (:mod:`tandem.directory.mapping`).
 
-The same table serves every adapter, so that the embedded directory cannot drift from a real one.
+The same mapping serves every adapter, so that the embedded directory cannot drift from a real one.
 """
 
 import dataclasses
@@ -8,7 +8,6 @@ import json
 import sys
 import typing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, TypeVar
 
@@ -17,227 +16,24 @@ from tandem.directory.dn import DN
 from tandem.directory.errors import BadEntry, BadName, StillReferenced
 from tandem.directory.filters import escape
 from tandem.directory.layout import Layout, forest_of
+from tandem.directory.mapping import OBJECT_CLASSES, stored_fields
 from tandem.directory.port import Entry, Scope, Session
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """How a type is kept: its classes, the field that names it, its container, and an attribute for each other field."""
-
-    classes: tuple[str, ...]
-    naming: str
-    container: Callable[[Layout], DN]
-    attributes: dict[str, str]
-    references: dict[str, type] = dataclasses.field(default_factory=dict)
-    bases: Callable[[Layout], tuple[DN, ...]] | None = None
-    """Where to look for them, if not in the container alone."""
-    below: str = ""
-    """The field that holds the container's name itself (users, contacts: a DN; hunt groups: their gateway)."""
-    own_name: str = ""
-    """The field that holds the entry's name where that is not what ``naming`` says (users: their account)."""
-
-
-KINDS: dict[type, Kind] = {
-    o.Group: Kind(
-        classes=("top", "group"), naming="name", container=lambda at: at.users, attributes={"members": "member"}
-    ),
-    o.Computer: Kind(classes=("top", "computer"), naming="fqdn", container=lambda at: at.computers, attributes={}),
-    o.Trust: Kind(
-        classes=("top", "trustedDomain"),
-        naming="partner",
-        container=lambda at: at.system,
-        attributes={"direction": "trustDirection"},
-    ),
-    o.User: Kind(
-        classes=("top", "user"),
-        naming="account",
-        container=lambda at: at.domain,
-        bases=lambda at: at.domains,
-        below="container",
-        own_name="cn",
-        attributes={
-            "display_name": "displayName",
-            "mail": "mail",
-            "sip_address": "msRTCSIP-PrimaryUserAddress",
-            "sip_enabled": "msRTCSIP-UserEnabled",
-            "line_uri": "msRTCSIP-Line",
-            "option_flags": "msRTCSIP-OptionFlags",
-            "home_pool": "msRTCSIP-PrimaryHomeServer",
-            "proxy_addresses": "proxyAddresses",
-            "um_flags": "msExchUMEnabledFlags",
-            "um_mailbox_policy": "msExchUMTemplateLink",
-            "um_dial_plan": "msExchUMRecipientDialPlanLink",
-            "pin_state": "msExchUMPinState",
-            "voice_dial_plan": "tandemAssignedDialPlan",
-            "voice_policy": "tandemAssignedVoicePolicy",
-            "managed_by": "tandemManagedBy",
-        },
-        references={"home_pool": o.VoicePool, "um_mailbox_policy": o.UMMailboxPolicy, "um_dial_plan": o.UMDialPlan},
-    ),
-    o.MessagingServer: Kind(
-        classes=("top", "msExchExchangeServer"),
-        naming="fqdn",
-        container=lambda at: at.servers,
-        attributes={
-            "kind": "tandemKind",
-            "version": "msExchVersion",
-            "roles": "msExchUMRoles",
-            "dial_plans": "msExchUMDialPlanLinks",
-            "startup_mode": "msExchUMStartupMode",
-            "status": "msExchUMServerStatus",
-            "sip_tcp_port": "msExchUMTcpPort",
-            "sip_tls_port": "msExchUMTlsPort",
-            "certificate_thumbprint": "msExchUMCertificateThumbprint",
-        },
-        references={"dial_plans": o.UMDialPlan},
-    ),
-    o.VoicePool: Kind(
-        classes=("top", "msRTCSIP-Pool"),
-        naming="fqdn",
-        container=lambda at: at.pools,
-        attributes={
-            "kind": "tandemKind",
-            "pool_type": "msRTCSIP-PoolType",
-            "servers": "tandemPoolServers",
-            "media_encryption": "tandemMediaEncryption",
-            "digest": "tandemDigest",
-            "ring_s": "tandemRingSeconds",
-            "sip_tls_port": "tandemTlsPort",
-        },
-    ),
-    o.UMDialPlan: Kind(
-        classes=("top", "msExchUMDialPlan"),
-        naming="name",
-        container=lambda at: at.um_dial_plans,
-        attributes={
-            "phone_context": "msExchUMPhoneContext",
-            "uri_type": "msExchUMUriType",
-            "voip_security": "msExchUMVoIPSecurity",
-            "extension_digits": "msExchUMNumberOfDigits",
-            "access_numbers": "msExchUMAccessTelephoneNumbers",
-            "country_code": "msExchUMCountryCode",
-            "language": "msExchUMDefaultLanguage",
-            "operator_extension": "msExchUMOperatorExtension",
-            "max_call_duration_min": "msExchUMMaxCallDuration",
-            "max_recording_duration_min": "msExchUMMaxRecordingDuration",
-            "recording_idle_timeout_s": "msExchUMRecordingIdleTimeout",
-        },
-    ),
-    o.UMMailboxPolicy: Kind(
-        classes=("top", "msExchUMRecipientTemplate"),
-        naming="name",
-        container=lambda at: at.um_mailbox_policies,
-        attributes={
-            "dial_plan": "msExchUMDialPlanLink",
-            "min_pin_length": "msExchUMMinPINLength",
-            "pin_lifetime_days": "msExchUMPINLifetime",
-            "pin_history_count": "msExchUMPINHistoryCount",
-            "logon_failures_before_pin_reset": "msExchUMLogonFailuresBeforePINReset",
-            "max_logon_attempts": "msExchUMMaxLogonAttempts",
-            "allow_missed_call_notifications": "msExchUMAllowMissedCallNotifications",
-            "allow_message_waiting_indicator": "msExchUMAllowMWI",
-            "um_enabled_text": "msExchUMEnabledText",
-            "voice_mail_text": "msExchUMVoiceMailText",
-        },
-        references={"dial_plan": o.UMDialPlan},
-    ),
-    o.UMIPGateway: Kind(
-        classes=("top", "msExchUMIPGateway"),
-        naming="name",
-        container=lambda at: at.um_ip_gateways,
-        attributes={
-            "address": "msExchUMIPGatewayAddress",
-            "port": "msExchUMIPGatewayPort",
-            "transport": "tandemTransport",
-            "outcalls_allowed": "msExchUMOutcallsAllowed",
-            "mwi_allowed": "msExchUMMWIAllowed",
-            "status": "msExchUMIPGatewayStatus",
-        },
-    ),
-    o.UMHuntGroup: Kind(
-        classes=("top", "msExchUMHuntGroup"),
-        naming="name",
-        container=lambda at: at.um_ip_gateways,
-        below="gateway",
-        attributes={"dial_plan": "msExchUMDialPlanLink", "pilot_identifier": "msExchUMPilotIdentifier"},
-        references={"dial_plan": o.UMDialPlan},
-    ),
-    o.UMAutoAttendant: Kind(
-        classes=("top", "msExchUMAutoAttendant"),
-        naming="name",
-        container=lambda at: at.um_auto_attendants,
-        attributes={
-            "dial_plan": "msExchUMDialPlanLink",
-            "pilot_identifiers": "msExchUMPilotIdentifiers",
-            "enabled": "msExchUMAutoAttendantEnabled",
-            "speech_enabled": "msExchUMSpeechEnabled",
-            "language": "msExchUMDefaultLanguage",
-        },
-        references={"dial_plan": o.UMDialPlan},
-    ),
-    o.Contact: Kind(
-        classes=("top", "contact"),
-        naming="name",
-        container=lambda at: at.voice_domain,
-        below="container",
-        attributes={
-            "display_name": "displayName",
-            "sip_address": "msRTCSIP-PrimaryUserAddress",
-            "line_uri": "msRTCSIP-Line",
-            "home_pool": "msRTCSIP-PrimaryHomeServer",
-            "target": "otherIpPhone",
-            "sip_enabled": "msRTCSIP-UserEnabled",
-            "option_flags": "msRTCSIP-OptionFlags",
-            "source_object_type": "msRTCSIP-SourceObjectType",
-        },
-        references={"home_pool": o.VoicePool},
-    ),
-    o.VoiceDialPlan: Kind(
-        classes=("top", "tandemVoiceDialPlan"),
-        naming="identity",
-        container=lambda at: at.voice_dial_plans,
-        attributes={"simple_name": "tandemSimpleName", "rules": "tandemNormalizationRules"},
-    ),
-    o.VoicePolicy: Kind(
-        classes=("top", "tandemVoicePolicy"),
-        naming="identity",
-        container=lambda at: at.voice_policies,
-        attributes={
-            "allow_call_forwarding": "tandemAllowCallForwarding",
-            "allow_simul_ring": "tandemAllowSimulRing",
-            "enable_call_transfer": "tandemEnableCallTransfer",
-            "pstn_usages": "tandemPstnUsages",
-        },
-    ),
-    o.PstnUsage: Kind(
-        classes=("top", "tandemPstnUsage"), naming="name", container=lambda at: at.pstn_usages, attributes={}
-    ),
-    o.VoiceRoute: Kind(
-        classes=("top", "tandemVoiceRoute"),
-        naming="name",
-        container=lambda at: at.voice_routes,
-        attributes={
-            "number_pattern": "tandemNumberPattern",
-            "priority": "tandemPriority",
-            "pstn_usages": "tandemPstnUsages",
-            "pstn_gateways": "tandemPstnGateways",
-        },
-    ),
-    o.PstnGateway: Kind(
-        classes=("top", "tandemPstnGateway"),
-        naming="fqdn",
-        container=lambda at: at.trunks,
-        attributes={"pool": "tandemPool", "port": "tandemPort", "transport": "tandemTransport"},
-    ),
-}
 _ACCOUNTS = (o.User, o.Computer)
 _MARKER = "tandemManagedBy"
-_REFERRERS = {
-    o.UMDialPlan: ("msExchUMDialPlanLink", "msExchUMDialPlanLinks", "msExchUMRecipientDialPlanLink"),
-    o.UMMailboxPolicy: ("msExchUMTemplateLink",),
-    o.VoicePool: ("msRTCSIP-PrimaryHomeServer",),
+_REFERRERS: dict[type, tuple[str, ...]] = {
+    target: tuple(
+        dict.fromkeys(
+            field.kept.attribute
+            for type_ in OBJECT_CLASSES
+            for field in stored_fields(type_)
+            if field.kept.reference is target
+        )
+    )
+    for target in OBJECT_CLASSES
 }
 """Attributes by which others refer to an object that cannot go before them."""
 
@@ -259,7 +55,7 @@ class Repository:
 
     def dn_of(self, value: object) -> DN:
         """The name of an object's entry."""
-        kind = KINDS[type(value)]
+        kind = OBJECT_CLASSES[type(value)]
         name = str((kind.own_name and getattr(value, kind.own_name)) or getattr(value, kind.naming))
         if kind.below == "container":
             return _parsed(str(getattr(value, "container"))).child("CN", name)  # noqa: B009 - not every type has it
@@ -278,7 +74,7 @@ class Repository:
 
     def find(self, type_: type[T], filter_: str) -> tuple[T, ...]:
         """Those that match a filter."""
-        both = f"(&(objectClass={KINDS[type_].classes[-1]}){filter_})"
+        both = f"(&(objectClass={OBJECT_CLASSES[type_].name}){filter_})"
         return tuple(
             read_object(type_, entry)
             for base in self._bases(type_)
@@ -290,12 +86,12 @@ class Repository:
         return self.find(type_, f"({_MARKER}={escape(self.owner)})")
 
     def _bases(self, type_: type) -> tuple[DN, ...]:
-        kind = KINDS[type_]
+        kind = OBJECT_CLASSES[type_]
         return kind.bases(self.layout) if kind.bases else (kind.container(self.layout),)
 
     def get(self, type_: type[T], name: str) -> T | None:
         """The one of this name (for users, the account)."""
-        attribute = "sAMAccountName" if KINDS[type_].own_name else "cn"
+        attribute = "sAMAccountName" if OBJECT_CLASSES[type_].own_name else "cn"
         found = self.find(type_, f"({attribute}={escape(name)})")
         return found[0] if found else None
 
@@ -306,8 +102,8 @@ class Repository:
 
     def add(self, value: object) -> None:
         """Make the entry of an object."""
-        kind = KINDS[type(value)]
-        attributes: dict[str, Sequence[str]] = {"objectClass": kind.classes, "cn": (self.dn_of(value).name,)}
+        kind = OBJECT_CLASSES[type(value)]
+        attributes: dict[str, Sequence[str]] = {"objectClass": ("top", kind.name), "cn": (self.dn_of(value).name,)}
         if isinstance(value, _ACCOUNTS):
             attributes["sAMAccountName"] = (str(getattr(value, kind.naming)),)
         if self.owner and not isinstance(value, o.User):  # a user's mark is one of its fields
@@ -322,11 +118,10 @@ class Repository:
 
     def update(self, before: object, after: object) -> None:
         """Write what differs; both have the same name."""
-        kind = KINDS[type(after)]
         changed = {
-            attribute: self._text(kind.references.get(field), getattr(after, field))
-            for field, attribute in kind.attributes.items()
-            if not o.same(field, getattr(before, field), getattr(after, field))
+            field.kept.attribute: self._text(field.kept.reference, getattr(after, field.name))
+            for field in stored_fields(type(after))
+            if not o.same(field.name, getattr(before, field.name), getattr(after, field.name))
         }
         if changed:
             self.session.replace(self.dn_of(after), changed)
@@ -364,10 +159,9 @@ class Repository:
 
     def attributes(self, value: object) -> dict[str, tuple[str, ...]]:
         """The attributes of an object but its name and class, as text."""
-        kind = KINDS[type(value)]
         return {
-            attribute: self._text(kind.references.get(field), getattr(value, field))
-            for field, attribute in kind.attributes.items()
+            field.kept.attribute: self._text(field.kept.reference, getattr(value, field.name))
+            for field in stored_fields(type(value))
         }
 
     def _text(self, reference: type | None, value: Any) -> tuple[str, ...]:
@@ -388,7 +182,7 @@ class Repository:
 
 def read_object(type_: type[T], entry: Entry) -> T:
     """The object that an entry holds. Raises :class:`BadEntry`."""
-    kind = KINDS[type_]
+    kind = OBJECT_CLASSES[type_]
     values: dict[str, Any] = {kind.naming: entry.dn.name}
     if kind.own_name and (account := entry.first("sAMAccountName")):
         values = {kind.naming: account, kind.own_name: entry.dn.name if entry.dn.name != account else ""}
@@ -408,7 +202,7 @@ def read_object(type_: type[T], entry: Entry) -> T:
 
 @lru_cache(maxsize=4096)
 def _reference(layout: Layout, type_: Any, name: str) -> str:
-    return str(KINDS[type_].container(layout).child("CN", name))
+    return str(OBJECT_CLASSES[type_].container(layout).child("CN", name))
 
 
 Reader = Callable[[tuple[str, ...]], Any]
@@ -417,16 +211,9 @@ Reader = Callable[[tuple[str, ...]], Any]
 @cache
 def _readers(type_: Any) -> tuple[tuple[str, str, Reader, bool], ...]:
     """For each field: its attribute in lower case, how its values are read, and whether it may be absent."""
-    kind = KINDS[type_]
-    fields, hints = {f.name: f for f in dataclasses.fields(type_)}, typing.get_type_hints(type_)
     return tuple(
-        (
-            field,
-            attribute.lower(),
-            _reader(hints[field], kind.references.get(field)),
-            fields[field].default is not dataclasses.MISSING,
-        )
-        for field, attribute in kind.attributes.items()
+        (field.name, field.kept.attribute.lower(), _reader(field.hint, field.kept.reference), field.optional)
+        for field in stored_fields(type_)
     )
 
 

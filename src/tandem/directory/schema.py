@@ -1,4 +1,4 @@
-"""Classes and attributes, under Exchange's and Lync's names where those are known.
+"""Classes and attributes, as the fields of objects declare them, under Exchange's and Lync's names where those are known.
 
 In the embedded directory these are the names. In Active Directory a name of Microsoft's is used only where its identifier
 and syntax are public (Lync's user attributes, the link to a user's dial plan): everything else stands there under a name and
@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tandem.directory.errors import SchemaViolation
+from tandem.directory.mapping import OBJECT_CLASSES, stored_fields
+from tandem.directory.objects import Contact, User
 
 MAX_VALUE = 65_536
 """Characters in one value."""
@@ -75,159 +77,67 @@ ARC = "1.2.840.113556.1.8000.2554.51991.60771.39737.16805.39569.7438448.12613532
 """Ours, made from a GUID as Microsoft's procedure for private object identifiers has it: below it 1.N is attribute N,
 2.N class N. A number is never given twice."""
 
-_ATTRIBUTES = """
-                                  - cn                                   text
-                                  - ou                                   text
-                                  - dc                                   text
-                                  - name                                 text
-                                  - displayName                          text
-                                  - description                          text
-                                  - sAMAccountName                       text
-                                  - mail                                 text
-                                  - telephoneNumber                      text
-                                  - dNSHostName                          text
-                                  - userPrincipalName                    text
-          1.2.840.113556.1.6.24.1.1 msRTCSIP-PrimaryUserAddress          text indexed
-          1.2.840.113556.1.6.24.1.6 msRTCSIP-UserEnabled                 bool
-         1.2.840.113556.1.6.24.1.88 msRTCSIP-Line                        text indexed
-         1.2.840.113556.1.6.24.1.57 msRTCSIP-PrimaryHomeServer           dn indexed
-         1.2.840.113556.1.6.24.1.87 msRTCSIP-OptionFlags                 int
-                                  1 msRTCSIP-SourceObjectType            int
-                                  2 msRTCSIP-PoolType                    text
-                                  3 msExchUMEnabledFlags                 int
-                                  4 msExchUMTemplateLink                 dn
-  1.2.840.113556.1.4.7000.102.50388 msExchUMRecipientDialPlanLink        dn indexed
-                                  5 msExchVersion                        text
-                                  - versionNumber                        text
-                                  6 msExchUMPhoneContext                 text
-                                  7 msExchUMUriType                      text
-                                  8 msExchUMVoIPSecurity                 text
-                                  9 msExchUMNumberOfDigits               int
-                                 10 msExchUMCountryCode                  text
-                                 11 msExchUMDefaultLanguage              text
-                                 12 msExchUMOperatorExtension            text
-                                 13 msExchUMMaxCallDuration              int
-                                 14 msExchUMMaxRecordingDuration         int
-                                 15 msExchUMRecordingIdleTimeout         int
-                                 16 msExchUMDialPlanLink                 dn
-                                 17 msExchUMIPGatewayAddress             text
-                                 18 msExchUMIPGatewayPort                int
-                                 19 msExchUMIPGatewayStatus              text
-                                 20 msExchUMOutcallsAllowed              bool
-                                 21 msExchUMMWIAllowed                   bool
-                                 22 msExchUMPilotIdentifier              text
-                                 23 msExchUMServerStatus                 text
-                                 24 msExchUMStartupMode                  text
-                                 25 msExchUMTcpPort                      int
-                                 26 msExchUMTlsPort                      int
-                                 27 msExchUMCertificateThumbprint        text
-                                 28 msExchUMMinPINLength                 int
-                                 29 msExchUMPINLifetime                  int
-                                 30 msExchUMPINHistoryCount              int
-                                 31 msExchUMLogonFailuresBeforePINReset  int
-                                 32 msExchUMMaxLogonAttempts             int
-                                 33 msExchUMAllowMissedCallNotifications bool
-                                 34 msExchUMAllowMWI                     bool
-                                 35 msExchUMEnabledText                  text
-                                 36 msExchUMVoiceMailText                text
-                                 37 msExchUMPinState                     text
-                                 38 tandemKind                           text
-                                 39 tandemTransport                      text
-                                 40 tandemMediaEncryption                text
-                                 41 tandemRingSeconds                    int
-                                 42 tandemSimpleName                     text
-                                 43 tandemTlsPort                        int
-                                 44 tandemAssignedDialPlan               text
-                                 45 tandemAssignedVoicePolicy            text
-                                 46 tandemAllowCallForwarding            bool
-                                 47 tandemAllowSimulRing                 bool
-                                 48 tandemEnableCallTransfer             bool
-                                 49 tandemManagedBy                      text indexed
-                                 50 msExchUMAutoAttendantEnabled         bool
-                                 51 msExchUMSpeechEnabled                bool
-                                 52 tandemNumberPattern                  text
-                                 53 tandemPriority                       int
-                                 54 tandemPort                           int
-                                 55 tandemPool                           text
-                                  - trustPartner                         text
-                                  - trustDirection                       int
-                                  - objectClass                          text multi
-                                  - member                               dn multi
-                                  - proxyAddresses                       text multi
-                                  - otherIpPhone                         text multi
-                                  - servicePrincipalName                 text multi
-                                 56 msExchUMAccessTelephoneNumbers       text multi
-                                 57 msExchUMDialPlanLinks                dn multi
-                                 58 msExchUMRoles                        text multi
-                                 59 msExchUMPilotIdentifiers             text multi
-                                 60 tandemPstnGateways                   text ordered
-                                 61 tandemPoolServers                    text ordered
-                                 62 tandemDigest                         text ordered
-                                 63 tandemNormalizationRules             text ordered
-                                 64 tandemPstnUsages                     text ordered
-                                 65 tandemSipSecret                      text confidential
-                                 66 msExchUMPinChecksum                  text confidential
-                                 67 tandemForeignUMTemplate              text abroad
-                                 68 tandemForeignUMDialPlan              text abroad
-"""
-_CLASSES = """
-  1 msExchOrganizationContainer container:
-  2 msExchExchangeServer container: tandemKind msExchVersion msExchUMRoles msExchUMDialPlanLinks msExchUMStartupMode
-    msExchUMServerStatus msExchUMTcpPort msExchUMTlsPort msExchUMCertificateThumbprint
-  3 msExchUMDialPlan container: msExchUMPhoneContext msExchUMUriType msExchUMVoIPSecurity msExchUMNumberOfDigits
-    msExchUMAccessTelephoneNumbers msExchUMCountryCode msExchUMDefaultLanguage msExchUMOperatorExtension
-    msExchUMMaxCallDuration msExchUMMaxRecordingDuration msExchUMRecordingIdleTimeout
-  4 msExchUMIPGateway container: msExchUMIPGatewayAddress msExchUMIPGatewayPort tandemTransport msExchUMOutcallsAllowed
-    msExchUMMWIAllowed msExchUMIPGatewayStatus
-  5 msExchUMHuntGroup msExchUMIPGateway: msExchUMDialPlanLink msExchUMPilotIdentifier
-  6 msExchUMAutoAttendant container: msExchUMDialPlanLink msExchUMPilotIdentifiers msExchUMAutoAttendantEnabled
-    msExchUMSpeechEnabled msExchUMDefaultLanguage
-  7 msExchUMRecipientTemplate container: msExchUMDialPlanLink msExchUMMinPINLength msExchUMPINLifetime
-    msExchUMPINHistoryCount msExchUMLogonFailuresBeforePINReset msExchUMMaxLogonAttempts
-    msExchUMAllowMissedCallNotifications msExchUMAllowMWI msExchUMEnabledText msExchUMVoiceMailText
-  8 msRTCSIP-Service container:
-  9 msRTCSIP-Pools msRTCSIP-Service:
- 10 msRTCSIP-Pool msRTCSIP-Pools: tandemKind msRTCSIP-PoolType tandemPoolServers tandemMediaEncryption tandemDigest
-    tandemRingSeconds tandemTlsPort
- 11 tandemVoiceDialPlan container: tandemSimpleName tandemNormalizationRules
- 12 tandemVoicePolicy container: tandemAllowCallForwarding tandemAllowSimulRing tandemEnableCallTransfer tandemPstnUsages
- 13 tandemVoiceRoute container: tandemNumberPattern tandemPriority tandemPstnUsages tandemPstnGateways
- 14 tandemPstnUsage container:
- 15 tandemPstnGateway container: tandemPool tandemPort tandemTransport
- 16 tandemManaged * group,user,contact,(objects): tandemManagedBy
- 17 tandemUser * user,contact: msRTCSIP-PrimaryUserAddress msRTCSIP-UserEnabled msRTCSIP-Line msRTCSIP-OptionFlags
-    msRTCSIP-PrimaryHomeServer msRTCSIP-SourceObjectType msExchUMEnabledFlags msExchUMTemplateLink
-    msExchUMRecipientDialPlanLink msExchUMPinState msExchUMPinChecksum tandemAssignedDialPlan tandemAssignedVoicePolicy
-    tandemSipSecret tandemForeignUMTemplate tandemForeignUMDialPlan
-"""
-_CONTAINERS = ("msExchOrganizationContainer", "msRTCSIP-Service", "msRTCSIP-Pools")
+_SECRET, _CHECKSUM = "tandemSipSecret", "msExchUMPinChecksum"
+_FOREIGN_UM_TEMPLATE, _FOREIGN_DIAL_PLAN = "tandemForeignUMTemplate", "tandemForeignUMDialPlan"
+_OF_NO_FIELD = (
+    *(
+        Attribute(name=name)
+        for name in ("cn", "ou", "dc", "name", "description", "sAMAccountName", "telephoneNumber", "dNSHostName")
+    ),
+    *(Attribute(name=name) for name in ("userPrincipalName", "versionNumber", "trustPartner")),
+    Attribute(name="objectClass", multi=True),
+    Attribute(name="servicePrincipalName", multi=True),
+    Attribute(name=_SECRET, oid=f"{ARC}.1.65", confidential=True),
+    Attribute(name=_CHECKSUM, oid=f"{ARC}.1.66", confidential=True),
+    Attribute(name=_FOREIGN_UM_TEMPLATE, oid=f"{ARC}.1.67", abroad=True),
+    Attribute(name=_FOREIGN_DIAL_PLAN, oid=f"{ARC}.1.68", abroad=True),
+)
+"""Attributes that no object has as a field: of every entry, confidential ones, and links to other forests."""
+_CONTAINERS = (
+    Class(name="msExchOrganizationContainer", number=1, above=("container",), attributes=()),
+    Class(name="msRTCSIP-Service", number=8, above=("container",), attributes=()),
+    Class(name="msRTCSIP-Pools", number=9, above=("msRTCSIP-Service",), attributes=()),
+)
+_MARKER = "tandemManagedBy"
 
 
 def _attributes() -> Iterator[Attribute]:
-    for line in _ATTRIBUTES.strip().splitlines():
-        number, name, syntax, *flags = line.split()
-        yield Attribute(
-            name=name,
-            oid="" if number == "-" else number if "." in number else f"{ARC}.1.{number}",
-            syntax=syntax,
-            multi="multi" in flags or "ordered" in flags,
-            **{flag: True for flag in flags if flag != "multi"},
+    """Of objects, in the order of their declaration, and the rest."""
+    found: dict[str, Attribute] = {}
+    for field in (each for type_ in OBJECT_CLASSES for each in stored_fields(type_)):
+        kept = field.kept
+        found.setdefault(
+            kept.attribute,
+            Attribute(
+                name=kept.attribute,
+                oid=kept.oid or (f"{ARC}.1.{kept.number}" if kept.number else ""),
+                syntax=field.syntax,
+                multi=field.multi,
+                ordered=kept.ordered,
+                indexed=kept.indexed,
+            ),
         )
+    yield from found.values()
+    yield from _OF_NO_FIELD
 
 
 def _classes() -> Iterator[Class]:
-    names: list[str] = []  # of those that describe objects rather than contain them
-    for line in _CLASSES.replace("\n    ", " ").strip().splitlines():
-        head, _, attributes = line.partition(":")
-        number, name, *above = head.split()
-        names += [name] if above[0] != "*" and name not in _CONTAINERS else []
-        yield Class(
-            name=name,
-            number=int(number),
-            above=tuple(above[-1].replace("(objects)", ",".join(names)).split(",")),
-            attributes=tuple(attributes.split()),
-            auxiliary=above[0] == "*",
-        )
+    """Those of objects, and auxiliary ones for the marker of managed objects and for the attributes of people."""
+    services = {type_: kept for type_, kept in OBJECT_CLASSES.items() if kept.number}
+    yield from _CONTAINERS
+    for type_, kept in services.items():
+        attributes = tuple(field.kept.attribute for field in stored_fields(type_))
+        yield Class(name=kept.name, number=kept.number, above=(kept.above,), attributes=attributes)
+    managed = ("group", "user", "contact", *(kept.name for kept in services.values()))
+    yield Class(name="tandemManaged", number=16, above=managed, attributes=(_MARKER,), auxiliary=True)
+    own = dict.fromkeys(
+        field.kept.attribute
+        for type_ in (User, Contact)
+        for field in stored_fields(type_)
+        if (field.kept.number or field.kept.oid) and field.kept.attribute != _MARKER
+    )
+    people = (*own, _SECRET, _CHECKSUM, _FOREIGN_UM_TEMPLATE, _FOREIGN_DIAL_PLAN)
+    yield Class(name="tandemUser", number=17, above=("user", "contact"), attributes=people, auxiliary=True)
 
 
 FOREIGN = {
