@@ -56,7 +56,7 @@ def test_the_tutorial_deploys_two_forests_as_it_stands(tmp_path: Path) -> None:
     assert "Nothing to do: the directory is as declared." in done.stdout
     assert "RTCUniversalServerAdmins and RTCUniversalUserAdmins" in done.stderr  # Maria tries Victor's work
     assert "um2.mail.example.com answers for Main: answered over SRTP" in done.stdout
-    assert "it is in the mailbox, the lamp shows 1 new" in done.stdout and ", 0 failed" in done.stdout
+    assert "it is in the mailbox, MWI shows 1 new" in done.stdout and ", 0 failed" in done.stdout
     assert done.stderr.count("have not agreed") == 1  # before they agree, and no more after
 
 

@@ -124,8 +124,8 @@ async def test_both_servers_start_and_every_message_is_in_the_mailbox_once(home:
     for _ in range(2):  # a second start delivers nothing again
         async with running(home) as servers, phones(home, servers) as (alice, _):
             await alice.register()
-            await alice.subscribe_lamp()
-            assert (await alice.wait_lamp(lambda summary: summary.new == 3)).old == 0
+            await alice.subscribe_mwi()
+            assert (await alice.wait_mwi(lambda summary: summary.new == 3)).old == 0
         found = voice_messages(home)
         assert set(found) == {DELIVERED, WAITING, OPEN}
         assert found[DELIVERED] == (kept, sound)
@@ -144,9 +144,9 @@ async def test_the_voice_server_tells_phones_what_it_knew_of_their_mailboxes(hom
         async with phones(home, {POOL: port}) as (alice, bob):
             for phone in (bob, alice):
                 await phone.register()
-                await phone.subscribe_lamp()
-            assert (await alice.wait_lamp(lambda summary: summary.waiting)).new == 1
-            assert not bob.lamp.waiting
+                await phone.subscribe_mwi()
+            assert (await alice.wait_mwi(lambda summary: summary.waiting)).new == 1
+            assert not bob.mwi.waiting
 
 
 def test_release_0_1_refuses_a_home_that_this_release_has_opened(home: Path) -> None:

@@ -15,7 +15,7 @@ from peers.baresip import Baresip, NameServer
 from peers.servers import Um, both_servers
 from tandem.cli.trial.demo import POOL, attachment, messages, roots, samples, sip_secret
 from tandem.media.codec.wav import read_wav, write_wav
-from tandem.pki.tls import phone_context
+from tandem.pki.tls import phone_tls_context
 from tandem.probe.compare import find_speech
 from tandem.probe.phone import Account, Phone, PhoneCall
 from tandem.sip.aio.resolve import Resolver
@@ -63,7 +63,7 @@ class Pool:
         """A registered phone of Tandem's own."""
         account = Account(address=f"{user}@example.com", secret=self.secret(user), pool=POOL, port=self.port)
         resolver = Resolver({POOL: ("127.0.0.1", self.port)})
-        phone = Phone(account, phone_context(roots(self.folder)), resolver=resolver)
+        phone = Phone(account, phone_tls_context(roots(self.folder)), resolver=resolver)
         try:
             await phone.register()
             yield phone

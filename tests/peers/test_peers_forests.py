@@ -89,7 +89,7 @@ def test_two_forests_are_deployed_by_both_teams_and_a_message_arrives(forests: P
         for name in PORTS:
             stack.enter_context(server(home, name))
         out = tandem("verify", file, "--live", *NAMES)
-    assert "A message for alice@example.com in Main arrives, and the lamp" in out
+    assert "A message for alice@example.com in Main arrives, and MWI is shown" in out
     assert "0 failed" in out
 
 

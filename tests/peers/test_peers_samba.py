@@ -176,7 +176,7 @@ def test_3_calls_go_on_while_the_domain_controller_is_away(home: Path, controlle
     async def scenario() -> None:
         async with running(home) as servers, phones(home, servers) as (alice, bob):
             await alice.register()
-            await alice.subscribe_lamp()
+            await alice.subscribe_mwi()
             await asyncio.to_thread(controller.kill)
             await asyncio.sleep(2.5)
             await bob.register()  # his secret is in memory
@@ -184,7 +184,7 @@ def test_3_calls_go_on_while_the_domain_controller_is_away(home: Path, controlle
             await call.wait_for_tone()
             await call.speak(bob_message())
             await call.hang_up()
-            await alice.wait_lamp(lambda summary: summary.waiting)
+            await alice.wait_mwi(lambda summary: summary.waiting)
             await asyncio.to_thread(controller.start)
             await seen(home / f"{POOL}.log", "directory.back")
             # What is changed from now on is seen again.

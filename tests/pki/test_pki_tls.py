@@ -8,7 +8,7 @@ import pytest
 from tandem.pki.authority import SERVER_DAYS, Authority
 from tandem.pki.errors import PkiError
 from tandem.pki.store import CertificateStore
-from tandem.pki.tls import client_context, peer_names, phone_context, server_context
+from tandem.pki.tls import client_context, peer_names, phone_tls_context, server_context
 
 NOW = datetime.now(UTC)
 
@@ -65,14 +65,16 @@ async def test_a_client_of_another_root_and_one_without_a_certificate_are_refuse
     um = store_for(tmp_path, authority, "um1.example.com")
     other = Authority.open_or_create(tmp_path / "other", organization="Other", at=NOW)
     stranger = store_for(tmp_path / "s", other, "pool1.example.com", authority.root_pem)
-    for client in (client_context(stranger), phone_context(um.roots)):
+    for client in (client_context(stranger), phone_tls_context(um.roots)):
         with pytest.raises((ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)):
             await handshake(server_context(um, require_client=True), client, "um1.example.com")
 
 
 async def test_a_phone_needs_no_certificate_where_none_is_demanded(tmp_path: Path, authority: Authority) -> None:
     pool = store_for(tmp_path, authority, "pool1.example.com")
-    names = await handshake(server_context(pool, require_client=False), phone_context(pool.roots), "pool1.example.com")
+    names = await handshake(
+        server_context(pool, require_client=False), phone_tls_context(pool.roots), "pool1.example.com"
+    )
     assert names == frozenset()
 
 

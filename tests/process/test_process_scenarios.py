@@ -48,7 +48,7 @@ def tandem(folder: Path, *arguments: str, account: str = "administrator") -> Res
 async def calling(folder: Path) -> AsyncIterator[tuple[Phone, Phone]]:
     async with running(folder) as servers, phones(folder, servers) as (alice, bob):
         await alice.register()
-        await alice.subscribe_lamp()
+        await alice.subscribe_mwi()
         await bob.register()
         yield alice, bob
 
@@ -65,12 +65,12 @@ async def test_s1_a_green_field_is_deployed_called_and_the_lamp_goes_on_and_off(
         await call.wait_for_tone()
         await call.speak(bob_message())
         await call.hang_up()
-        lamp = await alice.wait_lamp(lambda summary: summary.waiting)
+        lamp = await alice.wait_mwi(lambda summary: summary.waiting)
         assert (lamp.new, lamp.old) == (1, 0)
         for message, path in messages(deployed / "state" / "mail" / CALLED):
             if message["Content-Class"] == "voice-ca":
                 path.rename(path.parent.parent / "cur" / f"{path.name}:2,S")
-        lamp = await alice.wait_lamp(lambda summary: not summary.waiting)
+        lamp = await alice.wait_mwi(lambda summary: not summary.waiting)
         assert (lamp.new, lamp.old) == (0, 1)
 
 

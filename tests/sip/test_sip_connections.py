@@ -14,7 +14,7 @@ from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore
-from tandem.pki.tls import client_context, peer_names, phone_context, server_context
+from tandem.pki.tls import client_context, peer_names, phone_tls_context, server_context
 from tandem.sip.aio import flow as flows
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.flow import StreamFlow
@@ -111,7 +111,7 @@ def test_a_client_that_sends_with_its_handshake_is_heard(run: Runner, stores: di
 def test_a_client_without_a_certificate_gets_nowhere(run: Runner, stores: dict[str, CertificateStore]) -> None:
     async def scene() -> None:
         async with endpoints(stores) as (pool, um, hop):
-            pool.connections._client_context = phone_context(stores[POOL].roots)
+            pool.connections._client_context = phone_tls_context(stores[POOL].roots)
             assert (await (await pool.send(options(), hop)).final()).status == 503
             assert not um.connections.flows and not um.connections._handshakes
 

@@ -35,7 +35,7 @@ from tandem.cli.trial.demo import (
 )
 from tandem.directory import objects as o
 from tandem.media.codec.wav import read_wav
-from tandem.pki.tls import phone_context
+from tandem.pki.tls import phone_tls_context
 from tandem.probe.compare import find_speech
 from tandem.probe.errors import PhoneError
 from tandem.probe.phone import Account, Phone, When
@@ -145,15 +145,15 @@ async def test_silence_ends_the_recording_and_is_no_message(deployed: Path) -> N
 
 async def test_the_lamp_goes_out_when_the_message_is_read(deployed: Path) -> None:
     async with running(deployed) as servers, registered(deployed, servers) as (alice, bob):
-        await alice.subscribe_lamp()
+        await alice.subscribe_mwi()
         call = await bob.call("4101")
         await call.wait_for_tone()
         await call.speak(bob_message())
         await call.hang_up()
-        await alice.wait_lamp(lambda lamp: lamp.new == 1)
+        await alice.wait_mwi(lambda lamp: lamp.new == 1)
         _, path = voice_message(box(deployed))
         path.rename(box(deployed) / "cur" / f"{path.name}:2,S")
-        lamp = await alice.wait_lamp(lambda lamp: not lamp.waiting)
+        lamp = await alice.wait_mwi(lambda lamp: not lamp.waiting)
         assert (lamp.new, lamp.old) == (0, 1)
 
 
@@ -162,15 +162,15 @@ async def test_a_lamp_outlives_a_restart_of_the_voice_server(deployed: Path) -> 
     (box(deployed) / "new" / "voice-0").write_bytes(b"Content-Class: voice-ca\r\n\r\n")
     async with running(deployed) as servers, phones(deployed, servers) as (alice, _):
         await alice.register()
-        await alice.subscribe_lamp()
-        await alice.wait_lamp(lambda lamp: lamp.waiting)
+        await alice.subscribe_mwi()
+        await alice.wait_mwi(lambda lamp: lamp.waiting)
     (port,) = free_ports(1)
     # No UM server runs now, so nobody but the voice server itself can know.
     with server_process(deployed, POOL, ["serve", "voice", POOL, f"--home={deployed}", f"--tls-port={port}"]):
         async with phones(deployed, {POOL: port}) as (alice, _):
             await alice.register()
-            await alice.subscribe_lamp()
-            assert (await alice.wait_lamp(lambda lamp: lamp.waiting)).new == 1
+            await alice.subscribe_mwi()
+            assert (await alice.wait_mwi(lambda lamp: lamp.waiting)).new == 1
 
 
 async def test_a_um_server_killed_while_it_records_delivers_what_it_had_heard(deployed: Path) -> None:
@@ -265,7 +265,7 @@ async def test_a_wrong_secret_and_an_unknown_account_are_refused_alike_and_locke
         answers = []
         for address in (CALLED, "nobody@example.com"):
             account = Account(address=address, secret="wrong", pool=POOL, port=servers[POOL])
-            phone = Phone(account, phone_context(roots(deployed)), resolver=resolver)
+            phone = Phone(account, phone_tls_context(roots(deployed)), resolver=resolver)
             said = []
             for _ in range(12):
                 with pytest.raises(PhoneError) as refused:
@@ -322,7 +322,7 @@ async def test_verify_live_proves_a_deployment_and_names_a_dead_server(deployed:
             "um1.example.com answers pool1.example.com: TLS as um1.example.com",
             "pool1.example.com answers um1.example.com: TLS as pool1.example.com",
             "um1.example.com answers for Main: answered over SRTP",
-            "it is in the mailbox, the lamp shows 1 new",
+            "it is in the mailbox, MWI shows 1 new",
         ):
             assert proof in good.stdout
         assert "voice-ca" not in kinds(deployed)  # the message that it left is deleted again

@@ -28,7 +28,7 @@ def client_context(store: CertificateStore) -> ssl.SSLContext:
     return context
 
 
-def phone_context(roots: Path) -> ssl.SSLContext:
+def phone_tls_context(roots: Path) -> ssl.SSLContext:
     """For connecting without a certificate of one's own."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _minimum(context)

@@ -1,4 +1,4 @@
-"""A synthetic phone: registers over TLS, calls and is called, speaks, listens, presses keys, shows its lamp.
+"""A synthetic phone: registers over TLS, calls and is called, speaks, listens, sends DTMF, shows message waiting.
 
 For ``tandem verify``, the demonstration, the tests and ``tandem phone``; no more than a desk phone does.
 """
@@ -132,8 +132,8 @@ class Phone:
     ) -> None:
         self.account = account
         self.when = When.RING
-        self.lamp = MessageSummary()
-        self.lamp_changed = asyncio.Event()
+        self.mwi = MessageSummary()
+        self.mwi_changed = asyncio.Event()
         self.incoming: asyncio.Queue[PhoneCall] = asyncio.Queue()
         self.ringing = asyncio.Event()
         self.endpoint = Endpoint(
@@ -162,7 +162,7 @@ class Phone:
         domain = self.account.address.partition("@")[2]
         await self._send("REGISTER", f"sip:{domain}", (("Expires", str(expires_s)),))
 
-    async def subscribe_lamp(self, *, expires_s: int = 300) -> None:
+    async def subscribe_mwi(self, *, expires_s: int = 300) -> None:
         """Subscribe to message waiting. Raises :class:`PhoneError` when that is refused."""
         headers = (
             ("Event", "message-summary"),
@@ -171,16 +171,16 @@ class Phone:
         )
         await self._send("SUBSCRIBE", f"sip:{self.account.address}", headers)
 
-    async def wait_lamp(self, holds: Callable[[MessageSummary], bool], *, timeout_s: float = 20.0) -> MessageSummary:
-        """Wait until the lamp is as wanted. Raises :class:`PhoneError` after the time."""
+    async def wait_mwi(self, holds: Callable[[MessageSummary], bool], *, timeout_s: float = 20.0) -> MessageSummary:
+        """Wait until message waiting is as wanted. Raises :class:`PhoneError` after the time."""
         try:
             async with asyncio.timeout(timeout_s):
-                while not holds(self.lamp):
-                    self.lamp_changed.clear()
-                    await self.lamp_changed.wait()
+                while not holds(self.mwi):
+                    self.mwi_changed.clear()
+                    await self.mwi_changed.wait()
         except TimeoutError:
-            raise PhoneError(f"the lamp did not change within {timeout_s:g} s; it shows {self.lamp}") from None
-        return self.lamp
+            raise PhoneError(f"message waiting did not change within {timeout_s:g} s; it shows {self.mwi}") from None
+        return self.mwi
 
     def dial(self, number: str, *, headers: Iterable[tuple[str, str]] = ()) -> Attempt:
         """Begin to call a number or SIP address; wait for ``answered()``, or use :meth:`call`."""
@@ -236,12 +236,12 @@ class Phone:
 
     def _notified(self, transaction: ServerTransaction) -> None:
         try:
-            self.lamp = parse_summary(transaction.request.body)
+            self.mwi = parse_summary(transaction.request.body)
         except MalformedMessage:
             transaction.respond_with(400)
             return
         transaction.respond_with(200)
-        self.lamp_changed.set()
+        self.mwi_changed.set()
 
     async def _send(self, method: str, uri: str, extra: tuple[tuple[str, str], ...]) -> Response:
         try:

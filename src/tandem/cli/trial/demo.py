@@ -29,7 +29,7 @@ from tandem.cli.common import console
 from tandem.cli.show import show_output
 from tandem.core.errors import TandemError
 from tandem.media.codec.wav import read_wav
-from tandem.pki.tls import phone_context
+from tandem.pki.tls import phone_tls_context
 from tandem.probe.compare import find_speech
 from tandem.probe.phone import Account, Phone
 from tandem.sip.aio.resolve import Resolver
@@ -183,7 +183,7 @@ async def _call(stage: Stage, begun: float, *, stay: bool) -> None:
 
 async def _leave_message(stage: Stage, alice: Phone, bob: Phone) -> None:
     await alice.register()
-    await alice.subscribe_lamp()
+    await alice.subscribe_mwi()
     await bob.register()
     stage.prove("Phones register by TLS and digest", f"{CALLED}, {CALLER} at {POOL}", True)
     call = await bob.call(EXTENSION)
@@ -193,8 +193,10 @@ async def _leave_message(stage: Stage, alice: Phone, bob: Phone) -> None:
     await call.speak(bob_message())
     await asyncio.sleep(0.5)
     await call.hang_up()
-    lamp = await alice.wait_lamp(lambda summary: summary.waiting)
-    stage.prove("Alice's lamp is on", f"NOTIFY message-summary: {lamp.new} new, {lamp.old} old", lamp.new == 1)
+    mwi = await alice.wait_mwi(lambda summary: summary.waiting)
+    stage.prove(
+        "Alice's phone shows message waiting", f"NOTIFY message-summary: {mwi.new} new, {mwi.old} old", mwi.new == 1
+    )
     message, path = voice_message(stage.folder / "state" / "mail" / CALLED)
     stage.prove("The message is in Alice's mailbox", f"{path.name}: {message['Subject']}, from {message['From']}", True)
     spoken, recorded = samples(read_wav(bob_message())), samples(attachment(message))
@@ -263,7 +265,7 @@ def server_process(folder: Path, name: str, command: list[str]) -> Iterator["sub
 async def phones(folder: Path, servers: dict[str, int]) -> AsyncIterator[tuple[Phone, Phone]]:
     """Alice's and Bob's phones, not registered yet."""
     resolver = Resolver({name: ("127.0.0.1", port) for name, port in servers.items()})
-    context = phone_context(roots(folder))
+    context = phone_tls_context(roots(folder))
     made = []
     for address in (CALLED, CALLER):
         account = Account(address=address, secret=sip_secret(folder, address), pool=POOL, port=servers[POOL])

@@ -11,7 +11,7 @@ import click
 from tandem.call.errors import CallFailed
 from tandem.cli.common import JSON, print_json
 from tandem.media.codec.wav import write_wav
-from tandem.pki.tls import phone_context
+from tandem.pki.tls import phone_tls_context
 from tandem.probe.errors import PhoneError
 from tandem.probe.phone import Account, Phone, PhoneCall, When
 from tandem.sip.aio.resolve import Resolver, parse_overrides
@@ -55,7 +55,7 @@ def _line(address: str, pool: str, port: int, secret_file: Path, roots: Path, re
 
 @contextlib.asynccontextmanager
 async def _registered(line: _Line) -> AsyncIterator[Phone]:
-    made = Phone(line.account, phone_context(line.roots), resolver=line.resolver)
+    made = Phone(line.account, phone_tls_context(line.roots), resolver=line.resolver)
     try:
         await made.register()
         yield made
@@ -77,7 +77,7 @@ def register(
     resolve: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Register ADDRESS, show its lamp, unregister.
+    """Register ADDRESS, show message waiting (MWI), unregister.
 
     \b
     Example:
@@ -86,18 +86,18 @@ def register(
 
     async def run() -> dict[str, object]:
         async with _registered(_line(address, pool, port, secret_file, roots, resolve)) as made:
-            await made.subscribe_lamp()
+            await made.subscribe_mwi()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(2):
-                    await made.lamp_changed.wait()
-            return {"registered": address, "waiting": made.lamp.waiting, "new": made.lamp.new, "old": made.lamp.old}
+                    await made.mwi_changed.wait()
+            return {"registered": address, "waiting": made.mwi.waiting, "new": made.mwi.new, "old": made.mwi.old}
 
     result = asyncio.run(run())
     if as_json:
         print_json(result)
     else:
-        lamp = "on" if result["waiting"] else "off"
-        click.echo(f"{address} is registered; lamp {lamp}: {result['new']} new, {result['old']} old")
+        waiting = "on" if result["waiting"] else "off"
+        click.echo(f"{address} is registered; message waiting {waiting}: {result['new']} new, {result['old']} old")
 
 
 @phone.command()

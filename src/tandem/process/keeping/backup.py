@@ -1,7 +1,7 @@
 """Backup and restore of everything that an organization keeps on one machine, while its servers run.
 
 An archive (tar, compressed) holds a manifest with a checksum of each file, the secrets, and the state: the embedded
-directory as it was at one moment, certificates and keys, the PIN key, lamps, spool, mailboxes, the journal. It holds every
+directory as it was at one moment, certificates and keys, the PIN key, MWI, spool, mailboxes, the journal. It holds every
 secret there is: its mode is 600, and it is to be kept as they are.
 
 Restoring checks the whole archive before anything is changed. Servers that run see the directory of the archive at once. No

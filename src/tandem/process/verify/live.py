@@ -1,5 +1,5 @@
 """Live checks, in both directions: each UM server and each pool by TLS with the name checked, a call to each UM server in
-each dial plan, and for each dial plan a message that a user leaves for another, with the lamp that follows.
+each dial plan, and for each dial plan a message that a user leaves for another, whose phone then shows message waiting.
 
 The message is deleted again. What the checks need of secrets they get from the voice server's account.
 """
@@ -15,7 +15,7 @@ from tandem.mail.errors import MailError
 from tandem.mail.port import Mailbox, MailStore, MessageKind
 from tandem.org.vocabulary import MediaEncryption, PoolKind, UriType, VoIPSecurity
 from tandem.pki.store import CertificateStore
-from tandem.pki.tls import client_context, phone_context
+from tandem.pki.tls import client_context, phone_tls_context
 from tandem.probe.errors import PhoneError
 from tandem.probe.live import Outcome, ask_options
 from tandem.probe.phone import Account, Phone
@@ -27,7 +27,7 @@ from tandem.sip.headers.fields import URI
 from tandem.speech.samples import bob_message
 
 ARRIVES_S = 20.0
-"""How long a message and its lamp may take."""
+"""How long a message and its MWI may take."""
 TONE_S = 40.0
 SecretOf = Callable[[o.User], str]
 
@@ -49,7 +49,7 @@ class Live:
         pools = [pool for pool in voice.all(o.VoicePool) if pool.kind is PoolKind.TANDEM]
         for pool in pools:
             roots = self._store(pool.fqdn).roots
-            outcome = await ask_options(phone_context(roots), pool.fqdn, pool.sip_tls_port, self.resolver)
+            outcome = await ask_options(phone_tls_context(roots), pool.fqdn, pool.sip_tls_port, self.resolver)
             yield _check(f"{pool.fqdn} answers phones", outcome, 0, "is the voice server running, and reachable here?")
         for forest in self.context.organization.messaging_forests:
             repository = self.context.at(forest).repository
@@ -113,7 +113,7 @@ class Live:
         return _check(f"{server.fqdn} answers for {plan.name}", outcome, 5, advice)
 
     async def _message(self, pool: o.VoicePool, plan: o.UMDialPlan, caller: o.User, called: o.User) -> Check:
-        """One user leaves a message for another, whose lamp goes on; then the message is deleted."""
+        """One user leaves a message for another, whose phone shows message waiting (MWI); then the message is deleted."""
         phones = self._phone(pool, caller), self._phone(pool, called)
         try:
             async with _Arrivals.watched(self.mail.mailbox(called.mail), caller) as arrivals:
@@ -124,27 +124,27 @@ class Live:
             for phone in phones:
                 await _leave_quietly(phone)
         advice = "see the servers' logs for this call; 'tandem verify' without --live shows what is missing"
-        return _check(f"A message for {_address(called)} in {plan.name} arrives, and the lamp", outcome, 11, advice)
+        return _check(f"A message for {_address(called)} in {plan.name} arrives, and MWI is shown", outcome, 11, advice)
 
     async def _leave(self, caller: Phone, called: Phone, arrivals: "_Arrivals") -> Outcome:
         await caller.register()
         await called.register()
-        await called.subscribe_lamp()
-        lit = called.lamp.new
+        await called.subscribe_mwi()
+        before = called.mwi.new
         call = await caller.call(called.account.address)
         await call.wait_for_tone(timeout_s=TONE_S)
         await call.speak(bob_message())
         await call.hang_up()
         async with asyncio.timeout(ARRIVES_S):
             await arrivals.wait()
-        lamp = await called.wait_lamp(lambda summary: summary.waiting and summary.new > lit, timeout_s=ARRIVES_S)
-        said = f"{caller.account.address} left a message, it is in the mailbox, the lamp shows {lamp.new} new"
+        mwi = await called.wait_mwi(lambda summary: summary.waiting and summary.new > before, timeout_s=ARRIVES_S)
+        said = f"{caller.account.address} left a message, it is in the mailbox, MWI shows {mwi.new} new"
         return Outcome(evidence=said)
 
     def _phone(self, pool: o.VoicePool, user: o.User) -> Phone:
         account = Account(address=_address(user), secret=self.secret_of(user), pool=pool.fqdn, port=pool.sip_tls_port)
         encryption = "refuse" if pool.media_encryption is MediaEncryption.DO_NOT_SUPPORT else "require"
-        context = phone_context(self._store(pool.fqdn).roots)
+        context = phone_tls_context(self._store(pool.fqdn).roots)
         return Phone(account, context, resolver=self.resolver, encryption=encryption)
 
 

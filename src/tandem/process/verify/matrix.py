@@ -125,7 +125,12 @@ def _gateways(context: Context) -> Iterator[Check]:
         )
         if gateway and not gateway.mwi_allowed and pool.pool_type != PoolType.BRANCH:
             yield check(
-                f"Message waiting through {pool.fqdn}", "not allowed: lamps stay dark", "", 7, "allow it", warn=True
+                f"Message waiting through {pool.fqdn}",
+                "not allowed: phones never show it",
+                "",
+                7,
+                "allow it",
+                warn=True,
             )
     problems = list(exchucutil.outcall_problems(context))
     advice = "leave OutcallsAllowed on exactly one gateway, of a pool that is no Director and no branch"

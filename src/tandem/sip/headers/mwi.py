@@ -14,7 +14,7 @@ _WAITING = re.compile(r"messages-waiting:\s*(yes|no)\s*\Z", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSummary:
-    """Counts of voice messages; the lamp is on while there are new ones."""
+    """Counts of voice messages; messages wait while there are new ones."""
 
     new: int = 0
     old: int = 0
@@ -23,7 +23,7 @@ class MessageSummary:
 
     @property
     def waiting(self) -> bool:
-        """Whether the lamp is on."""
+        """Whether new messages wait."""
         return self.new > 0
 
     def body(self, account: str) -> bytes:
