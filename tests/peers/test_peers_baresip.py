@@ -15,7 +15,7 @@ from tandem.speech.samples import bob_message
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
 
-async def test_one_baresip_leaves_a_message_for_another_whose_lamp_goes_on(deployed: Path, tmp_path: Path) -> None:
+async def test_one_baresip_leaves_a_message_for_another_whose_phone_shows_mwi(deployed: Path, tmp_path: Path) -> None:
     spoken = read_wav(bob_message())
     # It speaks from the answer on; at first it is silent, while a key skips the greeting, and the tone comes.
     speech = tmp_path / "speech.wav"
@@ -40,7 +40,7 @@ async def test_one_baresip_leaves_a_message_for_another_whose_lamp_goes_on(deplo
                 )
 
             async with phone("alice", quiet) as alice, phone("bob", speech) as bob:
-                # A phone that is told its lamp's state has registered and subscribed.
+                # A phone that is told of message waiting has registered and subscribed.
                 await alice.wait_for("MWI_NOTIFY", holding="Messages-Waiting: no")
                 await bob.wait_for("MWI_NOTIFY", holding="Messages-Waiting: no")
                 await bob.command("dial", "4101")

@@ -58,7 +58,7 @@ async def follow() -> None:
     await asyncio.sleep(2)
 
 
-async def test_s1_a_green_field_is_deployed_called_and_the_lamp_goes_on_and_off(deployed: Path) -> None:
+async def test_s1_a_green_field_is_deployed_called_and_mwi_goes_on_and_off(deployed: Path) -> None:
     assert {check.grade for check in verify_matrix(deployment.context(deployed))} == {Grade.PASSED, Grade.WARNING}
     async with calling(deployed) as (alice, bob):
         call = await bob.call("4101")

@@ -12,7 +12,7 @@ from tandem.cli.trial.demo import CALLED, CALLER, POOL, UM, free_plain_ports, fr
 from tandem.ops.notify import ServiceManager
 from tandem.ops.operation import Operation, Settings
 from tandem.pki.store import CertificateStore
-from tandem.pki.tls import client_context, phone_context
+from tandem.pki.tls import client_context, phone_tls_context
 from tandem.probe.phone import Account, Phone
 from tandem.service.service import Service
 from tandem.sip.aio.resolve import Resolver
@@ -30,7 +30,7 @@ class Servers:
         user = self.voice.config.users[address]
         secret = self.voice.following.index.sip_secret(user)
         account = Account(address=address, secret=secret, pool=POOL, port=self.ports[POOL])
-        return Phone(account, phone_context(roots(self.folder)), resolver=resolver(self.ports))
+        return Phone(account, phone_tls_context(roots(self.folder)), resolver=resolver(self.ports))
 
     @contextlib.asynccontextmanager
     async def phones(self) -> AsyncIterator[tuple[Phone, Phone]]:

@@ -113,7 +113,7 @@ async def test_a_handler_of_another_request_that_raises_gives_500(
         with monkeypatch.context() as patched:
             patched.setattr(owner, attribute, broken)
             with pytest.raises(PhoneError, match="500"):
-                await (alice.subscribe_lamp() if attribute == "subscribed" else alice.register())
+                await (alice.subscribe_mwi() if attribute == "subscribed" else alice.register())
         await alice.register()
 
 

@@ -143,7 +143,7 @@ async def test_silence_ends_the_recording_and_is_no_message(deployed: Path) -> N
         await eventually(lambda: kinds(deployed) == ["missedcall"])
 
 
-async def test_the_lamp_goes_out_when_the_message_is_read(deployed: Path) -> None:
+async def test_mwi_ends_when_the_message_is_read(deployed: Path) -> None:
     async with running(deployed) as servers, registered(deployed, servers) as (alice, bob):
         await alice.subscribe_mwi()
         call = await bob.call("4101")
@@ -157,7 +157,7 @@ async def test_the_lamp_goes_out_when_the_message_is_read(deployed: Path) -> Non
         assert (lamp.new, lamp.old) == (0, 1)
 
 
-async def test_a_lamp_outlives_a_restart_of_the_voice_server(deployed: Path) -> None:
+async def test_mwi_outlives_a_restart_of_the_voice_server(deployed: Path) -> None:
     (box(deployed) / "new").mkdir(parents=True)
     (box(deployed) / "new" / "voice-0").write_bytes(b"Content-Class: voice-ca\r\n\r\n")
     async with running(deployed) as servers, phones(deployed, servers) as (alice, _):
