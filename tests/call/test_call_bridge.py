@@ -8,9 +8,9 @@ import pytest
 from engines import Party, Serve, World, hop, play
 from tandem.call.bridge import Bridge
 from tandem.call.calls import Calls
-from tandem.call.errors import CallFailed
+from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
-from tandem.call.leg import CallLeg, Ended
+from tandem.call.leg import CallLeg
 from tandem.media.session import MediaSession
 from tandem.sip.aio.endpoint import Handling, ServerTransaction
 from tandem.sip.message.message import Headers, Request, Response

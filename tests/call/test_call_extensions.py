@@ -6,9 +6,9 @@ import pytest
 
 from engines import Party, World, play
 from tandem.call.attempt import Attempt
-from tandem.call.errors import CallFailed
+from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
-from tandem.call.leg import CallLeg, Ended
+from tandem.call.leg import CallLeg
 from tandem.call.transfer import Referred, transfer
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.errors import OutOfTurn

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from engines import Party, World, play
-from tandem.call.errors import CallFailed
+from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
-from tandem.call.leg import CallLeg, Ended
+from tandem.call.leg import CallLeg
 from tandem.sip.headers import digest
 
 

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tandem.call.calls import Calls
-from tandem.call.errors import CallFailed, CallRefused
+from tandem.call.errors import CallFailed, CallRefused, Ended
 from tandem.call.incoming import RETRY_AFTER_S
-from tandem.call.leg import CallLeg, Ended
+from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds

@@ -7,9 +7,8 @@ import pytest
 
 from engines import Party, World, hop, play
 from tandem.call.attempt import Attempt
-from tandem.call.errors import CallFailed
+from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
-from tandem.call.leg import Ended
 from tandem.call.negotiation import MediaPolicy
 from tandem.cli.trial.demo import CALLED, CALLER, POOL
 from tandem.sip.aio.endpoint import Flow

@@ -8,9 +8,9 @@ import pytest
 
 from engines import Party, Serve, World, play
 from tandem.call.attempt import Attempt
-from tandem.call.errors import CallFailed
+from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
-from tandem.call.leg import CallLeg, Ended
+from tandem.call.leg import CallLeg
 from tandem.sip.aio.endpoint import Handling, ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.message.message import Request

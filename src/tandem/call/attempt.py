@@ -12,9 +12,8 @@ from collections.abc import Callable
 from tandem.call.errors import CallFailed
 from tandem.call.host import CallHost
 from tandem.call.leg import CallLeg
-from tandem.call.link import Link
+from tandem.call.link import Credentials, Link, answer_challenge
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
-from tandem.call.outgoing import Credentials, answer_challenge
 from tandem.call.reoffer import ALLOW, SUPPORTED
 from tandem.core.log import event, get_logger
 from tandem.sip.aio.endpoint import ClientTransaction, Flow, Target

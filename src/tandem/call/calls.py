@@ -6,8 +6,8 @@ from typing import Any
 from tandem.call.attempt import Attempt
 from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg
+from tandem.call.link import Credentials
 from tandem.call.negotiation import MediaPolicy
-from tandem.call.outgoing import Credentials
 from tandem.call.requests import serve
 from tandem.core.log import get_logger
 from tandem.core.tasks import Tasks

@@ -1,4 +1,6 @@
-"""What can go wrong with a call."""
+"""What can go wrong with a call, and how one ends."""
+
+from enum import StrEnum
 
 from tandem.core.errors import TandemError
 
@@ -26,3 +28,15 @@ class CallRefused(CallError):
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
         self.status = status
+
+
+class Ended(StrEnum):
+    """Why a leg ended."""
+
+    REMOTE = "remote"  # the peer said BYE, or gave up before the answer
+    LOCAL = "local"  # we did
+    NO_ACK = "no-ack"  # our answer was never acknowledged
+    UNHEARD = "unheard"  # no media came any more
+    MEDIA = "media"  # what served its media died
+    LAPSED = "lapsed"  # the session was not refreshed in time
+    FAILED = "failed"  # the peer does not know the call any more, or cannot be agreed with

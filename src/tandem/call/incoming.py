@@ -6,9 +6,9 @@ PRACK and UPDATE already. Everyone else gets plain provisional responses, and a 
 
 import asyncio
 
-from tandem.call.errors import CallRefused
+from tandem.call.errors import CallRefused, Ended
 from tandem.call.host import CallHost
-from tandem.call.leg import CallLeg, Ended
+from tandem.call.leg import CallLeg
 from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.requests import answer_with

@@ -8,24 +8,19 @@ served in :mod:`tandem.call.requests`, transfers in :mod:`tandem.call.transfer`.
 import asyncio
 import contextlib
 import logging
-import secrets
 from collections.abc import Callable, Coroutine, Iterable
-from enum import StrEnum
 from typing import Any, NoReturn
 
-from tandem.call.errors import CallFailed
+from tandem.call.errors import CallFailed, Ended
 from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, Negotiation
-from tandem.call.reoffer import Reoffers
+from tandem.call.serverside import ServerSide
 from tandem.core.log import event, get_logger
+from tandem.core.tasks import spawn
 from tandem.media.session import Playback, Sound
 from tandem.sip.aio.endpoint import ServerTransaction
-from tandem.sip.errors import IncompatibleMedia, SdpError
-from tandem.sip.headers import fields
 from tandem.sip.headers.params import tokens
 from tandem.sip.machines.dialog import ENDS_DIALOG, DialogInput, DialogState
-from tandem.sip.machines.offeranswer import Offer
-from tandem.sip.machines.reliable import ReliableSender, Resend, resend_answer
 from tandem.sip.machines.sessiontimer import Due, SessionInterval, SessionTimer
 from tandem.sip.message.message import Request, Response
 
@@ -39,19 +34,7 @@ _ABOUT_LESS = ("BYE", "PRACK", "NOTIFY")
 """Methods whose 481 is about less than the call (RFC 5057 §5.1): it has ended, or about a response, or a subscription."""
 
 
-class Ended(StrEnum):
-    """Why a leg ended."""
-
-    REMOTE = "remote"  # the peer said BYE, or gave up before the answer
-    LOCAL = "local"  # we did
-    NO_ACK = "no-ack"  # our answer was never acknowledged
-    UNHEARD = "unheard"  # no media came any more
-    MEDIA = "media"  # what served its media died
-    LAPSED = "lapsed"  # the session was not refreshed in time
-    FAILED = "failed"  # the peer does not know the call any more, or cannot be agreed with
-
-
-class CallLeg(Reoffers):
+class CallLeg(ServerSide):
     """A call with one peer; :class:`tandem.call.calls.Calls` makes them.
 
     ``invite`` is the request of a call that came in. ``give_up`` ends what would make the leg a call, while it is early.
@@ -61,10 +44,9 @@ class CallLeg(Reoffers):
         super().__init__(link, negotiation)
         self._loop = asyncio.get_running_loop()
         self.media = negotiation.media
-        self.media.on_lost = lambda why: self._lost(Ended.MEDIA)
+        self.media.on_lost = lambda why: self.lost(Ended.MEDIA)
         self.invite: Request | None = None
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
-        self.reliable: ReliableSender | None = None
         self.on_forget: Callable[[], None] = lambda: None
         self.on_refer: Callable[[ServerTransaction], None] | None = None
         self.on_notify: Callable[[ServerTransaction], None] | None = None
@@ -75,13 +57,8 @@ class CallLeg(Reoffers):
         self.owns_media = True
         """Early dialogs of one fork share their media; who is answered gets it."""
         self._agreed_at = self._loop.time()
-        self._answer: tuple[ServerTransaction, Response, Resend] | None = None
-        self._answer_in_ack = False
-        self._ringing: ServerTransaction | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._bye_said: asyncio.Future[None] | None = None
-        self._moved: asyncio.Event | None = None
 
     # What its user does
 
@@ -110,7 +87,7 @@ class CallLeg(Reoffers):
         # RFC 3261 §15: the callee says no BYE before the ACK came, or could come no more.
         self._bye_said = self._loop.create_future()
         self.end(Ended.LOCAL)
-        if self._answer is None:
+        if not self.resending.awaits_ack:
             self.bye()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(BYE_S):
@@ -131,78 +108,17 @@ class CallLeg(Reoffers):
             self.gone(response.status)
         return response
 
-    # What Calls, Attempt and IncomingCall tell it
+    # What Calls and Attempt tell it
 
     def began(self, message: Request | Response) -> None:
         """What the peer's INVITE, or its 2xx, says of itself."""
         self.peer_allows = tokens(message.headers.all("Allow"))
 
-    def answered(self, transaction: ServerTransaction, response: Response, interval: SessionInterval | None) -> None:
-        """We send this 200 to an INVITE, again until its ACK comes (RFC 3261 §13.3.1.4)."""
-        self.dialog.happened(DialogInput.ANSWERED)
-        if self.reliable is not None:
-            self.reliable.answered()
-        now = self._loop.time()
-        offer_answer = self.negotiation.offer_answer
-        self._answer_in_ack = offer_answer.state is Offer.OURS
-        offer_answer.invite = Offer.THEIRS
-        self._answer = (transaction, response, resend_answer(now))
-        transaction.on_failed = lambda: self.spawn(self.hangup())
-        transaction.respond(response)
-        self.set_session(interval)
-
     def confirmed(self, response: Response, interval: SessionInterval | None) -> None:
         """Our INVITE was answered, and has been acknowledged."""
         self.began(response)
-        self.media.on_lost = lambda why: self._lost(Ended.MEDIA)  # of several early dialogs, this one has the media
+        self.media.on_lost = lambda why: self.lost(Ended.MEDIA)  # of several early dialogs, this one has the media
         self.set_session(interval)
-
-    def acknowledged(self, ack: Request) -> None:
-        """An ACK to a 2xx of ours came."""
-        if self._answer is None or fields.cseq(ack).sequence != fields.cseq(self._answer[0].request).sequence:
-            return
-        self._answered_fully()
-        if self.is_over:
-            self.bye()
-        elif self._answer_in_ack:
-            try:
-                self.negotiation.accept(ack.body)
-            except (SdpError, IncompatibleMedia) as error:
-                event(_log, logging.WARNING, "call.no_agreement", call=self.dialog.call_id, why=error)
-                self.end(Ended.FAILED)
-                self.bye()
-        self._settle()
-        self.rearm()
-
-    def ring_reliably(self, transaction: ServerTransaction, response: Response) -> None:
-        """Send a provisional response, again until its PRACK comes (RFC 3262)."""
-        if self.reliable is None:
-            self.reliable = ReliableSender(transaction.request, first=1 + secrets.randbelow(2**31 - 1))
-        self._ringing = transaction
-        for each in self.reliable.send(response, self._loop.time()):
-            transaction.respond(each)
-        self.rearm()
-
-    def pracked(self, prack: Request) -> None:
-        """A PRACK came; raises :class:`DialogError` if it fits none of ours."""
-        assert self.reliable is not None and self._ringing is not None
-        for each in self.reliable.acknowledged(prack, self._loop.time()):
-            self._ringing.respond(each)
-        self._settle()
-        self.rearm()
-
-    async def settled(self) -> None:
-        """Wait until no provisional response is under way: a 2xx may not overtake one with a description (RFC 3262 §3)."""
-        while self.reliable is not None and self.reliable.pending and not self.is_over:
-            self._moved = asyncio.Event()
-            await self._moved.wait()
-
-    async def agreed(self) -> bool:
-        """Wait until media is agreed on, if need be by the ACK; returns whether the call stands then."""
-        while self.negotiation.theirs is None and not self.is_over:
-            self._moved = asyncio.Event()
-            await self._moved.wait()
-        return not self.is_over
 
     def remote_bye(self) -> None:
         """The peer said BYE."""
@@ -234,8 +150,8 @@ class CallLeg(Reoffers):
             self.media.close()
             self.media.on_lost = _of_no_matter  # what points back at the leg would keep both for the garbage collector
         self.ended.set_result(why)
-        self._settle()
-        if self._answer is None or why is not Ended.LOCAL:
+        self.settle()
+        if not self.resending.awaits_ack or why is not Ended.LOCAL:
             self._forget()
 
     def disagree(self, why: str) -> NoReturn:
@@ -271,10 +187,6 @@ class CallLeg(Reoffers):
         if self._bye_said is not None and not self._bye_said.done():
             self._bye_said.set_result(None)
 
-    def _settle(self) -> None:
-        if self._moved is not None:
-            self._moved.set()
-
     # Inside: time
 
     def rearm(self) -> None:
@@ -282,9 +194,7 @@ class CallLeg(Reoffers):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        moments = [self._answer[2].next_timeout()] if self._answer else []
-        if self.reliable is not None and (at := self.reliable.next_timeout()) is not None:
-            moments.append(at)
+        moments = self.resending.next_timeouts()
         if not self.is_over and self.dialog.state is DialogState.CONFIRMED:
             moments.append(self._unheard_at())
             if self.session is not None:
@@ -300,51 +210,32 @@ class CallLeg(Reoffers):
     def _wake(self) -> None:
         self._timer = None
         now = self._loop.time()
-        self._wake_resends(now)
+        self.wake_resending(now)
         if not self.is_over and self.dialog.state is DialogState.CONFIRMED:
             if now >= self._unheard_at():
-                self._lost(Ended.UNHEARD)
+                self.lost(Ended.UNHEARD)
             elif self.session is not None:
                 match self.session.timeout(now):
                     case Due.END:
-                        self._lost(Ended.LAPSED)
+                        self.lost(Ended.LAPSED)
                     case Due.REFRESH:
                         self.spawn(self.refresh())
                     case None:
                         pass
         self.rearm()
 
-    def _wake_resends(self, now: float) -> None:
-        if self._answer is not None:
-            transaction, response, resend = self._answer
-            again = resend.timeout(now)
-            if again:
-                transaction.respond(response)
-            elif again is None:
-                self._answered_fully()
-                self._lost(Ended.NO_ACK)
-        if self.reliable is not None and self._ringing is not None:
-            responses = self.reliable.timeout(now)
-            for each in responses or ():
-                self._ringing.respond(each)
-            if responses is None:
-                self.end(Ended.NO_ACK)
-                self._ringing.respond_with(504)
-
-    def _lost(self, why: Ended) -> None:
+    def lost(self, why: Ended) -> None:
+        """End the call for a reason that the peer is told by BYE."""
         event(_log, logging.WARNING, f"call.{why.value.replace('-', '_')}", call=self.dialog.call_id)
         self.end(why)
         self.bye()
-
-    def _answered_fully(self) -> None:
-        self._answer = None
-        self.negotiation.offer_answer.invite_done()
 
     def _forget(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.session = self._answer = None
+        self.session = None
+        self.resending.forget_answer()
         forget, self.on_forget, self.give_up, self.on_early_bye = self.on_forget, _nothing, _nothing, _nothing
         forget()
 
@@ -352,16 +243,16 @@ class CallLeg(Reoffers):
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something that takes time; what goes wrong in it ends the leg, and nothing else."""
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._spawned_done)
+        spawn(self._ending_if_it_fails(work), name="call.leg", log=_log)
 
-    def _spawned_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            if not isinstance(error, CallFailed):
-                _log.error("call.defect call=%s", self.dialog.call_id, exc_info=error)
+    async def _ending_if_it_fails(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except CallFailed:
             self.end(Ended.FAILED)
+        except Exception:
+            self.end(Ended.FAILED)
+            raise
 
 
 def _nothing() -> None:

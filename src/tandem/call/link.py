@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterable
 
 from tandem.call.negotiation import CONTENT_TYPE
-from tandem.call.outgoing import Credentials, answer_challenge
+from tandem.core.ids import Ids
 from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Flow, Target
 from tandem.sip.aio.resolve import hop_of
-from tandem.sip.headers import fields
+from tandem.sip.headers import digest, fields
 from tandem.sip.machines.dialog import Dialog
 from tandem.sip.machines.retry import Authenticate, Retries
 from tandem.sip.machines.transaction import T1
@@ -16,6 +16,8 @@ from tandem.sip.message.message import Message, Request, Response
 PENDING_S = 64 * T1
 """Seconds after which a re-INVITE of ours without a final response is cancelled."""
 Headers = Iterable[tuple[str, str]]
+Credentials = tuple[str, str]
+"""User name and secret."""
 
 
 class Link:
@@ -106,3 +108,20 @@ def target_of(dialog: Dialog, flow: Flow) -> Target:
     if stays and not (flow.closed and (flow.transport == "tcp" or flow.peer_names)):
         return flow
     return hop_of(fields.parse_uri(dialog.next_hop), otherwise="tls" if flow.transport == "tls" else "")
+
+
+def answer_challenge(
+    wanted: Authenticate, request: Request, credentials: Credentials | None, ids: Ids
+) -> tuple[str, str] | None:
+    """The header that answers a challenge; ``None`` without credentials, or where no challenge can be answered."""
+    if credentials is None:
+        return None
+    value = digest.answer(
+        wanted.challenges,
+        username=credentials[0],
+        secret=credentials[1],
+        method=request.method,
+        uri=request.uri,
+        cnonce=ids.token(8),
+    )
+    return (wanted.header, value) if value else None

@@ -156,7 +156,7 @@ def _update(leg: CallLeg, transaction: ServerTransaction) -> None:
 
 
 def _prack(leg: CallLeg, transaction: ServerTransaction) -> None:
-    if leg.reliable is None:
+    if not leg.resending.is_reliable:
         raise DialogError("no provisional response of this call wants a PRACK", status=481)
     leg.pracked(transaction.request)
     body, answer = transaction.request.body, b""

@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum, auto
 
-from tandem.call.leg import CallLeg, Ended
+from tandem.call.errors import Ended
+from tandem.call.leg import CallLeg
 from tandem.mail.spool import Draft
 from tandem.media.session import Recording, Sound
 
