@@ -18,10 +18,11 @@ from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS
 from tandem.media.codec.wav import read_wav
 from tandem.media.engine.front import MediaEngine
+from tandem.media.events import DtmfReceived
 from tandem.media.rtp.dtmf import DIGITS
 from tandem.media.rtp.srtp import SUITES
 from tandem.media.session import Media, Sound, Stream
-from tandem.media.stream import AudioStream, DtmfReceived
+from tandem.media.stream import AudioStream
 from tandem.probe.compare import find_speech
 
 SPEECH = read_wav((resources.files("tandem.speech.samples") / "bob-message.wav").read_bytes())[: 2 * 8000 * 2]

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.media import stream as module
+from tandem.media import receiving as module
 from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS, silence
+from tandem.media.events import DtmfReceived, DtmfSent, Played
 from tandem.media.rtp.packet import RtpPacket, parse_rtp
 from tandem.media.rtp.receiver import SLACK_S, PayloadKind, Receiver, Statistics
 from tandem.media.session import Sound, Stream
-from tandem.media.stream import AudioStream, DtmfReceived, DtmfSent, Played
+from tandem.media.stream import AudioStream
 
 FRAME_S = 0.02
 PEER = ("192.0.2.1", 4000)
@@ -61,7 +62,7 @@ def datagrams(draw: st.DrawFn) -> list[bytes]:
 
 
 def by_the_receiver_alone(arrived: list[bytes], pace_s: float) -> tuple[bytes, Statistics]:
-    kinds = {0: PayloadKind.SOUND, 13: PayloadKind.COMFORT, 101: PayloadKind.OTHER}
+    kinds = {0: PayloadKind.SOUND, 13: PayloadKind.COMFORT, 101: PayloadKind.EVENT}
     receiver, heard = Receiver(CODECS["PCMU"]), b""
     for number, data in enumerate(arrived):
         packet = parse_rtp(data)

@@ -25,3 +25,7 @@ class NoPort(Unavailable):
 
 class NoWorker(Unavailable):
     """The engine has no worker that runs."""
+
+
+class NotBridgeable(MediaError):
+    """Two sessions that live in different places cannot be bridged: open the second one ``beside`` the first."""

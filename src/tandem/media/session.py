@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from tandem.media.codec.g711 import RATE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
@@ -47,23 +49,94 @@ class Sound:
         return cls(digest=hashlib.blake2b(linear, digest_size=16).digest(), linear=linear)
 
 
+SPEEDS = (0.75, 1.0, 1.25, 1.5)
+"""Speeds at which a file is played, its pitch unchanged; 1.0 is its own."""
+
+
 class Playback:
     """Sound that is being played; wait for :attr:`done`, which says whether it was played to its end."""
 
-    def __init__(self, silence: Callable[[], None]) -> None:
+    def __init__(self, stop: Callable[[], None]) -> None:
         self.done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._silence = silence
+        self.position_s = 0.0
+        """Seconds of sound that were played; for a file the place in it. Exact once :attr:`done` is."""
+        self.failed = ""
+        """Why a file was not played, or not to its end; empty if it was or was stopped."""
+        self._stop = stop
 
     def stop(self) -> None:
-        """Be silent from here on."""
+        """Be silent from here on; :attr:`done` follows, and :attr:`position_s` is where it stopped."""
         if not self.done.done():
-            self._silence()
-            self.end(whole=False)
+            self._stop()
 
-    def end(self, *, whole: bool) -> None:
+    def end(self, *, whole: bool, failed: str = "") -> None:
         """The session: it is over."""
         if not self.done.done():
+            self.failed = failed
             self.done.set_result(whole)
+
+
+class PlaybackControl(Protocol):
+    """What a driver does for a :class:`FilePlayback`; samples are the file's, at 8,000 Hz."""
+
+    def pause(self, paused: bool) -> None:
+        """Stay where it is, or go on."""
+
+    def seek(self, position: int) -> None:
+        """Go on at this sample."""
+
+    def skip(self, samples: int) -> None:
+        """Go so far forward, or back if negative."""
+
+    def set_speed(self, speed: float) -> None:
+        """Play on at this speed."""
+
+
+class FilePlayback(Playback):
+    """A file that is being played. ``position_s`` is reported each second, after each command and at the end."""
+
+    def __init__(self, stop: Callable[[], None], control: PlaybackControl, *, speed: float = 1.0) -> None:
+        super().__init__(stop)
+        self.duration_s: float | None = None
+        """Seconds in the whole file, once it was opened."""
+        self.paused = False
+        self.speed = speed
+        self._control = control
+
+    def pause(self) -> None:
+        """Be silent, and stay where it is."""
+        self._set_paused(True)
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause`."""
+        self._set_paused(False)
+
+    def skip(self, seconds: float) -> None:
+        """Go so many seconds forward, or back if negative; at most to the file's end, which ends the playback."""
+        if not self.done.done():
+            self._control.skip(round(seconds * RATE))
+
+    def seek(self, position_s: float) -> None:
+        """Go on at this place."""
+        if not self.done.done():
+            self._control.seek(round(position_s * RATE))
+
+    def set_speed(self, speed: float) -> None:
+        """Play on at one of :data:`SPEEDS`. Raises :class:`ValueError` for another."""
+        if speed not in SPEEDS:
+            raise ValueError(f"speed {speed:g}; expected one of {', '.join(f'{s:g}' for s in SPEEDS)}")
+        if not self.done.done():
+            self.speed = speed
+            self._control.set_speed(speed)
+
+    def at(self, position: int, duration: int) -> None:
+        """The session: it is there, in samples."""
+        self.position_s, self.duration_s = position / RATE, duration / RATE
+
+    def _set_paused(self, paused: bool) -> None:
+        if not self.done.done():
+            self.paused = paused
+            self._control.pause(paused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +193,13 @@ class MediaSession(Protocol):
     def play(self, sounds: Sequence[Sound]) -> Playback:
         """Play sounds, one after the other; what was playing stops."""
 
+    def play_file(self, path: Path, *, position_s: float = 0.0, speed: float = 1.0) -> FilePlayback:
+        """Play a WAV file (mono, 8,000 Hz, 16-bit linear or G.711), or what :meth:`record` writes; what was playing stops.
+
+        A file that cannot be opened or read ends the playback, with the reason in its ``failed``. ``speed`` is one of
+        :data:`SPEEDS`.
+        """
+
     def record(self, path: Path, *, idle_s: float) -> Recording:
         """Append what the peer says to a file, as 16-bit linear sound at 8,000 Hz, each second; one at a time."""
 
@@ -128,6 +208,17 @@ class MediaSession(Protocol):
 
     def hear(self, on_sound: Callable[[bytes], None]) -> None:
         """Hand over what the peer says from now on, as linear sound."""
+
+    async def bridge(self, other: "MediaSession") -> None:
+        """Send each peer what the other says, DTMF included; a bridge with another session ends first.
+
+        Neither has to be started yet. Our own sound goes before that of the other peer while it plays. Both sessions
+        have to be of one :class:`Media`, and ``other`` opened ``beside`` this one, or this beside it: else
+        :class:`tandem.media.errors.NotBridgeable`. A session that is closed or lost leaves the other one unbridged.
+        """
+
+    def unbridge(self) -> None:
+        """End the bridge, if there is one: each peer hears our own sound again."""
 
     def close(self) -> None:
         """Stop, give out what was held back, end recording and playback, free the port."""
@@ -139,8 +230,10 @@ class Media(Protocol):
     async def start(self) -> None:
         """Get ready to serve."""
 
-    async def open(self, host: str, ports: range) -> MediaSession:
+    async def open(self, host: str, ports: range, *, beside: MediaSession | None = None) -> MediaSession:
         """A session on an even port of the range on ``host``; ``range(0, 1)`` leaves the port to the system.
+
+        It can be bridged with the session ``beside`` which it is opened.
 
         Raises :class:`tandem.media.errors.Unavailable` if none is free, or nobody is there to serve it.
         """

@@ -13,12 +13,15 @@ from typing import assert_never, cast
 from tandem.core.log import event, get_logger, surroundings
 from tandem.media.aio.control import ControlPort
 from tandem.media.aio.pacer import Pacer
+from tandem.media.aio.player import AioPlayer
+from tandem.media.bridge import Bridge
 from tandem.media.codec.frames import FrameCache
-from tandem.media.errors import NoPort
+from tandem.media.errors import NoPort, NotBridgeable
+from tandem.media.events import DtmfReceived, DtmfSent, Played
 from tandem.media.ports import tries
 from tandem.media.recording import WRITE_S, Recorder
-from tandem.media.session import MediaSession, Playback, Recording, Sound, Stream
-from tandem.media.stream import AudioStream, DtmfReceived, DtmfSent, Played
+from tandem.media.session import FilePlayback, MediaSession, Playback, Recording, Sound, Stream
+from tandem.media.stream import AudioStream
 
 _log = get_logger("media")
 
@@ -29,8 +32,8 @@ class AioMedia:
     def __init__(self) -> None:
         self._frames = FrameCache()
 
-    async def open(self, host: str, ports: range) -> MediaSession:
-        """See :class:`Media`."""
+    async def open(self, host: str, ports: range, *, beside: MediaSession | None = None) -> MediaSession:
+        """See :class:`Media`; any two of these sessions can be bridged."""
         loop = asyncio.get_running_loop()
         for port in tries(ports):
             try:
@@ -63,7 +66,8 @@ class AioSession(asyncio.DatagramProtocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.DatagramTransport | None = None
         self._audio = AudioStream(frames)
-        self._playback: Playback | None = None
+        self._player = AioPlayer(self._audio)
+        self._other: AioSession | None = None
         self._on_sound: Callable[[bytes], None] | None = None
         self._recording: _AioRecording | None = None
         self._control: ControlPort | None = None
@@ -89,13 +93,28 @@ class AioSession(asyncio.DatagramProtocol):
 
     def play(self, sounds: Sequence[Sound]) -> Playback:
         """See :class:`MediaSession`."""
-        if self._playback is not None:
-            self._playback.end(whole=False)
-        self._audio.play(sounds)
-        self._playback = playback = Playback(lambda: self._audio.play(()))
-        if not sounds:
-            playback.end(whole=True)
-        return playback
+        return self._player.play(sounds)
+
+    def play_file(self, path: Path, *, position_s: float = 0.0, speed: float = 1.0) -> FilePlayback:
+        """See :class:`MediaSession`."""
+        return self._player.play_file(path, position_s=position_s, speed=speed)
+
+    async def bridge(self, other: MediaSession) -> None:
+        """See :class:`MediaSession`."""
+        if not isinstance(other, AioSession) or other is self:
+            raise NotBridgeable("the other session is not in this process's asyncio media")
+        self.unbridge()
+        other.unbridge()
+        self._other, other._other = other, self
+        self._audio.bridge = other._audio.bridge = Bridge(self._audio.side(self._send), other._audio.side(other._send))
+
+    def unbridge(self) -> None:
+        """See :class:`MediaSession`."""
+        other, self._other = self._other, None
+        bridge, self._audio.bridge = self._audio.bridge, None
+        if other is not None and bridge is not None:
+            other._other = other._audio.bridge = None
+            bridge.end()
 
     def send_dtmf(self, digits: str) -> None:
         """See :class:`MediaSession`."""
@@ -117,11 +136,11 @@ class AioSession(asyncio.DatagramProtocol):
     def close(self) -> None:
         """See :class:`MediaSession`."""
         Pacer.here().remove(self._tick)
+        self.unbridge()
         self._hand_over(self._audio.finish(self._loop.time()))
         if self._recording is not None:
             self._recording.stop()
-        if self._playback is not None:
-            self._playback.end(whole=False)
+        self._player.close()
         self._send_control(goodbye=True)
         if self._transport is not None:
             self._transport.close()
@@ -171,20 +190,23 @@ class AioSession(asyncio.DatagramProtocol):
         self._ticks += 1
         if self._ticks % 50 == 0:
             self._send_control()
+            self._player.report()
         data = self._audio.tick()
-        if data is not None and self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(data, self._audio.target)
+        if data is not None:
+            self._send(data)
         self._drain()
 
+    def _send(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(data, self._audio.target)
+
     def _drain(self) -> None:
-        events, self._audio.events = self._audio.events, []
-        for what in events:
+        for what in self._audio.take_events():
             match what:
                 case DtmfReceived(digit=digit):
                     self.on_digit(digit)
                 case Played():
-                    if self._playback is not None:
-                        self._playback.end(whole=True)
+                    self._player.played()
                 case DtmfSent():
                     pass  # users ask dtmf_sent
                 case _:

@@ -54,6 +54,8 @@ class Codec:
     decoder: Callable[[], Decoder] = field(repr=False)
     remembers: bool = False
     """Whether a payload sounds as it should only behind those before it."""
+    byte_a_tick: bool = False
+    """Whether a payload's length in bytes is its length in ticks of the RTP clock."""
 
     @property
     def ticks(self) -> int:
@@ -115,6 +117,7 @@ def _g711(name: str, payload_type: int) -> Codec:
         clock=8000,
         encoder=lambda: Framer(lambda frame: g711.encode(frame, payload_type)),
         decoder=lambda: _G711Decoder(payload_type),
+        byte_a_tick=True,
     )
 
 
@@ -147,7 +150,15 @@ CODECS = {
     for codec in (
         _g711("PCMU", g711.PCMU),
         _g711("PCMA", g711.PCMA),
-        Codec(name="G722", payload_type=9, clock=8000, encoder=_g722_encoder, decoder=_g722_decoder, remembers=True),
+        Codec(
+            name="G722",
+            payload_type=9,
+            clock=8000,
+            encoder=_g722_encoder,
+            decoder=_g722_decoder,
+            remembers=True,
+            byte_a_tick=True,
+        ),
         Codec(name="opus", payload_type=96, clock=48_000, encoder=_opus_encoder, decoder=_opus_decoder, remembers=True),
     )
 }

@@ -5,12 +5,15 @@ from collections.abc import Callable
 from socket import socket
 from typing import assert_never
 
+from tandem.media.bridge import Bridge
 from tandem.media.codec.frames import FrameCache
 from tandem.media.engine import wire
+from tandem.media.engine.player import CallPlayer
 from tandem.media.engine.udp import disconnect, open_beside
+from tandem.media.events import DtmfReceived, DtmfSent, Played
 from tandem.media.recording import Recorder
-from tandem.media.session import Sound, Stream
-from tandem.media.stream import AudioStream, DtmfReceived, DtmfSent, Played
+from tandem.media.session import Stream
+from tandem.media.stream import AudioStream
 
 Tell = Callable[[wire.Message], None]
 MAX_DATAGRAM = 2048
@@ -25,13 +28,14 @@ class WorkerCall:
         "_control",
         "_file",
         "_hearing",
-        "_playback",
+        "_other",
         "_recorder",
         "_sock",
         "_tell",
         "connected",
         "fd",
         "number",
+        "player",
         "send",
         "stream",
         "tick",
@@ -46,7 +50,8 @@ class WorkerCall:
         self.connected = False
         self._sock = sock
         self._tell = tell
-        self._playback = 0
+        self.player = CallPlayer(number, self.stream, tell)
+        self._other: WorkerCall | None = None
         self._hearing = False
         self._recorder: Recorder | None = None
         self._file = -1
@@ -117,12 +122,32 @@ class WorkerCall:
     def _send_to(self, data: bytes) -> int:
         return self._sock.sendto(data, self.stream.target)
 
-    # What is played, heard and recorded
+    # The bridge
 
-    def play(self, playback: int, sounds: tuple[Sound, ...]) -> None:
-        """Play sounds; what was playing stops."""
-        self._playback = playback
-        self.stream.play(sounds)
+    def bridge(self, other: "WorkerCall") -> None:
+        """Send each peer what the other says."""
+        self.unbridge()
+        other.unbridge()
+        self._other, other._other = other, self
+        self.stream.bridge = other.stream.bridge = Bridge(
+            self.stream.side(self._relay), other.stream.side(other._relay)
+        )
+
+    def unbridge(self) -> None:
+        """End the bridge, if there is one."""
+        other, self._other = self._other, None
+        bridge, self.stream.bridge = self.stream.bridge, None
+        if other is not None and bridge is not None:
+            other._other = other.stream.bridge = None
+            bridge.end()
+
+    def _relay(self, data: bytes) -> None:
+        try:
+            self.send(data)
+        except OSError:  # nobody there, or no room: as if it were lost on the way
+            return
+
+    # What is heard and recorded
 
     def listen(self) -> None:
         """Hand over what is heard."""
@@ -153,7 +178,8 @@ class WorkerCall:
     def each_second(self, now: float) -> None:
         """Report, write what was heard, and see whether anybody speaks."""
         self._send_control(self.stream.control(now))
-        if self.stream.listening:
+        self.player.report()
+        if self.stream.listening or self._other is not None:  # of a bridge, too, no more sound than time is taken
             self._take_sound(self.stream.take_sound(now), self._recorder, now)
 
     def _take_sound(self, linear: bytes, recorder: Recorder | None, now: float) -> None:
@@ -169,21 +195,22 @@ class WorkerCall:
 
     def tell_events(self) -> None:
         """Tell what the stream has to tell."""
-        events, self.stream.events = self.stream.events, []
-        for event in events:
+        for event in self.stream.take_events():
             match event:
                 case DtmfReceived(digit=digit):
                     self._tell(wire.DtmfDigit(self.number, digit))
                 case DtmfSent():
                     self._tell(wire.DtmfOut(self.number))
                 case Played():
-                    self._tell(wire.PlaybackEnded(self.number, self._playback))
+                    self.player.played()
                 case _:
                     assert_never(event)
 
     def close(self, now: float) -> None:
         """End: write what was held back, say how it was, free the ports."""
+        self.unbridge()
         try:
+            self.player.close()
             if self._recorder is not None:
                 self._take_sound(self.stream.finish(now), self._recorder, now)
                 self.end_record(now)

@@ -240,9 +240,13 @@ class MediaEngine:
         for slot in range(len(self._slots)):
             self._keepers.append(asyncio.get_running_loop().create_task(self._keep(slot)))
 
-    async def open(self, host: str, ports: range) -> MediaSession:
-        """See :class:`tandem.media.session.Media`: on the worker with the fewest calls."""
+    async def open(self, host: str, ports: range, *, beside: MediaSession | None = None) -> MediaSession:
+        """See :class:`tandem.media.session.Media`: on the worker of ``beside``, or the one with the fewest calls."""
         workers = self.workers
+        if beside is not None:
+            workers = [worker for worker in workers if beside in worker.sessions.values()]
+            if not workers:
+                raise NoWorker("the media worker of the first call does not run any more")
         if not workers:
             raise NoWorker(self.problem())
         return await min(workers, key=lambda worker: worker.calls).open(next(self._numbers), host, ports)

@@ -1,15 +1,18 @@
 """A session whose stream lives in a worker: commands go there, what happens there comes back as messages."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from tandem.core.log import event, get_logger, surroundings
+from tandem.media.codec.g711 import RATE
 from tandem.media.engine import counts, wire
+from tandem.media.errors import NotBridgeable
 from tandem.media.recording import recorded
-from tandem.media.session import Playback, Recorded, Recording, Sound, Stream
+from tandem.media.session import FilePlayback, MediaSession, Playback, Recorded, Recording, Sound, Stream
 
 _log = get_logger("media")
 
@@ -24,6 +27,29 @@ class WorkerLink(Protocol):
         """See to it that the worker has these sounds; returns what they are called there."""
 
 
+class _Control:
+    """Controls a file's playback in the worker."""
+
+    def __init__(self, tell: Callable[[wire.Message], None], call: int, playback: int) -> None:
+        self._tell = tell
+        self._ids = call, playback
+
+    def stop(self) -> None:
+        self._tell(wire.StopPlayback(*self._ids))
+
+    def pause(self, paused: bool) -> None:
+        self._tell(wire.ControlPlayback(*self._ids, paused=paused))
+
+    def seek(self, position: int) -> None:
+        self._tell(wire.ControlPlayback(*self._ids, position=position))
+
+    def skip(self, samples: int) -> None:
+        self._tell(wire.ControlPlayback(*self._ids, skip=samples))
+
+    def set_speed(self, speed: float) -> None:
+        self._tell(wire.ControlPlayback(*self._ids, speed=speed))
+
+
 class EngineSession:
     """See :class:`tandem.media.session.MediaSession`; made by :class:`tandem.media.engine.front.MediaEngine`."""
 
@@ -35,8 +61,8 @@ class EngineSession:
         self.dtmf_sent = True
         self._worker = worker
         self._number = number
-        self._playback: Playback | None = None
-        self._playbacks = 0
+        self._playbacks: dict[int, Playback] = {}
+        self._numbers = itertools.count(1)
         self._recording: Recording | None = None
         self._path = Path()
         self._on_sound: Callable[[bytes], None] = lambda linear: None
@@ -49,16 +75,37 @@ class EngineSession:
 
     def play(self, sounds: Sequence[Sound]) -> Playback:
         """See :class:`MediaSession`."""
-        self._end_playback(whole=False)
-        self._playback = playback = Playback(self._silence)
-        self._playbacks += 1
-        self._tell(wire.StartPlayback(self._number, self._playbacks, self._worker.load(sounds)))
-        if self._over or not sounds:
-            self._end_playback(whole=not self._over)
+        number = next(self._numbers)
+        playback = Playback(lambda: self._tell(wire.StopPlayback(self._number, number)))
+        self._tell(wire.StartPlayback(self._number, number, self._worker.load(sounds)))
+        self._began(number, playback)
         return playback
 
-    def _silence(self) -> None:
-        self._tell(wire.StartPlayback(self._number, 0, ()))
+    def play_file(self, path: Path, *, position_s: float = 0.0, speed: float = 1.0) -> FilePlayback:
+        """See :class:`MediaSession`."""
+        number = next(self._numbers)
+        control = _Control(self._tell, self._number, number)
+        playback = FilePlayback(control.stop, control, speed=speed)
+        playback.position_s = position_s
+        self._tell(wire.StartFilePlayback(self._number, number, str(path), round(position_s * RATE), speed))
+        self._began(number, playback)
+        return playback
+
+    def _began(self, number: int, playback: Playback) -> None:
+        if self._over:
+            playback.end(whole=False)
+        else:
+            self._playbacks[number] = playback
+
+    async def bridge(self, other: MediaSession) -> None:
+        """See :class:`MediaSession`."""
+        if not isinstance(other, EngineSession) or other._worker is not self._worker or other is self:
+            raise NotBridgeable("the other session is not in the same media worker; open it beside this one")
+        self._tell(wire.StartBridge(self._number, other._number))
+
+    def unbridge(self) -> None:
+        """See :class:`MediaSession`."""
+        self._tell(wire.EndBridge(self._number))
 
     def record(self, path: Path, *, idle_s: float) -> Recording:
         """See :class:`MediaSession`."""
@@ -83,25 +130,29 @@ class EngineSession:
         """See :class:`MediaSession`; what was heard arrives in the recording's ``done``."""
         self._tell(wire.CloseCall(self._number))
         self._over = True
-        self._end_playback(whole=False)
+        self._end_playbacks()
 
     def _tell(self, message: wire.Message) -> None:
         if not self._over:
             self._worker.tell(message)
 
-    def _end_playback(self, *, whole: bool) -> None:
-        if self._playback is not None:
-            self._playback.end(whole=whole)
-            self._playback = None
+    def _end_playbacks(self) -> None:
+        for playback in self._playbacks.values():
+            playback.end(whole=False)
+        self._playbacks.clear()
 
     # What the worker tells
 
     def told(self, message: wire.Message) -> None:
         """A message about this session."""
         match message:
+            case wire.PlaybackAt():
+                if isinstance(playback := self._playbacks.get(message.playback), FilePlayback):
+                    playback.at(message.position, message.duration)
             case wire.PlaybackEnded():
-                if message.playback == self._playbacks:
-                    self._end_playback(whole=True)
+                if (playback := self._playbacks.pop(message.playback, None)) is not None:
+                    playback.position_s = message.position / RATE
+                    playback.end(whole=message.whole, failed=message.failed)
             case wire.DtmfDigit():
                 self.on_digit(message.digit)
             case wire.DtmfOut():
@@ -124,7 +175,7 @@ class EngineSession:
         """The worker, or the call in it, died; the recording is what is in its file. The future is to be awaited."""
         over, self._over = self._over, True
         self.dtmf_sent = True
-        self._end_playback(whole=False)
+        self._end_playbacks()
         recording = self._recording
         ended = asyncio.ensure_future(self._recover(recording)) if recording and not recording.done.done() else None
         if not over:

@@ -62,6 +62,52 @@ class StartPlayback:
 
 
 @dataclass(frozen=True, slots=True)
+class StartFilePlayback:
+    """Play a file from a sample of it on."""
+
+    call: int
+    playback: int
+    path: str
+    position: int
+    speed: float
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPlayback:
+    """Change a file's playback, if it still is that one; ``None`` leaves a thing as it is."""
+
+    call: int
+    playback: int
+    paused: bool | None = None
+    position: int | None = None
+    skip: int | None = None
+    speed: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlayback:
+    """Be silent, if this is what plays."""
+
+    call: int
+    playback: int
+
+
+@dataclass(frozen=True, slots=True)
+class StartBridge:
+    """Join with another call of the worker."""
+
+    call: int
+    other: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndBridge:
+    """Part from the other call."""
+
+    call: int
+
+
+@dataclass(frozen=True, slots=True)
 class SendDtmf:
     """Send these digits as DTMF."""
 
@@ -112,10 +158,23 @@ class PortOpened:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackEnded:
-    """A playback came to its end."""
+    """A playback is over: played to its end, stopped, or ``failed``. ``position`` is in samples."""
 
     call: int
     playback: int
+    whole: bool
+    position: int
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackAt:
+    """How far a file's playback is, in samples."""
+
+    call: int
+    playback: int
+    position: int
+    duration: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +259,11 @@ Message = (
     | LoadSound
     | ForgetSound
     | StartPlayback
+    | StartFilePlayback
+    | ControlPlayback
+    | StopPlayback
+    | StartBridge
+    | EndBridge
     | SendDtmf
     | StartListening
     | StartRecording
@@ -207,6 +271,7 @@ Message = (
     | CloseCall
     | PortOpened
     | PlaybackEnded
+    | PlaybackAt
     | DtmfOut
     | DtmfDigit
     | SoundReceived

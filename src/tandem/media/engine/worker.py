@@ -180,7 +180,18 @@ class Worker:
                 if not call.connected:
                     self._receivers.pop(call.fd, None)
             case wire.StartPlayback():
-                call.play(message.playback, tuple(self._sounds[digest] for digest in message.digests))
+                call.player.play(message.playback, tuple(self._sounds[digest] for digest in message.digests))
+            case wire.StartFilePlayback():
+                call.player.play_file(message)
+            case wire.ControlPlayback():
+                call.player.control(message)
+            case wire.StopPlayback():
+                call.player.stop(message.playback)
+            case wire.StartBridge():
+                if (other := self._calls.get(message.other)) is not None:
+                    call.bridge(other)
+            case wire.EndBridge():
+                call.unbridge()
             case wire.SendDtmf():
                 call.stream.send_dtmf(message.digits)
             case wire.StartListening():

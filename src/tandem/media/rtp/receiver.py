@@ -39,7 +39,8 @@ class PayloadKind(Enum):
 
     SOUND = "sound"
     COMFORT = "comfort"
-    OTHER = "other"  # DTMF, or what we do not know; only its number counts
+    EVENT = "event"  # DTMF
+    OTHER = "other"  # what we do not know; only its number counts
 
 
 @dataclass(slots=True)
@@ -199,7 +200,7 @@ class Receiver:
             self.next_sequence = (self.next_sequence + 1) % SEQ_MOD
             self.passed += 1
             packet, kind = waiting
-            if kind is not PayloadKind.OTHER:
+            if kind in (PayloadKind.SOUND, PayloadKind.COMFORT):
                 out.append(self._before(packet, now, after_loss))
                 out.append(self._sound(packet, kind))
                 after_loss = False

@@ -35,8 +35,11 @@ class SrtpSender:
         self._session = _session(suite, key, Policy.SSRC_ANY_OUTBOUND)
 
     def protect(self, packet: bytes) -> bytes:
-        """Encrypt and authenticate one RTP packet."""
-        return bytes(self._session.protect(packet))
+        """Encrypt and authenticate one RTP packet; raises :class:`BadPacket` for a number that was sent before."""
+        try:
+            return bytes(self._session.protect(packet))
+        except (Error, ValueError) as error:
+            raise BadPacket(f"SRTP: {error}") from None
 
     def protect_rtcp(self, packet: bytes) -> bytes:
         """Encrypt and authenticate one compound RTCP packet."""
