@@ -42,30 +42,30 @@ def organization(version: str = "2013", pack: int = 0, *, forests: int = 1, name
         voice_features=tuple(VoiceFeature),
         forests=tuple(named),
         messaging_servers=tuple(
-            m.MessagingServer(fqdn=f"ex{n}.{mail}", forest=mail, kind=ServerKind.EXCHANGE, version=version, service_pack=pack)
+            m.DeclaredMessagingServer(fqdn=f"ex{n}.{mail}", forest=mail, kind=ServerKind.EXCHANGE, version=version, service_pack=pack)
             for n in (1, 2)
         ),
         voice_pools=(
-            m.VoicePool(fqdn="pool1.example.com", forest="example.com", kind=PoolKind.LYNC, pool_type=PoolType.FRONT_END, servers=("fe1.example.com", "fe2.example.com")),
-            m.VoicePool(fqdn="branch.example.com", forest="example.com", kind=PoolKind.LYNC, pool_type=PoolType.BRANCH),
+            m.DeclaredVoicePool(fqdn="pool1.example.com", forest="example.com", kind=PoolKind.LYNC, pool_type=PoolType.FRONT_END, servers=("fe1.example.com", "fe2.example.com")),
+            m.DeclaredVoicePool(fqdn="branch.example.com", forest="example.com", kind=PoolKind.LYNC, pool_type=PoolType.BRANCH),
         ),
         um_dial_plans=(
-            m.UMDialPlan(name=name, forest=mail, extension_digits=4, access_numbers=("+14255550100",)),
-            m.UMDialPlan(name="Lobby", forest=mail, extension_digits=3, uri_type=UriType.TEL_EXTN, voip_security=VoIPSecurity.UNSECURED),
+            m.DeclaredUMDialPlan(name=name, forest=mail, extension_digits=4, access_numbers=("+14255550100",)),
+            m.DeclaredUMDialPlan(name="Lobby", forest=mail, extension_digits=3, uri_type=UriType.TEL_EXTN, voip_security=VoIPSecurity.UNSECURED),
         ),
-        um_mailbox_policies=(m.UMMailboxPolicy(name="Strict", um_dial_plan=name, min_pin_length=8),),
-        um_ip_gateways=(m.UMIPGateway(name="PBX", um_dial_plan="Lobby", address="192.0.2.1", pilot_identifier="5000"),),
-        um_auto_attendants=(m.UMAutoAttendant(name="Reception", um_dial_plan=name, pilot_identifiers=("+14255550101",)),),
+        um_mailbox_policies=(m.DeclaredUMMailboxPolicy(name="Strict", um_dial_plan=name, min_pin_length=8),),
+        um_ip_gateways=(m.DeclaredUMIPGateway(name="PBX", um_dial_plan="Lobby", address="192.0.2.1", pilot_identifier="5000"),),
+        um_auto_attendants=(m.DeclaredUMAutoAttendant(name="Reception", um_dial_plan=name, pilot_identifiers=("+14255550101",)),),
         voice_dial_plans=(
-            m.VoiceDialPlan(identity="Main", simple_name=f"{name}.{mail}", normalization_rules=(m.NormalizationRule(name="Ext", pattern=r"^(\d{4})$", translation="+1425555$1"),)),
+            m.DeclaredVoiceDialPlan(identity="Main", simple_name=f"{name}.{mail}", normalization_rules=(m.DeclaredNormalizationRule(name="Ext", pattern=r"^(\d{4})$", translation="+1425555$1"),)),
         ),
-        voice_policies=(m.VoicePolicy(identity="Staff", pstn_usages=("Local",)),),
+        voice_policies=(m.DeclaredVoicePolicy(identity="Staff", pstn_usages=("Local",)),),
         pstn_usages=("Local",),
-        voice_routes=(m.VoiceRoute(name="All", number_pattern=r"^\+1", pstn_usages=("Local",), pstn_gateways=("gw.example.com",)),),
-        pstn_gateways=(m.PstnGateway(fqdn="gw.example.com", pool="pool1.example.com"),),
-        contacts=(m.Contact(display_name="SA", sip_address="sa@example.com", um_dial_plan=name, number="+14255550100", pool="pool1.example.com", ou="OU=UM,DC=example,DC=com"),),
+        voice_routes=(m.DeclaredVoiceRoute(name="All", number_pattern=r"^\+1", pstn_usages=("Local",), pstn_gateways=("gw.example.com",)),),
+        pstn_gateways=(m.DeclaredPstnGateway(fqdn="gw.example.com", pool="pool1.example.com"),),
+        contacts=(m.DeclaredContact(display_name="SA", sip_address="sa@example.com", um_dial_plan=name, number="+14255550100", pool="pool1.example.com", ou="OU=UM,DC=example,DC=com"),),
         users=(
-            m.User(account="alice", display_name="Alice", forest="example.com", ou="OU=P,DC=example,DC=com", mail="alice@example.com", sip_address="alice@example.com", pool="pool1.example.com", line_uri="tel:+14255554101", extension="4101", um_mailbox_policy=f"{name} Default Policy", voice_policy="Staff"),
+            m.DeclaredUser(account="alice", display_name="Alice", forest="example.com", ou="OU=P,DC=example,DC=com", mail="alice@example.com", sip_address="alice@example.com", pool="pool1.example.com", line_uri="tel:+14255554101", extension="4101", um_mailbox_policy=f"{name} Default Policy", voice_policy="Staff"),
         ),
     )  # fmt: skip
 
@@ -172,7 +172,7 @@ def test_the_front_ends_are_restarted_and_each_teams_share_is_its_own() -> None:
 
 def test_what_cannot_be_known_is_said() -> None:
     org = organization()
-    tandem = m.MessagingServer(fqdn="um1.example.com", forest="example.com")
+    tandem = m.DeclaredMessagingServer(fqdn="um1.example.com", forest="example.com")
     mixed = dataclasses.replace(org, messaging_servers=(tandem,))
     said = [note.en for step in runbook_steps(mixed) for note in step.notes]
     assert any("not public" in note for note in said)

@@ -8,6 +8,7 @@ import json
 import sys
 import typing
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any, TypeVar
 
@@ -236,7 +237,9 @@ def _value_reader(hint: Any, reference: type | None) -> Callable[[str], Any]:
         return lambda text: {"TRUE": True, "FALSE": False}[text.upper()]
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return lambda text: hint(**json.loads(text))
-    return typing.cast("Callable[[str], Any]", hint)  # text, a number, a word of the vocabulary
+    if issubclass(hint, StrEnum):
+        return {word.value: word for word in hint}.__getitem__
+    return typing.cast("Callable[[str], Any]", hint)  # text, or a number
 
 
 @lru_cache(maxsize=4096)

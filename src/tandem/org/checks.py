@@ -39,9 +39,9 @@ def default_policy(dial_plan: str) -> str:
     return f"{dial_plan} Default Policy"
 
 
-def mailbox_policies(org: m.Organization) -> dict[str, m.UMMailboxPolicy]:
+def mailbox_policies(org: m.Organization) -> dict[str, m.DeclaredUMMailboxPolicy]:
     """Every mailbox policy by name: those declared, and the default ones of the dial plans."""
-    defaults = [m.UMMailboxPolicy(name=default_policy(p.name), um_dial_plan=p.name) for p in org.um_dial_plans]
+    defaults = [m.DeclaredUMMailboxPolicy(name=default_policy(p.name), um_dial_plan=p.name) for p in org.um_dial_plans]
     return {p.name: p for p in (*defaults, *org.um_mailbox_policies)}
 
 
@@ -138,7 +138,11 @@ def _unique(org: m.Organization) -> Iterator[Check]:
         ("account", everyone, lambda x: x.account.lower()),
         ("SIP address", (*org.users, *org.contacts), lambda x: x.sip_address.lower()),
         ("mail address", org.users, lambda x: x.mail.lower()),
-        ("number", (*org.users, *org.contacts), lambda x: x.line_uri if isinstance(x, m.User) else f"tel:{x.number}"),
+        (
+            "number",
+            (*org.users, *org.contacts),
+            lambda x: x.line_uri if isinstance(x, m.DeclaredUser) else f"tel:{x.number}",
+        ),
         (
             "extension in its dial plan",
             org.users,
@@ -169,7 +173,7 @@ def _versions(org: m.Organization) -> Iterator[Check]:
             yield pool, Severity.WARNING, f"version {pool.version}, which the topic does not cover", "Lync Server 2013"
 
 
-def _version(server: m.MessagingServer) -> Iterator[Check]:
+def _version(server: m.DeclaredMessagingServer) -> Iterator[Check]:
     if server.kind is ServerKind.TANDEM:
         if server.version:
             yield _error(server, f"version {server.version!r} on a server of kind tandem", "none")

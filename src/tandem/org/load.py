@@ -1,7 +1,7 @@
 """The organization file (YAML) to an :class:`Organization`, or to every mistake in it at once.
 
-What a key may hold is read from the model itself: its fields, their types and defaults; :mod:`tandem.org.rules` adds what
-single values look like, :mod:`tandem.org.checks` what has to fit together. Users may stand in a CSV file beside it, whose
+What a key may hold is read from the model itself: its fields, their types, defaults and rules;
+:mod:`tandem.org.checks` what has to fit together. Users may stand in a CSV file beside it, whose
 header names the same keys. Nothing is guessed: an unknown key is an error, with the nearest known one.
 """
 
@@ -31,7 +31,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class DeclaredAt:
     """Where a value was declared."""
 
     file: str
@@ -51,11 +51,11 @@ def load_organization(path: Path) -> Loaded:
     """Read and check a file; what is wrong with it is in the findings, never raised."""
     from tandem.org.checks import check
 
-    reader = _Reader(path)
+    reader = _OrganizationReader(path)
     organization = reader.read()
     if organization is not None:
         for place, severity, found, expected in check(organization):
-            at = reader.places.get(id(place)) or Place(file=path.name, line=0, key="")
+            at = reader.places.get(id(place)) or DeclaredAt(file=path.name, line=0, key="")
             reader.report(at, found, expected, severity)
     findings = tuple(sorted(reader.findings))
     wrong = any(f.severity is Severity.ERROR for f in findings)
@@ -70,17 +70,17 @@ def require_organization(path: Path) -> model.Organization:
     return loaded.organization
 
 
-class _Reader:
+class _OrganizationReader:
     """Walks the tree of one file and collects findings."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.findings: list[Finding] = []
-        self.places: dict[int, Place] = {}
+        self.places: dict[int, DeclaredAt] = {}
         self._nodes = 0
         self._keep: list[object] = []  # so that the ids in `places` stay theirs
 
-    def report(self, at: Place, found: str, expected: str, severity: Severity = Severity.ERROR) -> None:
+    def report(self, at: DeclaredAt, found: str, expected: str, severity: Severity = Severity.ERROR) -> None:
         """Keep one finding."""
         self.findings.append(
             Finding(file=at.file, line=at.line, severity=severity, key=at.key, found=found, expected=expected)
@@ -89,7 +89,7 @@ class _Reader:
     def read(self) -> model.Organization | None:
         """The organization as far as it could be read, or ``None``."""
         root = self._tree()
-        whole = Place(file=self.path.name, line=1, key="")
+        whole = DeclaredAt(file=self.path.name, line=1, key="")
         if root is None:
             return None
         if not isinstance(root, yaml.MappingNode):
@@ -124,7 +124,7 @@ class _Reader:
         return model.Organization(**values)
 
     def _tree(self) -> yaml.Node | None:
-        whole = Place(file=self.path.name, line=0, key="")
+        whole = DeclaredAt(file=self.path.name, line=0, key="")
         try:
             data = self.path.read_bytes()
         except OSError as error:
@@ -158,8 +158,8 @@ class _Reader:
             self.report(whole, "the file is empty", "an organization; 'tandem init DIR' writes an example")
         return root
 
-    def _place(self, node: yaml.Node, key: str) -> Place:
-        return Place(file=self.path.name, line=node.start_mark.line + 1, key=key)
+    def _place(self, node: yaml.Node, key: str) -> DeclaredAt:
+        return DeclaredAt(file=self.path.name, line=node.start_mark.line + 1, key=key)
 
     def _items(self, node: yaml.MappingNode, key: str, known: set[str]) -> dict[str, yaml.Node]:
         """The values by key; unknown and doubled keys are reported and left out."""
@@ -191,11 +191,13 @@ class _Reader:
             if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
                 # 'key:' with nothing behind it is a key that was left out.
                 if field.default is dataclasses.MISSING and field.name not in ("state", "secrets"):
-                    place = Place(file=self.path.name, line=line, key=at) if node is None else self._place(node, at)
+                    place = (
+                        DeclaredAt(file=self.path.name, line=line, key=at) if node is None else self._place(node, at)
+                    )
                     self.report(place, "missing", self._expected(type_, field.name))
                     whole = False
                 continue
-            value = self._value(node, hints[field.name], at, rules.RULES.get((type_.__name__, field.name)))
+            value = self._value(node, hints[field.name], at, rules.rules_of(type_).get(field.name))
             if value is None:
                 whole = False
             else:
@@ -204,7 +206,7 @@ class _Reader:
 
     @staticmethod
     def _expected(type_: type, field: str) -> str:
-        rule = rules.RULES.get((type_.__name__, field))
+        rule = rules.rules_of(type_).get(field)
         return rule.expected if rule else "a value"
 
     def _value(self, node: yaml.Node, hint: Any, key: str, rule: rules.Rule | None) -> Any:
@@ -241,20 +243,22 @@ class _Reader:
     def _object(self, node: yaml.Node, hint: type, key: str) -> Any:
         if not isinstance(node, yaml.MappingNode):
             self.report(
-                self._place(node, key), f"found {_shown(node)}", f"a mapping with the keys of a {hint.__name__}"
+                self._place(node, key),
+                f"found {_shown(node)}",
+                f"a mapping with the keys of a {model.declared_name(hint)}",
             )
             return None
         items = self._items(node, key, {f.name for f in dataclasses.fields(hint)})
         values = self._values(hint, items, key, node.start_mark.line + 1)
         return None if values is None else self._made(hint, values, self._place(node, key))
 
-    def _made(self, hint: type, values: dict[str, Any], at: Place) -> Any:
+    def _made(self, hint: type, values: dict[str, Any], at: DeclaredAt) -> Any:
         made = hint(**values)
         self._keep.append(made)
         self.places[id(made)] = at
         return made
 
-    def _convert(self, text: str, hint: Any, at: Place, rule: rules.Rule | None) -> Any:
+    def _convert(self, text: str, hint: Any, at: DeclaredAt, rule: rules.Rule | None) -> Any:
         """Text to a value of the hinted type; ``None`` and a finding if it is not one."""
         shown = f"found {text[:60]!r}"
         if hint is bool:
@@ -273,7 +277,7 @@ class _Reader:
             return None
         return int(text) if hint is int else Path(text) if hint is Path else text
 
-    def _word(self, text: str | None, known: Sequence[enum.StrEnum], at: Place) -> enum.StrEnum | None:
+    def _word(self, text: str | None, known: Sequence[enum.StrEnum], at: DeclaredAt) -> enum.StrEnum | None:
         """The one of these words that a text is."""
         if text is None or text in known:
             return next((word for word in known if word == text), None)
@@ -282,7 +286,7 @@ class _Reader:
         self.report(at, f"found {text[:60]!r}", expected)
         return None
 
-    def _csv_users(self, node: yaml.Node) -> tuple[model.User, ...]:
+    def _csv_users(self, node: yaml.Node) -> tuple[model.DeclaredUser, ...]:
         """The users of a CSV file; findings name its own lines."""
         if not isinstance(node, yaml.ScalarNode):
             self.report(self._place(node, "users_csv"), f"found {_shown(node)}", "the name of a CSV file")
@@ -302,9 +306,9 @@ class _Reader:
             return ()
         return self._csv_rows(path.name, text)
 
-    def _csv_rows(self, name: str, text: str) -> tuple[model.User, ...]:
+    def _csv_rows(self, name: str, text: str) -> tuple[model.DeclaredUser, ...]:
         rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-        known = {f.name: f for f in dataclasses.fields(model.User)}
+        known = {f.name: f for f in dataclasses.fields(model.DeclaredUser)}
         users = []
         try:
             header = next(rows, [])
@@ -313,36 +317,40 @@ class _Reader:
                 expected = f"'{near[0]}'?" if near else f"columns named {', '.join(known)}"
                 if ";" in bad[0]:
                     expected = "columns separated by commas, not semicolons"
-                self.report(Place(file=name, line=1, key=bad[0][:40]), "unknown column", expected)
+                self.report(DeclaredAt(file=name, line=1, key=bad[0][:40]), "unknown column", expected)
                 return ()
             for row in rows:
                 if row and (user := self._csv_user(name, rows.line_num, header, row)):
                     users.append(user)
         except csv.Error as error:
             self.report(
-                Place(file=name, line=rows.line_num, key=""), f"not CSV: {error}", "quoted values closed by a quote"
+                DeclaredAt(file=name, line=rows.line_num, key=""),
+                f"not CSV: {error}",
+                "quoted values closed by a quote",
             )
         return tuple(users)
 
-    def _csv_user(self, name: str, line: int, header: list[str], row: list[str]) -> model.User | None:
+    def _csv_user(self, name: str, line: int, header: list[str], row: list[str]) -> model.DeclaredUser | None:
         if len(row) != len(header):
-            at = Place(file=name, line=line, key="")
+            at = DeclaredAt(file=name, line=line, key="")
             self.report(at, f"{len(row)} values", f"{len(header)}, as many as the header has")
             return None
         values = {column: text for column, text in zip(header, map(str.strip, row), strict=True) if text}
-        wrong = [column for column, text in values.items() if (r := _USER_RULES[column]) and not r.holds(text)]
+        wrong = [column for column, text in values.items() if (r := _USER_RULES.get(column)) and not r.holds(text)]
         wrong += [column for column in _USER_NEEDS if column not in values]
         for column in wrong:
             found = f"found {values[column][:60]!r}" if column in values else "missing"
-            self.report(Place(file=name, line=line, key=column), found, self._expected(model.User, column))
+            self.report(DeclaredAt(file=name, line=line, key=column), found, self._expected(model.DeclaredUser, column))
         if wrong:
             return None
-        user: model.User = self._made(model.User, values, Place(file=name, line=line, key=f"user {values['account']}"))
+        user: model.DeclaredUser = self._made(
+            model.DeclaredUser, values, DeclaredAt(file=name, line=line, key=f"user {values['account']}")
+        )
         return user
 
 
-_USER_RULES = {f.name: rules.RULES.get(("User", f.name)) for f in dataclasses.fields(model.User)}
-_USER_NEEDS = [f.name for f in dataclasses.fields(model.User) if f.default is dataclasses.MISSING]
+_USER_RULES = rules.rules_of(model.DeclaredUser)
+_USER_NEEDS = [f.name for f in dataclasses.fields(model.DeclaredUser) if f.default is dataclasses.MISSING]
 
 
 def _shown(node: yaml.Node) -> str:

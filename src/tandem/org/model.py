@@ -1,13 +1,36 @@
 """The organization as its administrators declare it: values only, no behaviour beyond looking things up.
 
+A field says the rule of its value where it needs one. Where the directory holds an object of the same kind, the one of the
+file is called declared: a ``DeclaredUser`` becomes a ``User`` of :mod:`tandem.directory.objects`, whose fields of the same
+name take its values.
+
 The words are Exchange's and Lync's own. :mod:`tandem.org.load` makes these values from a file; :mod:`tandem.process`
 compares them with what the directory holds.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from tandem.org.numbers import is_line_uri
+from tandem.org.rules import (
+    ACCOUNT,
+    DIGITS,
+    E164,
+    FQDN,
+    LANGUAGE,
+    OBJECT_NAME,
+    OU,
+    PORT,
+    SIP_ADDRESS,
+    TEXT,
+    UM_NAME,
+    Rule,
+    between,
+    is_ip_address,
+    is_regex,
+    like,
+)
 from tandem.org.vocabulary import (
     DEFAULT_LANGUAGE,
     DigestAlgorithm,
@@ -23,6 +46,11 @@ from tandem.org.vocabulary import (
 )
 
 
+def declared_name(type_: type) -> str:
+    """What a type is called in messages and documents."""
+    return type_.__name__.removeprefix("Declared")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
     """An Active Directory forest, named by its root domain. ``trusts`` are the forests whose accounts it lets in.
@@ -30,14 +58,14 @@ class Forest:
     ``directory`` is the address of its own domain controllers, where that is not the organization's.
     """
 
-    name: str
-    domains: tuple[str, ...]
+    name: Annotated[str, FQDN]
+    domains: Annotated[tuple[str, ...], FQDN]
     trusts: tuple[str, ...] = ()
     directory: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MessagingServer:
+class DeclaredMessagingServer:
     """A server of the messaging side.
 
     ``version`` is ``2007``, ``2010``, ``2013``, ``2016`` or ``2019`` for Exchange and empty for Tandem; ``service_pack``
@@ -46,123 +74,129 @@ class MessagingServer:
     of its forest.
     """
 
-    fqdn: str
+    fqdn: Annotated[str, FQDN]
     forest: str
     kind: ServerKind = ServerKind.TANDEM
     version: str = ""
-    service_pack: int = 0
+    service_pack: Annotated[int, between(0, 4)] = 0
     roles: tuple[str, ...] = ()
     dial_plans: tuple[str, ...] | None = None
-    sip_tls_port: int = 5061
-    sip_tcp_port: int = 5060
+    sip_tls_port: Annotated[int, PORT] = 5061
+    sip_tcp_port: Annotated[int, PORT] = 5060
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoicePool:
+class DeclaredVoicePool:
     """A voice pool or Standard Edition server (whose only server is then the pool itself).
 
     ``ring_s`` is the no-answer time in seconds before a call is diverted to UM. ``version`` is ``2010``, ``2013`` or
     ``2015`` for a pool of kind lync (2013 if it is empty), and empty for Tandem.
     """
 
-    fqdn: str
+    fqdn: Annotated[str, FQDN]
     forest: str
     kind: PoolKind = PoolKind.TANDEM
     pool_type: PoolType = PoolType.STANDARD_EDITION
     version: str = ""
-    servers: tuple[str, ...] = ()
+    servers: Annotated[tuple[str, ...], FQDN] = ()
     media_encryption: MediaEncryption = MediaEncryption.REQUIRE
     digest: tuple[DigestAlgorithm, ...] = (DigestAlgorithm.SHA256, DigestAlgorithm.MD5)
-    ring_s: int = 20
-    sip_tls_port: int = 5061
+    ring_s: Annotated[int, between(1, 180)] = 20
+    sip_tls_port: Annotated[int, PORT] = 5061
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UMDialPlan:
+class DeclaredUMDialPlan:
     """A UM dial plan. ``access_numbers`` are E.164, durations are what New-UMDialPlan defaults to."""
 
-    name: str
+    name: Annotated[str, UM_NAME]
     forest: str
-    extension_digits: int
+    extension_digits: Annotated[int, between(1, 20)]
     uri_type: UriType = UriType.SIP_NAME
     voip_security: VoIPSecurity = VoIPSecurity.SECURED
-    access_numbers: tuple[str, ...] = ()
-    country_code: str = "1"
-    language: str = DEFAULT_LANGUAGE
-    operator_extension: str = ""
-    max_call_duration_min: int = 30
-    max_recording_duration_min: int = 20
-    recording_idle_timeout_s: int = 5
+    access_numbers: Annotated[tuple[str, ...], E164] = ()
+    country_code: Annotated[str, like(r"[0-9]{1,4}", "1 to 4 digits")] = "1"
+    language: Annotated[str, LANGUAGE] = DEFAULT_LANGUAGE
+    operator_extension: Annotated[str, DIGITS] = ""
+    max_call_duration_min: Annotated[int, between(10, 120)] = 30
+    max_recording_duration_min: Annotated[int, between(1, 100)] = 20
+    recording_idle_timeout_s: Annotated[int, between(2, 10)] = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UMMailboxPolicy:
+class DeclaredUMMailboxPolicy:
     """A UM mailbox policy beside the default one, which each dial plan brings."""
 
-    name: str
+    name: Annotated[str, OBJECT_NAME]
     um_dial_plan: str
-    min_pin_length: int = 6
-    pin_lifetime_days: int = 60
-    pin_history_count: int = 5
-    logon_failures_before_pin_reset: int = 5
-    max_logon_attempts: int = 15
+    min_pin_length: Annotated[int, between(4, 24)] = 6
+    pin_lifetime_days: Annotated[int, between(1, 999)] = 60
+    pin_history_count: Annotated[int, between(1, 20)] = 5
+    logon_failures_before_pin_reset: Annotated[int, between(1, 998)] = 5
+    max_logon_attempts: Annotated[int, between(1, 999)] = 15
     allow_missed_call_notifications: bool = True
     allow_message_waiting_indicator: bool = True
-    um_enabled_text: str = ""
-    voice_mail_text: str = ""
+    um_enabled_text: Annotated[str, Rule(lambda text: len(text) <= 512, "at most 512 characters")] = ""
+    voice_mail_text: Annotated[str, Rule(lambda text: len(text) <= 512, "at most 512 characters")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UMIPGateway:
+class DeclaredUMIPGateway:
     """A plain SIP gateway of an Unsecured UM dial plan, known by its address only."""
 
-    name: str
+    name: Annotated[str, OBJECT_NAME]
     um_dial_plan: str
-    address: str
-    pilot_identifier: str
+    address: Annotated[str, Rule(is_ip_address, "an IP address: a plain gateway is known by its address only")]
+    pilot_identifier: Annotated[str, like(r"[A-Za-z0-9+._-]{1,64}", "digits or letters, such as 5000")]
     transport: Literal[Transport.UDP, Transport.TCP] = Transport.TCP
-    port: int = 5060
+    port: Annotated[int, PORT] = 5060
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UMAutoAttendant:
+class DeclaredUMAutoAttendant:
     """A UM auto attendant. A name holds no spaces; ``pilot_identifiers`` are E.164.
 
     New-UMAutoAttendant leaves an attendant Disabled; a declared one is Enabled unless the file says otherwise.
     """
 
-    name: str
+    name: Annotated[str, UM_NAME]
     um_dial_plan: str
-    pilot_identifiers: tuple[str, ...] = ()
+    pilot_identifiers: Annotated[tuple[str, ...], E164] = ()
     enabled: bool = True
     speech_enabled: bool = True
-    language: str = DEFAULT_LANGUAGE
+    language: Annotated[str, LANGUAGE] = DEFAULT_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class NormalizationRule:
+class DeclaredNormalizationRule:
     """A normalization rule: .NET regular expression and replacement, as New-CsVoiceNormalizationRule takes them."""
 
-    name: str
-    pattern: str
+    name: Annotated[str, OBJECT_NAME]
+    pattern: Annotated[str, Rule(is_regex, r"a regular expression, such as ^(\d{4})$")]
     translation: str
     is_internal_extension: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoiceDialPlan:
+class DeclaredVoiceDialPlan:
     """A voice dial plan. ``identity`` is ``Global``, ``Site:NAME``, ``Registrar:FQDN`` or a tag granted to users."""
 
-    identity: str
-    simple_name: str
-    normalization_rules: tuple[NormalizationRule, ...] = ()
+    identity: Annotated[
+        str,
+        like(
+            r"Global|Site:[^/\\]{1,60}|Registrar:[a-z0-9.-]{1,253}|[A-Za-z0-9_-]{1,64}",
+            "Global, Site:NAME, Registrar:FQDN, or a tag of letters, digits, - and _",
+        ),
+    ]
+    simple_name: Annotated[str, like(r"[A-Za-z0-9._+()-]{1,256}", "letters, digits and - . + _ ( )")]
+    normalization_rules: tuple[DeclaredNormalizationRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoicePolicy:
+class DeclaredVoicePolicy:
     """A voice policy. ``identity`` is ``Global``, ``Site:NAME`` or a tag granted to users."""
 
-    identity: str
+    identity: Annotated[str, like(r"Global|Site:[^/\\]{1,60}|[A-Za-z0-9_-]{1,64}", "Global, Site:NAME, or a tag")]
     allow_call_forwarding: bool = True
     allow_simul_ring: bool = True
     enable_call_transfer: bool = True
@@ -170,58 +204,58 @@ class VoicePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoiceRoute:
+class DeclaredVoiceRoute:
     """A voice route: numbers that match the pattern leave by these PSTN gateways. The order of routes is their priority."""
 
-    name: str
-    number_pattern: str
+    name: Annotated[str, OBJECT_NAME]
+    number_pattern: Annotated[str, Rule(is_regex, r"a regular expression, such as ^\+1425")]
     pstn_usages: tuple[str, ...] = ()
     pstn_gateways: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PstnGateway:
+class DeclaredPstnGateway:
     """A PSTN gateway behind the Mediation Server that is collocated with a pool: a trunk. Port as New-CsTrunk's default."""
 
-    fqdn: str
+    fqdn: Annotated[str, FQDN]
     pool: str
-    port: int = 5067
+    port: Annotated[int, PORT] = 5067
     transport: Literal[Transport.TLS, Transport.TCP] = Transport.TLS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
+class DeclaredContact:
     """A contact object: makes a number of UM callable (phase 9).
 
     With ``auto_attendant`` (a name) it is an Auto Attendant contact, without one a Subscriber Access contact.
     """
 
-    display_name: str
-    sip_address: str
+    display_name: Annotated[str, TEXT]
+    sip_address: Annotated[str, SIP_ADDRESS]
     um_dial_plan: str
-    number: str
+    number: Annotated[str, E164]
     pool: str
-    ou: str
+    ou: Annotated[str, OU]
     auto_attendant: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class DeclaredUser:
     """A person. ``sip_address`` without ``sip:``; empty strings where a feature is not wanted.
 
     A user with a ``line_uri`` is to be enabled for Enterprise Voice; one with an ``extension`` and a UM mailbox policy
     is to be enabled for UM. ``pin`` is never kept here: PINs that are not set yet are made by the UM server.
     """
 
-    account: str
-    display_name: str
+    account: Annotated[str, ACCOUNT]
+    display_name: Annotated[str, TEXT]
     forest: str
-    ou: str
-    mail: str = ""
-    sip_address: str = ""
+    ou: Annotated[str, OU]
+    mail: Annotated[str, SIP_ADDRESS] = ""
+    sip_address: Annotated[str, SIP_ADDRESS] = ""
     pool: str = ""
-    line_uri: str = ""
-    extension: str = ""
+    line_uri: Annotated[str, Rule(is_line_uri, "a line URI, such as tel:+14255554101")] = ""
+    extension: Annotated[str, DIGITS] = ""
     um_mailbox_policy: str = ""
     voice_dial_plan: str = ""
     voice_policy: str = ""
@@ -234,8 +268,8 @@ class Administrator:
     ``forest`` is where the account and its groups are; empty means the first forest.
     """
 
-    account: str
-    display_name: str
+    account: Annotated[str, ACCOUNT]
+    display_name: Annotated[str, TEXT]
     groups: tuple[str, ...] = ()
     forest: str = ""
 
@@ -249,7 +283,7 @@ class Organization:
     system's are. ``certificate_authority`` is the CA that the runbook's certificate requests go to (``HOST\\NAME``).
     """
 
-    name: str
+    name: Annotated[str, OBJECT_NAME]
     path: Path
     directory: str
     state: Path
@@ -257,23 +291,23 @@ class Organization:
     directory_roots: Path | None = None
     phone_edition: PhoneEdition = PhoneEdition.NONE
     only_ev_pools: bool = False
-    certificate_authority: str = ""
+    certificate_authority: Annotated[str, TEXT] = ""
     voice_features: tuple[VoiceFeature, ...] = ()
     forests: tuple[Forest, ...] = ()
-    messaging_servers: tuple[MessagingServer, ...] = ()
-    voice_pools: tuple[VoicePool, ...] = ()
-    um_dial_plans: tuple[UMDialPlan, ...] = ()
-    um_mailbox_policies: tuple[UMMailboxPolicy, ...] = ()
-    um_ip_gateways: tuple[UMIPGateway, ...] = ()
-    um_auto_attendants: tuple[UMAutoAttendant, ...] = ()
-    voice_dial_plans: tuple[VoiceDialPlan, ...] = ()
-    voice_policies: tuple[VoicePolicy, ...] = ()
-    pstn_usages: tuple[str, ...] = ()
-    voice_routes: tuple[VoiceRoute, ...] = ()
-    pstn_gateways: tuple[PstnGateway, ...] = ()
-    contacts: tuple[Contact, ...] = ()
-    organizational_units: tuple[str, ...] = ()
-    users: tuple[User, ...] = ()
+    messaging_servers: tuple[DeclaredMessagingServer, ...] = ()
+    voice_pools: tuple[DeclaredVoicePool, ...] = ()
+    um_dial_plans: tuple[DeclaredUMDialPlan, ...] = ()
+    um_mailbox_policies: tuple[DeclaredUMMailboxPolicy, ...] = ()
+    um_ip_gateways: tuple[DeclaredUMIPGateway, ...] = ()
+    um_auto_attendants: tuple[DeclaredUMAutoAttendant, ...] = ()
+    voice_dial_plans: tuple[DeclaredVoiceDialPlan, ...] = ()
+    voice_policies: tuple[DeclaredVoicePolicy, ...] = ()
+    pstn_usages: Annotated[tuple[str, ...], OBJECT_NAME] = ()
+    voice_routes: tuple[DeclaredVoiceRoute, ...] = ()
+    pstn_gateways: tuple[DeclaredPstnGateway, ...] = ()
+    contacts: tuple[DeclaredContact, ...] = ()
+    organizational_units: Annotated[tuple[str, ...], OU] = ()
+    users: tuple[DeclaredUser, ...] = ()
     administrators: tuple[Administrator, ...] = ()
 
     @property
@@ -296,11 +330,11 @@ class Organization:
         used = {s.forest for s in self.messaging_servers} | {p.forest for p in self.um_dial_plans}
         return tuple(forest.name for forest in self.forests if forest.name in used)
 
-    def servers_in(self, forest: str, kind: ServerKind) -> tuple[MessagingServer, ...]:
+    def servers_in(self, forest: str, kind: ServerKind) -> tuple[DeclaredMessagingServer, ...]:
         """The messaging servers of a kind in a forest."""
         return tuple(s for s in self.messaging_servers if s.forest == forest and s.kind is kind)
 
-    def servers_of(self, plan: UMDialPlan) -> tuple[MessagingServer, ...]:
+    def servers_of(self, plan: DeclaredUMDialPlan) -> tuple[DeclaredMessagingServer, ...]:
         """The messaging servers that answer for a UM dial plan: of its forest, in all dial plans or in this one."""
         return tuple(
             s
@@ -308,6 +342,6 @@ class Organization:
             if s.forest == plan.forest and (s.dial_plans is None or plan.name in s.dial_plans)
         )
 
-    def pools_of(self, kind: PoolKind) -> tuple[VoicePool, ...]:
+    def pools_of(self, kind: PoolKind) -> tuple[DeclaredVoicePool, ...]:
         """The voice pools of a kind."""
         return tuple(pool for pool in self.voice_pools if pool.kind is kind)

@@ -13,7 +13,7 @@ from typing import Any
 
 from tandem.org import model
 from tandem.org.load import FORMAT_VERSION
-from tandem.org.rules import RULES
+from tandem.org.rules import rules_of
 
 
 def json_schema() -> dict[str, Any]:
@@ -50,7 +50,7 @@ def _object(
 
 def _field(type_: type[Any], field: "dataclasses.Field[Any]", hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     found = _type(hint, definitions)
-    if rule := RULES.get((type_.__name__, field.name)):
+    if rule := rules_of(type_).get(field.name):
         found["description"] = f"Expected: {rule.expected}."
         if "items" in found:
             found["items"] |= rule.schema
@@ -71,10 +71,11 @@ def _type(hint: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     if origin is tuple:
         return {"type": "array", "items": _type(arguments[0], definitions)}
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        if hint.__name__ not in definitions:
-            definitions[hint.__name__] = {}
-            definitions[hint.__name__] = _object(hint, definitions)
-        return {"$ref": f"#/$defs/{hint.__name__}"}
+        name = model.declared_name(hint)
+        if name not in definitions:
+            definitions[name] = {}
+            definitions[name] = _object(hint, definitions)
+        return {"$ref": f"#/$defs/{name}"}
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return {"enum": [str(each.value) for each in hint]}
     names = {bool: "boolean", int: "integer", str: "string", Path: "string"}

@@ -6,7 +6,7 @@ Tandem servers follow 2013's names and rules.
 from collections.abc import Iterable
 from enum import IntEnum, auto
 
-from tandem.org.model import MessagingServer
+from tandem.org.model import DeclaredMessagingServer
 from tandem.org.vocabulary import ServerKind, ServerRole
 
 
@@ -31,7 +31,7 @@ ROLES: dict[Generation, tuple[ServerRole, ...]] = {
 """Phase 1: the roles that have to be on at least one server of a messaging forest (of 2016's, Mailbox holds both)."""
 
 
-def generation(server: MessagingServer) -> Generation:
+def generation(server: DeclaredMessagingServer) -> Generation:
     """The generation of a server; Tandem's is 2013. Raises :class:`KeyError` for a version that was refused."""
     if server.kind is ServerKind.TANDEM:
         return Generation.E2013
@@ -40,17 +40,17 @@ def generation(server: MessagingServer) -> Generation:
     return {"2007": Generation.E2007, "2013": Generation.E2013, "2016": Generation.E2016}[server.version]
 
 
-def roles_of(server: MessagingServer) -> tuple[str, ...]:
+def roles_of(server: DeclaredMessagingServer) -> tuple[str, ...]:
     """The roles of a server: those declared, or all that UM needs."""
     return server.roles or ROLES[generation(server)]
 
 
-def generations(servers: Iterable[MessagingServer]) -> tuple[Generation, ...]:
+def generations(servers: Iterable[DeclaredMessagingServer]) -> tuple[Generation, ...]:
     """The generations of some servers, oldest first."""
     return tuple(sorted({generation(server) for server in servers}))
 
 
-def names_must_match(servers: Iterable[MessagingServer]) -> bool:
+def names_must_match(servers: Iterable[DeclaredMessagingServer]) -> bool:
     """Phase 8: whether a voice dial plan's simple name has to equal the UM dial plan's FQDN; the oldest server decides."""
     found = generations(servers)
     return bool(found) and found[0] < Generation.E2010_SP1

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tandem.org.groups import delegation
-from tandem.org.model import MessagingServer
+from tandem.org.model import DeclaredMessagingServer
 from tandem.org.versions import Generation, generation, generations
 
 ENTERPRISE_ADMINS = "Enterprise Admins"
@@ -46,7 +46,7 @@ class MessagingRoles:
     generations: tuple[Generation, ...]
 
     @classmethod
-    def of(cls, servers: Iterable[MessagingServer]) -> "MessagingRoles":
+    def of(cls, servers: Iterable[DeclaredMessagingServer]) -> "MessagingRoles":
         """For these servers; none is as 2013."""
         return cls(generations=generations(servers) or (Generation.E2013,))
 
@@ -81,7 +81,7 @@ def _both(*groups: str) -> Requirement:
     return any_of(*((ADMINISTRATORS, group) for group in groups))
 
 
-def um_service(server: MessagingServer) -> Requirement:
+def um_service(server: DeclaredMessagingServer) -> Requirement:
     """Phase 5 for the UM role or service of one server: its local administrators who may also manage it in Exchange."""
     if generation(server) is Generation.E2007:
         return _both(delegation(server.fqdn), ORGANIZATION_2007)

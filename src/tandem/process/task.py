@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tandem.core.clock import Clock
 from tandem.core.ids import Ids
@@ -87,6 +87,7 @@ def layout_of(organization: Organization, forest: str) -> Layout:
     return Layout(forest=forest, organization=organization.name, voice_forest=organization.voice_forest)
 
 
+T = TypeVar("T")
 Step = tuple[Change, Callable[[], None]]
 """A change and how to make it."""
 Steps = Callable[[Context], Iterable[Step]]
@@ -158,6 +159,12 @@ def phase_of(task_id: str) -> Phase:
 
 def nothing() -> None:
     """How to make a change whose object another task makes first."""
+
+
+def from_declared(type_: type[T], declared: Any, **own: Any) -> T:
+    """An object of the directory as it is declared: fields of the same name are taken over, ``own`` are the others."""
+    names = {f.name for f in dataclasses.fields(type_)} & {f.name for f in dataclasses.fields(declared)}  # type: ignore[arg-type]
+    return type_(**{name: getattr(declared, name) for name in names} | own)
 
 
 def ensure(context: Context, kind: str, wanted: Any, *, keep: Iterable[str] = ()) -> Iterable[Step]:

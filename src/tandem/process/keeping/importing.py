@@ -43,13 +43,13 @@ def organization_text(found: Found, directory: Mapping[str, str], *, roots: str 
         "voice_dial_plans": [
             {"identity": p.identity, "simple_name": p.simple_name, **_rules(p)} for p in found.all(o.VoiceDialPlan)
         ],
-        "voice_policies": [_said(m.VoicePolicy, dataclasses.asdict(p)) for p in found.all(o.VoicePolicy)],
+        "voice_policies": [_said(m.DeclaredVoicePolicy, dataclasses.asdict(p)) for p in found.all(o.VoicePolicy)],
         "pstn_usages": [usage.name for usage in found.all(o.PstnUsage)],
         "voice_routes": [
-            _said(m.VoiceRoute, dataclasses.asdict(r), but=("priority",))
+            _said(m.DeclaredVoiceRoute, dataclasses.asdict(r), but=("priority",))
             for r in sorted(found.all(o.VoiceRoute), key=lambda r: r.priority)
         ],
-        "pstn_gateways": [_said(m.PstnGateway, dataclasses.asdict(g)) for g in found.all(o.PstnGateway)],
+        "pstn_gateways": [_said(m.DeclaredPstnGateway, dataclasses.asdict(g)) for g in found.all(o.PstnGateway)],
         "contacts": list(_contacts(found)),
         "organizational_units": sorted({each.container for each in _people(found) if each.container.startswith("OU=")}),
         "users": list(_users(found)),
@@ -85,7 +85,7 @@ def _said(type_: Any, values: Mapping[str, Any], *, but: Iterable[str] = ()) -> 
 
 
 def _rules(plan: o.VoiceDialPlan) -> _Dict:
-    rules = [_said(m.NormalizationRule, dataclasses.asdict(rule)) for rule in plan.rules]
+    rules = [_said(m.DeclaredNormalizationRule, dataclasses.asdict(rule)) for rule in plan.rules]
     return {"normalization_rules": rules} if rules else {}
 
 
@@ -120,7 +120,9 @@ def _servers(found: Found) -> Iterator[_Dict]:
                 out |= {"roles": list(server.roles)} if server.roles else {}
             if set(server.dial_plans) != every:
                 out["dial_plans"] = sorted(server.dial_plans)
-            yield out | _said(m.MessagingServer, {k: getattr(server, k) for k in ("sip_tls_port", "sip_tcp_port")})
+            yield out | _said(
+                m.DeclaredMessagingServer, {k: getattr(server, k) for k in ("sip_tls_port", "sip_tcp_port")}
+            )
 
 
 def _pools(found: Found) -> Iterator[_Dict]:
@@ -129,7 +131,7 @@ def _pools(found: Found) -> Iterator[_Dict]:
             values = dataclasses.asdict(pool) | {"forest": forest}
             if pool.pool_type == PoolType.STANDARD_EDITION:
                 values["servers"] = ()
-            yield _said(m.VoicePool, values)
+            yield _said(m.DeclaredVoicePool, values)
 
 
 def _dial_plans(found: Found) -> Iterator[_Dict]:
@@ -140,13 +142,13 @@ def _dial_plans(found: Found) -> Iterator[_Dict]:
                     f"UM dial plan {plan.name}: phone context {plan.phone_context} is not {plan.name}.{forest}"
                 )
             values = dataclasses.asdict(plan) | {"forest": forest, "country_code": plan.country_code or "1"}
-            yield _said(m.UMDialPlan, values)
+            yield _said(m.DeclaredUMDialPlan, values)
 
 
 def _policies(found: Found) -> Iterator[_Dict]:
     for policy in found.all(o.UMMailboxPolicy):
         values = dataclasses.asdict(policy) | {"um_dial_plan": policy.dial_plan}
-        said = _said(m.UMMailboxPolicy, values)
+        said = _said(m.DeclaredUMMailboxPolicy, values)
         if policy.name != default_policy(policy.dial_plan) or set(said) != {"name", "um_dial_plan"}:
             yield said
 
@@ -165,12 +167,12 @@ def _plain_gateways(found: Found) -> Iterator[_Dict]:
             continue
         values = dataclasses.asdict(gateway)
         values |= {"um_dial_plan": groups[0].dial_plan, "pilot_identifier": groups[0].pilot_identifier}
-        yield _said(m.UMIPGateway, values)
+        yield _said(m.DeclaredUMIPGateway, values)
 
 
 def _attendants(found: Found) -> Iterator[_Dict]:
     for attendant in found.all(o.UMAutoAttendant):
-        yield _said(m.UMAutoAttendant, dataclasses.asdict(attendant) | {"um_dial_plan": attendant.dial_plan})
+        yield _said(m.DeclaredUMAutoAttendant, dataclasses.asdict(attendant) | {"um_dial_plan": attendant.dial_plan})
 
 
 def _contacts(found: Found) -> Iterator[_Dict]:
@@ -191,7 +193,7 @@ def _contacts(found: Found) -> Iterator[_Dict]:
             "ou": contact.container,
             "auto_attendant": attendant,
         }
-        yield _said(m.Contact, values)
+        yield _said(m.DeclaredContact, values)
 
 
 def _users(found: Found) -> Iterator[_Dict]:
@@ -217,7 +219,7 @@ def _users(found: Found) -> Iterator[_Dict]:
             "voice_dial_plan": user.voice_dial_plan,
             "voice_policy": user.voice_policy,
         }
-        yield _said(m.User, values)
+        yield _said(m.DeclaredUser, values)
 
 
 def _administrators(found: Found) -> Iterator[_Dict]:

@@ -109,7 +109,7 @@ class ExchangeForest:
                     notes=tuple(self._setup(server) for server in servers) + self._version_notes(),
                 )  # fmt: skip
 
-    def _server_check(self, server: m.MessagingServer) -> str:
+    def _server_check(self, server: m.DeclaredMessagingServer) -> str:
         roles: dict[str, str] = {ServerRole.UM: "UnifiedMessaging"}
         wanted = [roles.get(role, role) for role in roles_of(server)]
         name = quote(server.fqdn)
@@ -131,7 +131,7 @@ class ExchangeForest:
             f"{{ throw ('no trust of ' + {voice}) }}",
         )
 
-    def _setup(self, server: m.MessagingServer) -> Text:
+    def _setup(self, server: m.DeclaredMessagingServer) -> Text:
         command = _SETUP[generation(server)]
         return Text(f"On {server.fqdn}: {command}", f"Sur {server.fqdn} : {command}")
 
@@ -177,7 +177,7 @@ class ExchangeForest:
             commands=commands, checks=tuple(self._certificate_check(s, old=old) for s in self.servers), notes=tuple(notes),
         )  # fmt: skip
 
-    def _find(self, server: m.MessagingServer, *, old: bool) -> str:
+    def _find(self, server: m.DeclaredMessagingServer, *, old: bool) -> str:
         at = "" if old else f" -Server {quote(server.fqdn)}"
         subject = quote(f"CN={server.fqdn}")
         return (
@@ -185,7 +185,7 @@ class ExchangeForest:
             f"($_.Subject -split ', ') -contains {subject} -and -not $_.IsSelfSigned -and $_.NotAfter -gt (Get-Date) }}"
         )
 
-    def _certificate(self, server: m.MessagingServer, *, old: bool) -> str:
+    def _certificate(self, server: m.DeclaredMessagingServer, *, old: bool) -> str:
         """A request if there is no answer of the CA yet, its import if there is, nothing if the certificate is there."""
         name, request, answer = (quote(text) for text in (server.fqdn, f"{server.fqdn}.req", f"{server.fqdn}.cer"))
         authority = (
@@ -208,7 +208,7 @@ class ExchangeForest:
             f"{new}\n{submit}\n}}"
         )
 
-    def _certificate_check(self, server: m.MessagingServer, *, old: bool) -> str:
+    def _certificate_check(self, server: m.DeclaredMessagingServer, *, old: bool) -> str:
         missing = quote(
             f"{server.fqdn}: no certificate of a CA with this subject; after the CA's answer run the step again"
         )
@@ -227,7 +227,7 @@ class ExchangeForest:
             notes=(Text("No dots or spaces in names.", "Ni point ni espace dans les noms."),),
         )  # fmt: skip
 
-    def _dial_plan(self, plan: m.UMDialPlan) -> str:
+    def _dial_plan(self, plan: m.DeclaredUMDialPlan) -> str:
         name = quote(plan.name)
         operator = f" -OperatorExtension {quote(plan.operator_extension)}" if plan.operator_extension else ""
         country = "" if self._newest is Generation.E2007 else f" -CountryOrRegionCode {quote(plan.country_code)}"
@@ -344,7 +344,13 @@ class ExchangeForest:
                 yield self._server_step(server, "call-router", plans, mode, router=True)
 
     def _server_step(
-        self, server: m.MessagingServer, name: str, plans: list[m.UMDialPlan], mode: str, *, router: bool
+        self,
+        server: m.DeclaredMessagingServer,
+        name: str,
+        plans: list[m.DeclaredUMDialPlan],
+        mode: str,
+        *,
+        router: bool,
     ) -> RunbookStep:
         fqdn, modern = quote(server.fqdn), generation(server) >= Generation.E2013
         # From 2013 on a server cannot be put into a TelExtn or E.164 dial plan, and answers for it all the same.
@@ -391,7 +397,7 @@ class ExchangeForest:
             commands=tuple(commands), checks=(check, f"{read} | Format-List -Property @('DialPlans', 'UMStartupMode')"),
         )  # fmt: skip
 
-    def _users(self) -> list[tuple[m.User, m.UMDialPlan]]:
+    def _users(self) -> list[tuple[m.DeclaredUser, m.DeclaredUMDialPlan]]:
         plans, policies = {p.name: p for p in self._plans}, mailbox_policies(self._org)
         found = (
             (u, plans.get(policies[u.um_mailbox_policy].um_dial_plan)) for u in self._org.users if u.um_mailbox_policy
@@ -509,7 +515,7 @@ UNKNOWN = Text(
 )
 
 
-def _policy_settings(policy: m.UMMailboxPolicy) -> str:
+def _policy_settings(policy: m.DeclaredUMMailboxPolicy) -> str:
     """The parameters of Set-UMMailboxPolicy."""
     settings = (
         f"-MinPINLength {policy.min_pin_length} -PINLifetime {policy.pin_lifetime_days} "

@@ -17,7 +17,19 @@ from tandem.pki.store import CertificateStore
 from tandem.process.errors import ProcessError
 from tandem.process.phases import Side
 from tandem.process.roles import CERTIFICATES, ENTERPRISE_ADMINS, SERVER_OPERATORS, MessagingRoles, any_of
-from tandem.process.task import Change, Context, Step, Task, container, difference, ensure, nothing, phase, phase_of
+from tandem.process.task import (
+    Change,
+    Context,
+    Step,
+    Task,
+    container,
+    difference,
+    ensure,
+    from_declared,
+    nothing,
+    phase,
+    phase_of,
+)
 from tandem.process.tasks.preconditions import known_aces, pairs, task_id
 
 _HIDDEN = "UM objects are not readable by you before phase 7"
@@ -83,11 +95,11 @@ def _tasks(context: Context) -> Iterator[Task]:
         )
 
 
-def _here(context: Context) -> tuple[model.MessagingServer, ...]:
+def _here(context: Context) -> tuple[model.DeclaredMessagingServer, ...]:
     return context.organization.servers_in(context.layout.forest, ServerKind.TANDEM)
 
 
-def dial_plans_here(context: Context) -> tuple[model.UMDialPlan, ...]:
+def dial_plans_here(context: Context) -> tuple[model.DeclaredUMDialPlan, ...]:
     """The UM dial plans of the forest at hand."""
     return tuple(plan for plan in context.organization.um_dial_plans if plan.forest == context.layout.forest)
 
@@ -106,14 +118,7 @@ def _organization(context: Context) -> Iterator[Step]:
 
 def _servers(context: Context) -> Iterator[Step]:
     for server in _here(context):
-        wanted = o.MessagingServer(
-            fqdn=server.fqdn,
-            kind=server.kind,
-            version=TANDEM_VERSION,
-            roles=("Tandem UM",),
-            sip_tcp_port=server.sip_tcp_port,
-            sip_tls_port=server.sip_tls_port,
-        )
+        wanted = from_declared(o.MessagingServer, server, version=TANDEM_VERSION, roles=("Tandem UM",), dial_plans=())
         kept = ("dial_plans", "startup_mode", "status", "certificate_thumbprint")  # phase 5's and the administrator's
         yield from ensure(context, "messaging server", wanted, keep=kept)
 
@@ -143,19 +148,11 @@ def _voice_certificates(context: Context) -> Iterator[Step]:
 
 def _dial_plans(context: Context) -> Iterator[Step]:
     for plan in dial_plans_here(context):
-        wanted = o.UMDialPlan(
-            name=plan.name,
+        wanted = from_declared(
+            o.UMDialPlan,
+            plan,
             phone_context=phone_context(plan.name, plan.forest),
-            uri_type=plan.uri_type,
             voip_security=VoIPSecurity.UNSECURED,  # New-UMDialPlan's default; phase 4 sets it
-            extension_digits=plan.extension_digits,
-            access_numbers=plan.access_numbers,
-            country_code=plan.country_code,
-            language=plan.language,
-            operator_extension=plan.operator_extension,
-            max_call_duration_min=plan.max_call_duration_min,
-            max_recording_duration_min=plan.max_recording_duration_min,
-            recording_idle_timeout_s=plan.recording_idle_timeout_s,
         )
         held = context.repository.same(wanted)
         if held is not None and held[0].uri_type != wanted.uri_type:
@@ -171,19 +168,7 @@ def _mailbox_policies(context: Context) -> Iterator[Step]:
     for policy in mailbox_policies(context.organization).values():
         if policy.um_dial_plan not in here:
             continue
-        wanted = o.UMMailboxPolicy(
-            name=policy.name,
-            dial_plan=policy.um_dial_plan,
-            min_pin_length=policy.min_pin_length,
-            pin_lifetime_days=policy.pin_lifetime_days,
-            pin_history_count=policy.pin_history_count,
-            logon_failures_before_pin_reset=policy.logon_failures_before_pin_reset,
-            max_logon_attempts=policy.max_logon_attempts,
-            allow_missed_call_notifications=policy.allow_missed_call_notifications,
-            allow_message_waiting_indicator=policy.allow_message_waiting_indicator,
-            um_enabled_text=policy.um_enabled_text,
-            voice_mail_text=policy.voice_mail_text,
-        )
+        wanted = from_declared(o.UMMailboxPolicy, policy, dial_plan=policy.um_dial_plan)
         yield from ensure(context, "UM mailbox policy", wanted)
 
 
@@ -191,14 +176,7 @@ def _auto_attendants(context: Context) -> Iterator[Step]:
     here = {plan.name for plan in dial_plans_here(context)}
     for attendant in context.organization.um_auto_attendants:
         if attendant.um_dial_plan in here:
-            wanted = o.UMAutoAttendant(
-                name=attendant.name,
-                dial_plan=attendant.um_dial_plan,
-                pilot_identifiers=attendant.pilot_identifiers,
-                enabled=attendant.enabled,
-                speech_enabled=attendant.speech_enabled,
-                language=attendant.language,
-            )
+            wanted = from_declared(o.UMAutoAttendant, attendant, dial_plan=attendant.um_dial_plan)
             yield from ensure(context, "UM auto attendant", wanted)
 
 
@@ -207,11 +185,9 @@ def _plain_gateways(context: Context) -> Iterator[Step]:
     for gateway in context.organization.um_ip_gateways:
         if gateway.um_dial_plan not in here:
             continue
-        wanted = o.UMIPGateway(
-            name=gateway.name,
-            address=gateway.address,
-            port=gateway.port,
-            transport=gateway.transport,
+        wanted = from_declared(
+            o.UMIPGateway,
+            gateway,
             outcalls_allowed=False,  # nothing that a plain gateway sends proves who calls
         )
         yield from ensure(context, "UM IP gateway", wanted, keep=("mwi_allowed", "status"))

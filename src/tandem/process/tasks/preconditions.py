@@ -28,6 +28,7 @@ from tandem.process.task import (
     difference,
     ensure,
     ensure_aces,
+    from_declared,
     layout_of,
     nothing,
     phase,
@@ -92,7 +93,7 @@ def task_id(name: str, forest: str, forests: Sequence[object]) -> str:
     return name if len(forests) == 1 else f"{name}@{forest}"
 
 
-def tandem_um_servers(org: model.Organization) -> tuple[model.MessagingServer, ...]:
+def tandem_um_servers(org: model.Organization) -> tuple[model.DeclaredMessagingServer, ...]:
     """The messaging servers that this process deploys itself."""
     return tuple(s for s in org.messaging_servers if s.kind is ServerKind.TANDEM)
 
@@ -274,16 +275,7 @@ def _voice_containers(context: Context) -> Iterator[Step]:
 
 def _pools(context: Context) -> Iterator[Step]:
     for pool in context.organization.voice_pools:
-        wanted = o.VoicePool(
-            fqdn=pool.fqdn,
-            kind=pool.kind,
-            pool_type=pool.pool_type,
-            servers=pool.servers or (pool.fqdn,),
-            media_encryption=pool.media_encryption,
-            digest=pool.digest,
-            ring_s=pool.ring_s,
-            sip_tls_port=pool.sip_tls_port,
-        )
+        wanted = from_declared(o.VoicePool, pool, servers=pool.servers or (pool.fqdn,))
         yield from ensure(context, "voice pool", wanted)
 
 
@@ -309,7 +301,7 @@ def _users(context: Context) -> Iterator[Step]:
             yield from changed(context, current, fields)
 
 
-def declared(user: model.User) -> o.User:
+def declared(user: model.DeclaredUser) -> o.User:
     """A user as phase 0 makes it: how one that is still absent is described."""
     return o.User(account=user.account, container=user.ou, display_name=user.display_name, mail=user.mail)
 
@@ -344,7 +336,7 @@ def sip_holders(context: Context) -> dict[str, o.User]:
 
 
 def sip_given_up(
-    context: Context, users: Iterable[model.User], holders: Mapping[str, o.User] | None = None
+    context: Context, users: Iterable[model.DeclaredUser], holders: Mapping[str, o.User] | None = None
 ) -> Iterator[Step]:
     """SIP addresses of users who are gone, which these users have now."""
     known = sip_holders(context) if holders is None else holders
@@ -371,7 +363,9 @@ def managed_users(context: Context) -> int:
     return sum(1 for user in context.repository.all(o.User) if user.managed_by == context.organization.name)
 
 
-def give_up(context: Context, holder: o.User | None, user: model.User, fields: Mapping[str, Any]) -> Iterator[Step]:
+def give_up(
+    context: Context, holder: o.User | None, user: model.DeclaredUser, fields: Mapping[str, Any]
+) -> Iterator[Step]:
     """Somebody who is no longer declared with an address or number gives it up to whoever is: nobody ever shares one."""
     if (
         holder is not None

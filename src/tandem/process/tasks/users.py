@@ -24,7 +24,7 @@ from tandem.process.tasks.preconditions import (
 )
 
 Fields = Mapping[str, Any]
-Plans = Mapping[str, model.UMDialPlan]
+Plans = Mapping[str, model.DeclaredUMDialPlan]
 """The UM dial plan of each account that is declared for UM."""
 _MOVES: dict[str, Any] = {"after": ("5/servers", "7/gateways", "7/hunt-groups"), "only_when_due": True}
 HIDDEN = "the users of the voice forest are not readable by you: does it trust your forest?"
@@ -78,7 +78,7 @@ def tasks(context: Context) -> Iterator[Task]:
 
 
 def _each(
-    context: Context, users: Iterable[model.User], fields: Callable[[model.User, o.User], Fields]
+    context: Context, users: Iterable[model.DeclaredUser], fields: Callable[[model.DeclaredUser, o.User], Fields]
 ) -> Iterator[Step]:
     """These users as they are to be."""
     there = present(context)
@@ -101,7 +101,7 @@ def _mended_addresses(context: Context) -> Iterator[Step]:
     there = present(context)
     users = [u for u in context.organization.users if u.sip_address and u.account.lower() in there]
 
-    def fields(user: model.User, before: o.User) -> Fields:
+    def fields(user: model.DeclaredUser, before: o.User) -> Fields:
         return {
             "sip_address": f"sip:{user.sip_address}",
             "proxy_addresses": sip_proxy(before.proxy_addresses, user.sip_address),
@@ -140,7 +140,7 @@ def _eum_addresses(context: Context) -> Iterator[Step]:
     plans = um_plans(context)
     users = [user for user in context.organization.users if user.account.lower() in plans and user.sip_address]
 
-    def fields(user: model.User, before: o.User) -> Fields:
+    def fields(user: model.DeclaredUser, before: o.User) -> Fields:
         plan = plans[user.account.lower()]
         address = EumAddress(address=user.sip_address, phone_context=phone_context(plan.name, plan.forest))
         return {"proxy_addresses": eum_proxies(before.proxy_addresses, address)}
@@ -150,7 +150,7 @@ def _eum_addresses(context: Context) -> Iterator[Step]:
 
 
 def _enterprise_voice(context: Context) -> Iterator[Step]:
-    def fields(user: model.User, before: o.User) -> Fields:
+    def fields(user: model.DeclaredUser, before: o.User) -> Fields:
         return {
             "line_uri": user.line_uri,
             "option_flags": before.option_flags | o.UC_ENABLED | o.ENHANCED_PRESENCE,
@@ -188,7 +188,7 @@ def _each_of_um(context: Context, plans: Plans, *, moving: bool) -> Iterator[Ste
         if u.account.lower() in plans and (u.account.lower() in elsewhere) == moving
     ]
 
-    def fields(user: model.User, before: o.User) -> Fields:
+    def fields(user: model.DeclaredUser, before: o.User) -> Fields:
         plan = plans[user.account.lower()]
         where = phone_context(plan.name, plan.forest)
         extension = EumAddress(address=user.extension, phone_context=where, primary=not user.sip_address)
@@ -204,7 +204,7 @@ def _each_of_um(context: Context, plans: Plans, *, moving: bool) -> Iterator[Ste
     yield from _each(context, users, fields)
 
 
-def _given_up(context: Context, plans: Plans, address: Callable[[model.User], str]) -> Iterator[Step]:
+def _given_up(context: Context, plans: Plans, address: Callable[[model.DeclaredUser], str]) -> Iterator[Step]:
     """EUM addresses of users who are no longer declared for UM, where somebody else has them now."""
     holders: dict[tuple[str, str], tuple[o.User, str]] = {}
     for holder in context.repository.all(o.User):

@@ -12,7 +12,7 @@ from tandem.org.numbers import phone_context
 from tandem.org.vocabulary import PoolKind
 from tandem.process.phases import Side
 from tandem.process.roles import DIRECTORY_ADMINS, OCSUMUTIL, VOICE_SERVERS
-from tandem.process.task import Change, Context, Step, Task, ensure, phase, phase_of
+from tandem.process.task import Change, Context, Step, Task, ensure, from_declared, phase, phase_of
 from tandem.process.tools import oupermission
 from tandem.process.tools.targets import target_of
 
@@ -55,35 +55,19 @@ def tasks(context: Context) -> Iterator[Task]:
 
 def _dial_plans(context: Context) -> Iterator[Step]:
     for plan in context.organization.voice_dial_plans:
-        rules = tuple(
-            o.NormalizationRule(
-                name=rule.name,
-                pattern=rule.pattern,
-                translation=rule.translation,
-                is_internal_extension=rule.is_internal_extension,
-            )
-            for rule in plan.normalization_rules
-        )
-        wanted = o.VoiceDialPlan(identity=plan.identity, simple_name=plan.simple_name, rules=rules)
+        rules = tuple(from_declared(o.NormalizationRule, rule) for rule in plan.normalization_rules)
+        wanted = from_declared(o.VoiceDialPlan, plan, rules=rules)
         yield from ensure(context, "voice dial plan", wanted)
 
 
 def _policies(context: Context) -> Iterator[Step]:
     for policy in context.organization.voice_policies:
-        wanted = o.VoicePolicy(
-            identity=policy.identity,
-            allow_call_forwarding=policy.allow_call_forwarding,
-            allow_simul_ring=policy.allow_simul_ring,
-            enable_call_transfer=policy.enable_call_transfer,
-            pstn_usages=policy.pstn_usages,
-        )
-        yield from ensure(context, "voice policy", wanted)
+        yield from ensure(context, "voice policy", from_declared(o.VoicePolicy, policy))
 
 
 def _pstn_gateways(context: Context) -> Iterator[Step]:
     for gateway in context.organization.pstn_gateways:
-        wanted = o.PstnGateway(fqdn=gateway.fqdn, pool=gateway.pool, port=gateway.port, transport=gateway.transport)
-        yield from ensure(context, "PSTN gateway", wanted)
+        yield from ensure(context, "PSTN gateway", from_declared(o.PstnGateway, gateway))
 
 
 def _pstn_usages(context: Context) -> Iterator[Step]:
@@ -93,14 +77,7 @@ def _pstn_usages(context: Context) -> Iterator[Step]:
 
 def _routes(context: Context) -> Iterator[Step]:
     for priority, route in enumerate(context.organization.voice_routes):
-        wanted = o.VoiceRoute(
-            name=route.name,
-            number_pattern=route.number_pattern,
-            priority=priority,
-            pstn_usages=route.pstn_usages,
-            pstn_gateways=route.pstn_gateways,
-        )
-        yield from ensure(context, "voice route", wanted)
+        yield from ensure(context, "voice route", from_declared(o.VoiceRoute, route, priority=priority))
 
 
 def _ou_permission(context: Context) -> Iterator[Step]:
@@ -129,7 +106,7 @@ def _contacts(context: Context) -> Iterator[Step]:
     by_address = {held.sip_address.lower(): held for held in repository.all(o.Contact)}
     yield from _given_up(context)
     for contact in org.contacts:
-        plan: model.UMDialPlan = plans[contact.um_dial_plan]
+        plan: model.DeclaredUMDialPlan = plans[contact.um_dial_plan]
         held = by_address.get(f"sip:{contact.sip_address}".lower())
         wanted = o.Contact(
             name=held.name if held else f"{{{context.ids.uuid()}}}",
