@@ -3,7 +3,7 @@
 import asyncio
 import math
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,9 @@ from tandem.media.session import Sound
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
 from tandem.speech.catalogue import silence
-from tandem.um.applications.answering import CallAnswering
-from tandem.um.prompts import TONE, Prompts
+from tandem.um.answering import CallAnswering
+from tandem.um.menu.events import Phrase
+from tandem.um.prompts import Prompts
 
 POLICY = MediaPolicy(host="127.0.0.1", encryption="refuse")
 SHORT = [Sound.of(silence(0.1))]
@@ -63,16 +64,19 @@ class Um:
         leg = await self._um.answer(transaction, POLICY)
         await CallAnswering(
             leg,
-            greeting=self.greeting,
-            tone=TONE,
-            thanks=SHORT,
-            regrets=SHORT,
+            extension="4101",
+            speak=self._speak,
             begin=lambda: asyncio.to_thread(self.spool.begin, envelope),
             keep=self._keep,
             idle_s=self._limits[0],
             recording_s=self._limits[1],
             call_s=60,
         ).run()
+
+    def _speak(self, phrases: Sequence[Phrase]) -> Sequence[Sound]:
+        if phrases[0].sentence == "tone":
+            return Prompts("en-US").speak(phrases)
+        return self.greeting if phrases[0].sentence == "lead-in" else SHORT
 
     async def _keep(self, draft: Draft, samples: int, cut: bool) -> None:
         self.kept.put_nowait(draft.close(samples=samples, ended_at="", cut=cut))
@@ -164,6 +168,9 @@ async def test_a_disk_that_takes_no_message_ends_the_call(um: Um) -> None:
 
 def test_a_sentence_is_made_of_sounds_that_every_call_shares() -> None:
     prompts = Prompts("en-US")
-    first, second = prompts.say("digit-1", "digit-2"), prompts.say("digit-2", "digit-1")
+    first, second = (
+        prompts.speak([Phrase("answering-greeting", (("extension", number),))])[2:5] for number in ("12", "21")
+    )
     assert first[0] is second[2] and first[2] is second[0] and first[1] is second[1]
     assert len(first) == 3
+    assert len(prompts.speak([Phrase("answering-greeting", (("extension", "12"),))])) == 9

@@ -2,17 +2,14 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tandem.directory import objects as o
 from tandem.org.vocabulary import Transport, UMStatus, UriType, VoIPSecurity
 from tandem.sip.headers.diversion import Diversion, Reason, diversions
 from tandem.sip.headers.fields import parse_uri
 from tandem.sip.message.message import Headers, Request
-from tandem.speech.catalogue import Catalogue, beep, digits
+from tandem.speech.catalogue import Catalogue, beep
 from tandem.speech.errors import SpeechError
-from tandem.um.applications.answering import TABLE, Do, Input, State
 from tandem.um.config import UmConfig
 from tandem.um.enrolment import PinHasher, acceptable, generate
 from tandem.um.identity import CallRefusal, MailboxCall, UmInvite, classify, find_gateway
@@ -146,23 +143,6 @@ def test_diversion_is_read_as_it_comes(value: str, user: str, reason: Reason) ->
     assert (first.uri.user, first.reason) == (user, reason)
 
 
-def test_every_state_knows_the_hang_up_and_ends_by_it() -> None:
-    for state in State:
-        if state is not State.ENDED:
-            assert TABLE[state, Input.HUNG_UP][0] is State.ENDED
-
-
-@given(st.lists(st.sampled_from(Input), max_size=30))
-def test_whatever_happens_a_call_is_kept_at_most_once_and_ends(inputs: list[Input]) -> None:
-    state, kept = State.GREETING, 0
-    for what in [*inputs, Input.HUNG_UP]:
-        rule = TABLE.get((state, what))
-        if rule is not None:
-            state = rule[0]
-            kept += rule[1].count(Do.KEEP)
-    assert state is State.ENDED and kept == 1
-
-
 @pytest.mark.parametrize(
     ("pin", "good"),
     [
@@ -195,11 +175,12 @@ def test_a_made_pin_is_acceptable_and_known_only_by_its_hash(tmp_path: Path) -> 
 
 def test_prompts_speak_numbers_digit_by_digit() -> None:
     speech = Catalogue("en-US")
-    assert digits("4-10") == ["digit-4", "digit-1", "digit-0"]
-    long = speech.say("person-at-extension", *digits("4101"), "not-available")
-    assert 8000 * 2 * 2 < len(long) < 8000 * 2 * 8
+    spoken = speech.speak("answering-greeting", {"extension": "4-10"})
+    assert spoken[1:4] == ["digit-4", "digit-1", "digit-0"] and len(spoken) == 6
+    long = b"".join(speech.sound(prompt) for prompt in spoken if isinstance(prompt, str))
+    assert 8000 * 2 * 2 < len(long) < 8000 * 2 * 12
     assert len(beep()) == 2 * 2400
     with pytest.raises(SpeechError, match="no prompt"):
-        speech.say("unheard-of")
+        speech.sound("unheard-of")
     with pytest.raises(SpeechError, match="no prompts for language"):
         Catalogue("xx-YY")

@@ -1,17 +1,19 @@
 """The prompts of one language as sound: 16-bit linear samples at 8,000 Hz.
 
-The tone is arithmetic. Numbers are spoken digit by digit.
+The tone is arithmetic.
 """
 
 import math
 from array import array
+from collections.abc import Mapping
 from importlib import resources
 
 from tandem.speech.errors import SpeechError
 from tandem.speech.prompts import en_us
+from tandem.speech.sentences import Spoken
 
 RATE = 8000
-LANGUAGES = {"en-US": ("en_US", en_us.TEXTS)}
+LANGUAGES = {en_us.LANGUAGE.tag: en_us.LANGUAGE}
 PAUSE_S = 0.12
 """Between two prompts of a sentence."""
 _BEEP_HZ, _BEEP_S, _BEEP_LEVEL = 1000, 0.3, 8000
@@ -23,20 +25,19 @@ class Catalogue:
     def __init__(self, language: str) -> None:
         if language not in LANGUAGES:
             raise SpeechError(f"no prompts for language {language!r}; there are {', '.join(LANGUAGES)}")
-        folder, texts = LANGUAGES[language]
-        self._sounds = {name: _load(folder, name) for name in texts}
+        self._language = LANGUAGES[language]
+        self._sounds = {name: _load(self._language.folder, name) for name in self._language.texts}
 
-    def say(self, *prompts: str) -> bytes:
-        """Prompts one after the other with short pauses. Raises :class:`SpeechError` for an unknown id."""
+    def sound(self, prompt: str) -> bytes:
+        """One prompt. Raises :class:`SpeechError` for an unknown id."""
         try:
-            return silence(PAUSE_S).join(self._sounds[prompt] for prompt in prompts)
-        except KeyError as error:
-            raise SpeechError(f"there is no prompt {error}") from None
+            return self._sounds[prompt]
+        except KeyError:
+            raise SpeechError(f"there is no prompt {prompt!r}") from None
 
-
-def digits(number: str) -> list[str]:
-    """The prompts that speak a number digit by digit; what is no digit is passed over."""
-    return [f"digit-{c}" for c in number if c in "0123456789"]
+    def speak(self, sentence: str, values: Mapping[str, object]) -> list[Spoken]:
+        """See :meth:`tandem.speech.sentences.Language.speak`."""
+        return self._language.speak(sentence, values)
 
 
 def silence(seconds: float) -> bytes:

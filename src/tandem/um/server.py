@@ -25,15 +25,14 @@ from tandem.service.threads import ThreadPool
 from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.machines import uas
-from tandem.speech.catalogue import digits
 from tandem.um import counts
-from tandem.um.applications.answering import CallAnswering
+from tandem.um.answering import CallAnswering
 from tandem.um.config import UmConfig, UmDirectory
 from tandem.um.delivery import Delivery, make_envelope
 from tandem.um.enrolment import Enrolment
 from tandem.um.identity import CallRefusal, MailboxCall, classify, find_gateway, read_invite
 from tandem.um.mwi import MwiNotifier
-from tandem.um.prompts import LEAD, TONE, Prompts
+from tandem.um.prompts import Prompts
 
 _ABLE = uas.Abilities(methods=tuple(ALLOW.split(", ")), extensions=EXTENSIONS)
 _ENCRYPTION = {
@@ -217,13 +216,10 @@ class UmServer(Service[UmConfig]):
         )
         event(self.log, logging.INFO, "um.answered", call=envelope.call_id, account=user.account, dial_plan=plan.name)
         prompts = self._prompts.get(plan.language) or self._prompts[DEFAULT_LANGUAGE]
-        called = digits(self.config.extension(user))
         await CallAnswering(
             leg,
-            greeting=[LEAD, *prompts.say("person-at-extension", *called, "not-available", "leave-a-message")],
-            tone=TONE,
-            thanks=prompts.say("message-sent"),
-            regrets=prompts.say("nothing-recorded"),
+            extension=self.config.extension(user),
+            speak=prompts.speak,
             begin=lambda: self.threads.disk.run(self._spool.begin, envelope),
             keep=self._delivery.keep,
             idle_s=plan.recording_idle_timeout_s,

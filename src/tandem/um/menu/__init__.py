@@ -1,0 +1,1 @@
+"""Menus as tables: their words, the check at building, the runner (pure), and the driver of one call."""

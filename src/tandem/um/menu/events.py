@@ -1,0 +1,104 @@
+"""What happens to a call, and what its menu wants done: the values that pass between runner and driver.
+
+Everything that begins has a number, and what happens to it carries that number.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tandem.um.menu.table import MenuOperation
+
+FactValue = str | int | object
+"""Text, a number, or what an application's prompts know how to say."""
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class DigitPressed:
+    """The caller pressed a DTMF digit."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackEnded:
+    """A playback came to its end; not when it was stopped."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSilent:
+    """Nobody has spoken into this recording for its ``idle_s``."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperationEnded:
+    """An operation ended with a result, and with facts that it found."""
+
+    number: int
+    result: str
+    facts: Mapping[str, FactValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The caller hung up, the leg was lost, or the server stops."""
+
+
+MenuEvent = DigitPressed | PlaybackEnded | CallerSilent | OperationEnded | CallEnded
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A sentence whose slots have values."""
+
+    sentence: str
+    values: tuple[tuple[str, FactValue], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StartPlayback:
+    """Play phrases, one after the other."""
+
+    number: int
+    phrases: tuple[Phrase, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StopPlayback:
+    """Stop what plays."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Record the caller."""
+
+    number: int
+    idle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """End the recording that goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartOperation:
+    """Begin an operation; it always runs to its end."""
+
+    number: int
+    operation: MenuOperation
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """End the call; the last command."""
+
+
+MenuCommand = StartPlayback | StopPlayback | StartRecording | StopRecording | StartOperation | HangUp
