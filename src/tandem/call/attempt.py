@@ -9,10 +9,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from tandem.call.early import EarlyDialogs
 from tandem.call.errors import CallFailed
 from tandem.call.host import CallHost
 from tandem.call.leg import CallLeg
-from tandem.call.link import Credentials, Link, answer_challenge
+from tandem.call.link import Credentials, answer_challenge
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.reoffer import ALLOW, SUPPORTED
 from tandem.core.log import event, get_logger
@@ -20,8 +21,6 @@ from tandem.sip.aio.endpoint import ClientTransaction, Flow, Target
 from tandem.sip.errors import IncompatibleMedia, MalformedMessage, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.machines import sessiontimer
-from tandem.sip.machines.dialog import Dialog, DialogState
-from tandem.sip.machines.reliable import ReliableReceiver, is_reliable
 from tandem.sip.machines.retry import AskLonger, Authenticate, GoElsewhere, Retries, retry_after_s
 from tandem.sip.message.message import Headers, Request, Response
 
@@ -50,8 +49,6 @@ class Attempt:
         self.provisional: list[int] = []
         self.ringing = asyncio.Event()
         self.call_id = calls.endpoint.ids.token(12)
-        self.early: dict[str, CallLeg] = {}
-        """Early dialogs by their To tag."""
         self.on_provisional: Callable[[Response, CallLeg | None], None] = lambda response, leg: None
         """Told of each provisional response but 100, with its early leg, if it makes one. What its SDP says has been agreed on
         by then: ``leg.negotiation.theirs``."""
@@ -65,15 +62,18 @@ class Attempt:
         self._offer = offer
         self._retries = Retries(redirects=redirects, visited={uri})
         self._elsewhere: list[str] = []
-        self._receivers: dict[str, ReliableReceiver] = {}
-        self._previews: dict[str, bytes] = {}
         self._acks: dict[str, tuple[CallLeg, Request]] = {}
-        self._negotiation: Negotiation | None = None
+        self._dialogs: EarlyDialogs | None = None
         self._transaction: ClientTransaction | None = None
         self._pending: tuple[ClientTransaction, Request, Flow] | None = None
         self._cseq = 0
         self._cancelled = False
         self._over = False
+
+    @property
+    def early(self) -> dict[str, CallLeg]:
+        """Early dialogs by their To tag."""
+        return self._dialogs.legs if self._dialogs is not None else {}
 
     def cancel(self) -> None:
         """Hang up before the answer."""
@@ -85,7 +85,13 @@ class Attempt:
         """The leg, once the call is answered. Raises :class:`CallFailed` with the final status otherwise."""
         flow = await self._calls.endpoint.flow_to(self._target)
         media = await self._calls.media.open(self._policy.host, self._policy.ports)
-        self._negotiation = Negotiation(media, self._policy)
+        self._dialogs = EarlyDialogs(
+            self._calls,
+            Negotiation(media, self._policy),
+            credentials=self._credentials,
+            offers=self._offer,
+            give_up=self.cancel,
+        )
         try:
             request, response = await self._until_final(flow)
             if response.status >= 300:
@@ -101,7 +107,7 @@ class Attempt:
     async def _until_final(self, flow: Flow) -> tuple[Request, Response]:
         """Ask as often as it makes sense; the last INVITE and its final response."""
         extra: tuple[tuple[str, str], ...] = ()
-        body = self._begun().offer() if self._offer else b""
+        body = self._early.negotiation.offer() if self._offer else b""
         while True:
             request = self._invite(flow, extra, body)
             response = await self._exchange(request, flow)
@@ -123,7 +129,7 @@ class Attempt:
                         return request, response
                     self._go_elsewhere()
                     extra = ()
-            self._drop_early()
+            self._early.drop()
 
     def _go_elsewhere(self) -> None:
         self._uri = self._elsewhere.pop(0)
@@ -160,7 +166,7 @@ class Attempt:
                     self.provisional.append(response.status)
                 if 100 < response.status < 200:
                     self.ringing.set()
-                    self.on_provisional(response, self._provisional(request, response, flow))
+                    self.on_provisional(response, self._early.provisional(request, response, flow))
         finally:
             patience.cancel()
         self._pending = None
@@ -170,75 +176,12 @@ class Attempt:
     def _patience(transaction: ClientTransaction) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(SILENT_S, transaction.cancel)
 
-    # Early dialogs
-
-    def _provisional(self, request: Request, response: Response, flow: Flow) -> CallLeg | None:
-        try:
-            tag = fields.to_tag(response)
-            leg = self.early.get(tag) or self._begin(request, response, flow)
-        except MalformedMessage:
-            return None  # without Contact or tag it makes no dialog; it rings all the same
-        if response.status == 199:  # RFC 6228: this early dialog has ended
-            self.early.pop(tag).discard()
-            return None
-        try:
-            rack = self._receivers.setdefault(tag, ReliableReceiver()).received(response)
-        except MalformedMessage:
-            return leg  # an RSeq that is no number: there is nothing that a PRACK could name
-        if rack is None and is_reliable(response):
-            return leg  # again, or before its turn
-        try:
-            answer = self._early_media(leg, tag, response, reliable=rack is not None)
-        except (SdpError, IncompatibleMedia) as error:
-            event(_log, logging.WARNING, "call.no_agreement", call=self.call_id, why=error)
-            answer = b""
-            self.cancel()
-        if rack is not None:
-            leg.spawn(_prack(leg, rack.value(), answer))
-        return leg
-
-    def _early_media(self, leg: CallLeg, tag: str, response: Response, *, reliable: bool) -> bytes:
-        """Take what a provisional response says about media; returns the answer for its PRACK, if it held an offer."""
-        if not response.body:
-            return b""
-        if not self._offer:
-            return leg.negotiation.answer(response.body) if reliable and leg.negotiation.theirs is None else b""
-        if reliable:
-            leg.negotiation.accept(response.body)
-        elif leg.negotiation.theirs is None:
-            leg.negotiation.preview(response.body)
-            self._previews[tag] = response.body
-        return b""
-
-    def _begin(self, request: Request, response: Response, flow: Flow) -> CallLeg:
-        """A dialog of this call, early or answered."""
-        dialog = Dialog.from_uac(request, response)
-        contact = self._calls.contact(flow)
-        link = Link(self._calls.endpoint, dialog, flow, contact, self._credentials)
-        leg = CallLeg(link, self._begun().fork())
-        leg.owns_media = False
-        leg.give_up = self.cancel
-        leg.began(response)
-        self.early[dialog.key[2]] = leg
-        self._calls.keep(leg)
-        return leg
-
-    def _drop_early(self) -> None:
-        for leg in self.early.values():
-            if leg.dialog.state is DialogState.EARLY:
-                leg.discard()
-            else:  # we stopped waiting while it was being acknowledged
-                self._calls.spawn(leg.hangup())
-        self.early.clear()
-        self._receivers.clear()
-        self._previews.clear()
-
     # Answered
 
     async def _established(self, request: Request, response: Response, flow: Flow) -> CallLeg:
         tag = fields.to_tag(response)
         leg = await self._acknowledge(request, response, flow)
-        self.early.pop(tag)
+        self._early.legs.pop(tag)
         if leg.ended.done():  # the early dialog was lost before
             leg.bye()
             raise CallFailed(481, "the call was answered after its dialog was lost")
@@ -246,7 +189,7 @@ class Attempt:
             self._calls.spawn(leg.hangup())
             raise CallFailed(487, "the call was answered as it was given up")
         self._over = True
-        self._drop_early()
+        self._early.close()
         leg.owns_media = True
         leg.confirmed(response, sessiontimer.granted(response))
         return leg
@@ -255,9 +198,9 @@ class Attempt:
         """Send the ACK to a 2xx, with an answer if it holds an offer; raises :class:`CallFailed` if it cannot be agreed on."""
         try:
             tag = fields.to_tag(response)
-            leg = self.early.get(tag)
+            leg = self._early.legs.get(tag)
             if leg is None:
-                leg = self._begin(request, response, flow)
+                leg = self._early.begin(request, response, flow)
             else:
                 leg.dialog.confirm(response)
         except MalformedMessage as error:
@@ -265,7 +208,7 @@ class Attempt:
         answer, wrong = b"", ""
         try:
             if self._offer:
-                leg.negotiation.accept(response.body or self._previews.get(tag, b""))
+                leg.negotiation.accept(response.body or self._early.previews.get(tag, b""))
             elif leg.negotiation.theirs is None:
                 answer = leg.negotiation.answer(response.body)
         except (SdpError, IncompatibleMedia) as error:
@@ -285,10 +228,10 @@ class Attempt:
             return
         event(_log, logging.INFO, "call.surplus_answer", call=self.call_id)
         try:
-            leg = self._begin(request, response, flow)
+            leg = self._early.begin(request, response, flow)
         except MalformedMessage:
             return
-        self.early.pop(tag, None)
+        self._early.legs.pop(tag, None)
         ack = leg.link.ack(request, b"")
         self._acks[tag] = leg, ack
         self._calls.spawn(_end_surplus(leg, ack))
@@ -299,20 +242,17 @@ class Attempt:
             self.cancel()
             self._calls.spawn(self._mop_up(*self._pending))
         self._over = True
-        self._drop_early()
+        self._early.close()
 
     async def _mop_up(self, transaction: ClientTransaction, request: Request, flow: Flow) -> None:
         response = await transaction.final()
         if 200 <= response.status < 300:
             self._late(request, response, flow)
 
-    def _begun(self) -> Negotiation:
-        assert self._negotiation is not None, "answered() begins with media"
-        return self._negotiation
-
-
-async def _prack(leg: CallLeg, rack: str, answer: bytes) -> None:
-    await leg.request("PRACK", headers=(("RAck", rack),), body=answer)
+    @property
+    def _early(self) -> EarlyDialogs:
+        assert self._dialogs is not None, "answered() begins with media"
+        return self._dialogs
 
 
 async def _end_surplus(leg: CallLeg, ack: Request) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from tandem.core.log import about, event, get_logger
+from tandem.core.tasks import Tasks, spawn
 from tandem.sip.aio.flow import Flow, Hop, Owner, StreamFlow, UdpFlow, UdpSocket
 from tandem.sip.aio.sockets import ANY, family_of, is_address, source_towards, tcp_listener, tcp_socket, udp_socket
 from tandem.sip.machines.locate import ServerAddress
@@ -62,7 +63,7 @@ class Connections:
         self._closing: list[asyncio.Task[None]] = []
         self._by_hop: dict[Hop, StreamFlow] = {}
         self._connecting: dict[Hop, asyncio.Lock] = {}
-        self._handshakes: set[asyncio.Task[None]] = set()
+        self._handshakes = Tasks(_log)
         self._watch: asyncio.TimerHandle | None = None
 
     @property
@@ -83,7 +84,7 @@ class Connections:
         """Listen for connections of TCP or TLS; return the address bound."""
         made = tcp_listener(host, port, dscp=self._dscp)
         made.listen(_BACKLOG)
-        self._listeners[made] = asyncio.get_running_loop().create_task(self._accept(made, kind, context))
+        self._listeners[made] = spawn(self._accept(made, kind, context), name="sip.accept", log=_log)
         return self._bound(kind, made.getsockname())
 
     def _bound(self, kind: str, address: tuple[str, int]) -> tuple[str, int]:
@@ -110,9 +111,8 @@ class Connections:
         self.stop_listening()
         if self._watch:
             self._watch.cancel()
-        for task in self._handshakes:
-            task.cancel()
-        await asyncio.gather(*self._closing, *self._handshakes, return_exceptions=True)
+        await self._handshakes.stop()
+        await asyncio.gather(*self._closing, return_exceptions=True)
         for flow in list(self.flows):
             flow.close()
         for bound in self.udp:
@@ -138,9 +138,7 @@ class Connections:
             if self._gate and not self._gate.connected(source, handshake=context is not None, now=loop.time()):
                 made.close()
                 continue
-            task = loop.create_task(self._greet(made, kind, context, source))
-            self._handshakes.add(task)
-            task.add_done_callback(self._handshakes.discard)
+            self._handshakes.spawn(self._greet(made, kind, context, source), name="sip.handshake")
 
     async def _greet(self, made: socket.socket, kind: str, context: ContextSource, source: str) -> None:
         """Make a flow of an accepted connection, with its handshake."""
