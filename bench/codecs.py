@@ -1,4 +1,4 @@
-"""What codecs, SRTP and keys in the sound cost: ``.venv/bin/python bench/codecs.py``; medians of five runs on one core.
+"""What codecs, SRTP, DTMF in the sound, bridges and files cost: ``.venv/bin/python bench/codecs.py``; medians of five runs.
 
 Milliseconds of CPU for a second of speech (of 1,000, a core's worth), microseconds for a packet of 20 ms.
 """
@@ -11,12 +11,17 @@ from statistics import median
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tandem.media.bridge import Bridge
+from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.inband import ToneReceiver
 from tandem.media.codec.table import CODECS
 from tandem.media.codec.wav import read_wav
+from tandem.media.playing import FileSource
 from tandem.media.rtp.receiver import Receiver
 from tandem.media.rtp.reports import Reporter, SendingState
 from tandem.media.rtp.srtp import SUITES, SrtpReceiver, SrtpSender
+from tandem.media.session import SPEEDS, Stream
+from tandem.media.stream import AudioStream
 
 SPEECH = read_wav((resources.files("tandem.speech.samples") / "bob-message.wav").read_bytes())
 SECONDS = len(SPEECH) / 16_000
@@ -76,10 +81,51 @@ def others() -> None:
     reporter, receiver = Reporter(1, 0), Receiver(CODECS["PCMU"])
     sent = SendingState(sequence=0, timestamp=0, octets=0)
     report = cpu(lambda: [reporter.report(1.0, receiver, sent) for _ in range(1000)])
-    print(f"\nkeys in the sound: {tones:.2f} ms/s of speech, {quiet:.2f} of silence; a report: {1000 * report:.1f} us")
+    print(f"\nDTMF in the sound: {tones:.2f} ms/s of speech, {quiet:.2f} of silence; a report: {1000 * report:.1f} us")
+
+
+def stream(codec: str, suite: str) -> Stream:
+    key = bytes(range(SUITES[suite].key_bytes)) if suite else b""
+    kind = CODECS[codec].payload_type
+    return Stream(host="192.0.2.1", port=9, codec=codec, payload_type=kind, suite=suite, send_key=key, receive_key=key)
+
+
+def bridges() -> None:
+    """A packet of 20 ms, received by one side and sent by the other, without the kernel's part."""
+    print(f"\n{'bridge':40}{'us a packet':>14}")
+    plain, secure = "", "AES_CM_128_HMAC_SHA1_80"
+    kinds = [(("PCMU", a), ("PCMU", b)) for a, b in ((plain, plain), (secure, plain), (secure, secure))]
+    kinds += [(("PCMU", plain), (codec, plain)) for codec in ("PCMA", "G722", "opus")]
+    for here, there in kinds:
+        peer, one, other = (AudioStream(FrameCache()) for _ in range(3))
+        peer.start(stream(*here))
+        one.start(stream(*here))
+        other.start(stream(*there))
+        Bridge(one.side(lambda data: None), other.side(lambda data: None))
+        packets, tick, receive = [peer.tick() or b"" for _ in range(5000)], other.tick, one.receive
+        begun = time.process_time()
+        for number, packet in enumerate(packets):
+            receive(packet, number * 0.02)
+            tick()
+        taken = time.process_time() - begun
+        print(f"{' '.join(here):18} to {' '.join(there):18}{1e6 * taken / len(packets):14.2f}")
+
+
+def files() -> None:
+    """A frame of 20 ms of a file, at each speed, encoded as G.711."""
+    print(f"\n{'file at speed':26}{'us a frame':>14}")
+    for speed in SPEEDS:
+
+        def play(speed: float = speed) -> int:
+            source = FileSource(lambda offset, size: SPEECH[offset : offset + size], len(SPEECH), speed=speed)
+            return sum(1 for _ in source.payloads("PCMU", 0))
+
+        print(f"{speed:<26g}{1e6 * cpu(play) / play():14.2f}")
 
 
 if __name__ == "__main__":
     codecs()
     srtp()
     others()
+    bridges()
+    files()

@@ -1,15 +1,19 @@
 """How many calls one core carries: each is set up by SIP, hears a prompt, is recorded in G.711, and hangs up.
 
-    python bench/media.py                 # the aims, five runs of each; under six minutes; wants two idle cores
+    python bench/media.py                 # the aims, five runs of each; under nine minutes; wants two idle cores
     python bench/media.py --rtp 300 --srtp 0 --runs 1          # a small one
+    python bench/media.py --rtp 0 --srtp 0 --bridge 200 --runs 3     # only what a bridge costs, beside an answered call
     python bench/media.py --profile       # and where the worker's time goes (perf, if it is there)
 
-The server (bench/media_server.py: Tandem's call room, media engine and spool; parent process and worker together) has one core, the
-load generator (bench/media_generator.py) the other. A run is *clean* if every call was answered and ended, no packet was
-missing in either direction, 99.9 % of what the server sent came less than 20 ms late, as the generator saw it, and every
-recording is complete on disk, packet by packet. A run in which the generator itself was late does not count. A level holds
-if most of its runs are clean; if not, the next lower one of --rtp-steps or --srtp-steps is tried. The share of a C ceiling is
-that of CPU: bench/media_reference.c does a worker's work at the same number of calls (without SIP), if gcc is there.
+The server (bench/media_server.py: Tandem's call room, media engine and spool; parent process and worker together) has one
+core, the load generator (bench/media_generator.py) the other. A run is *clean* if every call was answered and ended, no
+packet was missing in either direction, 99.9 % of what the server sent came less than 20 ms late, as the generator saw it,
+and every recording is complete on disk, packet by packet. A run in which the generator itself was late does not count. A
+level holds if most of its runs are clean; if not, the next lower one of --rtp-steps or --srtp-steps is tried. The share of a C
+ceiling is that of CPU: bench/media_reference.c does a worker's work at the same number of calls (without SIP), if gcc is there.
+
+What a bridge costs is a ratio: of the CPU that the worker takes for as many calls, bridged two by two, and answered as above.
+Both are counted in pairs of runs, one after the other, so that it holds on a machine that is busy with other things, too.
 """
 
 import argparse
@@ -64,7 +68,7 @@ class Outcome:
     waited: float
     kernel: float
     packet_us: float
-    front: float
+    parent: float
     kib_per_call: float
     setup_p99_ms: float
     generator_cpu: float
@@ -98,20 +102,21 @@ def program(name: str, *arguments: object) -> list[str]:
     return [sys.executable, str(HERE / name), *map(str, arguments)]
 
 
-def run(options: argparse.Namespace, calls: int, secure: bool) -> Outcome:
+def run(options: argparse.Namespace, calls: int, secure: bool, *, bridged: bool = False) -> Outcome:
     """One run of so many calls at once."""
     folder = Path(tempfile.mkdtemp(prefix="bench-media-", dir=options.folder))
     hold_s = calls / options.rate + STEADY_S
     flags = ["--srtp"] if secure else []
+    bridge = ["--bridge"] if bridged else []
     server = subprocess.Popen(
-        program("media_server.py", folder, "--core", options.server_core, *flags),
+        program("media_server.py", folder, "--core", options.server_core, *flags, *bridge),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     try:
         ready = json.loads(server.stdout.readline())
-        pids = ready["worker"], ready["front"]
+        pids = ready["worker"], ready["parent"]
         empty, started = sum(map(memory_of, pids)), cpu_of(ready["worker"]).all
         arguments = ("--port", ready["port"], "--calls", calls, "--rate", options.rate, "--hold", hold_s)
         load = subprocess.Popen(
@@ -133,11 +138,11 @@ def run(options: argparse.Namespace, calls: int, secure: bool) -> Outcome:
             calls,
             seen,
             told,
-            missing_sound(folder, seen["sent"]),
+            [] if bridged else missing_sound(folder, seen["sent"]),
             worker=shares[0],
             waited=(after[0].waited - before[0].waited) / (STEADY_S - 2 * MARGIN_S),
             packet_us=1e6 * whole / (sum(seen["sent"].values()) + seen["received"]),
-            front=shares[1],
+            parent=shares[1],
             kernel=(after[0].kernel_ticks - before[0].kernel_ticks) / max(after[0].ticks - before[0].ticks, 1),
             kib_per_call=(full - empty) / calls / 1024,
         )
@@ -244,7 +249,7 @@ def level(options: argparse.Namespace, calls: int, secure: bool) -> list[Outcome
         print(
             f"  {calls:5} calls: late p50 {one.late_p50_ms:4.1f} p99.9 {one.late_p999_ms:5.1f} max {one.late_max_ms:5.1f} ms;"
             f" CPU worker {one.worker:4.0%} ({one.packet_us:.1f} us a packet, {one.kernel:.0%} in the kernel), waited for it"
-            f" {one.waited:3.0%}, front {one.front:3.0%};"
+            f" {one.waited:3.0%}, parent {one.parent:3.0%};"
             f" {one.kib_per_call:4.1f} KiB/call; set-up p99 {one.setup_p99_ms:4.0f} ms;"
             f" generator {one.generator_cpu:3.0%}, late {one.generator_late_ms:3.1f} ms: {state}",
             flush=True,
@@ -276,6 +281,24 @@ def measure(options: argparse.Namespace, name: str, steps: list[int], secure: bo
         print(f"{name}: C takes {c:.0%} of the core for {calls} calls; the worker is at {c / cpu:.0%} of that ceiling")
 
 
+def bridges(options: argparse.Namespace, name: str, calls: int, secure: bool) -> None:
+    """What bridged calls cost beside answered ones."""
+    ratios = []
+    for _ in range(options.runs):
+        answered, bridged = (run(options, calls, secure, bridged=each) for each in (False, True))
+        ratios.append(bridged.worker / answered.worker)
+        print(
+            f"  {calls:5} calls: worker {answered.worker:4.0%} of its core answered, {bridged.worker:4.0%} bridged two by two:"
+            f" {ratios[-1]:.2f}; {'; '.join(bridged.problems) or 'no problem'}",
+            flush=True,
+        )
+    ratio = statistics.median(ratios)
+    print(
+        f"{name}: a bridged call costs {ratio:.2f} of an answered one; a core carries {1 / ratio:.2f} as many",
+        flush=True,
+    )
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -283,6 +306,7 @@ def main() -> None:
     parser.add_argument("--srtp", type=int, default=400, help="calls at once with SRTP; 0: leave out (400)")
     parser.add_argument("--rtp-steps", default="1000,700,400", help="what is tried if that does not hold (%(default)s)")
     parser.add_argument("--srtp-steps", default="300,250,150", help="the same (%(default)s)")
+    parser.add_argument("--bridge", type=int, default=100, help="calls that are bridged; 0: leave out (%(default)s)")
     parser.add_argument("--runs", type=int, default=5, help="of each number of calls (%(default)s)")
     parser.add_argument(
         "--rate", type=float, default=100, help="new calls a second while they are set up (%(default)s)"
@@ -298,6 +322,10 @@ def main() -> None:
         if calls:
             lower = [step for step in map(int, filter(None, more.split(","))) if 0 < step < calls]
             measure(options, name, [calls, *lower], name == "SRTP")
+    for name, secure in (("RTP", False), ("SRTP", True)):
+        if options.bridge:
+            print(f"{name}, {options.bridge} calls, bridged and answered, {options.runs} pairs of runs")
+            bridges(options, name, options.bridge, secure)
     print(f"took {time.monotonic() - begun:.0f} s")
 
 

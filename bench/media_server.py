@@ -1,6 +1,7 @@
 """The server that bench/media.py measures: Tandem's call room, media engine and spool, without directory and menus.
 
-Each call is answered, hears the prompt, and is recorded until it hangs up; its message then waits in the spool. Parent process
+Each call is answered, hears the prompt, and is recorded until it hangs up; its message then waits in the spool. With
+``--bridge`` every two calls are bridged instead. Parent process
 and worker run on one core. It prints a line of JSON when it is ready and one at the end, and ends with its standard input.
 """
 
@@ -18,12 +19,13 @@ from pathlib import Path
 import uvloop
 
 from tandem.call.calls import Calls
+from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.counters import families
 from tandem.core.ids import SystemIds
 from tandem.mail.spool import Envelope, Spool
-from tandem.media.engine.front import MediaEngine
+from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Sound
 from tandem.sip.aio.endpoint import Endpoint, Handling, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
@@ -41,11 +43,13 @@ def prompt() -> list[Sound]:
 class Server:
     """Answers, plays, records, keeps."""
 
-    def __init__(self, folder: Path, secure: bool) -> None:
+    def __init__(self, folder: Path, secure: bool, bridge: bool) -> None:
         self.engine = MediaEngine(workers=1)
         self._spool = Spool(folder)
         self._policy = MediaPolicy(host="127.0.0.1", encryption="require" if secure else "refuse")
         self._prompt = prompt()
+        self._bridge = bridge
+        self._alone: CallLeg | None = None
         self.kept = 0
 
     async def serve(self) -> None:
@@ -57,7 +61,7 @@ class Server:
         self._spool.start()
         self._calls = Calls(endpoint, contact=lambda flow: f"<sip:um@127.0.0.1:{port}>", media=self.engine)
         self._calls.on_request = self._received
-        print(json.dumps({"port": port, "front": os.getpid(), "worker": self.engine.workers[0].pid}), flush=True)
+        print(json.dumps({"port": port, "parent": os.getpid(), "worker": self.engine.workers[0].pid}), flush=True)
         await loop.run_in_executor(None, sys.stdin.read)
         await endpoint.handlers.idle()
         await self.engine.close()
@@ -75,7 +79,15 @@ class Server:
         if transaction.request.method != "INVITE":
             transaction.respond_with(405)
             return None
-        return self._answer(transaction)
+        return self._join(transaction) if self._bridge else self._answer(transaction)
+
+    async def _join(self, transaction: ServerTransaction) -> None:
+        leg = await self._calls.answer(transaction, self._policy)
+        other, self._alone = self._alone, None if self._alone else leg
+        if other is not None:
+            await leg.media.bridge(other.media)
+        await leg.ended
+        self.kept += 1
 
     async def _answer(self, transaction: ServerTransaction) -> None:
         call_id = fields.call_id(transaction.request)
@@ -99,6 +111,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--core", type=int, default=0)
     parser.add_argument("--srtp", action="store_true")
+    parser.add_argument("--bridge", action="store_true")
     args = parser.parse_args()
     os.sched_setaffinity(0, {args.core})
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -106,7 +119,7 @@ def main() -> None:
     gc.freeze()
 
     async def run() -> None:
-        await Server(args.folder, args.srtp).serve()
+        await Server(args.folder, args.srtp, args.bridge).serve()
 
     uvloop.run(run())
 

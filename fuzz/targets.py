@@ -8,7 +8,9 @@ however it is cut; a recording is no longer than time. Every finding becomes a f
 import contextlib
 import itertools
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
+from tandem.media.bridge import Bridge
 from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS as MEDIA_CODECS
 from tandem.media.errors import BadPacket
@@ -131,13 +133,28 @@ def sdes(data: bytes) -> None:
 
 
 def rtp(data: bytes) -> None:
-    """Datagrams (a length byte before each) into a stream and a receiver, 20 ms apart: no error, no more sound than time."""
+    """Datagrams (a length byte before each) into a stream and a receiver, 20 ms apart: no error, no more sound than time.
+
+    The stream is bridged with two others, one after the other: of the same codec with SRTP, and of another codec.
+    """
     stream = AudioStream(FrameCache())
+    secure, other = AudioStream(FrameCache()), AudioStream(FrameCache())
+    key = bytes(range(30))
+    told = Stream(host="192.0.2.2", port=4000, codec="PCMU", payload_type=0, event_type=110)
+    secure.start(replace(told, suite="AES_CM_128_HMAC_SHA1_80", send_key=key, receive_key=key))
+    other.start(replace(told, codec="PCMA", payload_type=8, event_clock=48_000))
+    passed: list[bytes] = []
     stream.listening = True
     stream.start(Stream(host="192.0.2.1", port=4000, codec="PCMU", payload_type=0, event_type=101, tones=True))
     receiver, samples, now = Receiver(MEDIA_CODECS["PCMU"]), 0, 0.0
-    for packet in _packets(data):
+    bridge = Bridge(stream.side(passed.append), secure.side(passed.append))
+    for number, packet in enumerate(_packets(data)):
         now += 0.02
+        if number == 20:
+            bridge.end()
+            bridge = Bridge(stream.side(passed.append), other.side(passed.append))
+        for side in (secure, other):
+            side.tick()
         stream.receive_from(packet, ("192.0.2.1", 4000), now)
         stream.receive_control(packet, ("192.0.2.1", 4001), now)
         with contextlib.suppress(BadPacket):
@@ -150,6 +167,8 @@ def rtp(data: bytes) -> None:
     heard = len(stream.finish(now)) // 2
     assert max(samples, heard) <= 8000 * (now + SLACK_S + MAX_GAP_S), (samples, heard, now)
     stream.control(now, goodbye=True)
+    assert all(len(each) >= 12 for each in passed)
+    bridge.end()
 
 
 def srtp(data: bytes) -> None:

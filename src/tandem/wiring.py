@@ -18,7 +18,7 @@ from tandem.directory.port import Session
 from tandem.directory.repository import Repository, discover
 from tandem.mail.maildir.store import MaildirStore
 from tandem.mail.port import MailStore
-from tandem.media.engine.front import CALLS_PER_CORE, MediaEngine, usable_cores
+from tandem.media.engine.engine import CALLS_PER_CORE, MediaEngine, usable_cores
 from tandem.media.engine.udp import EXPEDITED
 from tandem.media.ports import ANY
 from tandem.org.vocabulary import StartupMode

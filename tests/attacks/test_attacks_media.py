@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tandem.media.aio.session import AioMedia
-from tandem.media.engine.front import MediaEngine
+from tandem.media.engine.engine import MediaEngine
 from tandem.media.rtp.packet import RtpPacket
 from tandem.media.rtp.srtp import SrtpSender
 from tandem.media.session import MediaSession, Stream

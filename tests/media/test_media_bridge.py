@@ -16,7 +16,7 @@ from tandem.media.codec import comfort, g711
 from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS, silence
 from tandem.media.codec.wav import read_wav
-from tandem.media.engine.front import MediaEngine
+from tandem.media.engine.engine import MediaEngine
 from tandem.media.errors import NotBridgeable, Unavailable
 from tandem.media.events import DtmfReceived
 from tandem.media.rtp.dtmf import DIGITS

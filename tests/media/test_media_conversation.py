@@ -17,7 +17,7 @@ from tandem.media.aio.session import AioMedia
 from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS
 from tandem.media.codec.wav import read_wav
-from tandem.media.engine.front import MediaEngine
+from tandem.media.engine.engine import MediaEngine
 from tandem.media.events import DtmfReceived
 from tandem.media.rtp.dtmf import DIGITS
 from tandem.media.rtp.srtp import SUITES

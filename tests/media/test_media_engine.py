@@ -16,8 +16,8 @@ import pytest
 
 from tandem.media.aio.session import AioMedia, AioSession
 from tandem.media.codec.frames import FrameCache
-from tandem.media.engine import front, udp, wire
-from tandem.media.engine.front import MediaEngine
+from tandem.media.engine import client, udp, wire
+from tandem.media.engine.engine import MediaEngine
 from tandem.media.engine.session import EngineSession
 from tandem.media.errors import NoPort
 from tandem.media.session import Media, Recorded, Sound, Stream
@@ -246,7 +246,7 @@ async def test_a_worker_that_hangs_is_killed_and_replaced(monkeypatch: pytest.Mo
     session, phone = await call(engine)
     why: list[str] = []
     session.on_lost = why.append
-    monkeypatch.setattr(front, "SILENT_S", 3.0)
+    monkeypatch.setattr(client, "SILENT_S", 3.0)
     (hanging,) = engine.workers
     os.kill(hanging.pid, signal.SIGSTOP)
     await until(lambda: why == ["media worker 0 died"], 20)
@@ -261,10 +261,10 @@ def test_a_socket_for_media_is_on_an_even_port_and_marked_for_expedited_forwardi
         assert sock.getsockopt(socket.IPPROTO_IP, socket.IP_TOS) == udp.EXPEDITED << 2
 
 
-FRONT = """
+PARENT = """
 import asyncio, sys
 from pathlib import Path
-from tandem.media.engine.front import MediaEngine
+from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Stream
 
 async def main():
@@ -281,11 +281,11 @@ asyncio.run(main())
 
 
 @pytest.mark.slow
-async def test_a_worker_whose_front_is_killed_writes_what_it_heard_and_ends(tmp_path: Path) -> None:
+async def test_a_worker_whose_parent_is_killed_writes_what_it_heard_and_ends(tmp_path: Path) -> None:
     part = tmp_path / "x.part"
     phone = await AioMedia().open("127.0.0.1", range(1))
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", FRONT, str(part), str(phone.port), stdout=asyncio.subprocess.PIPE
+        sys.executable, "-c", PARENT, str(part), str(phone.port), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     port, pid = map(int, (await process.stdout.readline()).split())

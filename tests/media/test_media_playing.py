@@ -15,7 +15,7 @@ from tandem.media.codec import g711
 from tandem.media.codec.stretch import HOP
 from tandem.media.codec.table import CODECS
 from tandem.media.codec.wav import read_wav, write_wav
-from tandem.media.engine.front import MediaEngine
+from tandem.media.engine.engine import MediaEngine
 from tandem.media.errors import BadWav
 from tandem.media.playing import SLICE, FileSource
 from tandem.media.session import SPEEDS, FilePlayback, Media, MediaSession, Stream

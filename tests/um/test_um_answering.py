@@ -15,7 +15,7 @@ from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.mail.errors import MailError
 from tandem.mail.spool import Draft, Envelope, Item, Spool
-from tandem.media.engine.front import MediaEngine
+from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Sound
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver

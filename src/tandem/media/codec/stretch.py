@@ -2,8 +2,8 @@
 
 Each output frame is a piece of the input near the place that the speed asks for. The piece is moved by at most ``SEARCH``
 samples, to where it resembles best what would have followed the frame before, and the two are cross-faded over ``OVERLAP``
-samples. The search compares every fourth sample first and refines the best place. A frame costs about 60 µs on the machine
-of ADR 13 (``bench/playback.py`` measures it). Left out: transients, which other methods keep sharp.
+samples. The search compares every fourth sample first and refines the best place. A frame costs about 150 µs on a busy core,
+0.75 % of a core while a file plays (``bench/codecs.py`` measures it). Left out: transients, which other methods keep sharp.
 """
 
 from array import array

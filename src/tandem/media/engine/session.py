@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tandem.core.log import event, get_logger, surroundings
+from tandem.core.tasks import spawn
 from tandem.media.codec.g711 import RATE
 from tandem.media.engine import counts, wire
 from tandem.media.errors import NotBridgeable
@@ -51,7 +52,7 @@ class _Control:
 
 
 class EngineSession:
-    """See :class:`tandem.media.session.MediaSession`; made by :class:`tandem.media.engine.front.MediaEngine`."""
+    """See :class:`tandem.media.session.MediaSession`; made by :class:`tandem.media.engine.engine.MediaEngine`."""
 
     def __init__(self, worker: WorkerLink, number: int, host: str, port: int) -> None:
         self.host, self.port = host, port
@@ -171,13 +172,15 @@ class EngineSession:
             case wire.CallClosed():
                 event(_log, logging.INFO, "media.closed", **{**self._about, **message.summary.fields})
 
-    def lost(self, why: str) -> "asyncio.Future[None] | None":
-        """The worker, or the call in it, died; the recording is what is in its file. The future is to be awaited."""
+    def lost(self, why: str) -> "asyncio.Task[None] | None":
+        """The worker, or the call in it, died; the recording is what is in its file. The task ends that."""
         over, self._over = self._over, True
         self.dtmf_sent = True
         self._end_playbacks()
         recording = self._recording
-        ended = asyncio.ensure_future(self._recover(recording)) if recording and not recording.done.done() else None
+        ended = None
+        if recording is not None and not recording.done.done():
+            ended = spawn(self._recover(recording), name="media.recover", log=_log)
         if not over:
             self.on_lost(why)
         return ended

@@ -1,45 +1,28 @@
-"""The engine as asyncio sees it: starts the workers, gives each call to the one with the fewest, and mourns the dead.
+"""One worker as its parent process sees it: the process, the socket to it, and the sessions whose calls it has.
 
-A worker that dies, or says nothing for ``SILENT_S``, costs its own calls: each is told by ``on_lost``, its recording is what
-is in the file, and another worker takes the place. Sounds go to a worker once; of those, the least lately used are taken
-away again when they are more than ``MAX_SOUNDS``.
+Sounds go to a worker once; of those, the least lately used are taken away again when they are more than ``MAX_SOUNDS``.
 """
 
 import asyncio
-import itertools
-import logging
-import os
 import socket
 import sys
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import cast
 
-from tandem.core.log import event, get_logger
+from tandem.core.log import get_logger
 from tandem.media.engine import counts, wire
 from tandem.media.engine.session import EngineSession
-from tandem.media.engine.udp import EXPEDITED
 from tandem.media.errors import NoPort, NoWorker
-from tandem.media.session import MediaSession, Sound
+from tandem.media.session import Sound
 
 _log = get_logger("media")
 SILENT_S = 10.0
 """A worker reports every second; one that is silent for so long hangs, and is killed."""
-AGAIN_S = 1.0
-"""Seconds before a worker that died is replaced for the second time and later."""
 START_S, OPEN_S = 20.0, 5.0
 """Seconds in which a worker has to say that it is there, and that a port is open."""
 MAX_SOUNDS = 64 << 20
 """Bytes of linear sound that a worker keeps: more than an hour."""
-
-
-CALLS_PER_CORE = 400
-"""What a core carries with SRTP (bench/media.py): the default of what a server takes. With plain RTP it is three times that."""
-
-
-def usable_cores() -> int:
-    """The cores that this process may run on."""
-    return len(os.sched_getaffinity(0))
 
 
 class WorkerClient(asyncio.Protocol):
@@ -57,7 +40,6 @@ class WorkerClient(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._sounds: OrderedDict[bytes, int] = OrderedDict()
-        self._recoveries: set[asyncio.Future[None]] = set()
 
     async def start(self) -> None:
         """Start the process. Raises :class:`NoWorker` if it does not report, :class:`OSError` if there can be none."""
@@ -205,9 +187,7 @@ class WorkerClient(asyncio.Protocol):
         """What the worker had heard is in the file by now: it wrote before it told."""
         counts.defects.value += 1
         _log.error("media.defect worker=%s\n%s", self.number, message.why)
-        if (recovery := self.sessions.pop(message.call).lost("its media came upon a defect")) is not None:
-            self._recoveries.add(recovery)
-            recovery.add_done_callback(self._recoveries.discard)
+        self.sessions.pop(message.call).lost("its media came upon a defect")
 
     def _reported(self, report: wire.WorkerReport) -> None:
         self.reported_at = now = asyncio.get_running_loop().time()
@@ -217,77 +197,6 @@ class WorkerClient(asyncio.Protocol):
             if session := self.sessions.get(number):
                 session.last_heard = now
         counts.reported(report)
-
-
-class MediaEngine:
-    """See :class:`tandem.media.session.Media`. Use :meth:`start`, then :meth:`open` for each call, at last :meth:`close`."""
-
-    def __init__(self, *, workers: int | None = None, dscp: int = EXPEDITED) -> None:
-        self._dscp = dscp
-        self._slots: list[WorkerClient | None] = [None] * (workers or usable_cores())
-        self._numbers = itertools.count(1)
-        self._keepers: list[asyncio.Task[None]] = []
-        counts.calls.source = lambda: sum(worker.calls for worker in self.workers)
-
-    @property
-    def workers(self) -> list[WorkerClient]:
-        """Those that live."""
-        return [worker for worker in self._slots if worker is not None and worker.alive]
-
-    async def start(self) -> None:
-        """Start the workers. Raises :class:`NoWorker` or :class:`OSError` if one cannot be started."""
-        await asyncio.gather(*map(self._start, range(len(self._slots))))
-        for slot in range(len(self._slots)):
-            self._keepers.append(asyncio.get_running_loop().create_task(self._keep(slot)))
-
-    async def open(self, host: str, ports: range, *, beside: MediaSession | None = None) -> MediaSession:
-        """See :class:`tandem.media.session.Media`: on the worker of ``beside``, or the one with the fewest calls."""
-        workers = self.workers
-        if beside is not None:
-            workers = [worker for worker in workers if beside in worker.sessions.values()]
-            if not workers:
-                raise NoWorker("the media worker of the first call does not run any more")
-        if not workers:
-            raise NoWorker(self.problem())
-        return await min(workers, key=lambda worker: worker.calls).open(next(self._numbers), host, ports)
-
-    def problem(self) -> str:
-        """See :class:`tandem.media.session.Media`."""
-        return "" if self.workers else "no media worker runs; the log says why, and another is being started"
-
-    async def close(self) -> None:
-        """End the workers, after they have written what they heard."""
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
-        await asyncio.gather(*(worker.stop() for worker in self._slots if worker is not None))
-
-    async def _start(self, slot: int) -> WorkerClient:
-        worker = self._slots[slot] = WorkerClient(slot, dscp=self._dscp)
-        await worker.start()
-        event(_log, logging.INFO, "media.worker", worker=slot, pid=worker.pid)
-        return worker
-
-    async def _keep(self, slot: int) -> None:
-        """See to it that there is a worker in this slot."""
-        while True:
-            worker = self._slots[slot]
-            assert worker is not None
-            why = await worker.gone()
-            counts.deaths.value += 1
-            event(_log, logging.ERROR, "media.worker_died", worker=slot, calls=len(worker.sessions), why=why)
-            await worker.bury(f"media worker {slot} died")
-            await self._again(slot)
-
-    async def _again(self, slot: int) -> None:
-        while True:
-            try:
-                await self._start(slot)
-            except (OSError, NoWorker) as error:
-                event(_log, logging.ERROR, "media.worker_not_started", worker=slot, error=error)
-                await asyncio.sleep(AGAIN_S)
-            else:
-                return
 
 
 def _call_of(message: wire.Message) -> int:
