@@ -22,6 +22,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).parent.parent / "tests")
 
 from directory import adapters
+from tandem.directory.opening import open_directory
 from tandem.directory import objects as o
 from tandem.directory.index import Index, Table
 from tandem.directory.layout import Layout
@@ -56,14 +57,14 @@ def opened(name: str, folder: Path, stack: ExitStack) -> tuple[Session, Callable
     if name == "slapd":
         place = stack.enter_context(adapters.slapd(folder))
         owner = adapters.make_slapd_base(place, LAYOUT)
-        return owner, lambda: place.open().bind(adapters.SLAPD_OWNER, adapters.PASSWORD)
+        return owner, lambda: open_directory(place).bind(adapters.SLAPD_OWNER, adapters.PASSWORD)
     samba = stack.enter_context(adapters.Samba(folder / "dc", "example.com", "127.0.0.33"))
     password = adapters.administrator_password(samba.folder)
     owner = adapters.prepare_samba(samba.place, password)
     adapters.populate_forest(owner, LAYOUT)
     adapters.populate_rights(owner, LAYOUT)
     account = adapters.account_of("Exchange Servers")
-    return samba.place.open().bind("administrator", password), lambda: samba.place.open().bind(
+    return open_directory(samba.place).bind("administrator", password), lambda: open_directory(samba.place).bind(
         account, adapters.PASSWORD
     )
 

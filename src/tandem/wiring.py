@@ -14,6 +14,7 @@ from tandem.core.errors import TandemError
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
 from tandem.directory.address import read_place
+from tandem.directory.opening import open_directory
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository, discover
 from tandem.mail.maildir.store import MaildirStore
@@ -94,7 +95,7 @@ class Listen:
 def connect(home: Home, account: str) -> Session:
     """A session with the directory, wherever it is."""
     place = read_place(home.state)
-    return place.open().bind(place.account(account), home.password(account))
+    return open_directory(place).bind(place.account(account), home.password(account))
 
 
 def bind(home: Home, account: str) -> Repository:

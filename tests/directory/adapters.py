@@ -19,6 +19,7 @@ from tandem.directory.address import Address, Place
 from tandem.directory.defaults import domain_aces, exchange_aces, organizations_aces, see_aces, voice_aces
 from tandem.directory.dn import DN
 from tandem.directory.layout import Layout
+from tandem.directory.opening import open_directory
 from tandem.directory.port import Directory, Session
 from tandem.directory.repository import Repository
 from tandem.directory.sqlite.session import EmbeddedDirectory
@@ -319,7 +320,7 @@ def slapd_schema() -> str:
 
 def make_slapd_base(place: Place, layout: Layout) -> Session:
     """The containers that every test needs."""
-    owner = place.open().bind(SLAPD_OWNER, PASSWORD)
+    owner = open_directory(place).bind(SLAPD_OWNER, PASSWORD)
     owner.add(layout.domain, {"objectClass": ["domainDNS"]})
     for dn in (
         layout.users,

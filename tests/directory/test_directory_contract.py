@@ -25,6 +25,7 @@ from tandem.directory.errors import (
 )
 from tandem.directory.filters import escape
 from tandem.directory.layout import Layout
+from tandem.directory.opening import open_directory
 from tandem.directory.port import Ace, Inherit, Part, Right, Scope
 from tandem.directory.repository import Repository
 from tandem.org.vocabulary import Transport, VoIPSecurity
@@ -45,7 +46,7 @@ def samba(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Adapter]:
         base = layout()
         adapters.populate_forest(owner, base)
         adapters.populate_rights(owner, base)
-        opened = place.open()
+        opened = open_directory(place)
         owner = opened.bind("administrator", adapters.administrator_password(folder))
         yield Adapter(
             name="samba",
@@ -62,7 +63,7 @@ def slapd() -> Iterator[Adapter]:
     with tempfile.TemporaryDirectory(prefix="tandem-slapd-") as folder, adapters.slapd(Path(folder)) as place:
         base = layout()
         owner = adapters.make_slapd_base(place, base)
-        yield Adapter(name="slapd", layout=base, owner=owner, directory=place.open())
+        yield Adapter(name="slapd", layout=base, owner=owner, directory=open_directory(place))
         owner.close()
 
 

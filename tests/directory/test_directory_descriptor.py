@@ -14,14 +14,14 @@ from tandem.directory.ldap.descriptor import (
     CONTAINER_INHERIT,
     INHERITED,
     Descriptor,
-    Record,
+    RawAce,
     parse_descriptor,
     sid_bytes,
     sid_text,
 )
 
 SID, OTHER = "S-1-5-21-1-2-3-1104", "S-1-5-32-544"
-DENY = Record(type=1, flags=0, raw=struct.pack("<BBHI", 1, 0, 24, 16) + sid_bytes("S-1-5-32-545"))
+DENY = RawAce(type=1, flags=0, raw=struct.pack("<BBHI", 1, 0, 24, 16) + sid_bytes("S-1-5-32-545"))
 sids = st.builds(
     lambda authority, parts: "-".join(map(str, ("S", 1, authority, *parts))),
     st.integers(0, 2**48 - 1),
@@ -29,9 +29,9 @@ sids = st.builds(
 )
 guids = st.none() | st.uuids()
 records = st.one_of(
-    st.builds(Record, type=st.just(ALLOWED), flags=st.integers(0, 255), mask=st.integers(0, 2**32 - 1), sid=sids),
+    st.builds(RawAce, type=st.just(ALLOWED), flags=st.integers(0, 255), mask=st.integers(0, 2**32 - 1), sid=sids),
     st.builds(
-        Record,
+        RawAce,
         type=st.just(ALLOWED_OBJECT),
         flags=st.integers(0, 255),
         mask=st.integers(0, 2**32 - 1),
@@ -43,13 +43,13 @@ records = st.one_of(
 )
 
 
-def allow(mask: int, sid: str = SID, flags: int = CONTAINER_INHERIT, **more: uuid.UUID) -> Record:
-    return Record(type=ALLOWED_OBJECT if more else ALLOWED, flags=flags, mask=mask, sid=sid, **more)
+def allow(mask: int, sid: str = SID, flags: int = CONTAINER_INHERIT, **more: uuid.UUID) -> RawAce:
+    return RawAce(type=ALLOWED_OBJECT if more else ALLOWED, flags=flags, mask=mask, sid=sid, **more)
 
 
 @given(st.lists(records, max_size=8), st.booleans(), sids, sids)
 def test_a_descriptor_survives_being_written_and_read(
-    held: list[Record], protected: bool, owner: str, group: str
+    held: list[RawAce], protected: bool, owner: str, group: str
 ) -> None:
     made = Descriptor(
         records=tuple(held),
@@ -96,9 +96,9 @@ def test_what_is_taken_away_is_that_and_no_more() -> None:
 
 
 @pytest.mark.parametrize("wanted", [allow(0x4), allow(0x14)])
-def test_more_holds_less_and_only_at_the_same_places(wanted: Record) -> None:
+def test_more_holds_less_and_only_at_the_same_places(wanted: RawAce) -> None:
     held = Descriptor(records=(allow(0x94),))
     assert held.holds(wanted)
-    assert not held.holds(Record(type=ALLOWED, flags=0, mask=wanted.mask, sid=SID))
+    assert not held.holds(RawAce(type=ALLOWED, flags=0, mask=wanted.mask, sid=SID))
     assert not held.holds(allow(wanted.mask, OTHER))
     assert not held.holds(allow(wanted.mask, object_type=uuid.UUID(int=1)))

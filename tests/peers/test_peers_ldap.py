@@ -17,6 +17,7 @@ from tandem.directory.address import Address, Place
 from tandem.directory.dn import DN
 from tandem.directory.errors import BadAddress, DirectoryError, DirectoryNotProved
 from tandem.directory.layout import Layout
+from tandem.directory.opening import open_directory
 from tandem.directory.port import Session
 
 pytestmark = pytest.mark.peer
@@ -77,7 +78,7 @@ def refer(server: Server, url: str) -> None:
 
 
 def bound(place: Place, account: str = adapters.SLAPD_OWNER) -> Session:
-    return place.open().bind(account, adapters.PASSWORD)
+    return open_directory(place).bind(account, adapters.PASSWORD)
 
 
 def asked_in_turn(server: Server, *urls: str) -> Place:
@@ -125,7 +126,7 @@ def test_a_controller_whose_certificate_bears_another_name_is_refused(server: Se
     by_another_name = asked_in_turn(server, server.url.replace("127.0.0.1", "localhost"))
     begun = time.monotonic()
     with pytest.raises(DirectoryNotProved, match=r"certificate is not valid: [Hh]ostname mismatch.*'localhost'"):
-        by_another_name.open(patience_s=30.0).bind(adapters.SLAPD_OWNER, adapters.PASSWORD)
+        open_directory(by_another_name, patience_s=30.0).bind(adapters.SLAPD_OWNER, adapters.PASSWORD)
     assert time.monotonic() - begun < 10  # what cannot become better is not waited for
 
 

@@ -23,6 +23,7 @@ from tandem.directory import objects as o
 from tandem.directory.address import Address, Place
 from tandem.directory.dn import DN
 from tandem.directory.errors import BadAddress, DirectoryUnavailable, InvalidCredentials
+from tandem.directory.opening import open_directory
 from tandem.directory.port import Part, Right, Session
 from tandem.directory.repository import discover
 from tandem.pki.authority import Authority
@@ -280,7 +281,7 @@ def test_controllers_are_those_that_dns_names_by_priority_and_stay_known_when_dn
     assert [record.getMessage().split()[0] for record in caplog.records] == ["directory.lost", "directory.back"]
     assert "127.0.0.98" in caplog.records[0].getMessage()
     names.end()
-    session.bind_anew()  # type: ignore[attr-defined] # it is one over LDAP
+    session.bind_again()  # type: ignore[attr-defined] # it is one over LDAP
     assert session.groups_of(session.identity)
     session.close()
     with pytest.raises(DirectoryUnavailable, match=r"DNS names no domain controller of example.com .*name them:"):
@@ -301,7 +302,7 @@ def test_another_controller_is_asked_when_one_does_not_answer(
     password = adapters.administrator_password(controller.folder)
     place = opened(controller, f"ldaps://127.0.0.98,{ADDRESS}")
     with caplog.at_level(logging.WARNING, "tandem.directory"):
-        session = place.open().bind("administrator", password)
+        session = open_directory(place).bind("administrator", password)
     assert session.identity.name == "Administrator"
     assert [record.getMessage().split()[0] for record in caplog.records] == ["directory.lost", "directory.back"]
     assert "127.0.0.98" in caplog.records[0].getMessage()
@@ -310,7 +311,7 @@ def test_another_controller_is_asked_when_one_does_not_answer(
 
 def test_a_connection_may_begin_in_the_clear_and_be_secured(controller: adapters.Samba) -> None:
     password = adapters.administrator_password(controller.folder)
-    session = opened(controller, f"ldap+starttls://{ADDRESS}").open().bind("administrator", password)
+    session = open_directory(opened(controller, f"ldap+starttls://{ADDRESS}")).bind("administrator", password)
     assert session.groups_of(session.identity)
     session.close()
 
@@ -330,7 +331,7 @@ def test_an_address_that_is_none_is_named_with_what_was_expected(controller: ada
 
 
 def test_who_was_refused_is_not_asked_for_again_at_once(controller: adapters.Samba) -> None:
-    directory = opened(controller, f"ldaps://{ADDRESS}").open()
+    directory = open_directory(opened(controller, f"ldaps://{ADDRESS}"))
     with pytest.raises(InvalidCredentials, match="refuses this account or password"):
         directory.bind("administrator", "wrong")
     with pytest.raises(InvalidCredentials, match="an empty password is none"):

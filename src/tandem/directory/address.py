@@ -1,4 +1,4 @@
-"""Where a directory is: a file of the embedded one, or the domain controllers of each forest; and how it is opened."""
+"""Where a directory is: a file of the embedded one, or the domain controllers of each forest."""
 
 import json
 from collections.abc import Mapping
@@ -6,10 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tandem.core.clock import Clock
 from tandem.directory.errors import BadAddress, DirectoryUnavailable
-from tandem.directory.port import Directory
-from tandem.directory.sqlite.session import EmbeddedDirectory
 
 CONNECT_S = 5.0
 """How long a host or DNS is waited for."""
@@ -65,22 +62,6 @@ def _controllers(forest: str) -> list[str]:
     return [str(each.target).rstrip(".") for each in answers]
 
 
-def forest_behind(url: str, roots: Path | None) -> str:
-    """The forest that a domain controller is of, as it says itself before anyone binds. Raises :class:`DirectoryError`."""
-    try:
-        from tandem.directory.ldap.connection import root_domain
-    except ImportError as error:
-        raise _lacking(error) from None
-    return root_domain(Address(forest="-", url=url, roots=roots))
-
-
-def _lacking(error: ImportError) -> DirectoryUnavailable:
-    return DirectoryUnavailable(
-        f"a directory over LDAP needs the extra: pip install 'tandem-um[ldap]' ({error}); it is compiled, with "
-        "apt-get install gcc libldap2-dev libsasl2-dev"
-    )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """A directory: the embedded one's ``file``, or the ``addresses`` of forests. ``accounts`` tells as what
@@ -90,19 +71,6 @@ class Place:
     file: Path | None = None
     addresses: tuple[Address, ...] = ()
     accounts: Mapping[str, str] = field(default_factory=dict)
-
-    def open(self, clock: Clock | None = None, *, read_only: bool = False, patience_s: float = 0.0) -> Directory:
-        """The directory, to bind to; ``patience_s`` is how long one over LDAP is waited for.
-
-        Raises :class:`DirectoryUnavailable` where what LDAP needs is not installed.
-        """
-        if self.file is not None:
-            return EmbeddedDirectory(self.file, clock, read_only=read_only)
-        try:
-            from tandem.directory.ldap.session import LdapDirectory
-        except ImportError as error:
-            raise _lacking(error) from None
-        return LdapDirectory(self.addresses, read_only=read_only, patience_s=patience_s)
 
     def account(self, name: str) -> str:
         """An account as it binds here."""
@@ -144,4 +112,4 @@ def read_place(state: Path) -> Place:
         )
         return Place(addresses=addresses, accounts=held["accounts"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadAddress(f"{path} cannot be read ({error}); 'tandem directory create' writes it anew") from None
+        raise BadAddress(f"{path} cannot be read ({error}); 'tandem directory create' writes it again") from None

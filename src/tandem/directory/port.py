@@ -1,4 +1,4 @@
-"""What a directory can do, whichever it is: the port that the embedded one and, later, Active Directory stand behind."""
+"""What a directory can do: the port of the embedded one (:mod:`.sqlite`) and of Active Directory (:mod:`.ldap`)."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager

@@ -8,6 +8,7 @@ from tandem.core.ids import Ids
 from tandem.directory import objects as o
 from tandem.directory.address import Address, Place, write_place
 from tandem.directory.defaults import domain_aces
+from tandem.directory.opening import open_directory
 from tandem.directory.repository import Cache, Repository
 from tandem.directory.sqlite.session import EmbeddedDirectory, EmbeddedSession
 from tandem.directory.sqlite.store import create_embedded
@@ -131,7 +132,7 @@ def open_context(
 ) -> Context:
     """The directory as an operator may use it: an empty password is the one in the secrets folder, none a Kerberos ticket."""
     place = place_of(organization)
-    directory = place.open(clock, read_only=read_only, patience_s=PATIENCE_S)
+    directory = open_directory(place, clock, read_only=read_only, patience_s=PATIENCE_S)
     secret = read_secret(organization, account) if password == "" else password
     session = directory.bind(place.account(account), secret)
     layout = layout_of(organization, organization.forests[0].name)

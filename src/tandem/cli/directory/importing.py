@@ -12,9 +12,10 @@ from tandem.cli.deploy.verify import show_checks
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
-from tandem.directory.address import Address, Place, forest_behind
+from tandem.directory.address import Address, Place
 from tandem.directory.found import Found, read_own
 from tandem.directory.layout import Layout, forest_of
+from tandem.directory.opening import forest_behind, open_directory
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository
 from tandem.org.groups import EXCHANGE_2007_GROUPS, GROUPS, SERVICE_GROUPS
@@ -98,7 +99,7 @@ def _opened(
     if "://" not in directories[0]:
         password = read_password(account, password_file, why)
         path = Path(directories[0]).resolve()
-        session = Place(file=path).open(read_only=True).bind(account, password)
+        session = open_directory(Place(file=path), read_only=True).bind(account, password)
         own = forest_of(session.identity)
         trusts = Repository(session, Layout(forest=own, organization="-")).all(o.Trust)
         return session, dict.fromkeys((own, *(trust.partner for trust in trusts)), str(path))
@@ -106,7 +107,9 @@ def _opened(
     place = Place(addresses=tuple(Address(forest=name, url=url, roots=roots) for name, url in addresses.items()))
     first = next(iter(addresses))
     login = account if "@" in account else f"{account}@{first}"
-    return place.open(read_only=True).bind(login, read_password(account, password_file, why, login)), addresses
+    return open_directory(place, read_only=True).bind(
+        login, read_password(account, password_file, why, login)
+    ), addresses
 
 
 def _found(session: Session, forests: tuple[str, ...]) -> Found:

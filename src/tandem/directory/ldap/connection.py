@@ -68,7 +68,7 @@ class Simple:
             raise InvalidCredentials(f"{self.account}: an empty password is none")
 
 
-class Pool:
+class ControllerPool:
     """Connections of one identity to one forest: by a simple bind over TLS, or by a Kerberos ticket.
 
     While no controller answers, they are asked again and again for ``patience_s`` seconds.

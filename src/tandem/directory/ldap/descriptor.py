@@ -23,7 +23,7 @@ AUTHENTICATED_USERS = "S-1-5-11"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class RawAce:
     """One access control entry. ``sid`` is empty where the entry is of a kind that is only kept (``raw``)."""
 
     type: int
@@ -39,11 +39,11 @@ class Record:
         """Whether it came from above."""
         return bool(self.flags & INHERITED)
 
-    def like(self, other: "Record") -> bool:
+    def like(self, other: "RawAce") -> bool:
         """Whether both allow the same identity something at the same places."""
         return replace(self, mask=0) == replace(other, mask=0)
 
-    def covers(self, other: "Record") -> bool:
+    def covers(self, other: "RawAce") -> bool:
         """Whether it allows all that the other does, at the same places."""
         return self.like(other) and self.mask & other.mask == other.mask
 
@@ -66,7 +66,7 @@ class Record:
 class Descriptor:
     """A security descriptor; owner, group and SACL are kept as bytes."""
 
-    records: tuple[Record, ...] = ()
+    records: tuple[RawAce, ...] = ()
     protected: bool = False
     control: int = _SELF_RELATIVE | _DACL_PRESENT
     owner: bytes = b""
@@ -84,13 +84,13 @@ class Descriptor:
         control = (self.control & ~PROTECTED) | PROTECTED * self.protected | _SELF_RELATIVE | _DACL_PRESENT
         return _HEAD.pack(1, 0, control, *offsets) + body
 
-    def plus(self, added: tuple[Record, ...]) -> "Descriptor":
+    def plus(self, added: tuple[RawAce, ...]) -> "Descriptor":
         """With these where they are lacking: explicit entries stand before inherited ones."""
         new = tuple(record for record in added if not self.holds(record))
         own = tuple(record for record in self.records if not record.inherited)
         return replace(self, records=(*own, *new, *(record for record in self.records if record.inherited)))
 
-    def minus(self, removed: tuple[Record, ...]) -> "Descriptor":
+    def minus(self, removed: tuple[RawAce, ...]) -> "Descriptor":
         """Without what these allow; an entry that allows more keeps the rest."""
         kept = []
         for record in self.records:
@@ -101,7 +101,7 @@ class Descriptor:
                 kept.append(record)
         return replace(self, records=tuple(kept))
 
-    def holds(self, wanted: Record) -> bool:
+    def holds(self, wanted: RawAce) -> bool:
         """Whether an explicit entry allows all of it."""
         return any(record.covers(wanted) for record in self.records)
 
@@ -122,7 +122,7 @@ def parse_descriptor(data: bytes) -> Descriptor:
         raise DirectoryError(f"a security descriptor of {len(data)} bytes cannot be read: {error}") from None
 
 
-def _records(data: bytes, at: int) -> tuple[Record, ...]:
+def _records(data: bytes, at: int) -> tuple[RawAce, ...]:
     _, _, _, count, _ = _ACL_HEAD.unpack_from(data, at)
     found, at = [], at + _ACL_HEAD.size
     for _ in range(count):
@@ -134,9 +134,9 @@ def _records(data: bytes, at: int) -> tuple[Record, ...]:
     return tuple(found)
 
 
-def _record(type_: int, flags: int, raw: bytes) -> Record:
+def _record(type_: int, flags: int, raw: bytes) -> RawAce:
     if type_ not in (ALLOWED, ALLOWED_OBJECT):
-        return Record(type=type_, flags=flags, raw=raw)
+        return RawAce(type=type_, flags=flags, raw=raw)
     (mask,) = struct.unpack_from("<I", raw, 4)
     at, guids = 8, [None, None]
     if type_ == ALLOWED_OBJECT:
@@ -147,7 +147,7 @@ def _record(type_: int, flags: int, raw: bytes) -> Record:
                 guids[place] = uuid.UUID(bytes_le=raw[at : at + 16])  # type: ignore[call-overload]
                 at += 16
     sid = sid_text(raw[at:])
-    return Record(type=type_, flags=flags, mask=mask, sid=sid, object_type=guids[0], inherited_type=guids[1])
+    return RawAce(type=type_, flags=flags, mask=mask, sid=sid, object_type=guids[0], inherited_type=guids[1])
 
 
 def _sid_at(data: bytes, at: int) -> bytes:

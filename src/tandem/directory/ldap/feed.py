@@ -9,22 +9,20 @@ groups of an identity when it binds.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import ldap
 from ldap.controls import RequestControl
 
 from tandem.core.log import event, get_logger
 from tandem.directory import schema
+from tandem.directory.dn import DN
 from tandem.directory.errors import DirectoryUnavailable, InvalidCredentials
 from tandem.directory.ldap.connection import Raw, search
-from tandem.directory.ldap.forest import Forest
+from tandem.directory.ldap.forest import LdapForest
 from tandem.directory.ldap.values import ATTRIBUTES
 from tandem.directory.port import Changes, Entry, Part
-
-if TYPE_CHECKING:
-    from tandem.directory.ldap.session import LdapSession
 
 _log = get_logger("directory")
 FEW_S, MANY_S, ALL_S = 10.0, 300.0, 3600.0
@@ -33,11 +31,30 @@ _GROUND = frozenset({"container", "msexchorganizationcontainer", "msrtcsip-servi
 """Classes of what holds entries: where one of these changes, its rights may have."""
 
 
+class FollowedSession(Protocol):
+    """What a feed needs of a session."""
+
+    def forest_at(self, dn: DN) -> LdapForest | None:
+        """The forest of a name, if its directory is known."""
+
+    def is_home(self, dn: DN) -> bool:
+        """Whether a name is in the identity's own forest."""
+
+    def raw(self, forest: LdapForest, base: str, scope: int, filter_: str, attributes: Sequence[str]) -> list[Raw]:
+        """Entries as they come; none where the base is not there, or not visible."""
+
+    def entries(self, forest: LdapForest, found: Sequence[Raw]) -> Iterator[Entry]:
+        """Entries of which more is visible than that they are there."""
+
+    def bind_again(self) -> None:
+        """Take the groups into account that the identity came into since it bound."""
+
+
 class LdapFeed:
     """See :class:`tandem.directory.port.Feed`."""
 
     def __init__(
-        self, session: "LdapSession", parts: Sequence[Part], now: Callable[[], float] = time.monotonic
+        self, session: FollowedSession, parts: Sequence[Part], now: Callable[[], float] = time.monotonic
     ) -> None:
         self._session = session
         self._now = now
@@ -49,7 +66,7 @@ class LdapFeed:
         now = self._now()
         if now - self._bound_at > ALL_S:
             self._bound_at = now
-            self._session.bind_anew()
+            self._session.bind_again()
             for part in self._parts:
                 part.usn = 0
         found = [each for part in self._parts if (each := self._followed(part, now)) is not None]
@@ -89,12 +106,12 @@ class LdapFeed:
         followed.usn, followed.generation, followed.away = committed, generation, False
         return changes
 
-    def _whole(self, forest: Forest, followed: "_Followed", now: float) -> Changes:
+    def _whole(self, forest: LdapForest, followed: "_Followed", now: float) -> Changes:
         entries = self._entries(forest, followed.part, followed.filter())
         followed.compared_at, followed.stale = now, False
         return Changes(entries=entries, present={followed.part.base.path: frozenset(e.uid for e in entries)})
 
-    def _more(self, forest: Forest, followed: "_Followed", now: float) -> Changes | None:
+    def _more(self, forest: LdapForest, followed: "_Followed", now: float) -> Changes | None:
         due = followed.due(now)
         changed = self._entries(forest, followed.part, followed.filter(since=followed.usn + 1))
         gone = self._deleted(forest, followed)
@@ -107,16 +124,16 @@ class LdapFeed:
             followed.compared_at = now
         return Changes(entries=changed, gone=gone, present=present) if changed or gone or present else None
 
-    def _entries(self, forest: Forest, part: Part, filter_: str) -> tuple[Entry, ...]:
+    def _entries(self, forest: LdapForest, part: Part, filter_: str) -> tuple[Entry, ...]:
         raw = self._session.raw(forest, str(part.base), ldap.SCOPE_SUBTREE, filter_, ATTRIBUTES)
         return tuple(self._session.entries(forest, raw))
 
-    def _present(self, forest: Forest, followed: "_Followed") -> frozenset[str]:
+    def _present(self, forest: LdapForest, followed: "_Followed") -> frozenset[str]:
         base = str(followed.part.base)
         raw = self._session.raw(forest, base, ldap.SCOPE_SUBTREE, followed.filter(), ("objectGUID", "objectClass"))
         return frozenset(uid_of(values) for _, values in raw)
 
-    def _deleted(self, forest: Forest, followed: "_Followed") -> frozenset[str]:
+    def _deleted(self, forest: LdapForest, followed: "_Followed") -> frozenset[str]:
         """Those of its deleted entries that this identity may see."""
 
         def ask(connection: object) -> list[Raw]:

@@ -15,7 +15,7 @@ from tandem.directory.dn import DN
 from tandem.directory.errors import DirectoryError, NoSuchObject
 from tandem.directory.filters import escape
 from tandem.directory.layout import domain_of
-from tandem.directory.ldap.connection import Pool, Raw, Simple, search
+from tandem.directory.ldap.connection import ControllerPool, Raw, Simple, search
 from tandem.directory.ldap.descriptor import sid_text
 from tandem.directory.ldap.kerberos import Ticket
 from tandem.directory.ldap.rights import Guids
@@ -30,12 +30,12 @@ def sd_flags() -> RequestControl:
     return RequestControl("1.2.840.113556.1.4.801", True, bytes((0x30, 0x03, 0x02, 0x01, _DACL)))
 
 
-class Forest:
+class LdapForest:
     """One forest as one identity reaches it."""
 
     def __init__(self, address: Address, account: str, home: str, password: str | None, patience_s: float) -> None:
         self.name = address.forest.lower()
-        self.pool = Pool(address, _credentials(self.name, account, home, password), patience_s)
+        self.pool = ControllerPool(address, _credentials(self.name, account, home, password), patience_s)
         self._sids: dict[DN, str] = {}
         self._principals: dict[str, DN | None] = {}
 
@@ -165,7 +165,7 @@ class _Known(dict[str, uuid.UUID]):
 
 
 def one_entry(
-    pool: Pool, base: str, filter_: str, attributes: Sequence[str], controls: Sequence[RequestControl] = ()
+    pool: ControllerPool, base: str, filter_: str, attributes: Sequence[str], controls: Sequence[RequestControl] = ()
 ) -> Raw | None:
     """One entry by its name, or ``None``."""
 

@@ -14,8 +14,8 @@ import ldap
 
 from tandem.directory import schema
 from tandem.directory.errors import AccessDenied, DirectoryError
-from tandem.directory.ldap.connection import Pool, search, text_of
-from tandem.directory.ldap.forest import Forest
+from tandem.directory.ldap.connection import ControllerPool, search, text_of
+from tandem.directory.ldap.forest import LdapForest
 
 _SYNTAXES = {"text": ("2.5.5.12", "64"), "int": ("2.5.5.9", "2"), "bool": ("2.5.5.8", "1"), "dn": ("2.5.5.1", "127")}
 _INDEXED, _CONFIDENTIAL = 0x1, 0x80
@@ -61,7 +61,7 @@ def _line(name: str, value: str | bytes) -> str:
     return f"{name}:: {base64.b64encode(value).decode()}" if isinstance(value, bytes) else f"{name}: {value}"
 
 
-def extensions(forest: Forest) -> tuple[Extension, ...]:
+def extensions(forest: LdapForest) -> tuple[Extension, ...]:
     """What the schema of a forest lacks, in the order in which it has to be added."""
     forest.demand_rights()
     base = forest.schema_dn
@@ -95,7 +95,7 @@ class _Held(set[str]):
     dn = ""
 
 
-def _held(pool: Pool, base: str) -> dict[str, _Held]:
+def _held(pool: ControllerPool, base: str) -> dict[str, _Held]:
     wanted = ("lDAPDisplayName", "mayContain", "systemMayContain", "mustContain", "systemMustContain", "auxiliaryClass",
               "possSuperiors", "systemPossSuperiors")  # fmt: skip
     names = [a.wire for a in schema.WIRE_ATTRIBUTES] + list(schema.WIRE_CLASSES.values())
@@ -168,7 +168,7 @@ def _class(base: str, each: schema.Class) -> Extension:
     return Extension(dn=f"CN={each.wire},{base}", name=each.wire, action="class", attributes=values)
 
 
-def extend(forest: Forest, account: str, steps: Sequence[Extension]) -> Iterator[Extension]:
+def extend(forest: LdapForest, account: str, steps: Sequence[Extension]) -> Iterator[Extension]:
     """Carry them out, each told as it is done. Raises :class:`AccessDenied` for who is no Schema Admin."""
     for step in steps:
         try:

@@ -16,7 +16,7 @@ from tandem.directory.ldap.descriptor import (
     AUTHENTICATED_USERS,
     CONTAINER_INHERIT,
     INHERIT_ONLY,
-    Record,
+    RawAce,
 )
 from tandem.directory.port import Ace, Inherit, Right
 
@@ -48,26 +48,26 @@ class Guids:
     attributes: Mapping[str, uuid.UUID]
 
 
-def encode(ace: Ace, sid: str, guids: Guids) -> tuple[Record, ...]:
+def encode(ace: Ace, sid: str, guids: Guids) -> tuple[RawAce, ...]:
     """An entry of ours for the principal with this SID."""
     return tuple(_encoded(ace, sid, guids))
 
 
-def _encoded(ace: Ace, sid: str, guids: Guids) -> Iterator[Record]:
+def _encoded(ace: Ace, sid: str, guids: Guids) -> Iterator[RawAce]:
     class_ = guids.classes[ace.object_class.lower()] if ace.object_class else None
     flags = _FLAGS[ace.inherit]
     children = ace.rights & _OF_CHILDREN if class_ else Right(0)
     if children:
         # Of a class: made and removed below whatever holds it.
         mask = _CREATE_CHILD * (Right.CREATE in children) | _DELETE_CHILD * (Right.DELETE in children)
-        yield Record(type=ALLOWED_OBJECT, flags=flags, mask=mask, sid=sid, object_type=class_)
+        yield RawAce(type=ALLOWED_OBJECT, flags=flags, mask=mask, sid=sid, object_type=class_)
     # What is for entries of a class never is for the entry that it stands on.
     if class_:
         flags = CONTAINER_INHERIT | INHERIT_ONLY if ace.inherit is not Inherit.THIS else 0
     rest = ace.rights & ~children
     named = rest & (Right.WRITE | Right.READ_CONFIDENTIAL) if ace.attributes else Right(0)
     for name in _with_twins(ace.attributes) if named else ():
-        yield Record(
+        yield RawAce(
             type=ALLOWED_OBJECT,
             flags=flags,
             mask=_mask(named),
@@ -77,9 +77,9 @@ def _encoded(ace: Ace, sid: str, guids: Guids) -> Iterator[Record]:
         )
     if mask := _mask(rest & ~named):
         if class_ and flags & CONTAINER_INHERIT:
-            yield Record(type=ALLOWED_OBJECT, flags=flags, mask=mask, sid=sid, inherited_type=class_)
+            yield RawAce(type=ALLOWED_OBJECT, flags=flags, mask=mask, sid=sid, inherited_type=class_)
         else:
-            yield Record(type=ALLOWED, flags=flags, mask=mask, sid=sid)
+            yield RawAce(type=ALLOWED, flags=flags, mask=mask, sid=sid)
 
 
 def _with_twins(names: frozenset[str]) -> list[str]:
@@ -95,13 +95,13 @@ def _mask(rights: Right) -> int:
     return mask
 
 
-def existence(guids: Guids) -> Record:
+def existence(guids: Guids) -> RawAce:
     """Lets everyone who is let into the forest see that an entry is there, by its class, and no more of it."""
     class_ = guids.attributes["objectclass"]
-    return Record(type=ALLOWED_OBJECT, flags=0, mask=_READ_PROPERTY, sid=AUTHENTICATED_USERS, object_type=class_)
+    return RawAce(type=ALLOWED_OBJECT, flags=0, mask=_READ_PROPERTY, sid=AUTHENTICATED_USERS, object_type=class_)
 
 
-def decode(record: Record, principal: Callable[[str], DN | None], guids: Guids) -> Ace | None:
+def decode(record: RawAce, principal: Callable[[str], DN | None], guids: Guids) -> Ace | None:
     """One of theirs as one of ours; ``None`` for what ours cannot say, and for identities that are not to be found."""
     if not record.sid or record.inherited:
         return None

@@ -32,7 +32,7 @@ from tandem.directory.layout import domain_of, forest_of
 from tandem.directory.ldap.connection import Raw, search
 from tandem.directory.ldap.descriptor import Descriptor, parse_descriptor
 from tandem.directory.ldap.feed import LdapFeed
-from tandem.directory.ldap.forest import Forest, sd_flags
+from tandem.directory.ldap.forest import LdapForest, sd_flags
 from tandem.directory.ldap.refusal import refusal
 from tandem.directory.ldap.rights import decode, encode, existence
 from tandem.directory.ldap.values import (
@@ -99,7 +99,7 @@ class LdapSession:
         self._home = forest
         self._password = password
         self._addresses = addresses
-        self._forests: dict[str, Forest] = {}
+        self._forests: dict[str, LdapForest] = {}
         self._undo: list[Callable[[], None]] = []
         self._depth = 0
         self._lock = threading.RLock()
@@ -125,16 +125,16 @@ class LdapSession:
 
     # Where
 
-    def forest(self, name: str) -> Forest:
+    def forest(self, name: str) -> LdapForest:
         """A forest as this session reaches it."""
         with self._lock:
             if name not in self._forests:
-                self._forests[name] = Forest(
+                self._forests[name] = LdapForest(
                     self._addresses[name], self._login, self._home, self._password, self.patience_s
                 )
             return self._forests[name]
 
-    def _of(self, dn: DN) -> Forest:
+    def _of(self, dn: DN) -> LdapForest:
         """The forest of a name. Raises :class:`NoSuchObject` for one that no address is known of."""
         name = forest_of(dn)
         # A forest's name may end in another one's: the longest is it.
@@ -165,7 +165,7 @@ class LdapSession:
         found = [raw for each in bases for raw in self.raw(forest, each, _SCOPES[scope], text, ATTRIBUTES)]
         return sorted(self.entries(forest, found), key=lambda entry: entry.dn.path)
 
-    def raw(self, forest: Forest, base: str, scope: int, filter_: str, attributes: Sequence[str]) -> list[Raw]:
+    def raw(self, forest: LdapForest, base: str, scope: int, filter_: str, attributes: Sequence[str]) -> list[Raw]:
         """Entries as they come; none where the base is not there, or not visible."""
         try:
             return forest.pool.read(lambda c: search(c, base, scope, filter_, attributes))
@@ -174,7 +174,7 @@ class LdapSession:
         except ldap.LDAPError as error:
             raise refusal(error, self.account, "read", base) from None
 
-    def entries(self, forest: Forest, found: Sequence[Raw]) -> Iterator[Entry]:
+    def entries(self, forest: LdapForest, found: Sequence[Raw]) -> Iterator[Entry]:
         """Entries of which more is visible than that they are there."""
         for name, values in found:
             values = forest.whole(name, values)
@@ -186,7 +186,7 @@ class LdapSession:
         """See the port."""
         return LdapFeed(self, parts)
 
-    def forest_at(self, dn: DN) -> Forest | None:
+    def forest_at(self, dn: DN) -> LdapForest | None:
         """The forest of a name, if its directory is known."""
         try:
             return self._of(dn)
@@ -197,7 +197,7 @@ class LdapSession:
         """Whether a name is in the identity's own forest."""
         return dn.below(domain_of(self._home))
 
-    def bind_anew(self) -> None:
+    def bind_again(self) -> None:
         """Take the groups into account that the identity came into since it bound."""
         for forest in tuple(self._forests.values()):
             forest.pool.close()
@@ -333,7 +333,7 @@ class LdapSession:
                 event(_log, logging.WARNING, "directory.forest_unread", forest=name, error=error)
         return frozenset(found)
 
-    def _groups_in(self, forest: Forest, dn: DN) -> set[DN]:
+    def _groups_in(self, forest: LdapForest, dn: DN) -> set[DN]:
         member = str(dn)
         if self._of(dn) is not forest:
             try:
@@ -476,7 +476,7 @@ class LdapSession:
             what = "write " + ", ".join(attributes) + " on"
             self._write(dn, what, lambda c: c.modify_ext_s(str(dn), changes))
 
-    def _member(self, forest: Forest, text: str) -> str:
+    def _member(self, forest: LdapForest, text: str) -> str:
         dn = DN.parse(text)
         there = self._of(dn)
         return text if there is forest or not forest.active_directory else f"<SID={there.sid(dn)}>"
