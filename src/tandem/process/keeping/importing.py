@@ -24,6 +24,13 @@ from tandem.process.tools.targets import read_target
 _Dict = dict[str, Any]
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes a word of the contract as its text, wherever it stands."""
+
+
+_Dumper.add_multi_representer(StrEnum, lambda dumper, word: dumper.represent_str(word.value))
+
+
 def organization_text(found: Found, directory: Mapping[str, str], *, roots: str = "") -> str:
     """The file. ``directory`` has the address of each forest, the first one's first."""
     addresses = list(directory.values())
@@ -55,8 +62,9 @@ def organization_text(found: Found, directory: Mapping[str, str], *, roots: str 
         "users": list(_users(found)),
         "administrators": list(_administrators(found)),
     }
-    body = yaml.safe_dump(
+    body = yaml.dump(
         {key: value for key, value in sections.items() if value},
+        Dumper=_Dumper,
         sort_keys=False,
         allow_unicode=True,
         width=120,
@@ -81,7 +89,7 @@ def _said(type_: Any, values: Mapping[str, Any], *, but: Iterable[str] = ()) -> 
         default = each.default if each.default is not dataclasses.MISSING else None
         if value != default or each.default is dataclasses.MISSING:
             out[each.name] = list(value) if isinstance(value, tuple) else value
-    return {key: str(value) if isinstance(value, StrEnum) else value for key, value in out.items()}
+    return out
 
 
 def _rules(plan: o.VoiceDialPlan) -> _Dict:
