@@ -4,7 +4,6 @@ import asyncio
 import functools
 import json
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +13,17 @@ from service.servers import RawPeer, operated, page, serving
 from tandem.call.errors import CallFailed
 from tandem.call.incoming import IncomingCall
 from tandem.cli.trial.demo import CALLED, CALLER, POOL, UM
-from tandem.core.tasks import Supervisor
+from tandem.core.tasks import Supervisor, Work
 from tandem.mail.spool import Spool
 from tandem.probe.errors import PhoneError
 from tandem.probe.phone import When
 from tandem.service import service
-from tandem.service.following import Following
 from tandem.sip.headers import digest
 from tandem.sip.machines.transaction import cancel_for
 from tandem.sip.message.message import Headers, Request
 from tandem.um import server as um_server
 from tandem.um.applications.answering import CallAnswering
 from tandem.um.delivery import Delivery
-from tandem.um.enrolment import Enrolment
-from tandem.um.mwi import MwiNotifier
 from tandem.voice.mwi import MwiRelay
 from tandem.voice.proxy import fork
 from tandem.voice.proxy.proxy import ProxiedCall
@@ -184,14 +180,15 @@ async def test_invite_and_cancel_in_one_segment_give_200_and_487_at_the_voice_se
         await peer.close()
 
 
-def fails_once(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    failed: list[object] = []
+def fails_once(work: Work) -> Work:
+    failed = False
 
-    async def run(self: object, *arguments: object) -> None:
-        if self not in failed:
-            failed.append(self)
+    async def run() -> None:
+        nonlocal failed
+        if not failed:
+            failed = True
             raise Broken("once")
-        await method(self, *arguments)
+        await work()
 
     return run
 
@@ -199,10 +196,15 @@ def fails_once(method: Callable[..., Awaitable[None]]) -> Callable[..., Awaitabl
 async def test_background_work_that_raises_is_named_by_readyz_restarted_and_counted_by_metrics(
     deployed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "Supervisor", functools.partial(Supervisor, first_delay_s=2.0))
-    for owner, attribute in ((Following, "run"), (Delivery, "run"), (Enrolment, "run"), (MwiNotifier, "watch")):
-        monkeypatch.setattr(owner, attribute, fails_once(getattr(owner, attribute)))
-    expected = {"um": ["delivery", "directory", "enrolment", "mwi"], "voice": ["directory"]}
+    class Failing(Supervisor):
+        def supervise(self, name: str, work: Work) -> None:
+            super().supervise(name, fails_once(work))
+
+    monkeypatch.setattr(service, "Supervisor", functools.partial(Failing, first_delay_s=2.0))
+    expected = {
+        "um": ["certificate", "delivery", "directory", "enrolment", "mwi"],
+        "voice": ["certificate", "directory"],
+    }
     async with (
         serving(deployed) as servers,
         operated(servers.um, tmp_path) as um,

@@ -15,8 +15,7 @@ from tandem.directory import objects as o
 from tandem.mail.port import MailStore, VoiceCounts
 from tandem.org.vocabulary import Transport
 from tandem.sip.aio.endpoint import Endpoint, Hop
-from tandem.sip.headers.mwi import CONTENT_TYPE, MessageSummary
-from tandem.sip.message.message import Headers, Request
+from tandem.sip.headers.mwi import MessageSummary, unsolicited_notify
 from tandem.um import counts
 from tandem.um.config import UmConfig
 
@@ -93,21 +92,16 @@ class MwiNotifier:
     async def _notify(self, user: o.User, gateway: o.UMIPGateway, summary: MessageSummary) -> bool:
         sip = user.sip_address.partition(":")[2]
         address = f"sip:{sip or f'{self._config().extension(user)}@{gateway.address}'}"
-        headers = Headers(
-            [
-                ("Max-Forwards", "70"),
-                ("From", f"<{address}>;tag={self._endpoint.ids.token(8)}"),
-                ("To", f"<{address}>"),
-                ("Call-ID", self._endpoint.ids.token(12)),
-                ("CSeq", "1 NOTIFY"),
-                ("Contact", self._contact),
-                ("Event", "message-summary"),
-                ("Subscription-State", "terminated;reason=noresource"),
-                ("Content-Type", CONTENT_TYPE),
-            ]
-        )
         uri = f"{address};transport={gateway.transport}" if gateway.transport is not Transport.UDP else address
-        request = Request(method="NOTIFY", uri=uri, headers=headers, body=summary.body(address))
+        ids = self._endpoint.ids
+        request = unsolicited_notify(
+            summary,
+            uri=uri,
+            account=address,
+            contact=self._contact,
+            from_tag=ids.token(8),
+            call_id=ids.token(12),
+        )
         hop = Hop(transport=gateway.transport, host=gateway.address, port=gateway.port)
         response = await (await self._endpoint.send(request, hop)).final()
         if response.status >= 300:

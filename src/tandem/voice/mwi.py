@@ -18,17 +18,17 @@ from tandem.pki.files import write_whole
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
 from tandem.sip.errors import DialogError, MalformedMessage
 from tandem.sip.headers import fields
-from tandem.sip.headers.mwi import CONTENT_TYPE, MessageSummary, parse_summary
+from tandem.sip.headers.mwi import CONTENT_TYPE, EVENT_PACKAGE, MessageSummary, parse_summary, unsolicited_notify
 from tandem.sip.machines.dialog import Dialog, dialog_key
-from tandem.sip.machines.subscription import Event, Notifier, SubscriptionState, Told, event_of
-from tandem.sip.message.message import Headers, Request
+from tandem.sip.machines.subscription import Event, Notifier, SubscriptionState, event_of
+from tandem.sip.message.message import Request
 from tandem.voice import counts
 from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.registrar.authentication import is_own
 from tandem.voice.registrar.location import Location
 
 _log = get_logger("voice")
-EVENT = Event(package="message-summary")
+EVENT = Event(package=EVENT_PACKAGE)
 DEFAULT_S, LONGEST_S = 3600, 3600
 MAX_SUBSCRIPTIONS = 20
 """Of one user."""
@@ -169,29 +169,27 @@ class MwiRelay:
         said = notifier.tell(self._endpoint.clock.now())
         request = subscription.dialog.request("NOTIFY")
         request.headers.add("Event", notifier.event.value())
-        notifier.answered(await self._send(request, subscription.user, said, subscription.flow))
+        request.headers.add("Subscription-State", said.value())
+        request.headers.add("Contact", self._contact())
+        request.headers.add("Content-Type", CONTENT_TYPE)
+        user = subscription.user
+        request.body = self._summaries.get(user, MessageSummary()).body(f"sip:{user}")
+        notifier.answered(await self._send(request, user, subscription.flow))
         if notifier.state is SubscriptionState.TERMINATED:
             self._subscriptions.pop(subscription.dialog.key, None)
 
     async def _notify_unsolicited(self, user: str, contact: str, flow: Flow) -> None:
-        headers = Headers(
-            [
-                ("Max-Forwards", "70"),
-                ("From", f"<sip:{user}>;tag={self._endpoint.ids.token(8)}"),
-                ("To", f"<sip:{user}>"),
-                ("Call-ID", self._endpoint.ids.token(12)),
-                ("CSeq", "1 NOTIFY"),
-            ]
+        request = unsolicited_notify(
+            self._summaries.get(user, MessageSummary()),
+            uri=contact,
+            account=f"sip:{user}",
+            contact=self._contact(),
+            from_tag=self._endpoint.ids.token(8),
+            call_id=self._endpoint.ids.token(12),
         )
-        headers.add("Event", EVENT.value())
-        request = Request(method="NOTIFY", uri=contact, headers=headers)
-        await self._send(request, user, Told(state=SubscriptionState.TERMINATED, reason="noresource"), flow)
+        await self._send(request, user, flow)
 
-    async def _send(self, request: Request, user: str, said: Told, flow: Flow) -> int:
-        request.headers.add("Subscription-State", said.value())
-        request.headers.add("Contact", self._contact())
-        request.headers.add("Content-Type", CONTENT_TYPE)
-        request.body = self._summaries.get(user, MessageSummary()).body(f"sip:{user}")
+    async def _send(self, request: Request, user: str, flow: Flow) -> int:
         response = await (await self._endpoint.send(request, flow)).final()
         if response.status >= 300:
             event(_log, logging.DEBUG, "voice.notify_not_taken", user=user, status=response.status)

@@ -4,8 +4,10 @@ import re
 from dataclasses import dataclass
 
 from tandem.sip.errors import MalformedMessage
+from tandem.sip.message.message import Headers, Request
 
 CONTENT_TYPE = "application/simple-message-summary"
+EVENT_PACKAGE = "message-summary"
 _VOICE = re.compile(
     r"voice-message:\s*(\d{1,9})\s*/\s*(\d{1,9})(?:\s*\(\s*(\d{1,9})\s*/\s*(\d{1,9})\s*\))?", re.IGNORECASE
 )
@@ -33,6 +35,35 @@ class MessageSummary:
             f"Message-Account: {account}\r\n"
             f"Voice-Message: {self.new}/{self.old} ({self.urgent_new}/{self.urgent_old})\r\n"
         ).encode()
+
+
+def unsolicited_notify(
+    summary: MessageSummary, *, uri: str, account: str, contact: str, from_tag: str, call_id: str
+) -> Request:
+    """A NOTIFY outside of any subscription, as Exchange and Lync send it: it says at once that it is the last one.
+
+    Args:
+        summary: what it tells.
+        uri: where it goes, as Request-URI.
+        account: the URI of the mailbox's user, in From, To and the body.
+        contact: the value of Contact.
+        from_tag: a fresh tag.
+        call_id: a fresh Call-ID.
+    """
+    headers = Headers(
+        [
+            ("Max-Forwards", "70"),
+            ("From", f"<{account}>;tag={from_tag}"),
+            ("To", f"<{account}>"),
+            ("Call-ID", call_id),
+            ("CSeq", "1 NOTIFY"),
+            ("Contact", contact),
+            ("Event", EVENT_PACKAGE),
+            ("Subscription-State", "terminated;reason=noresource"),
+            ("Content-Type", CONTENT_TYPE),
+        ]
+    )
+    return Request(method="NOTIFY", uri=uri, headers=headers, body=summary.body(account))
 
 
 def parse_summary(body: bytes) -> MessageSummary:
