@@ -22,8 +22,11 @@ from tandem.sip.headers import digest
 from tandem.sip.machines.transaction import cancel_for
 from tandem.sip.message.message import Headers, Request
 from tandem.um import server as um_server
-from tandem.um.applications.answering import CallAnswering
+from tandem.um.answering import CallAnswering
 from tandem.um.delivery import Delivery
+from tandem.um.menu.driver import MenuCall
+from tandem.um.menu.runner import MenuRunner
+from tandem.um.prompts import Prompts
 from tandem.voice.mwi import MwiRelay
 from tandem.voice.proxy import fork
 from tandem.voice.proxy.proxy import ProxiedCall
@@ -60,7 +63,11 @@ BEFORE_THE_ANSWER = [
 AFTER_THE_ANSWER = [
     (um_server, "make_envelope", broken),
     (CallAnswering, "run", broken_later),
-    (CallAnswering, "_step", broken_later),
+    (CallAnswering, "recording_file", broken_later),
+    (CallAnswering, "perform", broken_later),
+    (Prompts, "speak", broken),
+    (MenuRunner, "receive", broken),
+    (MenuCall, "_do", broken_later),
     (Spool, "begin", broken),
     (Delivery, "keep", broken_later),
 ]
