@@ -1,0 +1,192 @@
+"""What a session with Active Directory reads: entries of its own forest and of those that let it in."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+import ldap
+
+from tandem.directory.address import Address
+from tandem.directory.dn import DN
+from tandem.directory.errors import (
+    DirectoryUnavailable,
+    InvalidCredentials,
+    NoSuchObject,
+)
+from tandem.directory.filters import escape
+from tandem.directory.layout import domain_of, forest_of
+from tandem.directory.ldap.connection import Raw, search
+from tandem.directory.ldap.feed import LdapFeed
+from tandem.directory.ldap.forest import LdapForest
+from tandem.directory.ldap.refusal import refusal
+from tandem.directory.ldap.values import (
+    ATTRIBUTES,
+    entry_of,
+    rendered,
+)
+from tandem.directory.port import Entry, Feed, Part, Scope
+
+_SCOPES = {Scope.BASE: ldap.SCOPE_BASE, Scope.ONE: ldap.SCOPE_ONELEVEL, Scope.SUBTREE: ldap.SCOPE_SUBTREE}
+
+
+class LdapReader:
+    """The forests of an identity and what it sees there. See :class:`tandem.directory.ldap.session.LdapSession`."""
+
+    def __init__(
+        self,
+        addresses: Mapping[str, Address],
+        account: str,
+        forest: str,
+        password: str | None,
+    ) -> None:
+        self.account = account.removesuffix("$")
+        self._login = account
+        self.patience_s = 0.0
+        self.identity = DN(())
+        self._home = forest
+        self._password = password
+        self._addresses = addresses
+        self._forests: dict[str, LdapForest] = {}
+        self._lock = threading.RLock()
+
+    def find_identity(self) -> None:
+        """Find the account's own entry. Raises :class:`InvalidCredentials` if it cannot see itself."""
+        home = self.forest(self._home)
+        if "=" in self._login:
+            home.pool.read(lambda c: c.whoami_s())
+            self.identity = DN.parse(self._login)
+            return
+        name = escape(self._login)
+        names = f"(|(sAMAccountName={name})(uid={name}))"
+        found = self.raw(home, str(domain_of(self._home)), ldap.SCOPE_SUBTREE, names, ("objectClass",))
+        if not found:
+            raise InvalidCredentials(f"{self.account} is let into {self._home}, but cannot see its own entry there")
+        self.identity = DN.parse(found[0][0])
+
+    def close(self) -> None:
+        """See the port."""
+        for forest in self._forests.values():
+            forest.pool.close()
+
+    def forest(self, name: str) -> LdapForest:
+        """A forest as this session reaches it."""
+        with self._lock:
+            if name not in self._forests:
+                self._forests[name] = LdapForest(
+                    self._addresses[name], self._login, self._home, self._password, self.patience_s
+                )
+            return self._forests[name]
+
+    def _of(self, dn: DN) -> LdapForest:
+        """The forest of a name. Raises :class:`NoSuchObject` for one that no address is known of."""
+        name = forest_of(dn)
+        # A forest's name may end in another one's: the longest is it.
+        for known in sorted(self._addresses, key=len, reverse=True):
+            if name == known or name.endswith("." + known):
+                return self.forest(known)
+        raise NoSuchObject(f"{dn} is in no forest whose directory is known; there are {', '.join(self._addresses)}")
+
+    def get(self, dn: DN) -> Entry | None:
+        """See the port."""
+        forest = self.forest_at(dn)
+        if forest is None:
+            return None
+        found = self.raw(forest, str(dn), ldap.SCOPE_BASE, "(objectClass=*)", ATTRIBUTES)
+        return next((e for e in self.entries(forest, found)), None)
+
+    def search(self, base: DN, filter_: str = "(objectClass=*)", scope: Scope = Scope.SUBTREE) -> list[Entry]:
+        """See the port. A search of a whole forest is one of its configuration, too."""
+        forest = self.forest_at(base)
+        if forest is None:
+            return []
+        text = rendered(filter_, active_directory=forest.active_directory)
+        bases = [str(base)]
+        if forest.active_directory and scope is Scope.SUBTREE and base == domain_of(forest.name):
+            bases.append(str(base.child("CN", "Configuration")))
+        found = [raw for each in bases for raw in self.raw(forest, each, _SCOPES[scope], text, ATTRIBUTES)]
+        return sorted(self.entries(forest, found), key=lambda entry: entry.dn.path)
+
+    def raw(self, forest: LdapForest, base: str, scope: int, filter_: str, attributes: Sequence[str]) -> list[Raw]:
+        """Entries as they come; none where the base is not there, or not visible."""
+        try:
+            return forest.pool.read(lambda c: search(c, base, scope, filter_, attributes))
+        except (ldap.NO_SUCH_OBJECT, ldap.INSUFFICIENT_ACCESS):
+            return []
+        except ldap.LDAPError as error:
+            raise refusal(error, self.account, "read", base) from None
+
+    def entries(self, forest: LdapForest, found: Sequence[Raw]) -> Iterator[Entry]:
+        """Entries of which more is visible than that they are there."""
+        for name, values in found:
+            values = forest.whole(name, values)
+            entry = entry_of(name, values, self._person)
+            if entry is not None:
+                yield entry
+
+    def follow(self, parts: Sequence[Part]) -> Feed:
+        """See the port."""
+        return LdapFeed(self, parts)
+
+    def forest_at(self, dn: DN) -> LdapForest | None:
+        """The forest of a name, if its directory is known."""
+        try:
+            return self._of(dn)
+        except NoSuchObject:
+            return None
+
+    def is_home(self, dn: DN) -> bool:
+        """Whether a name is in the identity's own forest."""
+        return dn.below(domain_of(self._home))
+
+    def bind_again(self) -> None:
+        """Take the groups into account that the identity came into since it bound."""
+        for forest in tuple(self._forests.values()):
+            forest.pool.close()
+
+    def change_number(self) -> int:
+        """See the port. It rises by much when another domain controller answers, whose numbers are others."""
+        total = 0
+        for forest in tuple(self._forests.values()):
+            total += forest.committed() + (forest.pool.generation << 48)
+        return total
+
+    def _sid(self, dn: DN) -> str:
+        return self._of(dn).sid(dn)
+
+    def _principal(self, sid: str) -> DN | None:
+        """The entry of an identity, in whichever forest it is."""
+        for name in self._addresses:
+            if (dn := self.forest(name).principal(sid)) is not None:
+                return dn
+        return None
+
+    def _person(self, value: str) -> str:
+        """A foreign member of a group by its own name; every other name as it is."""
+        if ",CN=ForeignSecurityPrincipals," not in value or not value.upper().startswith("CN=S-1-"):
+            return value
+        dn = DN.parse(value)
+        try:
+            own = self._principal(dn.name)
+        except DirectoryUnavailable:
+            own = None
+        return str(own) if own is not None else value
+
+    def _members_by_steps(self, group: DN) -> frozenset[DN]:
+        seen: set[DN] = set()
+        people: set[DN] = set()
+        todo = [group]
+        while todo:
+            entry = self.get(todo.pop())
+            for dn in (DN.parse(text) for text in entry.all("member")) if entry else ():
+                if dn not in seen:
+                    seen.add(dn)
+                    held = self.get(dn)
+                    if held is not None and "group" in held.all("objectClass"):
+                        todo.append(dn)
+                    else:
+                        people.add(dn)
+        return frozenset(people)
+
+
+def one(values: Mapping[str, Sequence[bytes]], name: str) -> bytes:
+    """The first value of an attribute, or none."""
+    return next(iter(values.get(name, ())), b"")
