@@ -210,7 +210,7 @@ async def test_background_work_that_raises_is_named_by_readyz_restarted_and_coun
     monkeypatch.setattr(service, "Supervisor", functools.partial(Failing, first_delay_s=2.0))
     expected = {
         "um": ["certificate", "delivery", "directory", "enrolment", "mwi"],
-        "voice": ["certificate", "directory"],
+        "voice": ["certificate", "directory", "mwi"],
     }
     async with (
         serving(deployed) as servers,

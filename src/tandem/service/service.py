@@ -83,16 +83,16 @@ class Service(Generic[Config]):
         await self.prepare()
         self.supervise("directory", self.following.run)
         if (identity := self.identity) is not None:
-            self.supervise("certificate", lambda: certificates.follow(identity, self.clock))
+            self.supervise("certificate", lambda: certificates.follow(identity, self.clock, self.threads.disk))
 
     def supervise(self, name: str, work: Work) -> None:
         """Run background work until :meth:`stop`; see :meth:`Supervisor.supervise`."""
         self.supervisor.supervise(f"{self.room}.{name}", work)
 
-    def reload(self) -> None:
+    async def reload(self) -> None:
         """Use new certificate files now."""
         if self.identity is not None:
-            certificates.reload(self.identity)
+            await self.threads.disk.run(certificates.reload, self.identity)
 
     def drain(self) -> None:
         """Take no more calls; those that were answered go on."""

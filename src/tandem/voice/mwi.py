@@ -4,21 +4,17 @@ Only the UM servers of the user's own dial plan are believed, by the name in the
 their NOTIFY in that dialog; registered phones that did not get one outside of any.
 """
 
-import dataclasses
-import json
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.pki.files import write_whole
 from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
 from tandem.sip.errors import DialogError, MalformedMessage
 from tandem.sip.headers import fields
-from tandem.sip.headers.mwi import CONTENT_TYPE, EVENT_PACKAGE, MessageSummary, parse_summary, unsolicited_notify
+from tandem.sip.headers.mwi import CONTENT_TYPE, EVENT_PACKAGE, parse_summary, unsolicited_notify
 from tandem.sip.machines.dialog import Dialog, dialog_key
 from tandem.sip.machines.subscription import Event, Notifier, SubscriptionState, event_of
 from tandem.sip.message.message import Request
@@ -26,6 +22,7 @@ from tandem.voice import counts
 from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.registrar.authentication import is_own
 from tandem.voice.registrar.location import Location
+from tandem.voice.summaries import SavedSummaries
 
 _log = get_logger("voice")
 EVENT = Event(package=EVENT_PACKAGE)
@@ -52,7 +49,7 @@ class Subscription:
 class MwiRelay:
     """Message waiting of everyone at this server.
 
-    ``file`` keeps the last state of each user across restarts. ``spawn`` starts the NOTIFYs, which end with the server.
+    ``summaries`` has the last state of each user. ``spawn`` starts the NOTIFYs, which end with the server.
     """
 
     def __init__(
@@ -61,15 +58,14 @@ class MwiRelay:
         location: Location,
         config: Callable[[], VoiceConfig],
         contact: Callable[[], str],
-        file: Path,
+        summaries: SavedSummaries,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
         self._endpoint = endpoint
         self._location = location
         self._config = config
         self._contact = contact
-        self._file = file
-        self._summaries = _read(file)
+        self._summaries = summaries
         self._subscriptions: dict[tuple[str, str, str], Subscription] = {}
         self._spawn = spawn
 
@@ -94,8 +90,7 @@ class MwiRelay:
             transaction.respond_with(400)
             return
         transaction.respond_with(200)
-        self._summaries[sip_of(user)] = summary
-        self._write()
+        self._summaries.put(sip_of(user), summary)
         counts.mwi_received.value += 1
         event(_log, logging.INFO, "voice.mwi", user=sip_of(user), new=summary.new, old=summary.old)
         self._tell(sip_of(user))
@@ -146,14 +141,6 @@ class MwiRelay:
             self._subscriptions.pop(key, None)
         self._subscriptions[subscription.dialog.key] = subscription
 
-    def _write(self) -> None:
-        """Keep what is known: UM sends the state when it changes, and otherwise only twice a day."""
-        facts = {user: dataclasses.astuple(summary) for user, summary in self._summaries.items()}
-        try:
-            write_whole(self._file, json.dumps(facts).encode())
-        except OSError as error:
-            event(_log, logging.ERROR, "voice.mwi_not_written", file=self._file, error=error)
-
     def _tell(self, user: str) -> None:
         now = self._endpoint.clock.now()
         held = [s for s in self._subscriptions.values() if s.user == user and s.lasts(now)]
@@ -173,14 +160,14 @@ class MwiRelay:
         request.headers.add("Contact", self._contact())
         request.headers.add("Content-Type", CONTENT_TYPE)
         user = subscription.user
-        request.body = self._summaries.get(user, MessageSummary()).body(f"sip:{user}")
+        request.body = self._summaries.of(user).body(f"sip:{user}")
         notifier.answered(await self._send(request, user, subscription.flow))
         if notifier.state is SubscriptionState.TERMINATED:
             self._subscriptions.pop(subscription.dialog.key, None)
 
     async def _notify_unsolicited(self, user: str, contact: str, flow: Flow) -> None:
         request = unsolicited_notify(
-            self._summaries.get(user, MessageSummary()),
+            self._summaries.of(user),
             uri=contact,
             account=f"sip:{user}",
             contact=self._contact(),
@@ -194,18 +181,3 @@ class MwiRelay:
         if response.status >= 300:
             event(_log, logging.DEBUG, "voice.notify_not_taken", user=user, status=response.status)
         return response.status
-
-
-def _read(file: Path) -> dict[str, MessageSummary]:
-    """What was known before a restart; a file that cannot be read is logged, and counts as none."""
-    if not file.exists():
-        return {}
-    try:
-        facts = json.loads(file.read_bytes())
-        return {
-            user: MessageSummary(new=new, old=old, urgent_new=urgent_new, urgent_old=urgent_old)
-            for user, (new, old, urgent_new, urgent_old) in facts.items()
-        }
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        event(_log, logging.ERROR, "voice.mwi_not_read", file=file, error=error)
-        return {}

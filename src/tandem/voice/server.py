@@ -23,6 +23,7 @@ from tandem.voice.proxy.proxy import Routes, forward_in_dialog, forwarded
 from tandem.voice.registrar.authentication import PhoneAuthentication, is_own
 from tandem.voice.registrar.location import Location
 from tandem.voice.registrar.registrar import register
+from tandem.voice.summaries import SavedSummaries
 
 _METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "SUBSCRIBE", "NOTIFY", "INFO", "UPDATE")
 
@@ -63,12 +64,13 @@ class VoiceServer(Service[VoiceConfig]):
             clock=clock,
             active=self._active,
         )
+        self._summaries = SavedSummaries(mwi_file, self.threads.disk)
         self._mwi = MwiRelay(
             endpoint,
             self._location,
             lambda: self.config,
             lambda: f"<sip:{endpoint.name}:{port};transport=tls>",
-            mwi_file,
+            self._summaries,
             lambda work: self._spawn(work, "notify"),
         )
         endpoint.on_request = self._received
@@ -78,6 +80,14 @@ class VoiceServer(Service[VoiceConfig]):
         """See :meth:`Service.took`."""
         um = "readable" if config.um_readable else "not readable (phase 7)"
         event(self.log, logging.INFO, "voice.config", users=len(config.users), um=um)
+
+    async def prepare(self) -> None:
+        """See :meth:`Service.prepare`."""
+        self.supervise("mwi", self._summaries.run)
+
+    async def release(self) -> None:
+        """See :meth:`Service.release`."""
+        await self._summaries.save()
 
     async def idle(self) -> None:
         """Wait until no call is active."""

@@ -33,7 +33,7 @@ async def run(start: Start, fqdn: str, operation: Operation, *, drain_s: float) 
     click.echo(f"{fqdn} is ready: {where}")
     while await signals.get() is signal.SIGHUP:
         operation.reloads()
-        running.server.reload()
+        await running.server.reload()
         operation.serves(where, running.server.checks())
     operation.drains("ending", drain_s)
     await _drain(running, signals, drain_s)
