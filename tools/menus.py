@@ -7,6 +7,7 @@ from typing import assert_never
 
 from tandem.um import applications
 from tandem.um.menu.table import (
+    ChangePlayback,
     Digit,
     Fact,
     Goto,
@@ -17,12 +18,14 @@ from tandem.um.menu.table import (
     MenuTable,
     Number,
     Perform,
+    PlayFile,
     RecordCaller,
     Result,
     Returned,
     Row,
     Say,
     Setting,
+    SkipPlayback,
     Speak,
     StartTimer,
     Then,
@@ -107,6 +110,12 @@ def _verb(verb: Verb) -> str:
     match verb:
         case Speak():
             return "say " + ", ".join(_sentence(each) for each in verb.sentences)
+        case PlayFile():
+            return f"play file {verb.file.name}"
+        case ChangePlayback():
+            return verb.name.lower().replace("_", " ")
+        case SkipPlayback():
+            return f"skip {verb.seconds:g} s"
         case RecordCaller():
             return f"record until silent for {_number(verb.idle_s)}"
         case StartTimer():

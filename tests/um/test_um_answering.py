@@ -41,6 +41,8 @@ class Um:
         self.kept: asyncio.Queue[Item] = asyncio.Queue()
         self.answering: list[asyncio.Task[object]] = []
         self.greeting = SHORT
+        self.slow_disk, self.closing = asyncio.Event(), False
+        self.slow_disk.set()
         self._limits = idle_s, recording_s
         self._endpoints = [Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver()) for _ in range(2)]
 
@@ -79,6 +81,8 @@ class Um:
         return self.greeting if phrases[0].sentence == "lead-in" else SHORT
 
     async def _keep(self, draft: Draft, samples: int, cut: bool) -> None:
+        self.closing = True
+        await self.slow_disk.wait()
         self.kept.put_nowait(draft.close(samples=samples, ended_at="", cut=cut))
 
     async def stop(self) -> None:
@@ -156,6 +160,35 @@ async def test_a_server_that_stops_while_it_greets_leaves_a_missed_call(um: Um) 
     for task in um.answering:
         task.cancel()
     assert (await asyncio.wait_for(um.kept.get(), 5)).samples == 0
+
+
+async def test_a_server_that_stops_while_a_message_is_kept_keeps_it(um: Um) -> None:
+    um.slow_disk = asyncio.Event()
+    leg = await um.call()
+    leg.play(tone(20))
+    await recorded(um, 1.9)
+    leg.media.send_dtmf("#")
+    async with asyncio.timeout(5):
+        while not um.closing:
+            await asyncio.sleep(0.02)
+    for task in um.answering:
+        task.cancel()
+    um.slow_disk.set()
+    item = await asyncio.wait_for(um.kept.get(), 5)
+    assert item.samples >= 1.9 * 8000 and um.kept.empty()
+    assert await asyncio.wait_for(leg.ended, 5) == "remote"
+
+
+async def test_a_disk_that_fails_while_a_message_is_kept_ends_the_call(um: Um) -> None:
+    um.greeting = [tone(30)]
+    leg = await um.call()
+    leg.media.send_dtmf("#")
+    await recorded(um, 0.1)
+    um.spool.folder.rename(um.spool.folder.with_name("lost"))
+    leg.media.send_dtmf("#")
+    assert await asyncio.wait_for(leg.ended, 5) == "remote"
+    with pytest.raises(MailError):
+        await um.answering[0]
 
 
 async def test_a_disk_that_takes_no_message_ends_the_call(um: Um) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tandem.um.errors import UnsoundMenu
 from tandem.um.menu.check import checked, checked_together
 from tandem.um.menu.events import (
+    AdjustFile,
     CallEnded,
     CallerSilent,
     DigitPressed,
@@ -16,6 +17,7 @@ from tandem.um.menu.events import (
     OperationEnded,
     Phrase,
     PlaybackEnded,
+    StartFile,
     StartOperation,
     StartPlayback,
     StartRecording,
@@ -27,6 +29,7 @@ from tandem.um.menu.table import (
     GRACE_S,
     Attempts,
     BargeIn,
+    ChangePlayback,
     Collect,
     Digit,
     Fact,
@@ -37,11 +40,13 @@ from tandem.um.menu.table import (
     MenuState,
     MenuTable,
     Perform,
+    PlayFile,
     RecordCaller,
     Result,
     Returned,
     Row,
     Setting,
+    SkipPlayback,
     Speak,
     StartTimer,
     Then,
@@ -165,7 +170,6 @@ def test_type_ahead_reaches_later_states_and_skips_their_prompts() -> None:
 
     for clears, said in ((False, ["ONE"]), (True, ["ONE", "TWO"])):
         first, second = listening(A.ONE, A.TWO, clears=False), listening(A.TWO, Then.END, clears=clears)
-        call = Caller(menu(*first[1], *second[1], states=(first[0], second[0])))
         # Both digits are there before the first is taken: they came while the notice of another table was heard.
         notice = MenuTable("notice", (MenuState(A.ONE, (NOTICE,)),), (Row(A.ONE, H.PLAYED, Goto("menu")),))
         call = Caller(notice, menu(*first[1], *second[1], states=(first[0], second[0]))).press("11")
@@ -188,6 +192,26 @@ def test_a_message_plays_on_while_keys_that_stay_do_their_work() -> None:
     call.done()
     assert call.press("1").done() == [StartOperation(2, rewind)]
     assert call.press("#").done() == [StopPlayback(), StartPlayback(3, (Phrase("bye"),))]
+
+
+def test_a_file_is_paused_and_skipped_while_it_plays() -> None:
+    table = menu(
+        Row(A.ONE, Digit("1"), Then.STAY, (SkipPlayback(-5),)),
+        Row(A.ONE, Digit("2"), Then.STAY, (ChangePlayback.PAUSE_OR_RESUME,)),
+        Row(A.ONE, H.PLAYED, Then.END),
+        states=(MenuState(A.ONE, (HELLO, PlayFile(Fact("file")))),),
+    )
+    call = Caller(table)
+    call.runner.facts["file"] = "x.wav"
+    assert call.press("2").done()[1:] == [
+        StopPlayback(),
+        StartFile(2, "x.wav"),
+    ]  # the prompt gives way, nothing is paused
+    assert call.press("12").done() == [
+        AdjustFile(2, SkipPlayback(-5)),
+        AdjustFile(2, ChangePlayback.PAUSE_OR_RESUME),
+    ]
+    assert call.does(PlaybackEnded(2)).runner.is_over
 
 
 def collecting(**collect: object) -> MenuTable:

@@ -4,16 +4,29 @@ from collections import deque
 from collections.abc import Mapping
 
 from tandem.um.menu.events import (
+    AdjustFile,
     FactValue,
     MenuCommand,
     Phrase,
+    StartFile,
     StartOperation,
     StartPlayback,
     StartRecording,
     StopPlayback,
     StopRecording,
 )
-from tandem.um.menu.table import BargeIn, Fact, Happening, MenuInput, MenuOperation, SlotValue, Speak
+from tandem.um.menu.table import (
+    BargeIn,
+    ChangePlayback,
+    Fact,
+    Happening,
+    MenuInput,
+    MenuOperation,
+    PlayFile,
+    SkipPlayback,
+    SlotValue,
+    Speak,
+)
 
 
 class Begun:
@@ -24,8 +37,8 @@ class Begun:
         self.timers: dict[MenuInput, float] = {}
         """When each is due; those for digits are under ``NO_INPUT`` and ``ENTERED``."""
         self._facts = facts
-        self._prompts: deque[Speak] = deque()
-        self._playing: tuple[int, Speak] | None = None
+        self._prompts: deque[Speak | PlayFile] = deque()
+        self._playing: tuple[int, Speak | PlayFile] | None = None
         self._spoke = False
         self._recording: int | None = None
         self._operations: dict[int, MenuOperation] = {}
@@ -48,7 +61,7 @@ class Begun:
 
     # Prompts
 
-    def speak(self, prompt: Speak) -> None:
+    def speak(self, prompt: Speak | PlayFile) -> None:
         """Play this after the others."""
         self._prompts.append(prompt)
 
@@ -57,12 +70,22 @@ class Begun:
         if self._playing is None and self._prompts:
             self._playing = self._next(), self._prompts.popleft()
             self._spoke = True
-            phrases = tuple(
-                Phrase(each.sentence, tuple((slot, self._value(value)) for slot, value in each.slots))
-                for each in self._playing[1].sentences
-            )
-            self.commands.append(StartPlayback(self._playing[0], phrases))
+            self.commands.append(self._start(*self._playing))
         return self._playing is not None
+
+    def _start(self, number: int, prompt: Speak | PlayFile) -> MenuCommand:
+        if isinstance(prompt, PlayFile):
+            return StartFile(number, self._value(prompt.file))
+        phrases = (
+            Phrase(each.sentence, tuple((slot, self._value(value)) for slot, value in each.slots))
+            for each in prompt.sentences
+        )
+        return StartPlayback(number, tuple(phrases))
+
+    def adjust(self, change: ChangePlayback | SkipPlayback) -> None:
+        """Change how the file plays, if one does."""
+        if self._playing is not None and isinstance(self._playing[1], PlayFile):
+            self.commands.append(AdjustFile(self._playing[0], change))
 
     def played(self, number: int) -> None:
         """A playback came to its end."""
@@ -76,13 +99,13 @@ class Begun:
 
     def barge_in(self) -> bool:
         """A digit stops the prompts that it may stop; whether it counts now, as none is left that must be heard first."""
-        if self._playing is not None and self._playing[1].barge_in is BargeIn.STOPS:
+        if self._playing is not None and _barge_in(self._playing[1]) is BargeIn.STOPS:
             self._stop_playing()
-        while self._playing is None and self._prompts and self._prompts[0].barge_in is BargeIn.STOPS:
+        while self._playing is None and self._prompts and _barge_in(self._prompts[0]) is BargeIn.STOPS:
             self._prompts.popleft()
             self._spoke = True
         first = self._playing[1] if self._playing else next(iter(self._prompts), None)
-        return first is None or first.barge_in is not BargeIn.WAITS
+        return first is None or _barge_in(first) is not BargeIn.WAITS
 
     def _stop_playing(self) -> None:
         if self._playing is not None:
@@ -123,3 +146,7 @@ class Begun:
             return None
         del self.timers[first]
         return first
+
+
+def _barge_in(prompt: Speak | PlayFile) -> BargeIn:
+    return prompt.barge_in if isinstance(prompt, Speak) else BargeIn.PLAYS_ON

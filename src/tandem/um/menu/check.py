@@ -16,6 +16,7 @@ from tandem.um.menu.table import (
     MenuState,
     MenuTable,
     Perform,
+    PlayFile,
     RecordCaller,
     Result,
     Returned,
@@ -143,7 +144,7 @@ def _recordings(table: MenuTable) -> Iterator[str]:
 def _prompts(table: MenuTable) -> Iterator[str]:
     for state in table.by_name:
         played = (state, Happening.PLAYED) in table.by_input
-        if played and not any(isinstance(verb, Speak) for verb in table.by_name[state].enter):
+        if played and not any(isinstance(verb, Speak | PlayFile) for verb in table.by_name[state].enter):
             yield f"{_shown(state)}: a row for PLAYED, but its entry speaks nothing"
         if played and (state, Happening.NO_INPUT) in table.by_input:
             yield f"{_shown(state)}: PLAYED comes before NO_INPUT; one of them is enough"

@@ -6,15 +6,16 @@ server stops. Whatever fails ends the call.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, assert_never
 
 from tandem.call.leg import CallLeg
 from tandem.core.log import get_logger
 from tandem.core.tasks import Tasks
-from tandem.media.session import Recorded, Recording, Sound
+from tandem.media.session import SPEEDS, FilePlayback, Playback, Recorded, Recording, Sound
 from tandem.um.menu.events import (
+    AdjustFile,
     CallEnded,
     CallerSilent,
     DigitPressed,
@@ -25,6 +26,7 @@ from tandem.um.menu.events import (
     OperationEnded,
     Phrase,
     PlaybackEnded,
+    StartFile,
     StartOperation,
     StartPlayback,
     StartRecording,
@@ -32,7 +34,7 @@ from tandem.um.menu.events import (
     StopRecording,
 )
 from tandem.um.menu.runner import MenuRunner
-from tandem.um.menu.table import MenuOperation
+from tandem.um.menu.table import ChangePlayback, MenuOperation, SkipPlayback
 
 _log = get_logger("um")
 
@@ -67,7 +69,7 @@ class MenuCall:
         self._commands: deque[MenuCommand] = deque()
         self._operations = Tasks(_log)
         self._timer: asyncio.TimerHandle | None = None
-        self._stop_playback: Callable[[], None] = lambda: None
+        self._playback: Playback | None = None
         self._recording: Recording | None = None
 
     async def run(self) -> None:
@@ -125,8 +127,13 @@ class MenuCall:
         match command:
             case StartPlayback():
                 self._play(command)
+            case StartFile():
+                self._play_file(command)
+            case AdjustFile():
+                self._adjust(command.change)
             case StopPlayback():
-                self._stop_playback()
+                if self._playback is not None:
+                    self._playback.stop()
             case StartRecording():
                 self._record(command, await self._application.recording_file())
             case StopRecording():
@@ -140,10 +147,32 @@ class MenuCall:
                 assert_never(command)
 
     def _play(self, command: StartPlayback) -> None:
-        playback = self._leg.play(*self._application.sounds(command.phrases))
-        self._stop_playback = playback.stop
-        ended = PlaybackEnded(command.number)
-        playback.done.add_done_callback(lambda done: self._events.put_nowait(ended) if done.result() else None)
+        self._playing(self._leg.play(*self._application.sounds(command.phrases)), command.number)
+
+    def _play_file(self, command: StartFile) -> None:
+        assert isinstance(command.path, str | Path), "the fact is a path"
+        self._playing(self._leg.media.play_file(Path(command.path)), command.number)
+
+    def _playing(self, playback: Playback, number: int) -> None:
+        self._playback, ended = playback, PlaybackEnded(number)
+        playback.done.add_done_callback(
+            lambda done: self._events.put_nowait(ended) if done.result() or playback.failed else None
+        )
+
+    def _adjust(self, change: ChangePlayback | SkipPlayback) -> None:
+        file = self._playback
+        assert isinstance(file, FilePlayback), "the runner adjusts files only"
+        match change:
+            case SkipPlayback():
+                file.skip(change.seconds)
+            case ChangePlayback.PAUSE_OR_RESUME:
+                file.resume() if file.paused else file.pause()
+            case ChangePlayback.SLOWER:
+                file.set_speed(max((each for each in SPEEDS if each < file.speed), default=file.speed))
+            case ChangePlayback.FASTER:
+                file.set_speed(min((each for each in SPEEDS if each > file.speed), default=file.speed))
+            case _:
+                assert_never(change)
 
     def _record(self, command: StartRecording, file: Path) -> None:
         self._recording = self._leg.media.record(file, idle_s=command.idle_s)

@@ -6,7 +6,7 @@ Everything that begins has a number, and what happens to it carries that number.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tandem.um.menu.table import MenuOperation
+from tandem.um.menu.table import ChangePlayback, MenuOperation, SkipPlayback
 
 FactValue = str | int | object
 """Text, a number, or what an application's prompts know how to say."""
@@ -71,6 +71,22 @@ class StartPlayback:
 
 
 @dataclass(frozen=True, slots=True)
+class StartFile:
+    """Play a file; ``path`` is a ``str`` or a ``Path``."""
+
+    number: int
+    path: FactValue
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustFile:
+    """Change how the file of this number plays."""
+
+    number: int
+    change: ChangePlayback | SkipPlayback
+
+
+@dataclass(frozen=True, slots=True)
 class StopPlayback:
     """Stop what plays."""
 
@@ -101,4 +117,6 @@ class HangUp:
     """End the call; the last command."""
 
 
-MenuCommand = StartPlayback | StopPlayback | StartRecording | StopRecording | StartOperation | HangUp
+MenuCommand = (
+    StartPlayback | StartFile | AdjustFile | StopPlayback | StartRecording | StopRecording | StartOperation | HangUp
+)

@@ -24,6 +24,7 @@ from tandem.um.menu.events import (
 )
 from tandem.um.menu.table import (
     GRACE_S,
+    ChangePlayback,
     Digit,
     Goto,
     Happening,
@@ -33,11 +34,13 @@ from tandem.um.menu.table import (
     MenuTable,
     Number,
     Perform,
+    PlayFile,
     RecordCaller,
     Result,
     Returned,
     Row,
     Setting,
+    SkipPlayback,
     Speak,
     StartTimer,
     Then,
@@ -58,6 +61,26 @@ class _Frame:
         self.table = table
         self.state: Enum = table.states[0].name
         self.owed = set(table.finally_do)
+
+
+class _FailedAttempts:
+    """Counted while states follow each other that name the same attempts."""
+
+    __slots__ = ("_failed", "_name")
+
+    def __init__(self) -> None:
+        self._name, self._failed = "", 0
+
+    def count(self, table: MenuTable, state: MenuState) -> None:
+        """This state is entered."""
+        name = f"{table.name} {state.attempts.name}" if state.attempts else ""
+        if name != self._name:
+            self._name, self._failed = name, 0
+
+    def reaches(self, limit: float) -> bool:
+        """One more failed; whether that is too many."""
+        self._failed += 1
+        return self._failed >= limit
 
 
 class MenuRunner:
@@ -88,7 +111,7 @@ class MenuRunner:
         self._call_limit_s, self._in_grace = call_limit_s, False
         self._begun = Begun(self.facts)
         self._typed = TypedDigits()
-        self._attempts, self._failed = "", 0
+        self._failed = _FailedAttempts()
 
     @property
     def state(self) -> Enum:
@@ -161,11 +184,8 @@ class MenuRunner:
         if row is None:
             return
         attempts = self._menu_state.attempts
-        if attempts is not None and (row.fails or on in _FAILS):
-            self._failed += 1
-            if self._failed >= self._number(attempts.limit):
-                row = self._row(Happening.TOO_MANY_ATTEMPTS)
-                assert row is not None, "a checked table"
+        if attempts is not None and (row.fails or on in _FAILS) and self._failed.reaches(self._number(attempts.limit)):
+            row = self._table.by_input[self.state, Happening.TOO_MANY_ATTEMPTS]  # it is there: the table was checked
         self._follow(row, now)
 
     def _follow(self, row: Row, now: float) -> None:
@@ -183,7 +203,7 @@ class MenuRunner:
             self._begin(then.application, now)
         elif isinstance(then, Leave) and len(self._frames) > 1:
             self._do_owed(self._frames.pop())
-            self._count_attempts()
+            self._failed.count(self._table, self._menu_state)
             self._happened(Returned(then.result), now)
         else:
             self._end()
@@ -196,14 +216,8 @@ class MenuRunner:
         self._frames[-1].state = state
         if self._menu_state.clears_type_ahead:
             self._typed.clear()
-        self._count_attempts()
+        self._failed.count(self._table, self._menu_state)
         self._do((*verbs, *self._menu_state.enter), now)
-
-    def _count_attempts(self) -> None:
-        attempts = self._menu_state.attempts
-        name = f"{self._table.name} {attempts.name}" if attempts else ""
-        if name != self._attempts:
-            self._attempts, self._failed = name, 0
 
     def _leave_state(self) -> None:
         self._begun.end()
@@ -236,8 +250,10 @@ class MenuRunner:
     def _do(self, verbs: tuple[Verb, ...], now: float) -> None:
         for verb in verbs:
             match verb:
-                case Speak():
+                case Speak() | PlayFile():
                     self._begun.speak(verb)
+                case ChangePlayback() | SkipPlayback():
+                    self._begun.adjust(verb)
                 case RecordCaller():
                     self._frames[-1].owed.update(self._table.finally_do)
                     self._begun.record(self._number(verb.idle_s))

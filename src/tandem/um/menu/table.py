@@ -1,8 +1,7 @@
 """The words of menu tables. Pure data: what a table says is read, drawn (docs/menus.md) and run, never called.
 
-A table has states and rows. A state says what happens when it is entered (:class:`Speak`, :class:`RecordCaller`,
-:class:`StartTimer`, :class:`Perform`, :class:`Visit`) and which digits it collects. A row says: in this state, on this input,
-do these verbs and go there. The rules that every table shares:
+A table has states and rows. A state says which verbs are done when it is entered (:data:`Verb`) and which digits it collects.
+A row says: in this state, on this input, do these verbs and go there. The rules that every table shares:
 
 - **A state ends what it began.** When it is left, its playback, recording and timers end, and what they still report counts
   for nothing. A row back to the same state enters it again; :attr:`Then.STAY` does not leave it. An operation goes on to its
@@ -101,6 +100,31 @@ class Speak:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayFile:
+    """Play the file whose path is this fact, after the prompts that were asked for before.
+
+    Digits count at once and it goes on, as with :attr:`BargeIn.PLAYS_ON`. A file that cannot be played is over at once.
+    """
+
+    file: Fact
+
+
+class ChangePlayback(Enum):
+    """Change how the file plays that plays now; nothing happens if none does."""
+
+    PAUSE_OR_RESUME = auto()
+    SLOWER = auto()
+    FASTER = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class SkipPlayback:
+    """Go so many seconds forward in the file that plays now, or back if negative; not beyond its ends."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RecordCaller:
     """Record the caller until the state ends; ``SILENCE`` comes after ``idle_s`` without speech."""
 
@@ -129,7 +153,7 @@ class Visit:
     application: str
 
 
-Verb = Speak | RecordCaller | StartTimer | Perform | Visit
+Verb = Speak | PlayFile | ChangePlayback | SkipPlayback | RecordCaller | StartTimer | Perform | Visit
 
 # Inputs
 
