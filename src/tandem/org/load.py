@@ -5,11 +5,9 @@ What a key may hold is read from the model itself: its fields, their types, defa
 header names the same keys. Nothing is guessed: an unknown key is an error, with the nearest known one.
 """
 
-import csv
 import dataclasses
 import difflib
 import enum
-import io
 import types
 import typing
 from collections.abc import Sequence
@@ -21,22 +19,14 @@ import yaml
 
 from tandem.org import model, rules
 from tandem.org.errors import ConfigError, Finding, Severity
+from tandem.org.findings import DeclaredAt, Findings, expected_of
+from tandem.org.users_csv import UsersFile
 
 MAX_FILE_BYTES = 16 << 20
-MAX_CSV_BYTES = 256 << 20
 _MAX_NODES = 2_000_000
 FORMAT_VERSION = "1"
 _TOP = {"tandem", "users_csv"}  # keys beside the fields of Organization
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredAt:
-    """Where a value was declared."""
-
-    file: str
-    line: int
-    key: str
 
 
 @dataclass(slots=True)
@@ -55,9 +45,9 @@ def load_organization(path: Path) -> Loaded:
     organization = reader.read()
     if organization is not None:
         for place, severity, found, expected in check(organization):
-            at = reader.places.get(id(place)) or DeclaredAt(file=path.name, line=0, key="")
+            at = reader.findings.places.get(id(place)) or DeclaredAt(file=path.name, line=0, key="")
             reader.report(at, found, expected, severity)
-    findings = tuple(sorted(reader.findings))
+    findings = tuple(sorted(reader.findings.found))
     wrong = any(f.severity is Severity.ERROR for f in findings)
     return Loaded(None if wrong else organization, findings)
 
@@ -75,16 +65,9 @@ class _OrganizationReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.findings: list[Finding] = []
-        self.places: dict[int, DeclaredAt] = {}
+        self.findings = Findings()
+        self.report = self.findings.report
         self._nodes = 0
-        self._keep: list[object] = []  # so that the ids in `places` stay theirs
-
-    def report(self, at: DeclaredAt, found: str, expected: str, severity: Severity = Severity.ERROR) -> None:
-        """Keep one finding."""
-        self.findings.append(
-            Finding(file=at.file, line=at.line, severity=severity, key=at.key, found=found, expected=expected)
-        )
 
     def read(self) -> model.Organization | None:
         """The organization as far as it could be read, or ``None``."""
@@ -106,7 +89,7 @@ class _OrganizationReader:
                 f"tandem: {FORMAT_VERSION}, the version of this file format",
             )
         csv_node = items.pop("users_csv", None)
-        users = self._csv_users(csv_node) if csv_node is not None else ()
+        users = self._users_of(csv_node) if csv_node is not None else ()
         values = self._values(model.Organization, items, "", 1, given={"path": self.path})
         if values is None:
             return None
@@ -194,7 +177,7 @@ class _OrganizationReader:
                     place = (
                         DeclaredAt(file=self.path.name, line=line, key=at) if node is None else self._place(node, at)
                     )
-                    self.report(place, "missing", self._expected(type_, field.name))
+                    self.report(place, "missing", expected_of(type_, field.name))
                     whole = False
                 continue
             value = self._value(node, hints[field.name], at, rules.rules_of(type_).get(field.name))
@@ -203,11 +186,6 @@ class _OrganizationReader:
             else:
                 values[field.name] = value
         return values if whole else None
-
-    @staticmethod
-    def _expected(type_: type, field: str) -> str:
-        rule = rules.rules_of(type_).get(field)
-        return rule.expected if rule else "a value"
 
     def _value(self, node: yaml.Node, hint: Any, key: str, rule: rules.Rule | None) -> Any:
         self._nodes += 1
@@ -250,13 +228,7 @@ class _OrganizationReader:
             return None
         items = self._items(node, key, {f.name for f in dataclasses.fields(hint)})
         values = self._values(hint, items, key, node.start_mark.line + 1)
-        return None if values is None else self._made(hint, values, self._place(node, key))
-
-    def _made(self, hint: type, values: dict[str, Any], at: DeclaredAt) -> Any:
-        made = hint(**values)
-        self._keep.append(made)
-        self.places[id(made)] = at
-        return made
+        return None if values is None else self.findings.made(hint, values, self._place(node, key))
 
     def _convert(self, text: str, hint: Any, at: DeclaredAt, rule: rules.Rule | None) -> Any:
         """Text to a value of the hinted type; ``None`` and a finding if it is not one."""
@@ -286,71 +258,13 @@ class _OrganizationReader:
         self.report(at, f"found {text[:60]!r}", expected)
         return None
 
-    def _csv_users(self, node: yaml.Node) -> tuple[model.DeclaredUser, ...]:
-        """The users of a CSV file; findings name its own lines."""
-        if not isinstance(node, yaml.ScalarNode):
-            self.report(self._place(node, "users_csv"), f"found {_shown(node)}", "the name of a CSV file")
-            return ()
-        path = self.path.resolve().parent / str(node.value)
+    def _users_of(self, node: yaml.Node) -> tuple[model.DeclaredUser, ...]:
+        """The users of a CSV file."""
         at = self._place(node, "users_csv")
-        try:
-            data = path.read_bytes()
-            if len(data) > MAX_CSV_BYTES:
-                raise ValueError(f"{len(data)} bytes; at most {MAX_CSV_BYTES} are read")
-            text = data.decode("utf-8-sig")
-        except (OSError, ValueError) as error:
-            why = str(getattr(error, "strerror", "") or error)
-            if isinstance(error, UnicodeDecodeError):
-                why = "a byte that is not UTF-8"
-            self.report(at, f"{node.value} cannot be read: {why}", "a CSV file in UTF-8 beside this file")
+        if not isinstance(node, yaml.ScalarNode):
+            self.report(at, f"found {_shown(node)}", "the name of a CSV file")
             return ()
-        return self._csv_rows(path.name, text)
-
-    def _csv_rows(self, name: str, text: str) -> tuple[model.DeclaredUser, ...]:
-        rows = csv.reader(io.StringIO(text, newline=""), strict=True)
-        known = {f.name: f for f in dataclasses.fields(model.DeclaredUser)}
-        users = []
-        try:
-            header = next(rows, [])
-            if bad := [column for column in header if column not in known]:
-                near = difflib.get_close_matches(bad[0], sorted(known), 1)
-                expected = f"'{near[0]}'?" if near else f"columns named {', '.join(known)}"
-                if ";" in bad[0]:
-                    expected = "columns separated by commas, not semicolons"
-                self.report(DeclaredAt(file=name, line=1, key=bad[0][:40]), "unknown column", expected)
-                return ()
-            for row in rows:
-                if row and (user := self._csv_user(name, rows.line_num, header, row)):
-                    users.append(user)
-        except csv.Error as error:
-            self.report(
-                DeclaredAt(file=name, line=rows.line_num, key=""),
-                f"not CSV: {error}",
-                "quoted values closed by a quote",
-            )
-        return tuple(users)
-
-    def _csv_user(self, name: str, line: int, header: list[str], row: list[str]) -> model.DeclaredUser | None:
-        if len(row) != len(header):
-            at = DeclaredAt(file=name, line=line, key="")
-            self.report(at, f"{len(row)} values", f"{len(header)}, as many as the header has")
-            return None
-        values = {column: text for column, text in zip(header, map(str.strip, row), strict=True) if text}
-        wrong = [column for column, text in values.items() if (r := _USER_RULES.get(column)) and not r.holds(text)]
-        wrong += [column for column in _USER_NEEDS if column not in values]
-        for column in wrong:
-            found = f"found {values[column][:60]!r}" if column in values else "missing"
-            self.report(DeclaredAt(file=name, line=line, key=column), found, self._expected(model.DeclaredUser, column))
-        if wrong:
-            return None
-        user: model.DeclaredUser = self._made(
-            model.DeclaredUser, values, DeclaredAt(file=name, line=line, key=f"user {values['account']}")
-        )
-        return user
-
-
-_USER_RULES = rules.rules_of(model.DeclaredUser)
-_USER_NEEDS = [f.name for f in dataclasses.fields(model.DeclaredUser) if f.default is dataclasses.MISSING]
+        return UsersFile(self.path.resolve().parent, str(node.value), self.findings).read(at)
 
 
 def _shown(node: yaml.Node) -> str:
