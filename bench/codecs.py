@@ -11,7 +11,7 @@ from statistics import median
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tandem.media.bridge import Bridge
+from tandem.media.bridge import StreamBridge
 from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.inband import ToneReceiver
 from tandem.media.codec.table import CODECS
@@ -101,7 +101,7 @@ def bridges() -> None:
         peer.start(stream(*here))
         one.start(stream(*here))
         other.start(stream(*there))
-        Bridge(one.side(lambda data: None), other.side(lambda data: None))
+        StreamBridge(one.side(lambda data: None), other.side(lambda data: None))
         packets, tick, receive = [peer.tick() or b"" for _ in range(5000)], other.tick, one.receive
         begun = time.process_time()
         for number, packet in enumerate(packets):

@@ -22,10 +22,10 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).parent.parent / "tests")
 
 from directory import adapters
-from tandem.directory.opening import open_directory
 from tandem.directory import objects as o
 from tandem.directory.index import Index, Table
 from tandem.directory.layout import Layout
+from tandem.directory.opening import open_directory
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository
 from tandem.org.numbers import EumAddress

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from tandem.media.bridge import Bridge
+from tandem.media.bridge import StreamBridge
 from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS as MEDIA_CODECS
 from tandem.media.errors import BadPacket
@@ -147,12 +147,12 @@ def rtp(data: bytes) -> None:
     stream.listening = True
     stream.start(Stream(host="192.0.2.1", port=4000, codec="PCMU", payload_type=0, event_type=101, tones=True))
     receiver, samples, now = Receiver(MEDIA_CODECS["PCMU"]), 0, 0.0
-    bridge = Bridge(stream.side(passed.append), secure.side(passed.append))
+    bridge = StreamBridge(stream.side(passed.append), secure.side(passed.append))
     for number, packet in enumerate(_packets(data)):
         now += 0.02
         if number == 20:
             bridge.end()
-            bridge = Bridge(stream.side(passed.append), other.side(passed.append))
+            bridge = StreamBridge(stream.side(passed.append), other.side(passed.append))
         for side in (secure, other):
             side.tick()
         stream.receive_from(packet, ("192.0.2.1", 4000), now)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from engines import Party, Serve, World, hop, play
-from tandem.call.bridge import Bridge
+from tandem.call.bridge import Bridge, join_media
 from tandem.call.calls import Calls
 from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
@@ -14,7 +14,7 @@ from tandem.call.leg import CallLeg
 from tandem.media.session import MediaSession
 from tandem.sip.aio.endpoint import Handling, ServerTransaction
 from tandem.sip.message.message import Headers, Request, Response
-from tandem.testing.media import QuietMedia
+from tandem.testing.media import QuietMedia, QuietSession
 
 
 class Bridged:
@@ -34,6 +34,8 @@ class Bridged:
 
     async def _join(self, caller: MediaSession, callee: MediaSession) -> None:
         self.joined.append((caller.port, callee.port))
+        assert isinstance(caller, QuietSession) and caller.beside is callee, "the engine needs them in one worker"
+        await join_media(caller, callee)
 
     async def talking(self) -> tuple[CallLeg, CallLeg]:
         """The legs of both peers, once the call is answered."""

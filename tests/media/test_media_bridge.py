@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from tandem.media.aio.session import AioMedia
-from tandem.media.bridge import Bridge
+from tandem.media.bridge import StreamBridge
 from tandem.media.codec import comfort, g711
 from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS, silence
@@ -92,8 +92,8 @@ class Line:
         return "".join(e.digit for e in self.peer.events if isinstance(e, DtmfReceived))
 
 
-def join(one: Line, other: Line) -> Bridge:
-    bridge = one.ours.bridge = other.ours.bridge = Bridge(one.ours.side(one.send), other.ours.side(other.send))
+def join(one: Line, other: Line) -> StreamBridge:
+    bridge = one.ours.bridge = other.ours.bridge = StreamBridge(one.ours.side(one.send), other.ours.side(other.send))
     return bridge
 
 
@@ -236,7 +236,7 @@ def test_a_side_on_hold_is_sent_nothing_and_what_it_plays_is_passed_on() -> None
     assert [p.payload for p in other.packets][-50:] == CODECS["PCMU"].frames(SPEECH)[:50]
     one.start(replace(one.agreed, send=True))
     pass_time(one, other, seconds=0.2)
-    assert len(one.got) == before + 10 and len({p.ssrc for p in one.packets}) == 1
+    assert len(one.got) == before + 10 and continuous(one.packets[1:]), "nothing counts as lost"
 
 
 def test_a_side_that_sends_nothing_is_silence_for_the_other_after_a_second() -> None:
@@ -314,7 +314,7 @@ def test_a_flood_is_passed_on_no_longer_than_its_sound_may_run_ahead_of_time() -
 def test_a_bridge_can_be_made_before_either_side_has_begun() -> None:
     one, late = Line(1), AudioStream(FrameCache())
     sent: list[bytes] = []
-    one.ours.bridge = late.bridge = Bridge(one.ours.side(one.send), late.side(sent.append))
+    one.ours.bridge = late.bridge = StreamBridge(one.ours.side(one.send), late.side(sent.append))
     pass_time(one, seconds=0.2)
     assert sent == []
     late.start(one.agreed)

@@ -301,7 +301,7 @@ async def test_a_worker_whose_parent_is_killed_writes_what_it_heard_and_ends(tmp
 def test_messages_are_read_as_they_were_written_however_they_are_cut() -> None:
     messages: list[wire.Message] = [
         wire.StartStream(1, stream_to(4000, suite=SUITE, send_key=KEY_A)),
-        wire.StartPlayback(1, 2, (b"x", b"y")),
+        wire.PlaySounds(1, 2, (b"x", b"y")),
         wire.RecordingEnded(1, Recorded(samples=3, speech_ends_at=2)),
         wire.WorkerReport((1, 2), 3, 4, 0, 0.5),
     ]

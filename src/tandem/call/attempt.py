@@ -17,6 +17,7 @@ from tandem.call.link import Credentials, answer_challenge
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.reoffer import ALLOW, SUPPORTED
 from tandem.core.log import event, get_logger
+from tandem.media.session import MediaSession
 from tandem.sip.aio.endpoint import ClientTransaction, Flow, Target
 from tandem.sip.errors import IncompatibleMedia, MalformedMessage, SdpError
 from tandem.sip.headers import fields
@@ -57,6 +58,8 @@ class Attempt:
         self._from = f"{from_};tag={calls.endpoint.ids.token(8)}"
         self._target = target
         self._policy = policy
+        self.beside: MediaSession | None = None
+        """The session that media will be bridged with, if there is one before the call is placed."""
         self._headers = headers
         self._credentials = credentials
         self._offer = offer
@@ -84,7 +87,7 @@ class Attempt:
     async def answered(self) -> CallLeg:
         """The leg, once the call is answered. Raises :class:`CallFailed` with the final status otherwise."""
         flow = await self._calls.endpoint.flow_to(self._target)
-        media = await self._calls.media.open(self._policy.host, self._policy.ports)
+        media = await self._calls.media.open(self._policy.host, self._policy.ports, beside=self.beside)
         self._dialogs = EarlyDialogs(
             self._calls,
             Negotiation(media, self._policy),

@@ -40,6 +40,11 @@ class Join(Protocol):
         ...
 
 
+async def join_media(caller: MediaSession, callee: MediaSession) -> None:
+    """Join them by the bridge of their own media: see :meth:`tandem.media.session.MediaSession.bridge`."""
+    await caller.bridge(callee)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Progressed:
     """The callee's side sent a provisional response; ``early`` is its dialog, if it began one."""
@@ -68,7 +73,7 @@ _Happened = _Progressed | _Answered | _Failed | _Cancelled
 class Bridge:
     """One bridged call. :meth:`run` is the handler of the INVITE that came in."""
 
-    def __init__(self, incoming: IncomingCall, attempt: Attempt, *, join: Join) -> None:
+    def __init__(self, incoming: IncomingCall, attempt: Attempt, *, join: Join = join_media) -> None:
         self.caller: CallLeg | None = None
         self.callee: CallLeg | None = None
         self._incoming = incoming
@@ -148,6 +153,7 @@ class Bridge:
         elif self._early_media is not early:
             self._early_media = early
             self._incoming.direction = direction_of(early.negotiation.theirs)
+            self._incoming.beside = early.media
             caller = await self._incoming.progress(status)
             await self._join(caller.media, early.media)
 
@@ -155,6 +161,7 @@ class Bridge:
         self.callee = callee
         if callee.negotiation.theirs is not None:
             self._incoming.direction = direction_of(callee.negotiation.theirs)
+        self._incoming.beside = callee.media
         self.caller = caller = await self._incoming.answer()
         caller.other_side, callee.other_side = _Other(callee), _Other(caller)
         await self._join(caller.media, callee.media)

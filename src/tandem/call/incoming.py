@@ -13,6 +13,7 @@ from tandem.call.link import Link
 from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.requests import answer_with
 from tandem.media.errors import Unavailable
+from tandem.media.session import MediaSession
 from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
 from tandem.sip.headers import fields
@@ -34,6 +35,8 @@ class IncomingCall:
         self._calls = calls
         self._transaction = transaction
         self._policy = policy
+        self.beside: MediaSession | None = None
+        """The session that media will be bridged with, if that is known before the first description is sent."""
         self._leg: CallLeg | None = None
         self._described = False
         self.cancelled = asyncio.Event()
@@ -115,7 +118,7 @@ class IncomingCall:
             return self._leg
         calls, transaction, policy = self._calls, self._transaction, self._policy
         try:
-            media = await calls.media.open(policy.host, policy.ports)
+            media = await calls.media.open(policy.host, policy.ports, beside=self.beside)
         except Unavailable as error:  # where, and of which ports, is no business of the peer's
             self.refuse(503, "no media can be served now", ("Retry-After", str(RETRY_AFTER_S)))
             raise CallRefused(503, str(error)) from None

@@ -26,7 +26,7 @@ Send = Callable[[bytes], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class BridgeSide:
     """One call of a bridge; ``send`` takes datagrams for its peer."""
 
     receiver: AudioReceiver
@@ -34,7 +34,7 @@ class Side:
     send: Send
 
 
-class Way:
+class RelayDirection:
     """One of the two ways: see :class:`tandem.media.receiving.Relay`. ``send`` takes datagrams for the other peer."""
 
     def __init__(self, sender: AudioSender, send: Send) -> None:
@@ -121,12 +121,12 @@ class Way:
             self._send(data)
 
 
-class Bridge:
+class StreamBridge:
     """Two streams joined; :meth:`settle` after either began or changed, :meth:`end` to part them."""
 
-    def __init__(self, one: Side, other: Side) -> None:
-        self._ways = [(one.receiver, Way(other.sender, other.send), other.sender)]
-        self._ways.append((other.receiver, Way(one.sender, one.send), one.sender))
+    def __init__(self, one: BridgeSide, other: BridgeSide) -> None:
+        self._ways = [(one.receiver, RelayDirection(other.sender, other.send), other.sender)]
+        self._ways.append((other.receiver, RelayDirection(one.sender, one.send), one.sender))
         for receiver, way, sender in self._ways:
             receiver.relay = way
             sender.bridge(True)

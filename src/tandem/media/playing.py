@@ -27,7 +27,7 @@ Read = Callable[[int, int], bytes]
 """``read(offset, size)``, as ``os.pread``: fewer bytes than asked for at the end of the file."""
 
 
-class Source(Protocol):
+class PlaybackSource(Protocol):
     """Something that is played in frames of 20 ms."""
 
     def payloads(self, codec: str, played: int) -> Iterator[bytes]:
@@ -45,12 +45,12 @@ class SoundSource:
         self._shared = frames
 
     def payloads(self, codec: str, played: int) -> Iterator[bytes]:
-        """See :class:`Source`."""
+        """See :class:`PlaybackSource`."""
         frames = chain.from_iterable(self._shared.frames(sound, codec) for sound in self._sounds)
         return islice(frames, played, None) if played else frames
 
     def position(self, played: int) -> int:
-        """See :class:`Source`."""
+        """See :class:`PlaybackSource`."""
         return min(played * g711.FRAME, sum(len(sound.linear) // 2 for sound in self._sounds))
 
 
@@ -78,7 +78,7 @@ class FileSource:
         return self._layout.samples
 
     def position(self, played: int = 0) -> int:
-        """See :class:`Source`: the place in the file, whatever was skipped."""
+        """See :class:`PlaybackSource`: the place in the file, whatever was skipped."""
         return min(int(self._at), self.duration)
 
     def pause(self, paused: bool) -> None:
@@ -101,7 +101,7 @@ class FileSource:
             self._stretcher = Stretcher(self._samples)
 
     def payloads(self, codec: str, played: int) -> Iterator[bytes]:
-        """See :class:`Source`; silence while it is paused."""
+        """See :class:`PlaybackSource`; silence while it is paused."""
         spoken = CODECS[codec]
         encoder = spoken.encoder()
         if spoken.remembers:

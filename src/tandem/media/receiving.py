@@ -31,7 +31,7 @@ Address = tuple[str, int]
 
 
 class Relay(Protocol):
-    """Takes what is received, for another stream: see :class:`tandem.media.bridge.Way`."""
+    """Takes what is received, for another stream: see :class:`tandem.media.bridge.RelayDirection`."""
 
     transcodes: bool
 

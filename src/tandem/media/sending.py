@@ -18,7 +18,7 @@ from itertools import repeat
 from tandem.media.codec.inband import tone_pair
 from tandem.media.codec.table import CODECS, FRAME_BYTES, silence
 from tandem.media.events import DtmfSent, Played, StreamEvent
-from tandem.media.playing import Source
+from tandem.media.playing import PlaybackSource
 from tandem.media.rtp.dtmf import event_payloads
 from tandem.media.rtp.packet import SEQ_MOD, TS_MOD, RtpPacket
 from tandem.media.rtp.reports import SendingState
@@ -49,7 +49,7 @@ class AudioSender:
         self.ssrc = secrets.randbelow(TS_MOD)
         self._srtp: SrtpSender | None = None
         self._sending = False
-        self._source: Source | None = None
+        self._source: PlaybackSource | None = None
         self._began = self._ended_at = 0
         self._frames: Iterator[bytes] = iter(())
         self._dtmf_out: deque[tuple[bytes, bool, int]] = deque()
@@ -87,7 +87,7 @@ class AudioSender:
 
     # What is played
 
-    def play(self, source: Source | None) -> None:
+    def play(self, source: PlaybackSource | None) -> None:
         """Play this from now on instead of what is playing; ``None`` is silence. The end is told by :class:`Played`."""
         assert self.stream is not None, "started before something is played"
         self._source, self._began, self._ended_at = source, self._sequence, 0
@@ -169,7 +169,7 @@ class AudioSender:
 
     def relay_next(self, payload: bytes, ticks: int, *, skipped: int = 0) -> bytes | None:
         """The next payload of the other side, of so many ticks of our clock, behind as many that are left out."""
-        if not self._sending or self._source is not None or self._dtmf_out:
+        if not self._may_relay():
             return None
         second, timestamp = self._payload_type, self._next + skipped & 0xFFFFFFFF
         if not self._joined:
@@ -180,7 +180,7 @@ class AudioSender:
 
     def relay_packet(self, packet: RtpPacket, payload_type: int, ticks: int) -> bytes | None:
         """A packet of the other side in the same codec, whatever its place; of ``ticks``, 0 for an event."""
-        if not self._sending or self._source is not None or self._dtmf_out:
+        if not self._may_relay():
             return None
         second = payload_type | (_MARKER if packet.marker else 0)
         sequence = (packet.sequence + self._sequence_offset) % SEQ_MOD
@@ -192,9 +192,7 @@ class AudioSender:
         if ahead >= SEQ_MOD // 2:
             if SEQ_MOD - ahead > (self._sequence - self._mapped_at) % SEQ_MOD:  # from before the bridge
                 return None
-            self._octets += len(packet.payload)
-            timestamp = (packet.timestamp + self._timestamp_offset) % TS_MOD
-            return self._protected(_pack(0x80, second, sequence, timestamp, self.ssrc) + packet.payload)
+            return self._packet(second, sequence, (packet.timestamp + self._timestamp_offset) % TS_MOD, packet.payload)
         timestamp = (packet.timestamp + self._timestamp_offset) % TS_MOD
         if ticks:
             self._next = self._timestamp = (timestamp + ticks) % TS_MOD
@@ -204,7 +202,7 @@ class AudioSender:
         """A DTMF event of the other side in another codec: its packet, and the timestamp that the event has here."""
         if timestamp is None:
             timestamp = self._next if self._joined else self._timestamp
-        if not self._sending or self._source is not None or self._dtmf_out:
+        if not self._may_relay():
             return None, timestamp
         assert self.stream is not None and self.stream.event_type is not None
         if not self._joined:
@@ -212,14 +210,21 @@ class AudioSender:
         second = self.stream.event_type | (_MARKER if marker else 0)
         return self._relayed(second, self._sequence, timestamp, payload), timestamp
 
+    def _may_relay(self) -> bool:
+        """Whether the peer is sent what the other side says: not on hold, and not while our own sound plays."""
+        if self._sending and self._source is None and not self._dtmf_out:
+            return True
+        self._leave()
+        return False
+
     def _relayed(self, second: int, sequence: int, timestamp: int, payload: bytes) -> bytes:
         self._joined, self._idle = True, 0
         self._sequence = sequence + 1 & 0xFFFF
+        return self._packet(second, sequence, timestamp, payload)
+
+    def _packet(self, second: int, sequence: int, timestamp: int, payload: bytes) -> bytes:
         self._octets += len(payload)
         packet = _pack(0x80, second, sequence, timestamp, self.ssrc) + payload
-        return packet if self._srtp is None else self._srtp.protect(packet)
-
-    def _protected(self, packet: bytes) -> bytes:
         return packet if self._srtp is None else self._srtp.protect(packet)
 
     def _map(self, packet: RtpPacket) -> None:
@@ -233,7 +238,8 @@ class AudioSender:
         """Whether nothing of ours is to be sent at this tick of a bridge; our clock goes on."""
         self._idle += 1
         if self._source is None and not self._dtmf_out and self._idle < QUIET_TICKS:
-            self._timestamp = self._timestamp + self._ticks & 0xFFFFFFFF
+            if self._idle > 1:  # the first tick behind a packet is that packet's own
+                self._timestamp = self._timestamp + self._ticks & 0xFFFFFFFF
             return True
         self._leave()
         return False

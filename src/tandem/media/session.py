@@ -76,6 +76,11 @@ class Playback:
             self.done.set_result(whole)
 
 
+def _check_speed(speed: float) -> None:
+    if speed not in SPEEDS:
+        raise ValueError(f"speed {speed:g}; expected one of {', '.join(f'{s:g}' for s in SPEEDS)}")
+
+
 class PlaybackControl(Protocol):
     """What a driver does for a :class:`FilePlayback`; samples are the file's, at 8,000 Hz."""
 
@@ -97,6 +102,7 @@ class FilePlayback(Playback):
 
     def __init__(self, stop: Callable[[], None], control: PlaybackControl, *, speed: float = 1.0) -> None:
         super().__init__(stop)
+        _check_speed(speed)
         self.duration_s: float | None = None
         """Seconds in the whole file, once it was opened."""
         self.paused = False
@@ -123,8 +129,7 @@ class FilePlayback(Playback):
 
     def set_speed(self, speed: float) -> None:
         """Play on at one of :data:`SPEEDS`. Raises :class:`ValueError` for another."""
-        if speed not in SPEEDS:
-            raise ValueError(f"speed {speed:g}; expected one of {', '.join(f'{s:g}' for s in SPEEDS)}")
+        _check_speed(speed)
         if not self.done.done():
             self.speed = speed
             self._control.set_speed(speed)
@@ -197,7 +202,7 @@ class MediaSession(Protocol):
         """Play a WAV file (mono, 8,000 Hz, 16-bit linear or G.711), or what :meth:`record` writes; what was playing stops.
 
         A file that cannot be opened or read ends the playback, with the reason in its ``failed``. ``speed`` is one of
-        :data:`SPEEDS`.
+        :data:`SPEEDS`; another raises :class:`ValueError`.
         """
 
     def record(self, path: Path, *, idle_s: float) -> Recording:
@@ -210,7 +215,7 @@ class MediaSession(Protocol):
         """Hand over what the peer says from now on, as linear sound."""
 
     async def bridge(self, other: "MediaSession") -> None:
-        """Send each peer what the other says, DTMF included; a bridge with another session ends first.
+        """Send each peer what the other says, DTMF included; a bridge with another session ends first, the same one goes on.
 
         Neither has to be started yet. Our own sound goes before that of the other peer while it plays. Both sessions
         have to be of one :class:`Media`, and ``other`` opened ``beside`` this one, or this beside it: else

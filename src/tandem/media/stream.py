@@ -8,10 +8,10 @@ description names. Everything else is counted and dropped. The two halves are :m
 
 from collections.abc import Sequence
 
-from tandem.media.bridge import Bridge, Send, Side
+from tandem.media.bridge import BridgeSide, Send, StreamBridge
 from tandem.media.codec.frames import FrameCache
 from tandem.media.events import StreamEvent
-from tandem.media.playing import SoundSource, Source
+from tandem.media.playing import PlaybackSource, SoundSource
 from tandem.media.receiving import Address, AudioReceiver
 from tandem.media.rtp.quality import CallQuality
 from tandem.media.rtp.receiver import Statistics
@@ -37,7 +37,7 @@ class AudioStream:
         self.receive = self.receiving.receive
         """See :meth:`AudioReceiver.receive`."""
         self._frames = frames
-        self.bridge: Bridge | None = None
+        self.bridge: StreamBridge | None = None
         """What joins this stream with another."""
 
     @property
@@ -121,7 +121,7 @@ class AudioStream:
         """Play sounds from now on instead of what is playing; none is silence. The end is told by ``Played``."""
         self.sending.play(SoundSource(sounds, self._frames) if sounds else None)
 
-    def play_source(self, source: Source) -> None:
+    def play_source(self, source: PlaybackSource) -> None:
         """The same for a file."""
         self.sending.play(source)
 
@@ -129,9 +129,9 @@ class AudioStream:
         """Send DTMF digits, one after the other with pauses of 100 ms; as tones if the peer knows no events."""
         self.sending.send_dtmf(digits)
 
-    def side(self, send: Send) -> Side:
+    def side(self, send: Send) -> BridgeSide:
         """This stream as a side of a bridge; ``send`` sends a datagram to the peer."""
-        return Side(receiver=self.receiving, sender=self.sending, send=send)
+        return BridgeSide(receiver=self.receiving, sender=self.sending, send=send)
 
     # Control (RTCP)
 

@@ -26,6 +26,8 @@ class QuietSession:
         """Whether the peer counts as heard at every moment."""
         self.digits_sent = ""
         self.bridged_with: QuietSession | None = None
+        self.beside: MediaSession | None = None
+        """Which session this one was opened beside."""
         self._file: _SilentFile | None = None
 
     @property
@@ -157,6 +159,7 @@ class QuietMedia:
     async def open(self, host: str, ports: range, *, beside: MediaSession | None = None) -> QuietSession:
         """A session with a port that nobody listens on."""
         session = QuietSession(host, next(self._ports))
+        session.beside = beside
         self.sessions.append(session)
         return session
 

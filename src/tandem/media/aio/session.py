@@ -14,7 +14,7 @@ from tandem.core.log import event, get_logger, surroundings
 from tandem.media.aio.control import ControlPort
 from tandem.media.aio.pacer import Pacer
 from tandem.media.aio.player import AioPlayer
-from tandem.media.bridge import Bridge
+from tandem.media.bridge import StreamBridge
 from tandem.media.codec.frames import FrameCache
 from tandem.media.errors import NoPort, NotBridgeable
 from tandem.media.events import DtmfReceived, DtmfSent, Played
@@ -103,10 +103,14 @@ class AioSession(asyncio.DatagramProtocol):
         """See :class:`MediaSession`."""
         if not isinstance(other, AioSession) or other is self:
             raise NotBridgeable("the other session is not in this process's asyncio media")
+        if self._other is other:
+            return
         self.unbridge()
         other.unbridge()
         self._other, other._other = other, self
-        self._audio.bridge = other._audio.bridge = Bridge(self._audio.side(self._send), other._audio.side(other._send))
+        self._audio.bridge = other._audio.bridge = StreamBridge(
+            self._audio.side(self._send), other._audio.side(other._send)
+        )
 
     def unbridge(self) -> None:
         """See :class:`MediaSession`."""

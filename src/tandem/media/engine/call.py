@@ -5,7 +5,7 @@ from collections.abc import Callable
 from socket import socket
 from typing import assert_never
 
-from tandem.media.bridge import Bridge
+from tandem.media.bridge import StreamBridge
 from tandem.media.codec.frames import FrameCache
 from tandem.media.engine import wire
 from tandem.media.engine.player import CallPlayer
@@ -126,10 +126,12 @@ class WorkerCall:
 
     def bridge(self, other: "WorkerCall") -> None:
         """Send each peer what the other says."""
+        if self._other is other:
+            return
         self.unbridge()
         other.unbridge()
         self._other, other._other = other, self
-        self.stream.bridge = other.stream.bridge = Bridge(
+        self.stream.bridge = other.stream.bridge = StreamBridge(
             self.stream.side(self._relay), other.stream.side(other._relay)
         )
 

@@ -33,7 +33,7 @@ class CallPlayer:
         if not sounds:
             self._end(whole=True)
 
-    def play_file(self, message: wire.StartFilePlayback) -> None:
+    def play_file(self, message: wire.PlayFile) -> None:
         """Play a file; what was playing stops."""
         self._end(whole=False)
         self._playback = message.playback
@@ -95,7 +95,7 @@ class CallPlayer:
             os.close(self._fd)
             self._fd = -1
         if playback:
-            self._tell(wire.PlaybackEnded(self._call, playback, whole, position, failed))
+            self._tell(wire.PlaybackOver(self._call, playback, whole, position, failed))
 
 
 def read_ahead(fd: int, offset: int, size: int) -> bytes:

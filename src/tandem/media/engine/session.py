@@ -36,7 +36,7 @@ class _Control:
         self._ids = call, playback
 
     def stop(self) -> None:
-        self._tell(wire.StopPlayback(*self._ids))
+        self._tell(wire.EndPlayback(*self._ids))
 
     def pause(self, paused: bool) -> None:
         self._tell(wire.ControlPlayback(*self._ids, paused=paused))
@@ -77,8 +77,8 @@ class EngineSession:
     def play(self, sounds: Sequence[Sound]) -> Playback:
         """See :class:`MediaSession`."""
         number = next(self._numbers)
-        playback = Playback(lambda: self._tell(wire.StopPlayback(self._number, number)))
-        self._tell(wire.StartPlayback(self._number, number, self._worker.load(sounds)))
+        playback = Playback(lambda: self._tell(wire.EndPlayback(self._number, number)))
+        self._tell(wire.PlaySounds(self._number, number, self._worker.load(sounds)))
         self._began(number, playback)
         return playback
 
@@ -88,7 +88,7 @@ class EngineSession:
         control = _Control(self._tell, self._number, number)
         playback = FilePlayback(control.stop, control, speed=speed)
         playback.position_s = position_s
-        self._tell(wire.StartFilePlayback(self._number, number, str(path), round(position_s * RATE), speed))
+        self._tell(wire.PlayFile(self._number, number, str(path), round(position_s * RATE), speed))
         self._began(number, playback)
         return playback
 
@@ -112,7 +112,7 @@ class EngineSession:
         """See :class:`MediaSession`."""
         self._recording = recording = Recording(lambda: self._tell(wire.EndRecording(self._number)))
         self._path = path
-        self._tell(wire.StartRecording(self._number, str(path), idle_s))
+        self._tell(wire.RecordToFile(self._number, str(path), idle_s))
         if self._over:
             recording.end(Recorded(samples=0, speech_ends_at=0))
         return recording
@@ -150,7 +150,7 @@ class EngineSession:
             case wire.PlaybackAt():
                 if isinstance(playback := self._playbacks.get(message.playback), FilePlayback):
                     playback.at(message.position, message.duration)
-            case wire.PlaybackEnded():
+            case wire.PlaybackOver():
                 if (playback := self._playbacks.pop(message.playback, None)) is not None:
                     playback.position_s = message.position / RATE
                     playback.end(whole=message.whole, failed=message.failed)

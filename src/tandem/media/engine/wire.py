@@ -53,8 +53,8 @@ class ForgetSound:
 
 
 @dataclass(frozen=True, slots=True)
-class StartPlayback:
-    """Play these sounds; none is silence. ``playback`` comes back in :class:`PlaybackEnded`."""
+class PlaySounds:
+    """Play these sounds; none is silence. ``playback`` comes back in :class:`PlaybackOver`."""
 
     call: int
     playback: int
@@ -62,7 +62,7 @@ class StartPlayback:
 
 
 @dataclass(frozen=True, slots=True)
-class StartFilePlayback:
+class PlayFile:
     """Play a file from a sample of it on."""
 
     call: int
@@ -85,7 +85,7 @@ class ControlPlayback:
 
 
 @dataclass(frozen=True, slots=True)
-class StopPlayback:
+class EndPlayback:
     """Be silent, if this is what plays."""
 
     call: int
@@ -123,7 +123,7 @@ class StartListening:
 
 
 @dataclass(frozen=True, slots=True)
-class StartRecording:
+class RecordToFile:
     """Append what is heard to a file."""
 
     call: int
@@ -157,7 +157,7 @@ class PortOpened:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaybackEnded:
+class PlaybackOver:
     """A playback is over: played to its end, stopped, or ``failed``. ``position`` is in samples."""
 
     call: int
@@ -258,19 +258,19 @@ Message = (
     | StartStream
     | LoadSound
     | ForgetSound
-    | StartPlayback
-    | StartFilePlayback
+    | PlaySounds
+    | PlayFile
     | ControlPlayback
-    | StopPlayback
+    | EndPlayback
     | StartBridge
     | EndBridge
     | SendDtmf
     | StartListening
-    | StartRecording
+    | RecordToFile
     | EndRecording
     | CloseCall
     | PortOpened
-    | PlaybackEnded
+    | PlaybackOver
     | PlaybackAt
     | DtmfOut
     | DtmfDigit

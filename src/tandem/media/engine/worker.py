@@ -179,13 +179,13 @@ class Worker:
                     self._epoll.register(control, select.EPOLLIN)
                 if not call.connected:
                     self._receivers.pop(call.fd, None)
-            case wire.StartPlayback():
+            case wire.PlaySounds():
                 call.player.play(message.playback, tuple(self._sounds[digest] for digest in message.digests))
-            case wire.StartFilePlayback():
+            case wire.PlayFile():
                 call.player.play_file(message)
             case wire.ControlPlayback():
                 call.player.control(message)
-            case wire.StopPlayback():
+            case wire.EndPlayback():
                 call.player.stop(message.playback)
             case wire.StartBridge():
                 if (other := self._calls.get(message.other)) is not None:
@@ -196,7 +196,7 @@ class Worker:
                 call.stream.send_dtmf(message.digits)
             case wire.StartListening():
                 call.listen()
-            case wire.StartRecording():
+            case wire.RecordToFile():
                 call.record(message.path, message.idle_s, now)
             case wire.EndRecording():
                 call.end_record(now)
