@@ -145,10 +145,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
         identity=identity,
         contact_port=lambda transport: ports[transport],
     )
-    await um.start()
-    wanted = _LISTENS[server.startup_mode]
-    bound = await _listen(endpoint, listen.address, ports, wanted, identity)
-    return Running(server=um, bound=bound)
+    return await _serve(um, listen, ports, _LISTENS[server.startup_mode])
 
 
 async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
@@ -173,10 +170,8 @@ async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = N
         identity=identity,
     )
     repository.session.close()
-    await voice.start()
     wanted = ("tls", *(transport for transport in ("tcp", "udp") if transport in listen.ports))
-    bound = await _listen(endpoint, listen.address, ports, wanted, identity)
-    return Running(server=voice, bound=bound)
+    return await _serve(voice, listen, ports, wanted)
 
 
 def most_calls(listen: Listen, workers: int) -> int:
@@ -210,13 +205,20 @@ def _endpoint(
     return endpoint
 
 
+async def _serve(server: Service[Any], listen: Listen, ports: Mapping[str, int], wanted: tuple[str, ...]) -> Running:
+    """Start a server and let it listen; one that cannot is stopped again."""
+    try:
+        await server.start()
+        return Running(server=server, bound=await _listen(server, listen.address, ports, wanted))
+    except BaseException:
+        await server.stop()
+        raise
+
+
 async def _listen(
-    endpoint: Endpoint,
-    address: str,
-    ports: Mapping[str, int],
-    wanted: tuple[str, ...],
-    identity: Identity | None,
+    server: Service[Any], address: str, ports: Mapping[str, int], wanted: tuple[str, ...]
 ) -> dict[str, tuple[str, int]]:
+    endpoint, identity = server.endpoint, server.identity
     bound: dict[str, tuple[str, int]] = {}
     for transport in wanted:
         try:

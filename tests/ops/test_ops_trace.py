@@ -15,7 +15,7 @@ from tandem.ops.trace.hep import Collector, hep3
 from tandem.ops.trace.pcap import pcap
 from tandem.ops.trace.record import MAGIC, Record, call_id_of, decode_all, encode
 from tandem.ops.trace.ring import Ring, read, segments
-from tandem.ops.trace.tap import Tap
+from tandem.ops.trace.tap import TraceTap
 
 PHONE, POOL, POOL_OUT, UM = ("127.0.0.9", 40001), ("127.0.0.1", 15062), ("127.0.0.1", 40002), ("127.0.0.1", 15061)
 
@@ -96,7 +96,7 @@ class Way:
 
 
 def test_nothing_reaches_the_disk_unmasked(tmp_path: Path) -> None:
-    tap = Tap(Ring(tmp_path / "um1", max_bytes=1 << 20, max_age_s=3600.0))
+    tap = TraceTap(Ring(tmp_path / "um1", max_bytes=1 << 20, max_age_s=3600.0))
     tap.start()
     for _ in range(3000):
         tap("in", b"INFO sip:x SIP/2.0\r\nCall-ID: c\r\n\r\nSignal=8271", Way())
@@ -106,7 +106,7 @@ def test_nothing_reaches_the_disk_unmasked(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_does_not_keep_up_costs_the_trace_and_no_memory(tmp_path: Path) -> None:
-    tap = Tap(Ring(tmp_path / "um1", max_bytes=1 << 30, max_age_s=3600.0))
+    tap = TraceTap(Ring(tmp_path / "um1", max_bytes=1 << 30, max_age_s=3600.0))
     for _ in range(2000):
         tap("in", b"x" * 10_000, Way())  # it is not started: nothing is written
     tap.start()
@@ -117,7 +117,7 @@ def test_a_disk_that_does_not_keep_up_costs_the_trace_and_no_memory(tmp_path: Pa
 
 def test_a_disk_that_fails_stops_no_call(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "um1").write_text("a file where the folder should be")
-    tap = Tap(Ring(tmp_path / "um1", max_bytes=1 << 20, max_age_s=3600.0))
+    tap = TraceTap(Ring(tmp_path / "um1", max_bytes=1 << 20, max_age_s=3600.0))
     tap.start()
     tap("in", b"x", Way())
     tap.stop()

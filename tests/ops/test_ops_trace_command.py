@@ -145,7 +145,7 @@ def test_nobody_looks_unseen(home: Path) -> None:
     (home / "state/trace/access.jsonl").mkdir()
     for arguments in (("--list",), ("4f1c",)):
         result = run(home, *arguments)
-        assert isinstance(result.exception, TandemError) and "nobody looks at a call without a line" in str(
+        assert isinstance(result.exception, TandemError) and "every access must be logged there first" in str(
             result.exception
         )
         assert "bob" not in result.output

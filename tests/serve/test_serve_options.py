@@ -11,8 +11,8 @@ from tandem.wiring import CannotServe, Listen, most_calls
 @pytest.mark.parametrize(
     ("kind", "address", "why"),
     [
-        ("um", "0.0.0.0", "peers are told this address"),
-        ("um", "::", "peers are told this address"),
+        ("um", "0.0.0.0", "this address goes into SDP"),
+        ("um", "::", "this address goes into SDP"),
         ("um", "um1.example.com", "expected an IP address"),
         ("voice", "pool1.example.com", "expected an IP address"),
     ],

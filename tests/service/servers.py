@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandem.cli.trial.demo import CALLED, CALLER, POOL, UM, free_plain_ports, free_ports, roots
+from tandem.cli.trial.demo import CALLED, CALLER, POOL, UM, free_ports, roots
 from tandem.ops.notify import ServiceManager
 from tandem.ops.operation import Operation, Settings
 from tandem.pki.store import CertificateStore
@@ -48,10 +48,9 @@ def resolver(ports: dict[str, int]) -> Resolver:
 @contextlib.asynccontextmanager
 async def serving(folder: Path) -> AsyncIterator[Servers]:
     ports = dict(zip((UM, POOL), free_ports(2), strict=True))
-    plain = {option[2:5]: int(option.rpartition("=")[2]) for option in free_plain_ports()}
     resolve = {name: ("127.0.0.1", port) for name, port in ports.items()}
     home = Home(folder=folder)
-    listen = Listen(ports={**plain, "tls": ports[UM]}, resolve=resolve, media_workers=1)
+    listen = Listen(ports={"tls": ports[UM], "tcp": 0, "udp": 0}, resolve=resolve, media_workers=1)
     um = await start_um(home, UM, listen)
     voice = await start_voice(home, POOL, Listen(ports={"tls": ports[POOL]}, resolve=resolve))
     try:

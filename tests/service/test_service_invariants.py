@@ -33,6 +33,7 @@ from tandem.voice.proxy.proxy import ProxiedCall
 from tandem.voice.registrar.authentication import PhoneAuthentication
 from tandem.voice.registrar.location import Location
 from tandem.voice.routing import decision
+from tandem.wiring import CannotServe, Home, Listen, start_um
 
 pytestmark = pytest.mark.slow
 
@@ -233,3 +234,12 @@ async def test_background_work_that_raises_is_named_by_readyz_restarted_and_coun
 def restarts(metrics: str, task: str) -> float:
     found = re.search(rf'(?m)^tandem_task_restarts_total{{task="{task}"}} (\S+)$', metrics)
     return float(found[1]) if found else 0
+
+
+async def test_a_server_whose_port_is_taken_stops_what_it_had_started(deployed: Path) -> None:
+    async with serving(deployed) as servers:
+        before = asyncio.all_tasks()
+        listen = Listen(ports={"tls": servers.ports[UM], "tcp": 0, "udp": 0}, media_workers=1)
+        with pytest.raises(CannotServe, match=r"cannot bind 127.0.0.1:\d+ \(tls\): Address already in use"):
+            await start_um(Home(folder=deployed), UM, listen)
+        assert asyncio.all_tasks() == before

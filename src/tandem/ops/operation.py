@@ -21,7 +21,7 @@ from tandem.ops.metrics import CONTENT_TYPE, Metrics
 from tandem.ops.notify import ServiceManager
 from tandem.ops.trace.hep import Collector
 from tandem.ops.trace.ring import Ring
-from tandem.ops.trace.tap import Tap, Way
+from tandem.ops.trace.tap import TracedFlow, TraceTap
 from tandem.sip import counts as sip_counts
 
 _log = get_logger("ops")
@@ -66,11 +66,11 @@ class Operation:
         self._http = HttpServer(pages, slow=frozenset({"/metrics", "/readyz"}))
         _state.value = 0
 
-    def _tap_into(self, folder: Path) -> Tap | None:
+    def _tap_into(self, folder: Path) -> TraceTap | None:
         if not self._settings.trace_bytes:
             return None
         ring = Ring(folder, max_bytes=self._settings.trace_bytes, max_age_s=self._settings.trace_age_s)
-        return Tap(ring, export=self._collector)
+        return TraceTap(ring, export=self._collector)
 
     async def start(self) -> None:
         """Serve pages, trace, notify. Raises :class:`tandem.ops.errors.OpsError` where the port is taken."""
@@ -81,7 +81,7 @@ class Operation:
         self._supervisor.supervise("ops.watchdog", self._service_manager.watch)
         self._supervisor.supervise("ops.lag", _measure_lag)
 
-    def seen(self, direction: str, data: bytes, flow: Way) -> None:
+    def seen(self, direction: str, data: bytes, flow: TracedFlow) -> None:
         """A SIP message came (``in``) or went (``out``): for the tap of an endpoint."""
         sip_counts.message(direction, data)
         if self._trace is not None:

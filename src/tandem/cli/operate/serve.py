@@ -19,19 +19,19 @@ from tandem.wiring import CS3, Home, Listen, start_um, start_voice
 def serve() -> None:
     """Run a server in the foreground. Its log goes to standard error.
 
-    SIGTERM or Ctrl-C lets standing calls end, a second one ends it at once; SIGHUP takes new certificates.
+    SIGTERM or Ctrl-C lets active calls end, a second one ends it at once; SIGHUP takes new certificates.
     """
 
 
 def _ip_address(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """One address, as the kernel writes it: a UM server tells it to its peers, and 0.0.0.0 would mean hold to them."""
+    """One address, as the kernel writes it. For a UM server it goes into SDP, where 0.0.0.0 would mean "on hold"."""
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
         raise click.BadParameter(f"{value!r}: expected an IP address, such as 192.0.2.10", ctx, param) from None
     if address.is_unspecified and ctx.command.name == "um":
         raise click.BadParameter(
-            f"{value}: peers are told this address; expected one of them, such as 192.0.2.10", ctx, param
+            f"{value}: this address goes into SDP; expected an address of this machine, such as 192.0.2.10", ctx, param
         )
     return str(address)
 
@@ -50,7 +50,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             default="127.0.0.1",
             show_default=True,
             callback=_ip_address,
-            help="The address to listen on; peers of a UM server are told it, so it has to be one of the machine's own.",
+            help="The address to listen on. A UM server puts it into SDP, so it must be an address of this machine.",
         ),
         click.option("--tls-port", type=click.IntRange(0, 65535), help="Port for TLS instead of the directory's."),
         click.option(

@@ -1,6 +1,6 @@
 """``tandem trace``: the SIP messages of a call, as a ladder, in full, or exported; and the list of recent calls.
 
-Whoever looks at a call is written down in ``state/trace/access.jsonl`` before anything is shown.
+Every access is logged in ``state/trace/access.jsonl`` before anything is shown.
 """
 
 import os
@@ -110,7 +110,7 @@ def _of_call(folder: Path, asked: str) -> list[Record]:
 
 
 def _journal(journal: Journal, what: str) -> None:
-    """Write down who looks. Raises :class:`NoTrace` where that cannot be: nobody looks unseen."""
+    """Log who looks at what. Raises :class:`NoTrace` if that fails: no access without a line."""
     user = pwd.getpwuid(os.getuid()).pw_name
     behind = os.environ.get("SUDO_USER", "")
     who = f"{user} ({behind})" if behind and behind != user else user
@@ -122,7 +122,7 @@ def _journal(journal: Journal, what: str) -> None:
             os.chown(journal.path, owner.st_uid, owner.st_gid)
     except OSError as error:
         raise NoTrace(
-            f"{journal.path} cannot be written ({error.strerror}), and nobody looks at a call without a line there; "
+            f"{journal.path} cannot be written ({error.strerror}), and every access must be logged there first; "
             "run this as the servers' user or as root"
         ) from None
 

@@ -28,7 +28,7 @@ _messages = counter(
 _written, _left_out = _messages.of("written"), _messages.of("left_out")
 
 
-class Way(Protocol):
+class TracedFlow(Protocol):
     """What the trace needs to know of the connection that a message travels on."""
 
     transport: str
@@ -36,13 +36,13 @@ class Way(Protocol):
     remote: tuple[str, int]
 
 
-class Tap:
+class TraceTap:
     """Call it with each message. ``export`` gets every record too, once it is masked."""
 
     def __init__(self, ring: Ring, *, export: Callable[[Record], None] | None = None) -> None:
         self._ring = ring
         self._export = export
-        self._waiting: deque[tuple[float, bool, Way, bytes]] = deque()
+        self._waiting: deque[tuple[float, bool, TracedFlow, bytes]] = deque()
         self._taken = self._done = 0  # bytes; one thread alone adds to each
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trace", daemon=True)
@@ -58,7 +58,7 @@ class Tap:
             self._thread.join()
         self._ring.close()
 
-    def __call__(self, direction: str, data: bytes, flow: Way) -> None:
+    def __call__(self, direction: str, data: bytes, flow: TracedFlow) -> None:
         """A message came (``in``) or went (``out``)."""
         if self._taken - self._done > MAX_WAITING_BYTES:
             _left_out.value += 1
@@ -85,7 +85,7 @@ class Tap:
             if len(batch) < _BATCH:
                 return
 
-    def _record(self, at: float, sent: bool, flow: Way, data: bytes) -> Record:
+    def _record(self, at: float, sent: bool, flow: TracedFlow, data: bytes) -> Record:
         self._done += len(data)
         return Record(
             at=at,
