@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Protocol
 
 from tandem.mail.maildir.store import MaildirStore
-from tandem.mail.port import MailStore
+from tandem.mail.port import MailStore, MessageFlag
 from tandem.service.threads import ThreadPool
+from tandem.testing.mail import MemoryMailStore
 
 ADDRESS = "alice@example.com"
 
@@ -71,3 +72,29 @@ class MaildirAdapter:
 
     def again(self) -> MailStore:
         return MaildirStore(self.root, self.disk)
+
+
+class MemoryAdapter:
+    """The fake that other tests use; it keeps the contract too."""
+
+    def __init__(self) -> None:
+        store = MemoryMailStore()
+        self.store: MailStore = store
+        self.other: OtherClient = MemoryClient(store)
+
+    def again(self) -> MailStore:
+        return self.store
+
+
+class MemoryClient:
+    def __init__(self, store: MemoryMailStore) -> None:
+        self._mailbox = store.mailbox(ADDRESS)
+
+    def mark_seen(self, key: str) -> None:
+        self._mailbox.change(key, add=frozenset({MessageFlag.SEEN}))
+
+    def remove(self, key: str) -> None:
+        self._mailbox.remove(key)
+
+    def keep_out(self) -> None:
+        self._mailbox.break_down()

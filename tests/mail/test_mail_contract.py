@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mail.adapters import ADDRESS, Adapter, MaildirAdapter
+from mail.adapters import ADDRESS, Adapter, MaildirAdapter, MemoryAdapter
 from tandem.mail.errors import MailError, NoSuchMessage
 from tandem.mail.port import Mailbox, MessageFlag, MessageKind, VoiceCounts
 from tandem.mail.submission import MailboxSubmission
@@ -21,11 +21,13 @@ DATA = (
 )
 
 
-@pytest.fixture(params=["maildir"])
+@pytest.fixture(params=["maildir", "memory"])
 def adapter(request: pytest.FixtureRequest, tmp_path: Path, disk: ThreadPool) -> Adapter:
     match request.param:
         case "maildir":
             return MaildirAdapter(tmp_path / "mail", disk)
+        case "memory":
+            return MemoryAdapter()
         case other:
             raise AssertionError(other)
 
@@ -211,6 +213,7 @@ async def test_what_another_program_removes_meanwhile_is_absent(adapter: Adapter
 
     removing = asyncio.gather(remove())
     while not removing.done():
+        await asyncio.sleep(0)
         assert len(await mailbox.list()) <= 20 and (await mailbox.counts()).new <= 20
     await removing
     assert await mailbox.list() == () and await mailbox.counts() == VoiceCounts()

@@ -5,12 +5,24 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import ParamSpec, Protocol, TypeVar
 
 from tandem.mail.errors import MailError
 
 _libc = ctypes.CDLL(None, use_errno=True)
 MANY = 16
 """From so many files on it is cheaper to sync all that the filesystem holds, in one commit, than one file after another."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class BlockingCalls(Protocol):
+    """Calls functions that block in threads of its own, several at the same time."""
+
+    async def run(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Return what the function returns, or raise what it raises."""
+        ...
 
 
 def sync_files(folder: Path, paths: list[Path]) -> None:

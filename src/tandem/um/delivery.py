@@ -14,10 +14,10 @@ from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.mail import compose
 from tandem.mail import counts as mail_counts
+from tandem.mail.disk import BlockingCalls
 from tandem.mail.port import MessageKind, Submission
 from tandem.mail.spool import Draft, Envelope, Item, Spool
 from tandem.media.codec.wav import write_wav
-from tandem.service.threads import ThreadPool
 from tandem.sip.headers import fields
 from tandem.sip.message.message import Request
 from tandem.um import counts
@@ -47,7 +47,7 @@ class Delivery:
         spool: Spool,
         *,
         clock: Clock,
-        disk: ThreadPool,
+        disk: BlockingCalls,
         submission: Submission,
         delivered: Callable[[str], Awaitable[None]],
     ) -> None:

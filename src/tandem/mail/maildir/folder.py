@@ -11,16 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.errors import MessageError
-from email.header import decode_header, make_header
-from email.message import Message
-from email.parser import BytesHeaderParser
-from email.utils import parseaddr
 from pathlib import Path
 from typing import TypeVar
 
 from tandem.mail.disk import sync_folder, write_synced
 from tandem.mail.errors import MailError, NoSuchMessage
+from tandem.mail.headers import kind_in, parse_headers, read_info, urgent_in
 from tandem.mail.maildir.names import check_message_id, flagged, flags_of, key_of
 from tandem.mail.port import MessageFlag, MessageInfo, MessageKind, VoiceCounts
 
@@ -29,7 +25,6 @@ Stamp = tuple[int, int]
 _HEADER_BYTES = 16_384
 _LOOKS = 4
 """How often a folder is read that changes while it is read, and a file looked for that is renamed meanwhile."""
-_KINDS = {kind.value: kind for kind in MessageKind}
 _T = TypeVar("_T")
 _numbers = itertools.count()
 
@@ -183,58 +178,29 @@ class _Counted:
 
 
 def _kind(path: Path) -> tuple[MessageKind, bool] | None:
-    headers = _headers(path)
-    return None if headers is None else (_kind_in(headers), _urgent_in(headers))
+    """Kind and urgency; nothing for a file that was renamed or removed just now, or that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            headers = parse_headers(file.read(_HEADER_BYTES))
+    except OSError:
+        return None
+    return kind_in(headers), urgent_in(headers)
 
 
 def _info(path: Path) -> MessageInfo | None:
     """What is known of a message, or nothing if it is gone."""
-    headers = _headers(path)
     try:
-        facts = path.stat()
-    except FileNotFoundError:
+        with path.open("rb") as file:
+            head, facts = file.read(_HEADER_BYTES), os.fstat(file.fileno())
+    except OSError:
         return None
-    if headers is None:
-        return None
-    duration = _text(headers, "X-VoiceMessageDuration")
-    return MessageInfo(
+    return read_info(
+        head,
         key=key_of(path.name),
-        kind=_kind_in(headers),
-        urgent=_urgent_in(headers),
-        sender=parseaddr(_text(headers, "From"))[1].lower(),
-        caller_number=_text(headers, "X-CallingTelephoneNumber"),
-        duration_s=int(duration) if duration.isascii() and duration.isdigit() and len(duration) < 7 else 0,
         flags=flags_of(path.name),
         size=facts.st_size,
         arrived_at=datetime.fromtimestamp(facts.st_mtime, UTC),
     )
-
-
-def _headers(path: Path) -> Message | None:
-    """The headers of a message; ``None`` for one that was renamed or removed just now, or that cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return BytesHeaderParser().parsebytes(file.read(_HEADER_BYTES))
-    except OSError:
-        return None
-
-
-def _kind_in(headers: Message) -> MessageKind:
-    return _KINDS.get(_text(headers, "Content-Class").lower(), MessageKind.OTHER)
-
-
-def _urgent_in(headers: Message) -> bool:
-    return _text(headers, "Importance").lower() == "high"
-
-
-def _text(headers: Message, name: str) -> str:
-    """A header as text, also where it is not as the standards want it: mail comes from anywhere."""
-    raw = headers.get(name, "")
-    try:
-        text = str(make_header(decode_header(raw)))
-    except (MessageError, ValueError, LookupError):
-        text = str(raw)
-    return text.strip()
 
 
 def _scan(folder: Path) -> list[Path]:

@@ -7,8 +7,8 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
-from typing import ParamSpec, Protocol, TypeVar
 
+from tandem.mail.disk import BlockingCalls
 from tandem.mail.errors import MailError
 from tandem.mail.maildir.folder import MaildirFolder, Stamp
 from tandem.mail.maildir.names import folder_name
@@ -19,16 +19,6 @@ SETTLED_NS = 1_000_000_000
 """A folder that changed less than this ago can change again without another time: no filesystem in use is coarser."""
 _UNREADABLE: Stamp = (-1, -1)
 _UNSETTLED: Stamp = (-2, -2)
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-
-
-class BlockingCalls(Protocol):
-    """Calls functions that block in threads of its own, several at the same time."""
-
-    async def run(self, function: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Return what the function returns, or raise what it raises."""
-        ...
 
 
 class MaildirMailbox:
