@@ -18,7 +18,7 @@ from tandem.um.menu.table import (
     MenuTable,
     Number,
     Perform,
-    PlayFile,
+    PlayMessage,
     RecordCaller,
     Result,
     Returned,
@@ -110,7 +110,7 @@ def _verb(verb: Verb) -> str:
     match verb:
         case Speak():
             return "say " + ", ".join(_sentence(each) for each in verb.sentences)
-        case PlayFile():
+        case PlayMessage():
             return f"play file {verb.file.name}"
         case ChangePlayback():
             return verb.name.lower().replace("_", " ")

@@ -6,16 +6,16 @@ from hypothesis import strategies as st
 from tandem.um.applications.answering import KEEP, TABLE, AnsweringState
 from tandem.um.menu.check import checked_together
 from tandem.um.menu.events import (
+    BeginOperation,
+    BeginPrompt,
+    BeginRecording,
     CallEnded,
     CallerSilent,
     DigitPressed,
     HangUp,
     MenuCommand,
     OperationEnded,
-    PlaybackEnded,
-    StartOperation,
-    StartPlayback,
-    StartRecording,
+    PromptEnded,
     StopRecording,
 )
 from tandem.um.menu.runner import MenuRunner
@@ -42,24 +42,24 @@ class Call:
     def take(self) -> None:
         self.done += self.runner.commands()
 
-    def last(self, kind: type[StartPlayback | StartRecording | StartOperation]) -> int:
+    def last(self, kind: type[BeginPrompt | BeginRecording | BeginOperation]) -> int:
         """The number of what was begun last of a kind; 0 if nothing was."""
         return next((each.number for each in reversed(self.done) if isinstance(each, kind)), 0)
 
     def happens(self, what: str) -> "Call":
         match what:
             case "played":
-                self.runner.receive(PlaybackEnded(self.last(StartPlayback)), self.now)
+                self.runner.receive(PromptEnded(self.last(BeginPrompt)), self.now)
             case "silence":
-                self.runner.receive(CallerSilent(self.last(StartRecording)), self.now)
+                self.runner.receive(CallerSilent(self.last(BeginRecording)), self.now)
             case "message" | "nothing":
-                self.runner.receive(OperationEnded(self.last(StartOperation), what), self.now)
+                self.runner.receive(OperationEnded(self.last(BeginOperation), what), self.now)
             case "hangs up":
                 self.runner.receive(CallEnded(), self.now)
             case "stale":
                 for number in range(20):
-                    for kind in (PlaybackEnded, CallerSilent):
-                        if number not in (self.last(StartPlayback), self.last(StartRecording)):
+                    for kind in (PromptEnded, CallerSilent):
+                        if number not in (self.last(BeginPrompt), self.last(BeginRecording)):
                             self.runner.receive(kind(number), self.now)
             case "1" | "#":
                 self.runner.receive(DigitPressed(what), self.now)
@@ -76,11 +76,11 @@ class Call:
 
     @property
     def kept(self) -> int:
-        return sum(isinstance(each, StartOperation) and each.operation == KEEP for each in self.done)
+        return sum(isinstance(each, BeginOperation) and each.operation == KEEP for each in self.done)
 
     @property
     def spoken(self) -> list[str]:
-        return [each.phrases[-1].sentence for each in self.done if isinstance(each, StartPlayback)]
+        return [each.phrases[-1].sentence for each in self.done if isinstance(each, BeginPrompt)]
 
 
 HEARD = ("played", "played")
@@ -94,7 +94,7 @@ def test_a_message_is_greeted_recorded_kept_and_thanked_for() -> None:
 
 def test_the_recording_has_stopped_before_it_is_kept() -> None:
     done = Call().after(*HEARD, "#").done
-    kept = next(each for each in done if isinstance(each, StartOperation))
+    kept = next(each for each in done if isinstance(each, BeginOperation))
     assert done.index(StopRecording()) < done.index(kept)
 
 
@@ -134,7 +134,7 @@ STEPS = st.sampled_from(["played", "silence", "message", "nothing", "stale", "1"
 @given(st.lists(STEPS, max_size=40))
 def test_no_sequence_of_inputs_loses_the_recording_or_leaves_the_call_open(steps: list[str]) -> None:
     call = Call().after(*steps)
-    recorded = sum(isinstance(each, StartRecording) for each in call.done)
+    recorded = sum(isinstance(each, BeginRecording) for each in call.done)
     assert recorded <= 1
     call.after(str(CALL_S), str(GRACE_S))  # nothing else happens any more
     assert call.runner.is_over and call.runner.next_timeout() is None

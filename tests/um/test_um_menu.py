@@ -8,6 +8,10 @@ from tandem.um.errors import UnsoundMenu
 from tandem.um.menu.check import checked, checked_together
 from tandem.um.menu.events import (
     AdjustFile,
+    BeginFile,
+    BeginOperation,
+    BeginPrompt,
+    BeginRecording,
     CallEnded,
     CallerSilent,
     DigitPressed,
@@ -16,12 +20,8 @@ from tandem.um.menu.events import (
     MenuEvent,
     OperationEnded,
     Phrase,
-    PlaybackEnded,
-    StartFile,
-    StartOperation,
-    StartPlayback,
-    StartRecording,
-    StopPlayback,
+    PromptEnded,
+    StopPlaying,
     StopRecording,
 )
 from tandem.um.menu.runner import MenuRunner
@@ -40,7 +40,7 @@ from tandem.um.menu.table import (
     MenuState,
     MenuTable,
     Perform,
-    PlayFile,
+    PlayMessage,
     RecordCaller,
     Result,
     Returned,
@@ -91,7 +91,7 @@ class Caller:
         return self.runner.commands()
 
     def said(self) -> list[str]:
-        return [p.sentence for each in self.done() if isinstance(each, StartPlayback) for p in each.phrases]
+        return [p.sentence for each in self.done() if isinstance(each, BeginPrompt) for p in each.phrases]
 
     def does(self, event: MenuEvent) -> "Caller":
         self.runner.receive(event, self.now)
@@ -134,15 +134,15 @@ WRONG = Row(A.ONE, H.WRONG_INPUT, A.ONE, (Speak((say("wrong"),)),))
 
 def test_a_digit_stops_a_prompt_and_counts() -> None:
     call = Caller(key_menu())
-    assert call.done() == [StartPlayback(1, (Phrase("hello"),))]
+    assert call.done() == [BeginPrompt(1, (Phrase("hello"),))]
     call.press("1")
-    assert call.done() == [StopPlayback(), StartPlayback(2, (Phrase("bye"),))] and call.state is A.TWO
+    assert call.done() == [StopPlaying(), BeginPrompt(2, (Phrase("bye"),))] and call.state is A.TWO
 
 
 def test_what_an_earlier_state_began_counts_for_nothing() -> None:
-    call = Caller(key_menu()).press("1").does(PlaybackEnded(1))
+    call = Caller(key_menu()).press("1").does(PromptEnded(1))
     assert not call.runner.is_over
-    assert call.does(PlaybackEnded(2)).runner.is_over
+    assert call.does(PromptEnded(2)).runner.is_over
 
 
 def test_a_digit_that_fits_nothing_is_ignored_or_is_wrong_input() -> None:
@@ -160,7 +160,7 @@ def test_the_longer_of_two_keys_wins_in_time() -> None:
 def test_an_announcement_is_heard_to_its_end_and_the_digit_counts_then() -> None:
     call = Caller(key_menu(NOTICE)).press("1")
     assert call.said() == ["notice"] and call.state is A.ONE
-    assert call.does(PlaybackEnded(1)).state is A.TWO
+    assert call.does(PromptEnded(1)).state is A.TWO
 
 
 def test_type_ahead_reaches_later_states_and_skips_their_prompts() -> None:
@@ -174,7 +174,7 @@ def test_type_ahead_reaches_later_states_and_skips_their_prompts() -> None:
         notice = MenuTable("notice", (MenuState(A.ONE, (NOTICE,)),), (Row(A.ONE, H.PLAYED, Goto("menu")),))
         call = Caller(notice, menu(*first[1], *second[1], states=(first[0], second[0]))).press("11")
         assert call.said() == ["notice"]
-        call.does(PlaybackEnded(1))
+        call.does(PromptEnded(1))
         assert call.runner.is_over is not clears
         assert call.said() == ([] if not clears else said[1:])
 
@@ -190,8 +190,8 @@ def test_a_message_plays_on_while_keys_that_stay_do_their_work() -> None:
     )
     call = Caller(table)
     call.done()
-    assert call.press("1").done() == [StartOperation(2, rewind)]
-    assert call.press("#").done() == [StopPlayback(), StartPlayback(3, (Phrase("bye"),))]
+    assert call.press("1").done() == [BeginOperation(2, rewind)]
+    assert call.press("#").done() == [StopPlaying(), BeginPrompt(3, (Phrase("bye"),))]
 
 
 def test_a_file_is_paused_and_skipped_while_it_plays() -> None:
@@ -199,19 +199,19 @@ def test_a_file_is_paused_and_skipped_while_it_plays() -> None:
         Row(A.ONE, Digit("1"), Then.STAY, (SkipPlayback(-5),)),
         Row(A.ONE, Digit("2"), Then.STAY, (ChangePlayback.PAUSE_OR_RESUME,)),
         Row(A.ONE, H.PLAYED, Then.END),
-        states=(MenuState(A.ONE, (HELLO, PlayFile(Fact("file")))),),
+        states=(MenuState(A.ONE, (HELLO, PlayMessage(Fact("file")))),),
     )
     call = Caller(table)
     call.runner.facts["file"] = "x.wav"
     assert call.press("2").done()[1:] == [
-        StopPlayback(),
-        StartFile(2, "x.wav"),
+        StopPlaying(),
+        BeginFile(2, "x.wav"),
     ]  # the prompt gives way, nothing is paused
     assert call.press("12").done() == [
         AdjustFile(2, SkipPlayback(-5)),
         AdjustFile(2, ChangePlayback.PAUSE_OR_RESUME),
     ]
-    assert call.does(PlaybackEnded(2)).runner.is_over
+    assert call.does(PromptEnded(2)).runner.is_over
 
 
 def collecting(**collect: object) -> MenuTable:
@@ -237,7 +237,7 @@ def collecting(**collect: object) -> MenuTable:
 def test_digits_are_collected_to_a_length_or_a_terminator(digits: str, number: str) -> None:
     call = Caller(collecting()).press(digits)
     assert call.state is A.TWO
-    assert call.done()[-1] == StartPlayback(2, (Phrase("you-said", (("number", number),)),))
+    assert call.done()[-1] == BeginPrompt(2, (Phrase("you-said", (("number", number),)),))
 
 
 def test_a_pause_ends_a_number_or_makes_a_key_of_its_first_digit() -> None:
@@ -251,15 +251,15 @@ def test_a_pause_ends_a_number_or_makes_a_key_of_its_first_digit() -> None:
 def test_the_first_digit_has_its_time_after_the_prompt() -> None:
     call = Caller(collecting()).wait(60)
     assert call.said() == ["hello"]
-    assert call.does(PlaybackEnded(1)).wait(4.9).said() == []
+    assert call.does(PromptEnded(1)).wait(4.9).said() == []
     assert call.wait(0.1).said() == ["nothing"]
-    assert call.does(PlaybackEnded(2)).said() == ["hello"]
+    assert call.does(PromptEnded(2)).said() == ["hello"]
 
 
 def test_attempts_are_counted_and_their_limit_leads_elsewhere() -> None:
     call = Caller(collecting()).press("*")
     assert not call.runner.is_over
-    call.does(PlaybackEnded(2)).does(PlaybackEnded(3)).wait(5)
+    call.does(PromptEnded(2)).does(PromptEnded(3)).wait(5)
     assert call.runner.is_over
 
 
@@ -284,10 +284,10 @@ def test_attempts_last_over_the_states_that_name_them() -> None:
     call = Caller(table).press("1111").does(OperationEnded(2, "wrong"))
     assert call.state is A.ONE
     call.press("2222")
-    (checking,) = [each for each in call.done() if isinstance(each, StartOperation)][-1:]
+    (checking,) = [each for each in call.done() if isinstance(each, BeginOperation)][-1:]
     call.does(OperationEnded(checking.number, "wrong"))
     assert call.runner.is_over
-    assert call.done() == [StartOperation(checking.number + 1, MenuOperation("lock")), HangUp()]
+    assert call.done() == [BeginOperation(checking.number + 1, MenuOperation("lock")), HangUp()]
 
 
 def recording(send: MenuOperation) -> MenuTable:
@@ -303,17 +303,17 @@ def recording(send: MenuOperation) -> MenuTable:
 def test_a_timer_and_a_recording_end_with_their_state() -> None:
     send = MenuOperation("send")
     call = Caller(recording(send))
-    assert call.done() == [StartRecording(1, 4)]
+    assert call.done() == [BeginRecording(1, 4)]
     assert call.does(CallerSilent(7)).done() == []
-    assert call.does(CallerSilent(1)).done() == [StopRecording(), StartPlayback(2, (Phrase("bye"),))]
+    assert call.does(CallerSilent(1)).done() == [StopRecording(), BeginPrompt(2, (Phrase("bye"),))]
     assert call.does(CallerSilent(1)).wait(100).state is A.TWO and call.done() == []
     assert Caller(recording(send)).wait(60).state is A.TWO
 
 
 def test_what_is_owed_is_done_however_the_call_ends() -> None:
     send = MenuOperation("send")
-    assert Caller(recording(send)).does(CallEnded()).done()[1:] == [StopRecording(), StartOperation(2, send), HangUp()]
-    assert Caller(recording(send), call_limit_s=5).wait(5).done()[2:] == [StartOperation(2, send), HangUp()]
+    assert Caller(recording(send)).does(CallEnded()).done()[1:] == [StopRecording(), BeginOperation(2, send), HangUp()]
+    assert Caller(recording(send), call_limit_s=5).wait(5).done()[2:] == [BeginOperation(2, send), HangUp()]
 
 
 def test_at_the_call_limit_a_state_may_say_goodbye_but_not_for_ever() -> None:
@@ -340,12 +340,12 @@ def test_a_call_is_handed_to_another_application_and_comes_back() -> None:
         finally_do=(send,),
     )
     assert Caller(main, mail).press("*").done()[1:] == [
-        StopPlayback(),
-        StartOperation(2, send),
-        StartPlayback(3, (Phrase("bye"),)),
+        StopPlaying(),
+        BeginOperation(2, send),
+        BeginPrompt(3, (Phrase("bye"),)),
     ]
     call = Caller(main, mail).does(CallEnded())
-    owed = [each.operation.name for each in call.done() if isinstance(each, StartOperation)]
+    owed = [each.operation.name for each in call.done() if isinstance(each, BeginOperation)]
     assert owed == ["send", "log"]
 
 

@@ -28,7 +28,7 @@ from tandem.um.menu.table import (
     MenuState,
     MenuTable,
     Perform,
-    PlayFile,
+    PlayMessage,
     Row,
     SkipPlayback,
     Then,
@@ -45,7 +45,7 @@ NOTE = MenuOperation("note")
 TABLE = checked(
     MenuTable(
         "listening",
-        (MenuState(Listening.MESSAGE, (PlayFile(Fact("file")),)),),
+        (MenuState(Listening.MESSAGE, (PlayMessage(Fact("file")),)),),
         (
             Row(Listening.MESSAGE, Digit("2"), Then.STAY, (ChangePlayback.PAUSE_OR_RESUME, Perform(NOTE))),
             Row(Listening.MESSAGE, Digit("3"), Then.STAY, (SkipPlayback(29), Perform(NOTE))),

@@ -8,18 +8,18 @@ from hypothesis import strategies as st
 from tandem.um.menu.check import checked, checked_together
 from tandem.um.menu.events import (
     AdjustFile,
+    BeginFile,
+    BeginOperation,
+    BeginPrompt,
+    BeginRecording,
     CallEnded,
     CallerSilent,
     DigitPressed,
     HangUp,
     MenuCommand,
     OperationEnded,
-    PlaybackEnded,
-    StartFile,
-    StartOperation,
-    StartPlayback,
-    StartRecording,
-    StopPlayback,
+    PromptEnded,
+    StopPlaying,
     StopRecording,
 )
 from tandem.um.menu.runner import MenuRunner
@@ -38,7 +38,7 @@ from tandem.um.menu.table import (
     MenuState,
     MenuTable,
     Perform,
-    PlayFile,
+    PlayMessage,
     RecordCaller,
     Result,
     Returned,
@@ -77,7 +77,9 @@ LOGIN = checked(
             MenuState(L.WELCOME, (Speak((say("welcome"),), BargeIn.WAITS),)),
             MenuState(L.PIN, (Speak((say("pin"),)),), collect=Collect(into="pin", length=6, minimum=4), attempts=PIN),
             MenuState(L.CHECKING, (Perform(CHECK),), attempts=PIN),
-            MenuState(L.LISTENING, (Speak((say("header", pin=Fact("pin")),)), PlayFile(Fact("file"))), inter_digit_s=1),
+            MenuState(
+                L.LISTENING, (Speak((say("header", pin=Fact("pin")),)), PlayMessage(Fact("file"))), inter_digit_s=1
+            ),
             MenuState(L.GOODBYE, (Visit("reply"),)),
         ),
         (
@@ -150,21 +152,21 @@ class Driver:
 
     def do(self, command: MenuCommand) -> None:
         match command:
-            case StartPlayback() | StartFile():
+            case BeginPrompt() | BeginFile():
                 assert self.playing is None, "one prompt at a time"
                 self.playing = command.number
             case AdjustFile():
                 assert self.playing == command.number
-            case StopPlayback():
+            case StopPlaying():
                 assert self.playing is not None
                 self.playing = None
-            case StartRecording():
+            case BeginRecording():
                 assert self.recording is None, "one recording at a time"
                 self.recording, self.recorded = command.number, self.recorded + 1
             case StopRecording():
                 assert self.recording is not None
                 self.recording = None
-            case StartOperation():
+            case BeginOperation():
                 assert self.recording is None, "a recording ends before it is sent"
                 self.operations[command.number] = command.operation
                 self.sent += command.operation == SEND
@@ -177,7 +179,7 @@ class Driver:
             case "played":
                 number, self.playing = self.playing, None
                 if number is not None:
-                    self.runner.receive(PlaybackEnded(number), self.now)
+                    self.runner.receive(PromptEnded(number), self.now)
             case "silent":
                 self.runner.receive(CallerSilent(self.recording or 0), self.now)
             case "right" | "wrong":
@@ -189,7 +191,7 @@ class Driver:
             case "stale":
                 before = self.runner.state, self.runner.next_timeout()
                 for number in set(range(200)) - {self.playing, self.recording, *self.operations}:
-                    for event in (PlaybackEnded(number), CallerSilent(number), OperationEnded(number, "right")):
+                    for event in (PromptEnded(number), CallerSilent(number), OperationEnded(number, "right")):
                         self.runner.receive(event, self.now)
                 assert (self.runner.state, self.runner.next_timeout()) == before
             case "hangs up":

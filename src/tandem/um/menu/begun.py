@@ -5,14 +5,14 @@ from collections.abc import Mapping
 
 from tandem.um.menu.events import (
     AdjustFile,
+    BeginFile,
+    BeginOperation,
+    BeginPrompt,
+    BeginRecording,
     FactValue,
     MenuCommand,
     Phrase,
-    StartFile,
-    StartOperation,
-    StartPlayback,
-    StartRecording,
-    StopPlayback,
+    StopPlaying,
     StopRecording,
 )
 from tandem.um.menu.table import (
@@ -22,7 +22,7 @@ from tandem.um.menu.table import (
     Happening,
     MenuInput,
     MenuOperation,
-    PlayFile,
+    PlayMessage,
     SkipPlayback,
     SlotValue,
     Speak,
@@ -37,8 +37,8 @@ class Begun:
         self.timers: dict[MenuInput, float] = {}
         """When each is due; those for digits are under ``NO_INPUT`` and ``ENTERED``."""
         self._facts = facts
-        self._prompts: deque[Speak | PlayFile] = deque()
-        self._playing: tuple[int, Speak | PlayFile] | None = None
+        self._prompts: deque[Speak | PlayMessage] = deque()
+        self._playing: tuple[int, Speak | PlayMessage] | None = None
         self._spoke = False
         self._recording: int | None = None
         self._operations: dict[int, MenuOperation] = {}
@@ -61,7 +61,7 @@ class Begun:
 
     # Prompts
 
-    def speak(self, prompt: Speak | PlayFile) -> None:
+    def speak(self, prompt: Speak | PlayMessage) -> None:
         """Play this after the others."""
         self._prompts.append(prompt)
 
@@ -73,18 +73,18 @@ class Begun:
             self.commands.append(self._start(*self._playing))
         return self._playing is not None
 
-    def _start(self, number: int, prompt: Speak | PlayFile) -> MenuCommand:
-        if isinstance(prompt, PlayFile):
-            return StartFile(number, self._value(prompt.file))
+    def _start(self, number: int, prompt: Speak | PlayMessage) -> MenuCommand:
+        if isinstance(prompt, PlayMessage):
+            return BeginFile(number, self._value(prompt.file))
         phrases = (
             Phrase(each.sentence, tuple((slot, self._value(value)) for slot, value in each.slots))
             for each in prompt.sentences
         )
-        return StartPlayback(number, tuple(phrases))
+        return BeginPrompt(number, tuple(phrases))
 
     def adjust(self, change: ChangePlayback | SkipPlayback) -> None:
         """Change how the file plays, if one does."""
-        if self._playing is not None and isinstance(self._playing[1], PlayFile):
+        if self._playing is not None and isinstance(self._playing[1], PlayMessage):
             self.commands.append(AdjustFile(self._playing[0], change))
 
     def played(self, number: int) -> None:
@@ -110,7 +110,7 @@ class Begun:
     def _stop_playing(self) -> None:
         if self._playing is not None:
             self._playing = None
-            self.commands.append(StopPlayback())
+            self.commands.append(StopPlaying())
 
     def _value(self, value: SlotValue) -> FactValue:
         return self._facts[value.name] if isinstance(value, Fact) else value
@@ -120,7 +120,7 @@ class Begun:
     def record(self, idle_s: float) -> None:
         """Record the caller."""
         self._recording = self._next()
-        self.commands.append(StartRecording(self._recording, idle_s))
+        self.commands.append(BeginRecording(self._recording, idle_s))
 
     def records(self, number: int) -> bool:
         """Whether the recording of this number goes on."""
@@ -131,7 +131,7 @@ class Begun:
         number = self._next()
         if awaited:
             self._operations[number] = operation
-        self.commands.append(StartOperation(number, operation))
+        self.commands.append(BeginOperation(number, operation))
 
     def performed(self, number: int) -> MenuOperation | None:
         """The operation that ended, if its end counts."""
@@ -148,5 +148,5 @@ class Begun:
         return first
 
 
-def _barge_in(prompt: Speak | PlayFile) -> BargeIn:
+def _barge_in(prompt: Speak | PlayMessage) -> BargeIn:
     return prompt.barge_in if isinstance(prompt, Speak) else BargeIn.PLAYS_ON

@@ -16,7 +16,7 @@ from tandem.um.menu.table import (
     MenuState,
     MenuTable,
     Perform,
-    PlayFile,
+    PlayMessage,
     RecordCaller,
     Result,
     Returned,
@@ -44,7 +44,7 @@ def checked(table: MenuTable) -> MenuTable:
 
 
 def checked_together(tables: Iterable[MenuTable]) -> dict[str, MenuTable]:
-    """Tables by name, that hand the call to each other.
+    """Tables that hand the call to each other, by name.
 
     Raises:
         UnsoundMenu: a name is missing or there twice, or nothing handles what an application returns with.
@@ -144,7 +144,7 @@ def _recordings(table: MenuTable) -> Iterator[str]:
 def _prompts(table: MenuTable) -> Iterator[str]:
     for state in table.by_name:
         played = (state, Happening.PLAYED) in table.by_input
-        if played and not any(isinstance(verb, Speak | PlayFile) for verb in table.by_name[state].enter):
+        if played and not any(isinstance(verb, Speak | PlayMessage) for verb in table.by_name[state].enter):
             yield f"{_shown(state)}: a row for PLAYED, but its entry speaks nothing"
         if played and (state, Happening.NO_INPUT) in table.by_input:
             yield f"{_shown(state)}: PLAYED comes before NO_INPUT; one of them is enough"

@@ -16,6 +16,10 @@ from tandem.core.tasks import Tasks
 from tandem.media.session import SPEEDS, FilePlayback, Playback, Recorded, Recording, Sound
 from tandem.um.menu.events import (
     AdjustFile,
+    BeginFile,
+    BeginOperation,
+    BeginPrompt,
+    BeginRecording,
     CallEnded,
     CallerSilent,
     DigitPressed,
@@ -25,12 +29,8 @@ from tandem.um.menu.events import (
     MenuEvent,
     OperationEnded,
     Phrase,
-    PlaybackEnded,
-    StartFile,
-    StartOperation,
-    StartPlayback,
-    StartRecording,
-    StopPlayback,
+    PromptEnded,
+    StopPlaying,
     StopRecording,
 )
 from tandem.um.menu.runner import MenuRunner
@@ -125,36 +125,36 @@ class MenuCall:
 
     async def _do(self, command: MenuCommand) -> None:
         match command:
-            case StartPlayback():
+            case BeginPrompt():
                 self._play(command)
-            case StartFile():
+            case BeginFile():
                 self._play_file(command)
             case AdjustFile():
                 self._adjust(command.change)
-            case StopPlayback():
+            case StopPlaying():
                 if self._playback is not None:
                     self._playback.stop()
-            case StartRecording():
+            case BeginRecording():
                 self._record(command, await self._application.recording_file())
             case StopRecording():
                 if self._recording is not None:
                     self._recording.stop()
-            case StartOperation():
+            case BeginOperation():
                 self._operations.spawn(self._perform(command), name="um.menu_operation")
             case HangUp():
                 await self._leg.hangup()
             case _:
                 assert_never(command)
 
-    def _play(self, command: StartPlayback) -> None:
+    def _play(self, command: BeginPrompt) -> None:
         self._playing(self._leg.play(*self._application.sounds(command.phrases)), command.number)
 
-    def _play_file(self, command: StartFile) -> None:
+    def _play_file(self, command: BeginFile) -> None:
         assert isinstance(command.path, str | Path), "the fact is a path"
         self._playing(self._leg.media.play_file(Path(command.path)), command.number)
 
     def _playing(self, playback: Playback, number: int) -> None:
-        self._playback, ended = playback, PlaybackEnded(number)
+        self._playback, ended = playback, PromptEnded(number)
         playback.done.add_done_callback(
             lambda done: self._events.put_nowait(ended) if done.result() or playback.failed else None
         )
@@ -174,12 +174,12 @@ class MenuCall:
             case _:
                 assert_never(change)
 
-    def _record(self, command: StartRecording, file: Path) -> None:
+    def _record(self, command: BeginRecording, file: Path) -> None:
         self._recording = self._leg.media.record(file, idle_s=command.idle_s)
         silent = CallerSilent(command.number)
         self._recording.on_silence = lambda: self._events.put_nowait(silent)
 
-    async def _perform(self, command: StartOperation) -> None:
+    async def _perform(self, command: BeginOperation) -> None:
         recorded = self._recording.done if self._recording is not None else None
         try:
             result, facts = await self._application.perform(command.operation, self._runner.facts, recorded)

@@ -22,7 +22,7 @@ class DigitPressed:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaybackEnded:
+class PromptEnded:
     """A playback came to its end; not when it was stopped."""
 
     number: int
@@ -49,7 +49,7 @@ class CallEnded:
     """The caller hung up, the leg was lost, or the server stops."""
 
 
-MenuEvent = DigitPressed | PlaybackEnded | CallerSilent | OperationEnded | CallEnded
+MenuEvent = DigitPressed | PromptEnded | CallerSilent | OperationEnded | CallEnded
 
 # Commands
 
@@ -63,7 +63,7 @@ class Phrase:
 
 
 @dataclass(frozen=True, slots=True)
-class StartPlayback:
+class BeginPrompt:
     """Play phrases, one after the other."""
 
     number: int
@@ -71,7 +71,7 @@ class StartPlayback:
 
 
 @dataclass(frozen=True, slots=True)
-class StartFile:
+class BeginFile:
     """Play a file; ``path`` is a ``str`` or a ``Path``."""
 
     number: int
@@ -87,12 +87,12 @@ class AdjustFile:
 
 
 @dataclass(frozen=True, slots=True)
-class StopPlayback:
+class StopPlaying:
     """Stop what plays."""
 
 
 @dataclass(frozen=True, slots=True)
-class StartRecording:
+class BeginRecording:
     """Record the caller."""
 
     number: int
@@ -105,7 +105,7 @@ class StopRecording:
 
 
 @dataclass(frozen=True, slots=True)
-class StartOperation:
+class BeginOperation:
     """Begin an operation; it always runs to its end."""
 
     number: int
@@ -118,5 +118,5 @@ class HangUp:
 
 
 MenuCommand = (
-    StartPlayback | StartFile | AdjustFile | StopPlayback | StartRecording | StopRecording | StartOperation | HangUp
+    BeginPrompt | BeginFile | AdjustFile | StopPlaying | BeginRecording | StopRecording | BeginOperation | HangUp
 )

@@ -20,7 +20,7 @@ from tandem.um.menu.events import (
     MenuCommand,
     MenuEvent,
     OperationEnded,
-    PlaybackEnded,
+    PromptEnded,
 )
 from tandem.um.menu.table import (
     GRACE_S,
@@ -34,7 +34,7 @@ from tandem.um.menu.table import (
     MenuTable,
     Number,
     Perform,
-    PlayFile,
+    PlayMessage,
     RecordCaller,
     Result,
     Returned,
@@ -136,7 +136,7 @@ class MenuRunner:
         match what:
             case DigitPressed():
                 self._typed.add(what.digit)
-            case PlaybackEnded():
+            case PromptEnded():
                 self._begun.played(what.number)
             case CallerSilent():
                 if self._begun.records(what.number):
@@ -250,7 +250,7 @@ class MenuRunner:
     def _do(self, verbs: tuple[Verb, ...], now: float) -> None:
         for verb in verbs:
             match verb:
-                case Speak() | PlayFile():
+                case Speak() | PlayMessage():
                     self._begun.speak(verb)
                 case ChangePlayback() | SkipPlayback():
                     self._begun.adjust(verb)

@@ -100,8 +100,8 @@ class Speak:
 
 
 @dataclass(frozen=True, slots=True)
-class PlayFile:
-    """Play the file whose path is this fact, after the prompts that were asked for before.
+class PlayMessage:
+    """Play a message or another recording, whose path is this fact, after the prompts that were asked for before.
 
     Digits count at once and it goes on, as with :attr:`BargeIn.PLAYS_ON`. A file that cannot be played is over at once.
     """
@@ -153,7 +153,7 @@ class Visit:
     application: str
 
 
-Verb = Speak | PlayFile | ChangePlayback | SkipPlayback | RecordCaller | StartTimer | Perform | Visit
+Verb = Speak | PlayMessage | ChangePlayback | SkipPlayback | RecordCaller | StartTimer | Perform | Visit
 
 # Inputs
 
