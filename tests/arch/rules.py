@@ -28,7 +28,9 @@ WORDS = {
 """A private dialect, and what to write (CONTRIBUTING.md, plain English)."""
 SAME_NAME: dict[str, str] = {}
 """Classes of one name that may stand in several modules, each with its reason."""
-_WORDS = re.compile(r"\b(?:" + "|".join(sorted(map(re.escape, WORDS), key=len, reverse=True)) + r")\b", re.IGNORECASE)
+_WORDS = re.compile(
+    r"\b(?:" + "|".join(sorted(map(re.escape, WORDS), key=len, reverse=True)) + r")\b(?!\.json)", re.IGNORECASE
+)
 
 
 def import_circles() -> list[str]:

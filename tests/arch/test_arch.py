@@ -1,11 +1,21 @@
 """The house as it was drawn: no circles, no crowds, one name for one thing, plain words."""
 
+from collections.abc import Callable
+
 import pytest
 
-from arch.rules import crowded_rooms
+from arch.rules import SPAWNING, crowded_rooms, import_circles, rooms_with_code, spawned
+from arch.source import circles
 
 
-@pytest.mark.parametrize("rule", [crowded_rooms], ids=lambda rule: rule.__name__)
-def test_nobody_breaks(rule: object) -> None:
-    broken = rule()  # type: ignore[operator]
-    assert not broken, "\n".join(broken)
+@pytest.mark.parametrize("rule", [import_circles, crowded_rooms, rooms_with_code], ids=lambda rule: rule.__name__)
+def test_a_rule_of_the_house_is_kept(rule: Callable[[], list[str]]) -> None:
+    assert not (broken := rule()), "\n".join(broken)
+
+
+def test_tasks_are_made_in_a_few_places_only() -> None:
+    assert 0 < len(places := spawned()) <= SPAWNING, "\n".join(places)
+
+
+def test_a_circle_is_found() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a", "d"}, "d": set(), "e": {"a"}}) == [["a", "b", "c"]]

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tandem.cli.trial.demo import POOL, UM, free_plain_ports, free_ports, phones, server_process
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 pytestmark = pytest.mark.slow
 

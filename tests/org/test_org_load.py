@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tandem.org import model
 from tandem.org.errors import Severity
-from tandem.org.example import example_text
+from tandem.org.example.text import example_text
 from tandem.org.load import load_organization
 from tandem.org.numbers import EumAddress, is_e164, is_line_uri, is_sip_address
 

@@ -10,7 +10,7 @@ from tandem.cli.trial.demo import POOL, attachment, roots, running, samples, sip
 from tandem.media.codec.wav import read_wav, write_wav
 from tandem.probe.compare import find_speech
 from tandem.speech.catalogue import silence
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 

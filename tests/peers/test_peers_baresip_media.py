@@ -20,7 +20,7 @@ from tandem.probe.compare import find_speech
 from tandem.probe.phone import Account, Phone, PhoneCall
 from tandem.sip.aio.resolve import Resolver
 from tandem.speech.catalogue import silence
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 CODECS = {"PCMU": "PCMU/8000/1", "PCMA": "PCMA/8000/1", "G722": "G722/16000/1", "opus": "opus/48000/2"}

@@ -31,7 +31,7 @@ from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore
 from tandem.probe.compare import find_speech
 from tandem.process.bootstrap import create_directory
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 ADDRESS, CALLER = "127.0.0.43", "127.0.0.44"

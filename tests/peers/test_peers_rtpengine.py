@@ -20,7 +20,7 @@ from tandem.probe.compare import find_speech
 from tandem.sip.sdp.description import Audio, build_sdp, parse_sdp
 from tandem.sip.sdp.offer import MediaTerms, answer_audio, check_answer, make_offer
 from tandem.sip.sdp.sdes import SUITES
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 RELAY, TANDEM, PLAIN = "127.0.0.46", "127.0.0.47", "127.0.0.48"

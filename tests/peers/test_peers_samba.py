@@ -27,7 +27,7 @@ from tandem.directory.opening import open_directory
 from tandem.directory.port import Part, Right, Session
 from tandem.directory.repository import discover
 from tandem.pki.authority import Authority
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 from tandem.wiring import Home, bind
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]

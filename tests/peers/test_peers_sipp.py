@@ -13,7 +13,7 @@ from tandem.cli.trial.demo import attachment, messages, samples, voice_message
 from tandem.media.codec import g711
 from tandem.media.codec.wav import read_wav
 from tandem.probe.compare import find_speech
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ from peers.sipp import Gateway, expect, invite, play, receive, request, ringing
 from tandem.cli.trial.demo import attachment, messages
 from tandem.media.codec import g711
 from tandem.media.codec.wav import read_wav
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 ADDRESS = "127.0.0.45"

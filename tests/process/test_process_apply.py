@@ -18,7 +18,7 @@ from tandem.process.errors import Busy, ProcessError
 from tandem.process.journal import Journal
 from tandem.process.phases import PHASES, find_phase
 from tandem.process.plan import Status, make_plan
-from tandem.process.tasks import all_tasks
+from tandem.process.tasks.every import all_tasks
 from tandem.process.verify.declared import verify_static
 from tandem.process.verify.matrix import Grade
 from tandem.wiring import Home, bind

@@ -22,7 +22,7 @@ from tandem.process.phases import find_phase
 from tandem.process.plan import make_plan
 from tandem.process.tools.exchucutil import outcall_problems
 from tandem.process.verify.matrix import Grade, verify_matrix
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 MAIN = (
     "CN=Main,CN=UM DialPlan Container,CN=Example,CN=Microsoft Exchange,CN=Services,CN=Configuration,DC=example,DC=com"

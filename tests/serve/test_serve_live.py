@@ -34,7 +34,7 @@ from tandem.probe.phone import Phone, When
 from tandem.sip.aio.endpoint import Endpoint, Hop
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.message.message import Headers, Request
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from tandem.process.journal import Journal
 from tandem.process.phases import Side
 from tandem.process.roles import requirement_text
 from tandem.process.task import Context
-from tandem.process.tasks import all_tasks
+from tandem.process.tasks.every import all_tasks
 
 
 def split(context: Context) -> str:

@@ -21,7 +21,7 @@ from tandem.process.plan import Observer, Plan, Planned, Status, Wanted, everyth
 from tandem.process.roles import requirement_text
 from tandem.process.saved import SavedPlan
 from tandem.process.task import Change, Context, Step, Task, Tick
-from tandem.process.tasks import all_tasks
+from tandem.process.tasks.every import all_tasks
 
 _MOST_INTERRUPTIONS = 5
 """How often a task is begun again because the directory was lost, in one apply."""

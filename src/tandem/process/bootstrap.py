@@ -12,7 +12,7 @@ from tandem.directory.opening import open_directory
 from tandem.directory.repository import Cache, Repository
 from tandem.directory.sqlite.session import EmbeddedDirectory, EmbeddedSession
 from tandem.directory.sqlite.store import create_embedded
-from tandem.org.example import example_text
+from tandem.org.example.text import example_text
 from tandem.org.groups import GROUPS
 from tandem.org.load import require_organization
 from tandem.org.model import Organization

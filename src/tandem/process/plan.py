@@ -12,7 +12,7 @@ from tandem.process.holders import Roles
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import requirement_text
 from tandem.process.task import Change, Context, Task
-from tandem.process.tasks import all_tasks
+from tandem.process.tasks.every import all_tasks
 
 
 class Status(StrEnum):

@@ -33,7 +33,7 @@ from tandem.pki.tls import phone_tls_context
 from tandem.probe.compare import find_speech
 from tandem.probe.phone import Account, Phone
 from tandem.sip.aio.resolve import Resolver
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 UM, POOL = "um1.example.com", "pool1.example.com"
 CALLER, CALLED, EXTENSION = "bob@example.com", "alice@example.com", "4101"

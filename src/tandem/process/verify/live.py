@@ -24,7 +24,7 @@ from tandem.process.verify.matrix import Check, check
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.headers.diversion import Diversion, Reason
 from tandem.sip.headers.fields import URI
-from tandem.speech.samples import bob_message
+from tandem.speech.samples.recorded import bob_message
 
 ARRIVES_S = 20.0
 """How long a message and its MWI may take."""
