@@ -19,12 +19,14 @@ from tandem.directory.filters import escape
 from tandem.directory.layout import Layout, forest_of
 from tandem.directory.mapping import OBJECT_CLASSES, stored_fields
 from tandem.directory.port import Entry, Scope, Session
+from tandem.org.vocabulary import PinState
 
 T = TypeVar("T")
 
 
 _ACCOUNTS = (o.User, o.Computer)
 _MARKER = "tandemManagedBy"
+_BOOLEANS = {"TRUE": True, "FALSE": False}
 _REFERRERS: dict[type, tuple[str, ...]] = {
     target: tuple(
         dict.fromkeys(
@@ -154,6 +156,13 @@ class Repository:
         """Keep a user's SIP secret (confidential)."""
         self.session.replace(self.dn_of(user), {"tandemSipSecret": (secret,) if secret else ()})
 
+    def set_pin(self, user: o.User, state: PinState, *, checksum: str = "") -> None:
+        """Write the state of a user's PIN, with a new ``checksum`` (confidential) or with the one that is kept."""
+        written: dict[str, Sequence[str]] = {"msExchUMPinState": (state.value,)}
+        if checksum:
+            written["msExchUMPinChecksum"] = (checksum,)
+        self.session.replace(self.dn_of(user), written)
+
     def _changed(self) -> None:
         if self._cache:
             self._cache.clear()
@@ -234,7 +243,7 @@ def _value_reader(hint: Any, reference: type | None) -> Callable[[str], Any]:
     if reference:
         return _name
     if hint is bool:
-        return lambda text: {"TRUE": True, "FALSE": False}[text.upper()]
+        return lambda text: _BOOLEANS[text.upper()]
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return lambda text: hint(**json.loads(text))
     if issubclass(hint, StrEnum):

@@ -156,10 +156,8 @@ class Enrolment:
         policy = self._config().policies.get(user.um_mailbox_policy)
         extension = self._config().extension(user)
         pin = generate(extension=extension, minimum=policy.min_pin_length if policy else GENERATED_DIGITS)
-        dn = self._repository.dn_of(user)
         hashed = await self._threads.hashing.run(self._hasher.hash, user.account, pin)
-        written = {"msExchUMPinChecksum": (hashed,), "msExchUMPinState": (PinState.MAILING,)}
-        await self._threads.directory.run(self._repository.session.replace, dn, written)
+        await self._threads.directory.run(self._repository.set_pin, user, PinState.MAILING, checksum=hashed)
         message_id = f"welcome-{self._ids.token(8)}"
         mail = compose.welcome(
             mailbox=user.mail,
@@ -172,7 +170,7 @@ class Enrolment:
             message_id=message_id,
         )
         await self._submission.send(message_id=message_id, recipient=user.mail, data=mail)
-        await self._threads.directory.run(self._repository.session.replace, dn, {"msExchUMPinState": (PinState.SET,)})
+        await self._threads.directory.run(self._repository.set_pin, user, PinState.SET)
         counts.pins_made.value += 1
         event(_log, logging.INFO, "um.pin_made", account=user.account)
 
