@@ -5,7 +5,6 @@ The engine reads on the worker's loop: one ``pread`` a second and call, of a fil
 fetch (``POSIX_FADV_WILLNEED``), so that it rarely waits for the disk.
 """
 
-import math
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
@@ -145,8 +144,3 @@ class FileSource:
                 self._slice = self._layout.read(self._read, self._slice_at, SLICE + _MARGIN + count)
             begin = at - self._slice_at
         return self._slice[2 * begin : 2 * (begin + count)]
-
-
-def samples_of(seconds: float) -> int:
-    """Samples in so many seconds."""
-    return math.floor(seconds * g711.RATE + 0.5)
