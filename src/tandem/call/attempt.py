@@ -78,6 +78,11 @@ class Attempt:
         """Early dialogs by their To tag."""
         return self._dialogs.legs if self._dialogs is not None else {}
 
+    @property
+    def media(self) -> MediaSession | None:
+        """The media session, once :meth:`answered` has opened it."""
+        return self._dialogs.negotiation.media if self._dialogs is not None else None
+
     def cancel(self) -> None:
         """Hang up before the answer."""
         self._cancelled = True

@@ -12,7 +12,6 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed, CallRefused
@@ -22,7 +21,6 @@ from tandem.call.negotiation import direction_of
 from tandem.core import tasks
 from tandem.core.log import event, get_logger
 from tandem.media.errors import Unavailable
-from tandem.media.session import MediaSession
 from tandem.sip.message.message import Request, Response
 
 _log = get_logger("call")
@@ -30,19 +28,6 @@ _PASSED_ON = ("Content-Type", "Content-Disposition", "Info-Package")
 """Headers of an INFO that go with its body (RFC 6086)."""
 _HOP_BY_HOP = {401: 500, 407: 500}
 """A challenge to us is no business of the caller's; nobody else can answer it."""
-
-
-class Join(Protocol):
-    """Lets the peers of two media sessions hear each other, until either session is closed."""
-
-    async def __call__(self, caller: MediaSession, callee: MediaSession) -> None:
-        """May be called again when what was agreed on has changed."""
-        ...
-
-
-async def join_media(caller: MediaSession, callee: MediaSession) -> None:
-    """Join them by the bridge of their own media: see :meth:`tandem.media.session.MediaSession.bridge`."""
-    await caller.bridge(callee)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +55,14 @@ class _Cancelled:
 _Happened = _Progressed | _Answered | _Failed | _Cancelled
 
 
-class Bridge:
-    """One bridged call. :meth:`run` is the handler of the INVITE that came in."""
+class BridgedCall:
+    """Two legs as one call. :meth:`run` is the handler of the INVITE that came in. Both legs have media of one ``Media``."""
 
-    def __init__(self, incoming: IncomingCall, attempt: Attempt, *, join: Join = join_media) -> None:
+    def __init__(self, incoming: IncomingCall, attempt: Attempt) -> None:
         self.caller: CallLeg | None = None
         self.callee: CallLeg | None = None
         self._incoming = incoming
         self._attempt = attempt
-        self._join = join
         self._events: asyncio.Queue[_Happened] = asyncio.Queue()
         self._early_media: CallLeg | None = None
         attempt.on_provisional = lambda response, leg: self._events.put_nowait(
@@ -148,23 +132,23 @@ class Bridge:
 
     async def _progress(self, progressed: _Progressed) -> None:
         early, status = progressed.early, progressed.response.status
+        self._incoming.beside = self._attempt.media
         if early is None or early.negotiation.theirs is None or early.is_over:
             await self._incoming.ring(status)
         elif self._early_media is not early:
             self._early_media = early
             self._incoming.direction = direction_of(early.negotiation.theirs)
-            self._incoming.beside = early.media
             caller = await self._incoming.progress(status)
-            await self._join(caller.media, early.media)
+            await caller.media.bridge(early.media)
 
     async def _answer(self, callee: CallLeg) -> None:
         self.callee = callee
+        self._incoming.beside = callee.media
         if callee.negotiation.theirs is not None:
             self._incoming.direction = direction_of(callee.negotiation.theirs)
-        self._incoming.beside = callee.media
         self.caller = caller = await self._incoming.answer()
         caller.other_side, callee.other_side = _Other(callee), _Other(caller)
-        await self._join(caller.media, callee.media)
+        await caller.media.bridge(callee.media)
 
     def _refuse(self, failed: CallFailed) -> None:
         retry = () if failed.retry_after_s is None else (("Retry-After", str(failed.retry_after_s)),)

@@ -35,12 +35,12 @@ class IncomingCall:
         self._calls = calls
         self._transaction = transaction
         self._policy = policy
-        self.beside: MediaSession | None = None
-        """The session that media will be bridged with, if that is known before the first description is sent."""
         self._leg: CallLeg | None = None
         self._described = False
         self.cancelled = asyncio.Event()
         """Set once the caller has given up, by CANCEL (the INVITE is answered then) or by a BYE within an early dialog."""
+        self.beside: MediaSession | None = None
+        """The media session that ours will be bridged with; set before the first media is opened."""
         self.direction = "sendrecv"
         """The direction that our description says at most: that of the other peer, in a bridge."""
         self.request = request = transaction.request

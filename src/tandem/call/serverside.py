@@ -36,6 +36,8 @@ class GivenUp(Enum):
 class Resending:
     """The unacknowledged responses of one leg. ``now`` is the loop's time, in seconds."""
 
+    __slots__ = ("_answer", "_reliable", "_ringing")
+
     def __init__(self) -> None:
         self._answer: tuple[ServerTransaction, Response, Resend] | None = None
         self._reliable: ReliableSender | None = None
