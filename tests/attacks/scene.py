@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tandem.cli.trial.demo import POOL, UM, free_ports, phones, server_process
+from tandem.admin.trial.demo import POOL, UM, free_ports, phones, server_process
 from tandem.probe.phone import When
 
 HONEST_CALLS = 3

@@ -16,7 +16,7 @@ import pytest
 
 import deployment
 from attacks.scene import Servers, attackable, attacker, unharmed
-from tandem.cli.trial.demo import POOL, UM
+from tandem.admin.trial.demo import POOL, UM
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.pki.authority import Authority

@@ -11,7 +11,7 @@ import pytest
 
 import deployment
 from attacks.scene import Servers, attackable
-from tandem.cli.trial.demo import CALLED, POOL, sip_secret
+from tandem.admin.trial.demo import CALLED, POOL, sip_secret
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 

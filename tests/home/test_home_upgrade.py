@@ -11,8 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 import deployment
-from tandem.cli.main import tandem as command
-from tandem.cli.trial.demo import (
+from tandem.admin.trial.demo import (
     CALLED,
     POOL,
     UM,
@@ -23,6 +22,7 @@ from tandem.cli.trial.demo import (
     running,
     server_process,
 )
+from tandem.cli.main import tandem as command
 from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.sqlite.session import EmbeddedDirectory

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tandem.cli.trial.demo import POOL, UM, free_plain_ports, free_ports, phones, server_process
+from tandem.admin.trial.demo import POOL, UM, free_plain_ports, free_ports, phones, server_process
 from tandem.speech.samples.recorded import bob_message
 
 pytestmark = pytest.mark.slow

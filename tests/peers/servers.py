@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import deployment
-from tandem.cli.trial.demo import POOL, UM, free_ports, server_process
+from tandem.admin.trial.demo import POOL, UM, free_ports, server_process
 from tandem.directory import objects as o
 from tandem.org.vocabulary import Transport
 

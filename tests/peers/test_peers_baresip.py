@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from peers.baresip import Baresip, NameServer
-from tandem.cli.trial.demo import POOL, attachment, roots, running, samples, sip_secret, voice_message
+from tandem.admin.trial.demo import POOL, attachment, roots, running, samples, sip_secret, voice_message
 from tandem.media.codec.wav import read_wav, write_wav
 from tandem.probe.compare import find_speech
 from tandem.speech.catalogue import silence

@@ -13,7 +13,7 @@ import pytest
 import deployment
 from peers.baresip import Baresip, NameServer
 from peers.servers import Um, both_servers
-from tandem.cli.trial.demo import POOL, attachment, messages, roots, samples, sip_secret
+from tandem.admin.trial.demo import POOL, attachment, messages, roots, samples, sip_secret
 from tandem.media.codec.wav import read_wav, write_wav
 from tandem.pki.tls import phone_tls_context
 from tandem.probe.compare import find_speech

@@ -20,7 +20,7 @@ from peers.kamailio import NAME, Kamailio, kamailio
 from peers.pcap import Caller
 from peers.servers import Um, add_gateway, um_server
 from peers.sipp import Gateway, bye, expect, invite, pause, play, receive, request, ringing
-from tandem.cli.trial.demo import UM, attachment, samples, voice_message
+from tandem.admin.trial.demo import UM, attachment, samples, voice_message
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
 from tandem.media.codec import g711

@@ -18,7 +18,7 @@ import dns.rrset
 import pytest
 
 from directory import adapters
-from tandem.cli.trial.demo import EXTENSION, POOL, UM, phones, running
+from tandem.admin.trial.demo import EXTENSION, POOL, UM, phones, running
 from tandem.directory import objects as o
 from tandem.directory.address import Address, Place
 from tandem.directory.dn import DN

@@ -9,7 +9,7 @@ import pytest
 from peers.pcap import Caller
 from peers.servers import add_gateway, um_server
 from peers.sipp import Gateway, bye, expect, invite, pause, play, receive, request, ringing
-from tandem.cli.trial.demo import attachment, messages, samples, voice_message
+from tandem.admin.trial.demo import attachment, messages, samples, voice_message
 from tandem.media.codec import g711
 from tandem.media.codec.wav import read_wav
 from tandem.probe.compare import find_speech

@@ -9,7 +9,7 @@ import deployment
 from peers.pcap import Caller
 from peers.servers import Um, add_gateway, um_server
 from peers.sipp import Gateway, expect, invite, play, receive, request, ringing
-from tandem.cli.trial.demo import attachment, messages
+from tandem.admin.trial.demo import attachment, messages
 from tandem.media.codec import g711
 from tandem.media.codec.wav import read_wav
 from tandem.speech.samples.recorded import bob_message

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 import deployment
+from tandem.admin.trial.demo import CALLED, messages, phones, running
 from tandem.call.errors import CallFailed
 from tandem.cli.main import tandem as command
-from tandem.cli.trial.demo import CALLED, messages, phones, running
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.port import FULL_CONTROL, Ace

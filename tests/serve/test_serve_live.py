@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tandem.call.errors import CallFailed
-from tandem.cli.keeping.pki import pki
-from tandem.cli.trial.demo import (
+from tandem.admin.trial.demo import (
     CALLED,
     POOL,
     UM,
@@ -26,6 +24,8 @@ from tandem.cli.trial.demo import (
     roots,
     server_process,
 )
+from tandem.call.errors import CallFailed
+from tandem.cli.keeping.pki import pki
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.pki.store import CertificateStore

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandem.cli.trial.demo import CALLED, CALLER, POOL, UM, free_ports, roots
+from tandem.admin.trial.demo import CALLED, CALLER, POOL, UM, free_ports, roots
 from tandem.ops.notify import ServiceManager
 from tandem.ops.operation import Operation, Settings
 from tandem.pki.store import CertificateStore

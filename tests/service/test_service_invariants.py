@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from service.servers import RawPeer, operated, page, serving
+from tandem.admin.trial.demo import CALLED, CALLER, POOL, UM
 from tandem.call.errors import CallFailed
 from tandem.call.incoming import IncomingCall
-from tandem.cli.trial.demo import CALLED, CALLER, POOL, UM
 from tandem.core.tasks import Supervisor, Work
 from tandem.mail.spool import Spool
 from tandem.probe.errors import PhoneError

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from engines import Party, World, hop, play
+from tandem.admin.trial.demo import CALLED, CALLER, POOL
 from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
 from tandem.call.negotiation import MediaPolicy
-from tandem.cli.trial.demo import CALLED, CALLER, POOL
 from tandem.sip.aio.endpoint import Flow
 from tandem.sip.headers import digest, fields
 from tandem.sip.machines.transaction import cancel_for

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 import deployment
-from tandem.call.errors import CallFailed
-from tandem.cli.trial.demo import (
+from tandem.admin.trial.demo import (
     CALLED,
     CALLER,
     POOL,
@@ -33,6 +32,7 @@ from tandem.cli.trial.demo import (
     sip_secret,
     voice_message,
 )
+from tandem.call.errors import CallFailed
 from tandem.directory import objects as o
 from tandem.media.codec.wav import read_wav
 from tandem.pki.tls import phone_tls_context

@@ -1,6 +1,5 @@
 """What several commands share: the organization file, the acting administrator, output for people and for scripts."""
 
-import gc
 import json
 import sys
 from pathlib import Path
@@ -9,12 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from tandem.core.clock import SystemClock
-from tandem.core.ids import SystemIds
-from tandem.directory.ldap.kerberos import ticket_holder
-from tandem.org.load import require_organization
-from tandem.process.bootstrap import open_context, place_of
-from tandem.process.destroy import emptied
+from tandem.admin.opening import open_organization
 from tandem.process.errors import ProcessError
 from tandem.process.guard import Guard
 from tandem.process.phases import PHASES, Phase, find_phase
@@ -63,37 +57,16 @@ REMOVALS = click.option(
 def open_as(
     file: Path, account: str, password_file: Path | None, *, read_only: bool = False, destroy: bool = False
 ) -> Context:
-    """The organization and its directory, as an administrator may use it."""
-    gc.disable()  # a command is short, and what it makes lives to its end: with 100,000 users looking for garbage takes a third
-    organization = require_organization(file)
-    kept = organization.secrets / account
-    password: str | None = ""
-    if password_file is not None or not kept.exists():
-        login = place_of(organization).account(account) if organization.uses_ldap else ""
-        password = read_password(account, password_file, f"{kept} is not there", login)
-    if destroy:
-        organization = emptied(organization)
-    return open_context(
-        organization, clock=SystemClock(), ids=SystemIds(), account=account, password=password, read_only=read_only
+    """The organization and its directory, as an administrator may use it; a missing password is asked for."""
+    return open_organization(
+        file, account=account, password_file=password_file, ask=ask_password, read_only=read_only, destroy=destroy
     )
 
 
-def read_password(account: str, password_file: Path | None, why: str, login: str = "") -> str | None:
-    """A password: from a file, or from whoever sits there; none if there is a Kerberos ticket of ``login``.
-
-    ``login`` is ``account@forest`` where the directory takes tickets. Raises :class:`ProcessError` where nobody can be asked.
-    """
-    if password_file is not None:
-        try:
-            return password_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ProcessError(f"{password_file} cannot be read as a password in UTF-8: {error}") from None
-    if login and (holder := ticket_holder()):
-        if holder == login.lower():
-            return None
-        why += f", the Kerberos ticket at hand is {holder}'s"
+def ask_password(account: str, why: str) -> str:
+    """Ask the person at the terminal. Raises :class:`ProcessError` if there is none."""
     if not sys.stdin.isatty():
-        raise ProcessError(f"no password for {account}: {why}, and nobody can be asked; use --password-file")
+        raise ProcessError(f"no password for {account}: {why}, and there is no terminal to ask at; use --password-file")
     asked: str = click.prompt(f"Password of {account}", hide_input=True, err=True)
     return asked
 

@@ -3,6 +3,7 @@
 A :class:`TandemError` is shown as its message; a traceback is shown only for a defect of Tandem itself.
 """
 
+import gc
 import importlib
 import sys
 
@@ -76,16 +77,19 @@ def tandem() -> None:
     \b
     An organization, from a file to an answered call:
       tandem init example                           write a commented organization file
-      tandem plan example/organization.yaml         what is to be done, by whom
+      tandem plan example/organization.yaml         the tasks, and who does them
       tandem apply example/organization.yaml        do it
-      tandem serve um example/organization.yaml um1.example.com
-      tandem serve voice example/organization.yaml pool1.example.com
+      tandem serve um um1.example.com --home example
+      tandem serve voice pool1.example.com --home example
       tandem verify example/organization.yaml --live
     """
 
 
 def main() -> None:
     """Entry point of the console script."""
+    if sys.argv[1:2] not in (["serve"], ["demo"], ["phone"]):
+        # Others are short, and what they make lives to their end: with 100,000 users, collecting garbage takes a third.
+        gc.disable()
     try:
         code = tandem(standalone_mode=False)
     except click.exceptions.Exit as stop:

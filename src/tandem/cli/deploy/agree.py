@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from tandem.admin.deploy import agreement as admin
 from tandem.cli.common import AS, FILE, PASSWORD_FILE, open_as
-from tandem.process import agreement
 
 
 @click.command()
@@ -23,7 +23,7 @@ def agree(file: Path, account: str, password_file: Path | None) -> None:
       tandem agree example/organization.yaml --as maria
       tandem agree example/organization.yaml --as victor
     """
-    sides = agreement.agree(open_as(file, account, password_file))
+    sides = admin.agree(open_as(file, account, password_file))
     click.echo(f"{account} agrees for the {' and the '.join(sides)}.")
 
 
@@ -35,11 +35,11 @@ def agree(file: Path, account: str, password_file: Path | None) -> None:
 def confirm(file: Path, steps: tuple[str, ...], account: str, password_file: Path | None) -> None:
     """Record that STEPs of the runbook were carried out on servers of kind exchange or lync, and their checks passed.
 
-    The administrator has to hold the step's roles. A confirmation is void when the step's text changes.
+    The administrator needs the roles of the step. A confirmation is void when the step's text changes.
 
     \b
     Example:
       tandem confirm example/organization.yaml 3/exchange-dial-plans 4/exchange-security --as maria
     """
-    agreement.confirm(open_as(file, account, password_file), steps)
+    admin.confirm(open_as(file, account, password_file), steps)
     click.echo(f"{len(steps)} step(s) confirmed by {account}.")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from tandem.admin.deploy import apply as admin
 from tandem.cli.common import (
     AS,
     FILE,
@@ -12,18 +13,16 @@ from tandem.cli.common import (
     PHASE,
     REMOVALS,
     TARGET,
+    ask_password,
     console,
     open_as,
     print_json,
 )
 from tandem.cli.show import ApplyView, show_applied
-from tandem.process import saved
-from tandem.process.agreement import disagreement
 from tandem.process.apply import Applied
-from tandem.process.apply import apply as carry_out
-from tandem.process.errors import ProcessError
 from tandem.process.guard import Guard
 from tandem.process.phases import Phase
+from tandem.process.saved import SavedPlan
 from tandem.process.task import Context
 
 STALE = 5
@@ -62,11 +61,8 @@ def apply(
       tandem apply example/organization.yaml --as victor --phase ocsumutil
       tandem apply monday.plan --as maria
     """
-    planned = saved.load(file) if saved.is_saved(file) else None
-    context = open_as(planned.file if planned else file, account, password_file)
-    if planned and planned.organization != context.organization.name:
-        raise ProcessError(f"{file} is a plan of {planned.organization!r}, not of {context.organization.name!r}")
-    _run(context, only, target, planned, guard, as_json)
+    context, plan = admin.open_file_or_plan(file, account=account, password_file=password_file, ask=ask_password)
+    _run(context, only, target, plan, guard, as_json)
 
 
 @click.command()
@@ -90,25 +86,22 @@ def destroy(file: Path, account: str, password_file: Path | None, guard: Guard, 
 
 
 def _run(
-    context: Context, only: Phase | None, target: str, plan: saved.SavedPlan | None, guard: Guard, as_json: bool
+    context: Context, only: Phase | None, target: str, plan: SavedPlan | None, guard: Guard, as_json: bool
 ) -> None:
     out = console()
-    if warning := disagreement(context):
-        click.echo(f"warning: {warning}", err=True)
     with ApplyView(out, quiet=as_json) as view:
-        applied = carry_out(context, only=only, target=target, saved=plan, guard=guard, progress=view.progress)
-    if as_json:
-        print_json(
-            {
-                "done": list(applied.done),
-                "refused": applied.refused,
-                "stale": applied.stale,
-                "remaining": [planned.as_json() for planned in applied.plan.todo],
-            }
+        result = admin.apply(
+            context, only=only, target=target, plan=plan, guard=guard, progress=view.progress, warn=_warn
         )
+    if as_json:
+        print_json(result.to_json())
     else:
-        show_applied(applied, context.session.account, out)
-    raise click.exceptions.Exit(_code(applied))
+        show_applied(result.applied, result.account, out)
+    raise click.exceptions.Exit(_code(result.applied))
+
+
+def _warn(warning: str) -> None:
+    click.echo(f"warning: {warning}", err=True)
 
 
 def _code(applied: Applied) -> int:

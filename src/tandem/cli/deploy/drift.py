@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from rich.markup import escape
 
+from tandem.admin.deploy import drift as admin
 from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, console, open_as, print_json
-from tandem.process.drift import find_drift
 
 
 @click.command()
@@ -16,9 +16,9 @@ from tandem.process.drift import find_drift
 @PASSWORD_FILE
 @JSON
 def drift(file: Path, account: str, password_file: Path | None, as_json: bool) -> None:
-    """Show where the directory differs from the organization in FILE, and what stands there beside it.
+    """Show where the directory differs from the organization in FILE: changes made outside Tandem.
 
-    The directory is opened for reading only, whoever acts.
+    The directory is opened for reading only.
 
     Exit code 0: no difference; 3: there are differences; 1: error.
 
@@ -26,14 +26,15 @@ def drift(file: Path, account: str, password_file: Path | None, as_json: bool) -
     Example:
       tandem drift example/organization.yaml || mail -s drift voice-team@example.com
     """
-    found = find_drift(open_as(file, account, password_file, read_only=True))
+    found = admin.drift(open_as(file, account, password_file, read_only=True))
     if as_json:
-        print_json([each.as_json() for each in found])
+        print_json(found.to_json())
     else:
         out = console()
-        for phase, group in groupby(found, key=lambda each: each.phase):
+        for phase, group in groupby(found.differences, key=lambda each: each.phase):
             out.print(f"[bold]{phase.number:>2}  {phase.title}[/]")
             for each in group:
                 out.print(f"      {escape(each.what)}")
-        out.print(f"{len(found)} difference(s)." if found else "No drift: the directory is as declared.")
-    raise click.exceptions.Exit(3 if found else 0)
+        count = len(found.differences)
+        out.print(f"{count} difference(s)." if count else "No drift: the directory is as declared.")
+    raise click.exceptions.Exit(3 if found.differences else 0)

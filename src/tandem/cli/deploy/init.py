@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from tandem.core.ids import SystemIds
-from tandem.process.bootstrap import write_example
+from tandem.admin.deploy.organization import initialize
 
 
 @click.command()
@@ -20,7 +19,7 @@ def init(folder: Path) -> None:
       tandem init example
       tandem plan example/organization.yaml
     """
-    organization = write_example(folder, SystemIds())
+    organization = initialize(folder)
     click.echo(
         f"{folder / 'organization.yaml'}  the organization of {organization.forests[0].name}: change it to yours"
     )

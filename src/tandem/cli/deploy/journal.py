@@ -1,13 +1,11 @@
 """``tandem journal``: who changed what, and when."""
 
-from itertools import zip_longest
 from pathlib import Path
 
 import click
 
+from tandem.admin.deploy import journal as admin
 from tandem.cli.common import FILE, JSON, print_json
-from tandem.org.load import require_organization
-from tandem.process.journal import Journal
 
 
 @click.command()
@@ -22,15 +20,12 @@ def journal(file: Path, as_json: bool) -> None:
     Example:
       tandem journal example/organization.yaml
     """
-    lines = Journal(path=require_organization(file).state / "journal.jsonl").lines()
+    found = admin.read_journal(file)
     if as_json:
-        print_json(lines)
+        print_json(found.to_json())
         return
-    for line, following in zip_longest(lines, lines[1:]):
-        ended = following is not None and following["task"] == line["task"] and line["state"] == "begun"
-        if ended:
-            continue  # the next line says how
-        state = {"done": "", "begun": "  begun, and never ended: what follows may have been changed"}.get(
+    for line in found.ended():
+        state = {"done": "", "begun": "  begun, and never ended: some of what follows may have been changed"}.get(
             line["state"], f"  {line['state']}"
         )
         click.echo(f"{line['at'][:19]}Z  {line['who']}  {line['task']}{state}")

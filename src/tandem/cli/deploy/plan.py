@@ -4,28 +4,13 @@ from pathlib import Path
 
 import click
 
-from tandem.cli.common import (
-    AS,
-    FILE,
-    JSON,
-    PASSWORD_FILE,
-    PHASE,
-    REMOVALS,
-    TARGET,
-    console,
-    open_as,
-    print_json,
-)
+from tandem.admin.deploy import plan as admin
+from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, PHASE, REMOVALS, TARGET, console, open_as, print_json
 from tandem.cli.deploy.page import plan_page
 from tandem.cli.show import show_plan
 from tandem.pki.files import write_whole
-from tandem.process import saved
-from tandem.process.agreement import agreed
-from tandem.process.apply import selection
 from tandem.process.guard import Guard
-from tandem.process.phases import TEAMS, Phase
-from tandem.process.plan import Plan, make_plan
-from tandem.process.runbook.further import further_steps
+from tandem.process.phases import Phase
 
 
 @click.command()
@@ -71,30 +56,13 @@ def plan(
     if destroy and out:
         raise click.UsageError("--destroy cannot be saved with --out: 'tandem destroy FILE' carries it out")
     context = open_as(file, account, password_file, destroy=destroy)
-    made = make_plan(context, guard=guard)
-    if share:
-        made = _share(made, share)
-    wanted = selection(context, only, target)
-    made = made.only(lambda planned: wanted(planned.task))
-    further = further_steps(context.organization)
+    planned = admin.plan(context, guard=guard, only=only, target=target, share=share)
     if out:
-        saved.save(made, out, organization=context.organization.name, file=file, at=context.clock.at())
+        admin.save_plan(planned, out, file=file)
     if html:
-        write_whole(html, plan_page(made, context.organization.name, context.clock.at()).encode())
+        write_whole(html, plan_page(planned.plan, planned.organization, planned.at).encode())
     if as_json:
-        tasks = [planned.as_json() for planned in made.tasks]
-        accepted = {str(side): who for side, who in agreed(context).items()}
-        print_json({"operator": made.operator, "tasks": tasks, "further_steps": further, "agreed": accepted})
+        print_json(planned.to_json())
     else:
-        show_plan(made, further, agreed(context), console())
-    raise click.exceptions.Exit(2 if made.todo else 0)
-
-
-def _share(made: Plan, who: str) -> Plan:
-    if who in TEAMS:
-        return made.only(lambda planned: planned.task.side is TEAMS[who])
-    known = sorted({holder for planned in made.tasks for holder in planned.holders})
-    if who not in known:
-        teams, names = ", ".join(TEAMS), ", ".join(known) or "nobody yet"
-        raise click.BadParameter(f"--for {who!r}: expected a team ({teams}) or an account that holds a role ({names})")
-    return made.only(lambda planned: who in planned.holders)
+        show_plan(planned.plan, planned.further, planned.agreed, console())
+    raise click.exceptions.Exit(2 if planned.plan.todo else 0)

@@ -5,13 +5,12 @@ from typing import cast
 
 import click
 
+from tandem.admin.deploy import runbook as admin
 from tandem.cli.common import FILE
-from tandem.org.load import require_organization
 from tandem.pki.files import write_whole
 from tandem.process.phases import TEAMS
 from tandem.process.runbook.model import Language
 from tandem.process.runbook.render import RENDERERS
-from tandem.process.runbook.steps import for_team, runbook_steps
 
 
 @click.command()
@@ -32,13 +31,10 @@ def runbook(file: Path, team: str, format_: str, lang: str, out: Path | None) ->
       tandem runbook contoso/organization.yaml --for exchange --format ps1 --out exchange.ps1
       tandem runbook contoso/organization.yaml --for voice --format html --lang fr --out voix.html
     """
-    organization = require_organization(file)
-    steps = for_team(runbook_steps(organization), team)
-    if not steps:
+    written = admin.write_runbook(file, team=team, format=format_, language=cast(Language, lang))
+    if not written.steps:
         click.echo("There is nothing to do by hand: no server of kind exchange or lync for this team.", err=True)
-    text = RENDERERS[format_](steps, organization, cast(Language, lang))
     if out:
-        # Windows PowerShell 5.1 takes a script without a byte order mark for the system's code page.
-        write_whole(out, text.encode("utf-8-sig" if format_ == "ps1" else "utf-8"))
+        write_whole(out, written.as_file())
     else:
-        click.echo(text, nl=False)
+        click.echo(written.text, nl=False)

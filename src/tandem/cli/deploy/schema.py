@@ -2,8 +2,8 @@
 
 import click
 
+from tandem.admin.deploy.organization import organization_schema
 from tandem.cli.common import print_json
-from tandem.org.schema import json_schema
 
 
 @click.command()
@@ -18,4 +18,4 @@ def schema() -> None:
       # and as the first line of organization.yaml:
       # yaml-language-server: $schema=organization.schema.json
     """
-    print_json(json_schema())
+    print_json(organization_schema())

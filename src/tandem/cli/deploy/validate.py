@@ -1,13 +1,12 @@
 """``tandem validate``: every mistake in an organization file at once."""
 
-import dataclasses
 from pathlib import Path
 
 import click
 
+from tandem.admin.deploy import organization as admin
 from tandem.cli.common import FILE, JSON, print_json
 from tandem.org.errors import Severity
-from tandem.org.load import load_organization
 
 
 @click.command()
@@ -22,12 +21,11 @@ def validate(file: Path, as_json: bool) -> None:
     Example:
       tandem validate example/organization.yaml
     """
-    loaded = load_organization(file)
+    found = admin.validate(file)
     if as_json:
-        print_json([dataclasses.asdict(finding) for finding in loaded.findings])
+        print_json(found.to_json())
     else:
-        for finding in loaded.findings:
+        for finding in found.findings:
             click.echo(str(finding))
-        counts = {s: sum(f.severity is s for f in loaded.findings) for s in Severity}
-        click.echo(f"{file}: {counts[Severity.ERROR]} error(s), {counts[Severity.WARNING]} warning(s)")
-    raise click.exceptions.Exit(0 if loaded.organization is not None else 1)
+        click.echo(f"{file}: {found.count(Severity.ERROR)} error(s), {found.count(Severity.WARNING)} warning(s)")
+    raise click.exceptions.Exit(0 if found.usable else 1)

@@ -1,23 +1,11 @@
 """``tandem directory``: the directory itself, embedded or Active Directory."""
 
-import dataclasses
 from pathlib import Path
 
 import click
 
-from tandem.cli.common import AS, FILE, PASSWORD_FILE, open_as
-from tandem.core.ids import SystemIds
-from tandem.directory import objects as o
-from tandem.directory.filters import escape
-from tandem.directory.sqlite.session import EmbeddedDirectory
-from tandem.org.load import require_organization
-from tandem.process.apply import carry_out
-from tandem.process.bootstrap import create_directory
-from tandem.process.errors import ProcessError
-from tandem.process.keeping.copy import read, steps
-from tandem.process.task import Context
-from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR, read_secret
-from tandem.wiring import Home, bind
+from tandem.admin.directory import directory as admin
+from tandem.cli.common import AS, FILE, PASSWORD_FILE, ask_password, open_as
 
 
 @click.group()
@@ -37,10 +25,9 @@ def create(file: Path) -> None:
     Example:
       tandem directory create mine/organization.yaml
     """
-    organization = require_organization(file)
-    made = create_directory(organization, SystemIds())
-    what = "written down for the servers" if organization.uses_ldap else "made"
-    click.echo(f"{organization.directory}  {what}; {len(made)} new secret(s) in {organization.secrets}")
+    created = admin.create(file)
+    what = "made" if created.embedded else "written down for the servers"
+    click.echo(f"{created.directory}  {what}; {len(created.new_secrets)} new secret(s) in {created.secrets}")
 
 
 @directory.command()
@@ -57,7 +44,7 @@ def prepare(
 ) -> None:
     """Add to Active Directory's schema what Tandem needs and what is not there yet.
 
-    The classes and attributes of an Exchange or Lync that is there are used as they are. Takes a member of Schema Admins,
+    Existing classes and attributes of Exchange or Lync are used as they are. Needs membership in Schema Admins,
     and the domain controller that is schema master. A schema is never taken back.
 
     \b
@@ -66,27 +53,17 @@ def prepare(
       tandem directory prepare mine/organization.yaml --as administrator
     """
     context = open_as(file, account, password_file)
-    if not context.organization.uses_ldap:
-        raise ProcessError("the embedded directory has its schema; only Active Directory is prepared")
-    from tandem.directory.ldap.prepare import extend, extensions
-    from tandem.directory.ldap.session import LdapSession
-
-    assert isinstance(context.session, LdapSession)
-    missing = 0
-    for each in context.organization.forests:
-        if forest in (None, each.name):
-            there = context.session.forest(each.name)
-            steps = extensions(there)
-            missing += len(steps)
-            if not ldif:
-                click.echo(f"{each.name}: {len(steps)} addition(s) to the schema")
-            if ldif or only_plan:
-                for step in steps:
-                    click.echo(step.ldif() if ldif else f"  {step.what}")
-            else:
-                for number, step in enumerate(extend(there, account, steps), 1):
-                    click.echo(f"  {number}/{len(steps)} {step.what}")
-    if only_plan and missing:
+    missing = admin.missing_schema(context, forest)
+    for name, additions in missing.items():
+        if not ldif:
+            click.echo(f"{name}: {len(additions)} addition(s) to the schema")
+        if ldif or only_plan:
+            for each in additions:
+                click.echo(each.ldif if ldif else f"  {each.what}")
+        else:
+            for number, what in enumerate(admin.prepare_forest(context, name), 1):
+                click.echo(f"  {number}/{len(additions)} {what}")
+    if only_plan and any(missing.values()):
         click.get_current_context().exit(2)
 
 
@@ -100,7 +77,7 @@ def copy(origin: Path, target: Path, account: str, carry: bool) -> None:
 
     From the embedded directory to Active Directory, or back: objects, users' settings, hashes of PINs, SIP secrets that you
     may read, memberships, rights. Nothing is deleted in the target. Passwords of accounts are set from TO's secrets folder.
-    TO is to be there: 'tandem directory create' makes an embedded one, 'tandem directory prepare' prepares Active Directory.
+    TO must exist: 'tandem directory create' makes an embedded one, 'tandem directory prepare' prepares Active Directory.
     Exit code 2: there is something to copy.
 
     \b
@@ -108,33 +85,14 @@ def copy(origin: Path, target: Path, account: str, carry: bool) -> None:
       tandem directory copy mine/organization.yaml mine/on-ad.yaml
       tandem directory copy mine/organization.yaml mine/on-ad.yaml --apply
     """
-    source, goal = _side(origin, account), _side(target, account)
-    if source.organization.name != goal.organization.name:
-        raise ProcessError(f"{origin} is of {source.organization.name!r} and {target} of {goal.organization.name!r}")
-
-    def password(of: str) -> str:
-        path = goal.organization.secrets / of
-        return read_secret(goal.organization, of) if path.exists() else ""
-
-    found = read(source.session, source.organization)
-    for each in found.left_out:
+    copied = admin.copy(origin, target, account=account, ask=ask_password, carry_it_out=carry)
+    for each in copied.left_out:
         click.echo(f"left out: {each} (made by the administrators of both forests)")
-    todo = steps(found, source.session, goal.session, password)
-    changes = carry_out(goal, "directory copy", todo) if carry else tuple(change for change, _ in todo)
-    for change in changes:
+    for change in copied.changes:
         click.echo(f"  {change}")
-    click.echo(f"{len(found.entries)} entries read; {len(changes)} change(s) {'made' if carry else 'to make'}.")
-    if changes and not carry:
+    click.echo(f"{copied.entries} entries read; {len(copied.changes)} change(s) {'made' if carry else 'to make'}.")
+    if copied.changes and not carry:
         click.get_current_context().exit(2)
-
-
-def _side(file: Path, account: str) -> Context:
-    """A directory as it is copied: the embedded one as the owner of its file, which is whoever may write it."""
-    organization = require_organization(file)
-    if organization.uses_ldap:
-        return open_as(file, account, None)
-    context = open_as(file, INITIAL_ADMINISTRATOR, None)
-    return dataclasses.replace(context, session=EmbeddedDirectory(Path(organization.directory)).trusted())
 
 
 @directory.command("sip-secret")
@@ -148,9 +106,4 @@ def sip_secret(file: Path, server: str, address: str) -> None:
     Example:
       tandem directory sip-secret example/organization.yaml pool1.example.com alice@example.com
     """
-    repository = bind(Home(folder=file.resolve().parent), server)
-    found = repository.find(o.User, f"(msRTCSIP-PrimaryUserAddress={escape(f'sip:{address}')})")
-    secret = repository.sip_secret(found[0]) if found else ""
-    if not secret:
-        raise ProcessError(f"{server} can read no SIP secret of {address}: no such user, or not enabled (phase 0)")
-    click.echo(secret)
+    click.echo(admin.sip_secret(file, server, address))

@@ -4,10 +4,8 @@ from pathlib import Path
 
 import click
 
+from tandem.admin.keeping import backup as admin
 from tandem.cli.common import FILE, JSON, print_json
-from tandem.core.clock import SystemClock
-from tandem.org.load import require_organization
-from tandem.process.keeping import backup as process
 
 ARCHIVE = click.argument("archive", type=click.Path(dir_okay=False, path_type=Path))
 
@@ -21,18 +19,18 @@ def backup(file: Path, archive: Path, no_mail: bool, as_json: bool) -> None:
     """Write everything that FILE's organization keeps here into ARCHIVE, while its servers run.
 
     The embedded directory as of one moment, certificates and their keys, secrets, the PIN key, mailboxes, spool, the journal.
-    The archive holds every secret: it is readable by its owner alone, and to be kept as safely as they are.
+    The archive holds every secret: only its owner can read it. Keep it as safely as the secrets themselves.
 
     \b
     Example:
       tandem backup mine/organization.yaml /backup/mine-monday.tar.gz
     """
-    made = process.backup(require_organization(file), archive, at=SystemClock().at(), mail=not no_mail)
+    made = admin.backup(file, archive, mail=not no_mail)
     if as_json:
-        print_json({"archive": str(archive), "files": made.files, "bytes": made.size, "made_at": made.made_at})
+        print_json(made.to_json())
     else:
         click.echo(
-            f"{archive}: {made.files} file(s), {made.size / 1e6:.1f} MB before compression. It holds every secret."
+            f"{archive}: {made.files} file(s), {made.bytes / 1e6:.1f} MB before compression. It holds every secret."
         )
 
 
@@ -44,16 +42,16 @@ def backup(file: Path, archive: Path, no_mail: bool, as_json: bool) -> None:
 def restore(file: Path, archive: Path, replace: bool, as_json: bool) -> None:
     """Put back what is in ARCHIVE for FILE's organization, while its servers run.
 
-    The whole archive is checked before anything is changed. Servers see the directory of the archive at once; after
-    certificates were put back they are to be started anew. Messages and journal lines that are there stay.
+    The whole archive is checked before anything is changed. Servers see the directory of the archive at once; restart
+    them after certificates were put back. Existing messages and journal lines are kept.
 
     \b
     Examples:
       tandem restore mine/organization.yaml /backup/mine-monday.tar.gz
       tandem restore mine/organization.yaml /backup/mine-monday.tar.gz --replace
     """
-    done = process.restore(require_organization(file), archive, replace=replace)
+    done = admin.restore(file, archive, replace=replace)
     if as_json:
-        print_json({"archive": str(archive), "files": done.files, "made_at": done.made_at, "kept": list(done.kept)})
+        print_json(done.to_json())
     else:
         click.echo(f"{done.files} file(s) of {done.made_at} put back; {len(done.kept)} were there and are kept.")

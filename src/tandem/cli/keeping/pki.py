@@ -1,24 +1,17 @@
-"""``tandem pki``: the certificates of a home folder: how they are, new ones, those made elsewhere, revoked ones.
+"""``tandem pki``: the certificates of a home folder: their state, new ones, those made elsewhere, revoked ones.
 
-Servers that run take new files within seconds (or at once, by SIGHUP) and drop no call for it.
+Running servers take new files within seconds (or at once, by SIGHUP) and drop no call for it.
 """
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from cryptography import x509
 from rich.markup import escape
 
+from tandem.admin.keeping import pki as admin
 from tandem.cli.common import JSON, console, print_json
-from tandem.core.clock import SystemClock
-from tandem.pki import examine
-from tandem.pki.authority import Authority
-from tandem.pki.errors import PkiError
-from tandem.pki.files import write_whole
 from tandem.pki.identity import WARN_DAYS
-from tandem.pki.store import CertificateStore
 
 HOME = click.option(
     "--home",
@@ -27,30 +20,11 @@ HOME = click.option(
     help="The folder with state/ (made by 'tandem init'); default: this folder.",
 )
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_AUTHORITY = "authority"
 
 
 @click.group()
 def pki() -> None:
-    """See to the certificates of servers and pools. Servers that run take new ones without dropping a call."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """One certificate, as it is now."""
-
-    name: str
-    names: tuple[str, ...]
-    issuer: str
-    expires_at: datetime | None
-    days_left: int
-    problem: str
-    revocations_until: datetime | None
-
-    @property
-    def well(self) -> bool:
-        """Whether nobody has to do anything about it."""
-        return not self.problem and self.days_left >= WARN_DAYS
+    """Manage the certificates of servers and pools. Running servers take new ones without dropping a call."""
 
 
 @pki.command()
@@ -67,10 +41,9 @@ def status(home: Path, as_json: bool) -> None:
       tandem pki status --home example --json | jq '.[] | select(.days_left < 60)'
       tandem pki status --home example > /dev/null || mail -s certificates voice-team@example.com < /dev/null
     """
-    at = SystemClock().at()
-    found = [_held(store, at) for store in _stores(home)]
+    found = admin.certificates(home)
     if as_json:
-        print_json([_facts(each) for each in found])
+        print_json([each.to_json() for each in found])
     else:
         _show(found)
     raise click.exceptions.Exit(0 if all(each.well for each in found) else 3)
@@ -86,7 +59,7 @@ def status(home: Path, as_json: bool) -> None:
 @click.option("--chain", type=_FILE, help="The authorities between it and a root, in PEM.")
 @click.option("--roots", type=_FILE, help="The roots to trust from now on, in PEM; default: those trusted now.")
 @click.option("--crl", type=_FILE, help="Revocation lists in PEM, one of each authority whose certificates peers show.")
-@click.option("--also", multiple=True, metavar="FQDN", help="A further name that the certificate has to have.")
+@click.option("--also", multiple=True, metavar="FQDN", help="A further name that the certificate needs.")
 def install(
     name: str,
     home: Path,
@@ -107,24 +80,10 @@ def install(
           --certificate um1.pem --key um1.key --chain intermediate.pem --roots corporate-roots.pem
       tandem pki install pool1.example.com --home example --certificate pool1.pem --key pool1.key --also fe1.example.com
     """
-    store = CertificateStore(folder=home / "state" / "pki" / name)
-    if roots is None and not store.roots.exists():
-        raise PkiError(f"{store.roots} is not there yet: --roots is needed, with the roots to trust")
-    trusted = (roots or store.roots).read_bytes()
-    leading = certificate.read_bytes() + b"\n" + (chain.read_bytes() if chain else b"")
-    lists = crl.read_bytes() if crl else None
-    why = examine.problem(
-        examine.read_certificates(leading, str(certificate)),
-        examine.read_certificates(trusted, str(roots or store.roots)),
-        key.read_bytes(),
-        (name, *also),
-        at=SystemClock().at(),
-        revocations=examine.read_revocations(lists, str(crl)) if lists is not None else store.revocations(),
+    made = admin.install_certificate(
+        home, name, certificate=certificate, key=key, chain=chain, roots=roots, crl=crl, also=also
     )
-    if why:
-        raise PkiError(f"{certificate} is not installed for {name}: {why}")
-    store.install(leading, key.read_bytes(), trusted, lists)
-    click.echo(f"{name}: installed, {_until(store)}. A server that runs takes it within seconds.")
+    click.echo(f"{name}: installed, {_until(made)}. A running server takes it within seconds.")
 
 
 @pki.command()
@@ -143,29 +102,15 @@ def renew(names: tuple[str, ...], home: Path, due: bool) -> None:
     """
     if bool(names) == due:
         raise click.UsageError("name the servers whose certificates are to be renewed, or say --due")
-    at = SystemClock().at()
-    authority = _authority(home, at)
-    for store in _stores(home):
-        leaf = store.leaf()
-        if leaf is None or (store.folder.name not in names if names else not _is_due(leaf, authority, at)):
-            continue
-        if not authority.issued(leaf):
-            raise PkiError(
-                f"{store.folder.name}: its certificate is of {leaf.issuer.rfc4514_string()}, not of this organization's own "
-                f"authority; have it renewed there, and use 'tandem pki install'"
-            )
-        held = tuple(sorted(examine.names(leaf) - {store.folder.name}))
-        store.install(*authority.issue(store.folder.name, held, at=at), store.roots.read_bytes())
-        click.echo(f"{store.folder.name}: renewed, {_until(store)}")
-    if missing := set(names) - {store.folder.name for store in _stores(home)}:
-        raise PkiError(f"there is no certificate for {', '.join(sorted(missing))} in {home / 'state' / 'pki'}")
+    for made in admin.renew_certificates(home, names):
+        click.echo(f"{made.name}: renewed, {_until(made)}")
 
 
 @pki.command()
 @click.argument("certificate", type=_FILE)
 @HOME
 def revoke(certificate: Path, home: Path) -> None:
-    """Revoke a certificate of this organization's own authority: every server here refuses whoever shows it.
+    """Revoke a certificate of this organization's own authority: every server here refuses peers that show it.
 
     Renew it first, if its server is to go on. Servers on other machines need the file revoked.pem copied to theirs.
 
@@ -175,74 +120,15 @@ def revoke(certificate: Path, home: Path) -> None:
       tandem pki renew um2.example.com --home example
       tandem pki revoke stolen.pem --home example
     """
-    at = SystemClock().at()
-    authority = _authority(home, at)
-    leaf = examine.read_certificates(certificate.read_bytes(), str(certificate))[0]
-    if not authority.issued(leaf):
-        raise PkiError(f"{certificate} is of {leaf.issuer.rfc4514_string()}, which alone can revoke it")
-    listed = home / "state" / "pki" / _AUTHORITY / "revoked.pem"
-    known = examine.read_revocations(listed.read_bytes(), str(listed)) if listed.exists() else []
-    serials = {entry.serial_number for each in known for entry in each} | {leaf.serial_number}
-    revocations = authority.revocation_list(sorted(serials), at=at)
-    write_whole(listed, revocations)
-    for store in _stores(home):
-        others = [each for each in store.revocations() if each.issuer != leaf.issuer]
-        kept = b"".join(each.public_bytes(examine.PEM) for each in others)
-        write_whole(store.revoked, revocations + kept)
-    click.echo(f"{leaf.subject.rfc4514_string()}, serial number {leaf.serial_number:x}: revoked")
+    revoked = admin.revoke_certificate(home, certificate)
+    click.echo(f"{revoked.subject}, serial number {revoked.serial_number:x}: revoked")
 
 
-def _authority(home: Path, at: datetime) -> Authority:
-    folder = home / "state" / "pki" / _AUTHORITY
-    if not (folder / "root.key").exists():
-        raise PkiError(f"{folder / 'root.key'} is not there: only the machine of the authority can do this")
-    return Authority.open_or_create(folder, organization="", at=at)
+def _until(made: admin.Installed) -> str:
+    return f"good until {made.expires_at:%Y-%m-%d}"
 
 
-def _stores(home: Path) -> list[CertificateStore]:
-    folders = sorted(path.parent for path in (home / "state" / "pki").glob("*/certificate.pem"))
-    return [CertificateStore(folder=folder) for folder in folders]
-
-
-def _is_due(leaf: x509.Certificate, authority: Authority, at: datetime) -> bool:
-    return (leaf.not_valid_after_utc - at).days < WARN_DAYS and authority.issued(leaf)
-
-
-def _until(store: CertificateStore) -> str:
-    return f"good until {store.expires_at():%Y-%m-%d}"
-
-
-def _held(store: CertificateStore, at: datetime) -> Held:
-    try:
-        leaf = store.leaf()
-        problem = store.problem(store.folder.name, (), at=at)
-        until = [each.next_update_utc for each in store.revocations() if each.next_update_utc]
-    except PkiError as error:
-        leaf, problem, until = None, str(error), []
-    return Held(
-        name=store.folder.name,
-        names=tuple(sorted(examine.names(leaf))) if leaf else (),
-        issuer=leaf.issuer.rfc4514_string() if leaf else "",
-        expires_at=leaf.not_valid_after_utc if leaf else None,
-        days_left=(leaf.not_valid_after_utc - at).days if leaf else 0,
-        problem=problem,
-        revocations_until=min(until, default=None),
-    )
-
-
-def _facts(held: Held) -> dict[str, object]:
-    return {
-        "name": held.name,
-        "names": list(held.names),
-        "issuer": held.issuer,
-        "expires_at": held.expires_at.isoformat() if held.expires_at else None,
-        "days_left": held.days_left,
-        "problem": held.problem,
-        "revocations_until": held.revocations_until.isoformat() if held.revocations_until else None,
-    }
-
-
-def _show(found: list[Held]) -> None:
+def _show(found: Sequence[admin.HeldCertificate]) -> None:
     out = console()
     for each in found:
         state = each.problem or ("good" if each.well else "expires soon")

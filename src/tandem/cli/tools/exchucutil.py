@@ -1,6 +1,5 @@
 """``tandem exchucutil``: permissions, gateways and hunt groups, by what the directory holds (phase 7 on its own)."""
 
-import dataclasses
 from pathlib import Path
 
 import click
@@ -8,17 +7,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tandem.admin.tools import exchucutil as admin
 from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, console, open_as, print_json
 from tandem.cli.show import show_changes
-from tandem.directory.layout import forest_of
-from tandem.directory.port import Right
-from tandem.org.vocabulary import ServerKind
-from tandem.process.apply import carry_out
-from tandem.process.errors import NotPermitted, ProcessError
-from tandem.process.holders import Roles, require
-from tandem.process.roles import MessagingRoles
-from tandem.process.task import Change, Context
-from tandem.process.tools import exchucutil as tool
+from tandem.process.task import Change
+from tandem.process.tools.exchucutil import Report
 
 DRIFT = 3
 
@@ -44,11 +37,11 @@ def exchucutil(
 ) -> None:
     """Let the voice side read UM objects, and make a UM IP gateway for each voice pool with a hunt group per dial plan.
 
-    Works on what the directory holds, as exchucutil.ps1 does; FILE tells where the directory is. What is there is kept:
+    Works on what the directory holds, as exchucutil.ps1 does; FILE says where the directory is. Existing objects are kept:
     a gateway's OutcallsAllowed is decided when it is made, and never turned on again. Run it again after new pools or SIP
     URI dial plans.
 
-    Exit code 0: all is as it must be; 3: --verify found something missing; 1: error.
+    Exit code 0: nothing is missing; 3: --verify found something missing; 1: error.
 
     \b
     Examples:
@@ -56,52 +49,23 @@ def exchucutil(
       tandem exchucutil example/organization.yaml --verify
       tandem exchucutil contoso/organization.yaml --forest voice.example.net --as maria
     """
-    context = open_as(file, account, password_file, read_only=verify)
-    context = _at(context, messaging_forest, forest)
-    only_ev_pools = only_ev_pools or context.organization.only_ev_pools
-    servers = context.organization.servers_in(context.layout.forest, ServerKind.TANDEM)
-    if not servers:
-        raise ProcessError(
-            f"{context.layout.forest} has no messaging server of kind tandem: on Exchange it is done by hand ('tandem runbook')"
-        )
-    if not context.session.may(Right.READ, context.layout.um_ip_gateways):
-        raise NotPermitted(
-            f"UM objects of {context.layout.forest} are not readable by {account}: nothing can be said of them"
-        )
-    required = MessagingRoles.of(servers).exchucutil()
-    if advice := Roles(context).advice(required, context.layout.forest):
-        click.echo(f"warning: {advice}", err=True)
-    if verify:
-        changes = tuple(change for change, _ in tool.tool_steps(context, only_ev_pools=only_ev_pools))
-    else:
-        require(context, required, forest=context.layout.forest, what="exchucutil")
-        changes = carry_out(context, "exchucutil", tool.tool_steps(context, only_ev_pools=only_ev_pools))
-    found = tool.report(context, only_ev_pools=only_ev_pools)
+    found = admin.exchucutil(
+        open_as(file, account, password_file, read_only=verify),
+        forest=forest,
+        messaging_forest=messaging_forest,
+        verify=verify,
+        only_ev_pools=only_ev_pools,
+        warn=lambda advice: click.echo(f"warning: {advice}", err=True),
+    )
     if as_json:
-        print_json({"changes": [str(change) for change in changes], **dataclasses.asdict(found)})
+        print_json(found.to_json())
     else:
-        _show(found, changes, verify=verify, out=console())
-    raise click.exceptions.Exit(DRIFT if verify and changes else 0)
+        _show(found.report, found.changes, verify=verify, out=console())
+    raise click.exceptions.Exit(DRIFT if verify and found.changes else 0)
 
 
-def _at(context: Context, messaging: str | None, voice: str | None) -> Context:
-    known = [forest.name for forest in context.organization.forests]
-    for name in filter(None, (messaging, voice)):
-        if name not in known:
-            raise ProcessError(f"there is no forest {name!r}; there are: {', '.join(known)}")
-    candidates = context.organization.messaging_forests
-    own = forest_of(context.session.identity)
-    chosen = messaging or (own if own in candidates else candidates[0] if len(candidates) == 1 else "")
-    if not chosen:
-        raise ProcessError(f"--messaging-forest is needed: there are {', '.join(candidates) or 'none'}")
-    here = context.at(chosen)
-    if voice and voice != here.layout.voice_forest:
-        raise ProcessError(f"the voice pools are in {here.layout.voice_forest}, not in {voice}")
-    return here
-
-
-def _show(found: tool.Report, changes: tuple[Change, ...], *, verify: bool, out: Console) -> None:
-    out.print("Missing:" if verify and changes else "Made:" if changes else "Nothing to do: all is as it must be.")
+def _show(found: Report, changes: tuple[Change, ...], *, verify: bool, out: Console) -> None:
+    out.print("Missing:" if verify and changes else "Made:" if changes else "Nothing to do.")
     show_changes(changes, out)
     permissions = Table("Object", "Group", "Rights", "Configured", title="Permissions")
     for object_, group, rights, there in found.permissions:

@@ -1,22 +1,11 @@
 """``tandem ocsumutil``: contact objects and the check of dial plan names (phase 9 on its own)."""
 
-import dataclasses
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
+from tandem.admin.tools import ocsumutil as admin
 from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, open_as, print_json
-from tandem.directory import objects as o
-from tandem.directory.repository import Repository
-from tandem.process.apply import carry_out
-from tandem.process.holders import require
-from tandem.process.roles import OCSUMUTIL
-from tandem.process.task import Change, Context, Step, differences
-from tandem.process.tools import contacts as tool
-from tandem.process.tools.targets import read_target
 
 CONTACT = click.argument("name", metavar="CONTACT")
 
@@ -41,17 +30,15 @@ def load(file: Path, account: str, password_file: Path | None, as_json: bool) ->
     Example:
       tandem ocsumutil load example/organization.yaml --as victor
     """
-    context = _open(file, account, password_file)
-    forests = tool.load(context)
-    contacts = context.repository.all(o.Contact)
+    found = admin.load(open_as(file, account, password_file))
     if as_json:
-        print_json({"forests": [dataclasses.asdict(f) for f in forests], "contacts": list(map(_row, contacts))})
+        print_json(found.to_json())
         return
-    for forest in forests:
+    for forest in found.forests:
         click.echo(
             f"{forest.name}: {len(forest.dial_plans)} SIP URI dial plan(s), {len(forest.attendants)} auto attendant(s)"
         )
-    click.echo(f"{len(contacts)} contact(s)")
+    click.echo(f"{len(found.contacts)} contact(s)")
 
 
 @ocsumutil.command()
@@ -66,30 +53,14 @@ def dialplans(file: Path, account: str, password_file: Path | None, as_json: boo
     Example:
       tandem ocsumutil dialplans example/organization.yaml --as victor
     """
-    context = _open(file, account, password_file)
-    contacts = context.repository.all(o.Contact)
-    rows: list[dict[str, Any]] = []
-    for forest in tool.load(context):
-        for plan in forest.dial_plans:
-            mine = [c for c in contacts if read_target(c)[0] == plan.phone_context]
-            attendants = [a.name for a in forest.attendants if a.dial_plan == plan.name]
-            rows.append(
-                {
-                    "forest": forest.name,
-                    "name": plan.name,
-                    "phone_context": plan.phone_context,
-                    "access_numbers": list(plan.access_numbers),
-                    "auto_attendants": attendants,
-                    "contacts": list(map(_row, mine)),
-                }
-            )
+    rows = admin.dial_plans(open_as(file, account, password_file))
     if as_json:
-        print_json(rows)
+        print_json([row.to_json() for row in rows])
         return
     for row in rows:
-        click.echo(f"{row['name']}  {row['phone_context']}  numbers: {_list(row['access_numbers'])}")
-        click.echo(f"    auto attendants: {_list(row['auto_attendants'])}")
-        for contact in row["contacts"]:
+        click.echo(f"{row.name}  {row.phone_context}  numbers: {', '.join(row.access_numbers) or '-'}")
+        click.echo(f"    auto attendants: {', '.join(row.auto_attendants) or '-'}")
+        for contact in row.contacts:
             click.echo(f"    {_line(contact)}")
 
 
@@ -109,19 +80,20 @@ def check_names(file: Path, account: str, password_file: Path | None, as_json: b
     Example:
       tandem ocsumutil check-names example/organization.yaml --as victor
     """
-    context = _open(file, account, password_file)
-    found = list(tool.name_mismatches(context, tool.load(context)))
+    found = admin.check_names(open_as(file, account, password_file))
     if as_json:
-        print_json([{"dial_plan": p.name, "phone_context": p.phone_context, "needed": needed} for p, needed in found])
+        print_json([each.to_json() for each in found])
     else:
-        for plan, needed in found:
+        for each in found:
             end = (
-                "transfers by auto attendants fail (phase 8)" if needed else "may be ignored from Exchange 2010 SP1 on"
+                "transfers by auto attendants fail (phase 8)"
+                if each.needed
+                else "may be ignored from Exchange 2010 SP1 on"
             )
-            click.echo(f"warning: no voice dial plan has the simple name {plan.phone_context}: {end}")
+            click.echo(f"warning: no voice dial plan has the simple name {each.phone_context}: {end}")
         if not found:
             click.echo("Every UM dial plan has a voice dial plan of its name.")
-    raise click.exceptions.Exit(3 if any(needed for _, needed in found) else 0)
+    raise click.exceptions.Exit(3 if any(each.needed for each in found) else 0)
 
 
 @ocsumutil.group()
@@ -141,9 +113,9 @@ def list_(file: Path, account: str, password_file: Path | None, as_json: bool) -
     Example:
       tandem ocsumutil contacts list example/organization.yaml --as victor
     """
-    rows = [_row(contact) for contact in _open(file, account, password_file).repository.all(o.Contact)]
+    rows = admin.list_contacts(open_as(file, account, password_file))
     if as_json:
-        print_json(rows)
+        print_json([row.to_json() for row in rows])
     else:
         for row in rows:
             click.echo(_line(row))
@@ -162,7 +134,7 @@ def show(file: Path, name: str, account: str, password_file: Path | None, as_jso
     Example:
       tandem ocsumutil contacts show example/organization.yaml +14255550100 --as victor
     """
-    row = _row(tool.find(_open(file, account, password_file), name))
+    row = admin.show_contact(open_as(file, account, password_file), name).to_json()
     if as_json:
         print_json(row)
     else:
@@ -200,26 +172,17 @@ def add(
       tandem ocsumutil contacts add example/organization.yaml --as victor --dial-plan Main --pool pool1.example.com \\
           --ou "OU=UM Contacts,DC=example,DC=com" --number +14255550199
     """
-    context = _open(file, account, password_file)
-    named = auto_attendant or dial_plan
-    wanted = tool.NewContact(
+    made = admin.add_contact(
+        open_as(file, account, password_file),
         dial_plan=dial_plan,
-        display_name=display_name or named,
-        sip_address=sip_address or f"sip:um-{named.lower()}@{_domain(context)}",
-        number=number or _pilot(context, dial_plan, auto_attendant),
+        number=number,
         pool=pool,
         ou=ou,
+        sip_address=sip_address,
+        display_name=display_name,
         auto_attendant=auto_attendant,
     )
-    # Not marked as managed: what the file does not declare is the administrator's own, and the plan leaves it.
-    unmarked = Repository(context.session, context.layout)
-
-    def steps() -> Iterator[Step]:
-        contact = tool.checked(context, wanted)
-        yield _change("+", contact), partial(unmarked.add, contact)
-
-    carry_out(context, "ocsumutil", steps())
-    click.echo(f"made: {_line(_row(tool.find(context, wanted.sip_address)))}")
+    click.echo(f"made: {_line(made)}")
     click.echo("The organization file does not declare it: 'tandem drift' will show it.")
 
 
@@ -248,29 +211,15 @@ def edit(
     Example:
       tandem ocsumutil contacts edit example/organization.yaml +14255550100 --number +14255550199 --as victor
     """
-    context = _open(file, account, password_file)
-    held = tool.find(context, name)
-    phone_context, attendant = read_target(held)
-    plan = next((p.name for f in tool.load(context) for p in f.dial_plans if p.phone_context == phone_context), "")
-    wanted = tool.NewContact(
-        dial_plan=plan,
-        display_name=display_name or held.display_name,
-        sip_address=sip_address or held.sip_address,
-        number=number or held.line_uri.partition(":")[2],
-        pool=pool or held.home_pool,
-        ou=held.container,
-        auto_attendant=attendant,
+    changed = admin.edit_contact(
+        open_as(file, account, password_file),
+        name,
+        number=number,
+        pool=pool,
+        sip_address=sip_address,
+        display_name=display_name,
     )
-    if not any((number, pool, sip_address, display_name)):
-        raise click.UsageError("nothing to change: give --number, --pool, --sip-address or --display-name")
-
-    def steps() -> Iterator[Step]:
-        contact = tool.checked(context, wanted, replaces=held)
-        change = Change(action="~", kind="contact", name=held.display_name, details=differences(held, contact))
-        yield change, partial(context.repository.update, held, contact)
-
-    carry_out(context, "ocsumutil", steps())
-    click.echo(f"changed: {_line(_row(tool.find(context, wanted.sip_address)))}")
+    click.echo(f"changed: {_line(changed)}")
 
 
 @contacts.command()
@@ -285,58 +234,8 @@ def remove(file: Path, name: str, account: str, password_file: Path | None) -> N
     Example:
       tandem ocsumutil contacts remove example/organization.yaml +14255550199 --as victor
     """
-    context = _open(file, account, password_file)
-    held = tool.find(context, name)
-    require(context, OCSUMUTIL, forest=context.layout.forest, what="ocsumutil")
-    carry_out(context, "ocsumutil", [(_change("-", held), partial(context.repository.remove, held))])
-    click.echo(f"removed: {_line(_row(held))}")
+    click.echo(f"removed: {_line(admin.remove_contact(open_as(file, account, password_file), name))}")
 
 
-def _open(file: Path, account: str, password_file: Path | None) -> Context:
-    context = open_as(file, account, password_file)
-    return context.at(context.organization.voice_forest)
-
-
-def _domain(context: Context) -> str:
-    """The SIP domain that contacts of the voice forest have by default: that of its other contacts, or its first."""
-    held = [contact.sip_address.partition("@")[2] for contact in context.repository.all(o.Contact)]
-    voice = next(f for f in context.organization.forests if f.name == context.organization.voice_forest)
-    return held[0] if held else voice.domains[0]
-
-
-def _pilot(context: Context, dial_plan: str, attendant: str) -> str:
-    for forest in tool.load(context):
-        for found in forest.attendants:
-            if attendant and found.name == attendant and found.pilot_identifiers:
-                return found.pilot_identifiers[0]
-        for plan in forest.dial_plans:
-            if not attendant and plan.name == dial_plan and plan.access_numbers:
-                return plan.access_numbers[0]
-    raise click.UsageError(f"{attendant or dial_plan} has no number in UM; give one with --number")
-
-
-def _change(action: str, contact: o.Contact) -> Change:
-    return Change(
-        action=action, kind="contact", name=contact.display_name, details=(contact.line_uri, contact.sip_address)
-    )
-
-
-def _row(contact: o.Contact) -> dict[str, str]:
-    context_name, attendant = read_target(contact)
-    return {
-        "display_name": contact.display_name,
-        "sip_address": contact.sip_address,
-        "number": contact.line_uri.partition(":")[2],
-        "pool": contact.home_pool,
-        "type": f"Auto Attendant {attendant}" if attendant else "Subscriber Access",
-        "phone_context": context_name,
-        "ou": contact.container,
-    }
-
-
-def _line(row: dict[str, str]) -> str:
-    return f"{row['display_name']}  {row['number']}  {row['sip_address']}  {row['type']}  {row['pool']}"
-
-
-def _list(value: object) -> str:
-    return ", ".join(value) if isinstance(value, list) and value else "-"
+def _line(row: admin.ContactRow) -> str:
+    return f"{row.display_name}  {row.number}  {row.sip_address}  {row.type}  {row.pool}"

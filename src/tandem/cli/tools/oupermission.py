@@ -1,38 +1,31 @@
 """``tandem ou-permission``: the rights of the voice side on an OU, as Grant-, Test- and Revoke-CsOUPermission."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from tandem.admin.tools import oupermission as admin
 from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, console, open_as, print_json
 from tandem.cli.show import show_changes
-from tandem.directory.dn import DN
-from tandem.directory.errors import BadName
-from tandem.directory.layout import forest_of
-from tandem.process.apply import carry_out
-from tandem.process.errors import ProcessError
-from tandem.process.holders import require
-from tandem.process.roles import DIRECTORY_ADMINS
-from tandem.process.task import Context, Step
-from tandem.process.tools import oupermission as tool
+from tandem.process.task import Change
 
 TYPES = click.option(
     "--type",
     "types",
     multiple=True,
     required=True,
-    type=click.Choice(sorted(tool.TYPES), case_sensitive=False),
+    type=click.Choice(admin.TYPES, case_sensitive=False),
     help="Object type; up to three.",
 )
-OU = click.option("--ou", "ou_text", required=True, metavar="DN", help="The OU; its whole subtree is covered.")
+OU = click.option("--ou", required=True, metavar="DN", help="The OU; its whole subtree is covered.")
 
 
 @click.group("ou-permission")
 def ou_permission() -> None:
     """Grant, test or revoke the voice side's rights on an OU whose inheritance is blocked.
 
-    As Grant-CsOUPermission: needed where the rights that stand at the domain's root do not reach an OU. Granting and
+    As Grant-CsOUPermission: needed where the rights at the domain's root do not reach an OU. Granting and
     revoking take a directory administrator (Domain Admins or Enterprise Admins of the OU's forest).
     """
 
@@ -43,14 +36,14 @@ def ou_permission() -> None:
 @OU
 @AS
 @PASSWORD_FILE
-def grant(file: Path, types: tuple[str, ...], ou_text: str, account: str, password_file: Path | None) -> None:
+def grant(file: Path, types: tuple[str, ...], ou: str, account: str, password_file: Path | None) -> None:
     """Add the rights that are missing on the OU. Running it again changes nothing.
 
     \b
     Example:
       tandem ou-permission grant example/organization.yaml --type Contact --ou "OU=UM Contacts,DC=example,DC=com"
     """
-    _change(open_as(file, account, password_file), types, _ou(ou_text), tool.grant_steps)
+    _show(admin.grant(open_as(file, account, password_file), types, ou))
 
 
 @ou_permission.command()
@@ -59,14 +52,14 @@ def grant(file: Path, types: tuple[str, ...], ou_text: str, account: str, passwo
 @OU
 @AS
 @PASSWORD_FILE
-def revoke(file: Path, types: tuple[str, ...], ou_text: str, account: str, password_file: Path | None) -> None:
-    """Take away what was granted on the OU itself; what it inherits stays.
+def revoke(file: Path, types: tuple[str, ...], ou: str, account: str, password_file: Path | None) -> None:
+    """Remove what was granted on the OU itself; what it inherits stays.
 
     \b
     Example:
       tandem ou-permission revoke example/organization.yaml --type Contact --ou "OU=UM Contacts,DC=example,DC=com"
     """
-    _change(open_as(file, account, password_file), types, _ou(ou_text), tool.revoke_steps)
+    _show(admin.revoke(open_as(file, account, password_file), types, ou))
 
 
 @ou_permission.command()
@@ -76,9 +69,7 @@ def revoke(file: Path, types: tuple[str, ...], ou_text: str, account: str, passw
 @AS
 @PASSWORD_FILE
 @JSON
-def test(
-    file: Path, types: tuple[str, ...], ou_text: str, account: str, password_file: Path | None, as_json: bool
-) -> None:
+def test(file: Path, types: tuple[str, ...], ou: str, account: str, password_file: Path | None, as_json: bool) -> None:
     """Say for each type whether the OU has, or inherits, what the voice side needs there.
 
     Exit code 0: every type has; 3: one has not; 1: error.
@@ -87,43 +78,16 @@ def test(
     Example:
       tandem ou-permission test example/organization.yaml --type User --type Contact --ou "OU=People,DC=example,DC=com"
     """
-    _few(types)
-    context = _at(open_as(file, account, password_file, read_only=True), _ou(ou_text))
-    results = {name: tool.granted(context, name, _ou(ou_text)) for name in types}
+    found = admin.test(open_as(file, account, password_file, read_only=True), types, ou)
     if as_json:
-        print_json(results)
+        print_json(found.to_json())
     else:
-        for name, holds in results.items():
+        for name, holds in found.granted.items():
             click.echo(f"{name}: {holds}")
-    raise click.exceptions.Exit(0 if all(results.values()) else 3)
+    raise click.exceptions.Exit(0 if found.complete else 3)
 
 
-def _ou(text: str) -> DN:
-    try:
-        return DN.parse(text)
-    except BadName as error:
-        raise click.BadParameter(f"--ou: {error}") from None
-
-
-def _few(types: tuple[str, ...]) -> None:
-    if len(types) > tool.MOST_TYPES:
-        raise click.BadParameter(f"--type: {len(types)} types; at most {tool.MOST_TYPES} at once")
-
-
-def _at(context: Context, ou: DN) -> Context:
-    forest = forest_of(ou)
-    if forest not in [each.name for each in context.organization.forests]:
-        raise ProcessError(f"{ou} is in no forest of the organization")
-    return context.at(forest)
-
-
-def _change(
-    context: Context, types: tuple[str, ...], ou: DN, steps: Callable[[Context, str, DN], Iterator[Step]]
-) -> None:
-    _few(types)
-    context = _at(context, ou)
-    require(context, DIRECTORY_ADMINS, forest=context.layout.forest, what="ou-permission")
-    made = carry_out(context, "ou-permission", (step for name in types for step in steps(context, name, ou)))
+def _show(changes: Sequence[Change]) -> None:
     out = console()
-    show_changes(made, out)
-    out.print(f"{len(made)} change(s)." if made else "Nothing to do.")
+    show_changes(changes, out)
+    out.print(f"{len(changes)} change(s)." if changes else "Nothing to do.")

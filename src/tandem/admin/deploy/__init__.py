@@ -1,0 +1,1 @@
+"""Deploying an organization: plan, apply, drift, verify, runbook, agreements, journal."""

@@ -1,0 +1,80 @@
+"""Verifying a deployment: by the directory, by certificates, and by calls."""
+
+import asyncio
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tandem.directory import objects as o
+from tandem.process.task import Context
+from tandem.process.verify.declared import verify_static
+from tandem.process.verify.live import Live
+from tandem.process.verify.matrix import Check, Grade
+from tandem.service.threads import ThreadPool
+from tandem.sip.aio.resolve import Resolver
+from tandem.wiring import Home, bind, mail_store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """Every check with its grade, evidence and advice."""
+
+    checks: tuple[Check, ...]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """What ``tandem verify --json`` prints."""
+        return [dataclasses.asdict(check) for check in self.checks]
+
+    def count(self, grade: Grade) -> int:
+        """How many checks have this grade."""
+        return sum(check.grade is grade for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveOptions:
+    """What live checks need: where names are (TLS still checks the name), who calls whom (by default chosen)."""
+
+    resolve: Mapping[str, tuple[str, int]] = dataclasses.field(default_factory=dict)
+    caller: str = ""
+    called: str = ""
+
+
+def verify(context: Context, live: LiveOptions | None = None) -> Verified:
+    """Check the result of every phase; with ``live`` also by connections and calls. Runs an event loop of its own."""
+    checks = list(verify_static(context))
+    if live is not None:
+        checks += asyncio.run(_live(context, live))
+    return Verified(checks=tuple(checks))
+
+
+async def _live(context: Context, options: LiveOptions) -> list[Check]:
+    disk = ThreadPool("verify-disk", 2)
+    try:
+        live = Live(
+            context=context,
+            resolver=Resolver(options.resolve),
+            secret_of=_Secrets(context),
+            mail=mail_store(context.organization.state, disk),
+            caller=options.caller,
+            called=options.called,
+        )
+        return [each async for each in live.checks()]
+    finally:
+        disk.close()
+
+
+class _Secrets:
+    """Users' SIP secrets, each read with the account of a server of the user's pool: no administrator may read them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __call__(self, user: o.User) -> str:
+        organization = self._context.organization
+        pool = next(pool for pool in organization.voice_pools if pool.fqdn == user.home_pool)
+        repository = bind(Home(folder=organization.path.parent), pool.servers[0] if pool.servers else pool.fqdn)
+        try:
+            return repository.sip_secret(user)
+        finally:
+            repository.session.close()

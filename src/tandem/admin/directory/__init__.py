@@ -1,0 +1,1 @@
+"""The directory itself: create, prepare, copy, secrets, import, doctor."""

@@ -1,0 +1,159 @@
+"""The directory itself, embedded or Active Directory: create, prepare, copy, read a phone's secret."""
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.admin.opening import AskPassword, nobody_to_ask, open_organization
+from tandem.core.ids import SystemIds
+from tandem.directory import objects as o
+from tandem.directory.filters import escape
+from tandem.directory.sqlite.session import EmbeddedDirectory
+from tandem.org.load import require_organization
+from tandem.process.apply import carry_out
+from tandem.process.bootstrap import create_directory
+from tandem.process.errors import ProcessError
+from tandem.process.keeping.copy import read, steps
+from tandem.process.task import Change, Context
+from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR, read_secret
+from tandem.wiring import Home, bind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Created:
+    """A directory that servers will use, and the accounts for which a secret was made in ``secrets``."""
+
+    directory: str
+    embedded: bool
+    new_secrets: tuple[str, ...]
+    secrets: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values; no secret is in them."""
+        return {"directory": self.directory, "embedded": self.embedded, "new_secrets": list(self.new_secrets)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """One class or attribute that a forest's schema lacks: what it is, and as LDIF."""
+
+    forest: str
+    what: str
+    ldif: str
+
+    def to_json(self) -> dict[str, str]:
+        """As JSON values."""
+        return dataclasses.asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """What was copied, or is to be; the administrators of both forests make what is ``left_out``."""
+
+    entries: int
+    changes: tuple[Change, ...]
+    left_out: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        changes = [str(change) for change in self.changes]
+        return {"entries": self.entries, "changes": changes, "left_out": list(self.left_out)}
+
+
+def create(file: Path) -> Created:
+    """Make the embedded directory of an organization, or name Active Directory to its servers; make missing secrets."""
+    organization = require_organization(file)
+    made = create_directory(organization, SystemIds())
+    return Created(
+        directory=str(organization.directory),
+        embedded=not organization.uses_ldap,
+        new_secrets=made,
+        secrets=organization.secrets,
+    )
+
+
+def missing_schema(context: Context, forest: str | None = None) -> dict[str, tuple[Addition, ...]]:
+    """What the schema of each forest (or of one) lacks. Raises :class:`ProcessError` for the embedded directory."""
+    from tandem.directory.ldap.prepare import extensions
+
+    session = _ldap(context)
+    return {
+        each.name: tuple(
+            Addition(forest=each.name, what=step.what, ldif=step.ldif())
+            for step in extensions(session.forest(each.name))
+        )
+        for each in context.organization.forests
+        if forest in (None, each.name)
+    }
+
+
+def prepare_forest(context: Context, forest: str) -> Iterator[str]:
+    """Add to a forest's schema what it lacks; yields each addition when it is made. A schema is never taken back.
+
+    Raises:
+        ProcessError: the directory is the embedded one.
+        DirectoryError: the operator is not in Schema Admins, or no schema master answers.
+    """
+    from tandem.directory.ldap.prepare import extend, extensions
+
+    there = _ldap(context).forest(forest)
+    for step in extend(there, context.session.account, extensions(there)):
+        yield step.what
+
+
+def _ldap(context: Context) -> Any:
+    """The session, which is one over LDAP: the extra may be missing where the directory is embedded, so it is imported late."""
+    if not context.organization.uses_ldap:
+        raise ProcessError("the embedded directory has its schema; only Active Directory is prepared")
+    from tandem.directory.ldap.session import LdapSession
+
+    assert isinstance(context.session, LdapSession)
+    return context.session
+
+
+def copy(
+    origin: Path, target: Path, *, account: str, ask: AskPassword = nobody_to_ask, carry_it_out: bool = False
+) -> Copied:
+    """Copy an organization's directory to another one; both are named by organization files. Nothing is deleted in the target.
+
+    Raises:
+        ProcessError: the files are of two organizations.
+        DirectoryError: a directory refuses, or does not answer.
+    """
+    source, goal = _side(origin, account, ask), _side(target, account, ask)
+    if source.organization.name != goal.organization.name:
+        raise ProcessError(f"{origin} is of {source.organization.name!r} and {target} of {goal.organization.name!r}")
+
+    def password(of: str) -> str:
+        path = goal.organization.secrets / of
+        return read_secret(goal.organization, of) if path.exists() else ""
+
+    found = read(source.session, source.organization)
+    todo = steps(found, source.session, goal.session, password)
+    changes = carry_out(goal, "directory copy", todo) if carry_it_out else tuple(change for change, _ in todo)
+    return Copied(entries=len(found.entries), changes=tuple(changes), left_out=tuple(map(str, found.left_out)))
+
+
+def _side(file: Path, account: str, ask: AskPassword) -> Context:
+    """A directory as it is copied: the embedded one as the owner of its file."""
+    organization = require_organization(file)
+    if organization.uses_ldap:
+        return open_organization(file, account=account, ask=ask)
+    context = open_organization(file, account=INITIAL_ADMINISTRATOR, ask=ask)
+    return dataclasses.replace(context, session=EmbeddedDirectory(Path(organization.directory)).trusted())
+
+
+def sip_secret(file: Path, server: str, address: str) -> str:
+    """The SIP secret of a user's ``address``, as a voice ``server`` (its FQDN) may read it.
+
+    Raises:
+        ProcessError: there is no such user, or the server may not read it.
+    """
+    repository = bind(Home(folder=file.resolve().parent), server)
+    found = repository.find(o.User, f"(msRTCSIP-PrimaryUserAddress={escape(f'sip:{address}')})")
+    secret = repository.sip_secret(found[0]) if found else ""
+    if not secret:
+        raise ProcessError(f"{server} can read no SIP secret of {address}: no such user, or not enabled (phase 0)")
+    return secret

@@ -1,0 +1,129 @@
+"""Import and doctor: what a directory holds, whether Tandem, or Exchange and Lync filled it. Only reads."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tandem.admin.deploy.verify import Verified
+from tandem.admin.opening import AskPassword, nobody_to_ask, read_password
+from tandem.core.clock import SystemClock
+from tandem.core.ids import SystemIds
+from tandem.directory import objects as o
+from tandem.directory.address import Address, Place
+from tandem.directory.found import Found, read_own
+from tandem.directory.layout import Layout, forest_of
+from tandem.directory.opening import forest_behind
+from tandem.directory.opening import open_directory as open_place
+from tandem.directory.port import Session
+from tandem.directory.repository import Repository
+from tandem.org.groups import EXCHANGE_2007_GROUPS, GROUPS, SERVICE_GROUPS
+from tandem.org.load import require_organization
+from tandem.process.errors import ProcessError
+from tandem.process.keeping.importing import organization_text
+from tandem.process.verify.examine import examine
+
+_GROUPS = tuple(
+    name for name in (*GROUPS["D"], *GROUPS["X"], *GROUPS["V"], *EXCHANGE_2007_GROUPS) if name not in SERVICE_GROUPS
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """An organization file whose plan is empty for the directory, and notes on what was not understood."""
+
+    text: str
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"text": self.text, "notes": list(self.notes)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedDirectory:
+    """A session that only reads, and the address of each forest by its name."""
+
+    session: Session
+    addresses: dict[str, str]
+
+
+def open_directory(
+    directories: Sequence[str],
+    *,
+    account: str,
+    password_file: Path | None = None,
+    roots: Path | None = None,
+    ask: AskPassword = nobody_to_ask,
+) -> OpenedDirectory:
+    """Open a directory without an organization file.
+
+    Args:
+        directories: ``ldaps://HOST`` of each forest, that of the account first; or the file of an embedded directory.
+        account: who reads.
+        password_file: see :func:`tandem.admin.opening.read_password`, as for ``ask``.
+        roots: authorities of the domain controllers' certificates, in PEM; by default the system's.
+        ask: gives a password that is missing.
+
+    Raises:
+        ProcessError: there is no password.
+        DirectoryError: the directory refuses, or does not answer.
+    """
+    why = "no file names it"
+    if "://" not in directories[0]:
+        password = read_password(account, password_file, why=why, ask=ask)
+        path = Path(directories[0]).resolve()
+        session = open_place(Place(file=path), read_only=True).bind(account, password)
+        own = forest_of(session.identity)
+        trusts = Repository(session, Layout(forest=own, organization="-")).all(o.Trust)
+        addresses = dict.fromkeys((own, *(trust.partner for trust in trusts)), str(path))
+        return OpenedDirectory(session=session, addresses=addresses)
+    addresses = {forest_behind(url, roots): url for url in directories}
+    place = Place(addresses=tuple(Address(forest=name, url=url, roots=roots) for name, url in addresses.items()))
+    login = account if "@" in account else f"{account}@{next(iter(addresses))}"
+    password = read_password(account, password_file, why=why, login=login, ask=ask)
+    return OpenedDirectory(session=open_place(place, read_only=True).bind(login, password), addresses=addresses)
+
+
+def import_organization(opened: OpenedDirectory, *, roots: Path | None = None) -> Imported:
+    """The organization file of what a directory holds. Raises :class:`ProcessError` if there is no organization in it."""
+    found = _found(opened)
+    text = organization_text(found, opened.addresses, roots=str(roots.resolve()) if roots else "")
+    return Imported(text=text, notes=tuple(found.notes))
+
+
+def examine_organization(opened: OpenedDirectory) -> Verified:
+    """The verification matrix on what a directory holds. Raises :class:`ProcessError` if there is no organization in it."""
+    found = _found(opened)
+    with tempfile.TemporaryDirectory(prefix="tandem-doctor-") as folder:
+        path = Path(folder) / "organization.yaml"
+        path.write_text(organization_text(found, opened.addresses), encoding="utf-8")
+        organization = require_organization(path)
+        checks = examine(found, organization, opened.session, Path(folder), clock=SystemClock(), ids=SystemIds())
+        return Verified(checks=tuple(checks))
+
+
+def _found(opened: OpenedDirectory) -> Found:
+    session, forests = opened.session, tuple(opened.addresses)
+    own = read_own(session, forests, _GROUPS)
+    if own.organization or own.all(o.VoicePool):
+        return own
+    from tandem.directory.ldap.exchange import present, read_exchange
+    from tandem.directory.ldap.session import LdapSession
+
+    if not isinstance(session, LdapSession) or not any(present(session, forest) for forest in forests):
+        raise ProcessError(f"no organization of Tandem, Exchange or Lync can be read in {', '.join(forests)}")
+    whole = Found()
+    for forest in forests:
+        part = read_exchange(session, forest)
+        whole.organization = whole.organization or part.organization
+        for mine, theirs in (
+            (whole.objects, part.objects),
+            (whole.groups, part.groups),
+            (whole.rights, part.rights),
+            (whole.trusts, part.trusts),
+        ):
+            mine.update(theirs)  # type: ignore[arg-type] # pairs of one type each
+        whole.notes += part.notes
+    return whole

@@ -1,0 +1,1 @@
+"""exchucutil, OcsUmUtil and OU permissions, run on their own."""
