@@ -108,6 +108,9 @@ def _references(org: m.Organization) -> Iterator[Check]:
         if name and name not in known[kind]:
             names = ", ".join(sorted(known[kind])[:20]) or "none is declared"
             yield _error(about, f"there is no {kind} {name!r}", f"one of those declared: {names}")
+    if not org.forests:
+        yield _error(org, "no forest is declared", "at least one entry of forests")
+        return
     for admin in org.administrators:
         names_there = groups_in(org, admin.forest or org.forests[0].name)
         for name in admin.groups:
