@@ -17,7 +17,7 @@ SCHEMES = ("ldaps", "ldap+starttls")
 class Address:
     """Where a forest's directory is.
 
-    ``url`` is ``ldaps://HOST[:PORT][,HOST...]`` or ``ldap+starttls://...``; a host that is the forest's own name stands for
+    ``url`` is ``ldaps://HOST[:PORT][,HOST...]`` or ``ldap+starttls://...``; a host that is the forest's own name is short for
     its domain controllers as DNS names them (SRV). ``roots`` is a PEM file of the authorities that are trusted, of the
     system if it is ``None``.
     """

@@ -1,4 +1,4 @@
-"""The rights that stand from the beginning: what Exchange's and Lync's own preparation gives to their groups.
+"""The rights that are there from the beginning: what Exchange's and Lync's own preparation gives to their groups.
 
 The messaging organization is protected: it inherits nothing, so the voice side sees no UM object until exchucutil
 (phase 7) grants it. The groups are named here before they exist; a right of an absent group is nobody's.

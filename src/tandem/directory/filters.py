@@ -68,7 +68,7 @@ Filter = Equal | Like | Junction | Negation
 
 
 def escape(value: str) -> str:
-    """A value as it has to stand in a filter."""
+    """A value, escaped for a filter."""
     return re.sub(r"[\\*()\x00]", lambda m: f"\\{ord(m[0]):02x}", value)
 
 

@@ -152,11 +152,11 @@ class Session(Protocol):
         ...
 
     def aces(self, dn: DN) -> tuple[Ace, ...]:
-        """The access control entries that stand on an entry itself; a directory may show one of ours as several."""
+        """The access control entries on the entry itself; a directory may show one of ours as several."""
         ...
 
     def lacking(self, dn: DN, aces: Sequence[Ace]) -> tuple[Ace, ...]:
-        """Those of these that do not stand on the entry itself, as far as this identity can see."""
+        """Those of these that are not on the entry itself, as far as this identity can see."""
         ...
 
     def protected(self, dn: DN) -> bool:
@@ -168,7 +168,7 @@ class Session(Protocol):
         ...
 
     def revoke(self, dn: DN, aces: Sequence[Ace]) -> None:
-        """Take away those that stand on the entry itself."""
+        """Take away those on the entry itself."""
         ...
 
     def groups_of(self, dn: DN) -> frozenset[DN]:
@@ -192,7 +192,7 @@ class Session(Protocol):
         ...
 
     def change_number(self) -> int:
-        """A number that rises with each change, whoever makes it."""
+        """A number that rises with each change of any session."""
         ...
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -99,7 +99,7 @@ class Repository:
         return found[0] if found else None
 
     def same(self, value: T) -> tuple[T, bool] | None:
-        """What stands at the name of an object, and whether it bears our mark; ``None`` if nothing does."""
+        """The object of the same name, and whether it has our mark; ``None`` if there is none."""
         entry = self.session.get(self.dn_of(value))
         return (read_object(type(value), entry), entry.first(_MARKER) == self.owner) if entry else None
 
@@ -139,7 +139,7 @@ class Repository:
         self._changed()
 
     def referrers(self, value: object) -> list[str]:
-        """The names of what refers to an object, or stands below it."""
+        """The names of what refers to an object, or is below it."""
         dn = self.dn_of(value)
         found = [entry.dn.name for entry in self.session.search(dn, scope=Scope.ONE)]
         for attribute in _REFERRERS.get(type(value), ()):
@@ -197,7 +197,7 @@ def read_object(type_: type[T], entry: Entry) -> T:
     if kind.own_name and (account := entry.first("sAMAccountName")):
         values = {kind.naming: account, kind.own_name: entry.dn.name if entry.dn.name != account else ""}
     if kind.below:
-        # Many stand in the same place: they share its name.
+        # Many are in the same container: they share its name.
         values[kind.below] = sys.intern(str(entry.dn.parent) if kind.below == "container" else entry.dn.parent.name)
     for field, attribute, read, optional in _readers(type_):  # type: ignore[arg-type] # a type is hashable
         texts = entry.attributes.get(attribute, ())

@@ -1,7 +1,7 @@
 """Classes and attributes, as the fields of objects declare them, under Exchange's and Lync's names where those are known.
 
 In the embedded directory these are the names. In Active Directory a name of Microsoft's is used only where its identifier
-and syntax are public (Lync's user attributes, the link to a user's dial plan): everything else stands there under a name and
+and syntax are public (Lync's user attributes, the link to a user's dial plan): everything else is there under a name and
 an identifier of our own (:func:`wire_name`, docs/adr/0004 and 0010), so that it is never in the way of Microsoft's setup.
 """
 
@@ -42,7 +42,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Class:
-    """A class of our own or of Exchange's or Lync's; ``above`` are the classes that its entries may stand below.
+    """A class of our own or of Exchange's or Lync's; ``above`` are the classes that its entries may be below.
 
     An auxiliary one gives its attributes to the classes in ``above``.
     """
@@ -144,7 +144,7 @@ FOREIGN = {
     "msexchumtemplatelink": "tandemforeignumtemplate",
     "msexchumrecipientdialplanlink": "tandemforeignumdialplan",
 }
-"""Where a link of a user stands, as text, whose target is in another forest: Active Directory has no link there."""
+"""Where a link of a user is kept, as text, whose target is in another forest: Active Directory has no link there."""
 WIRE_ATTRIBUTES = tuple(_attributes())
 """Every attribute that is used in a directory."""
 ATTRIBUTES = {each.name.lower(): each for each in WIRE_ATTRIBUTES if not each.abroad}

@@ -37,7 +37,7 @@ NESTED = {
 
 
 def delegation(server: str) -> str:
-    """The group that stands for 2007's delegation of one server (``Add-ExchangeAdministrator -Role ServerAdmin``)."""
+    """The group for 2007's delegation of one server (``Add-ExchangeAdministrator -Role ServerAdmin``)."""
     return f"Exchange Server Administrator {server}"[:64]
 
 

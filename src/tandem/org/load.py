@@ -1,7 +1,7 @@
 """The organization file (YAML) to an :class:`Organization`, or to every mistake in it at once.
 
 What a key may hold is read from the model itself: its fields, their types, defaults and rules;
-:mod:`tandem.org.checks` what has to fit together. Users may stand in a CSV file beside it, whose
+:mod:`tandem.org.checks` what has to fit together. Users may be in a CSV file beside it, whose
 header names the same keys. Nothing is guessed: an unknown key is an error, with the nearest known one.
 """
 
@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from tandem.org import model, rules
+from tandem.org.checks import check
 from tandem.org.errors import ConfigError, Finding, Severity
 from tandem.org.findings import DeclaredAt, Findings, expected_of
 from tandem.org.users_csv import UsersFile
@@ -31,7 +32,7 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(slots=True)
 class Loaded:
-    """What came of a file: the organization unless there are errors, the findings, and where each object stands."""
+    """What came of a file: the organization unless there are errors, the findings, and where each object is declared."""
 
     organization: model.Organization | None
     findings: tuple[Finding, ...]
@@ -39,8 +40,6 @@ class Loaded:
 
 def load_organization(path: Path) -> Loaded:
     """Read and check a file; what is wrong with it is in the findings, never raised."""
-    from tandem.org.checks import check
-
     reader = _OrganizationReader(path)
     organization = reader.read()
     if organization is not None:
@@ -154,7 +153,7 @@ class _OrganizationReader:
                 near = difflib.get_close_matches(name, sorted(known), 1)
                 self.report(at, "unknown key", f"'{near[0]}'?" if near else f"one of {', '.join(sorted(known))}")
             elif name in items:
-                self.report(at, "stands twice", "each key once")
+                self.report(at, "appears twice", "each key once")
             else:
                 items[name] = value
         return items

@@ -2,7 +2,7 @@
 
 A controller that fails is left alone for a while (1 s, doubled up to 15 s) and another one is asked. A read that a lost
 connection interrupts is made once more; a write is not, since nobody knows whether it was carried out: the caller observes
-anew. One request is under way on a connection at a time; threads get connections of their own from the pool. What nobody
+again. One request is under way on a connection at a time; threads get connections of their own from the pool. What nobody
 asked for some minutes is not used again: the other side may have dropped it, and a write would be lost on it.
 """
 

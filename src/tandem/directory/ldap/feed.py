@@ -1,9 +1,9 @@
 """Following Active Directory by polling (MS-ADTS 3.1.1.5.1.2, uSNChanged).
 
-A change number is a domain controller's own: when another one answers, everything is read anew. Who is no administrator
+A change number is a domain controller's own: when another one answers, everything is read again. Who is no administrator
 does not see deleted entries, and an entry that is shown to us from now on has not changed: so of parts with few entries all
 are read again when one of them has changed, at least every ten seconds in which anything did; of the others the identifiers
-are compared every five minutes. Every hour the session binds anew and reads everything, since Active Directory notes the
+are compared every five minutes. Every hour the session binds again and reads everything, since Active Directory notes the
 groups of an identity when it binds.
 """
 

@@ -70,7 +70,7 @@ class LdapForest:
             )
 
     def committed(self) -> int:
-        """The highest change number of the controller at hand."""
+        """The highest change number of the controller that the session is connected to."""
         found = self.pool.read(
             lambda c: c.search_ext_s("", ldap.SCOPE_BASE, "(objectClass=*)", ["highestCommittedUSN", "contextCSN"])
         )
@@ -141,7 +141,7 @@ class LdapForest:
         return self._principals[sid]
 
     def foreign(self, sid: str) -> str:
-        """The entry that stands here for an identity of another forest; an empty string if there is none."""
+        """The entry here for an identity of another forest; an empty string if there is none."""
         name = f"CN={sid},CN=ForeignSecurityPrincipals,{domain_of(self.name)}"
         return name if one_entry(self.pool, name, "(objectClass=*)", ("objectClass",)) else ""
 

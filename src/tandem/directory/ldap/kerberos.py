@@ -23,7 +23,7 @@ _KINIT_S = 30.0
 
 
 def ticket_holder() -> str:
-    """Whose ticket is at hand and still good, as ``account@realm`` in lower case; empty if there is none."""
+    """The account of the ticket that is there and still valid, as ``account@realm`` in lower case; empty if there is none."""
     try:
         done = subprocess.run(
             ["klist", "-s"],  # noqa: S607 - as kinit below
@@ -48,7 +48,7 @@ def ticket_holder() -> str:
 
 
 class Ticket:
-    """The ticket of an account. Without a password it is the one at hand (``KRB5CCNAME``, or the user's own)."""
+    """The ticket of an account. Without a password it is the one that is there (``KRB5CCNAME``, or the user's own)."""
 
     def __init__(self, account: str, forest: str, password: str | None) -> None:
         self.principal = f"{account}@{forest.upper()}"

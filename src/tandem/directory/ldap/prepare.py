@@ -21,7 +21,7 @@ _SYNTAXES = {"text": ("2.5.5.12", "64"), "int": ("2.5.5.9", "2"), "bool": ("2.5.
 _INDEXED, _CONFIDENTIAL = 0x1, 0x80
 _STRUCTURAL, _AUXILIARY = "1", "3"
 _ORGANIZATION = schema.WIRE_CLASSES["msexchorganizationcontainer"]
-"""Containers stand below it."""
+"""Containers are below it."""
 _NAMESPACE = uuid.UUID("cb17ed63-9b39-41a5-9a91-718070c0779c")
 """The GUID that the arc was made from; identifiers of what we add are made from it and their name."""
 

@@ -62,7 +62,7 @@ class EmbeddedDirectory:
         return EmbeddedSession(db, account, identity)
 
     def trusted(self) -> "EmbeddedSession":
-        """A session that may do everything: for making the first entries, by whoever owns the file."""
+        """A session that may do everything: for the owner of the file, who makes the first entries."""
         return EmbeddedSession(open_store(self._path), "(owner)", None)
 
     def _authenticated(self, db: sqlite3.Connection, account: str, password: str) -> DN:
@@ -192,7 +192,7 @@ class EmbeddedSession(EmbeddedReader):
             held = self._db.execute("SELECT 1 FROM ace WHERE entry = ?", (entry,)).fetchone()
             self._db.execute("DELETE FROM entry WHERE id = ?", (entry,))
             self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?)", (entry, self._number))
-            # Whoever comes to have this name later is not a member of anything by it.
+            # An account that gets this name later is not a member of anything by it.
             left = self._db.execute("DELETE FROM value WHERE attribute = 'member' AND folded = ?", (str(dn).lower(),))
             if held or left.rowcount or classes & {"group", "trusteddomain"}:
                 self._access_changed()
