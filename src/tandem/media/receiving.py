@@ -86,7 +86,7 @@ class AudioReceiver:
         return self.source if self._opener is not None else None
 
     def start(self, stream: Stream) -> None:
-        """Begin, or go on as agreed again; keys that did not change keep their state."""
+        """Begin, or go on with a new agreement; keys that did not change keep their state."""
         before, self.stream = self.stream, stream
         if before is None or (before.suite, before.receive_key) != (stream.suite, stream.receive_key):
             self._opener = SrtpReceiver(stream.suite, stream.receive_key) if stream.suite else None

@@ -69,7 +69,7 @@ class AudioSender:
         return SendingState(sequence=self._sequence, timestamp=self._timestamp, octets=self._octets)
 
     def start(self, stream: Stream) -> None:
-        """Begin, or go on as agreed again; keys that did not change keep their state."""
+        """Begin, or go on with a new agreement; keys that did not change keep their state."""
         before, self.stream = self.stream, stream
         if before is None or (before.suite, before.send_key) != (stream.suite, stream.send_key):
             self._srtp = SrtpSender(stream.suite, stream.send_key) if stream.suite else None

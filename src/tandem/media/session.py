@@ -17,9 +17,9 @@ from tandem.media.codec.g711 import RATE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """What was agreed on: where the peer hears us, the codec by its name, and the keys for SRTP (master key and salt).
+    """What was agreed on: where the peer receives, the codec by its name, and the keys for SRTP (master key and salt).
 
-    ``rtcp`` is where the peer hears reports, if not on the port of its RTP. ``tones`` says to detect DTMF in the sound.
+    ``rtcp`` is where the peer receives reports, if not on the port of its RTP. ``tones`` says to detect DTMF in the sound.
     """
 
     host: str
@@ -182,7 +182,7 @@ class MediaSession(Protocol):
     on_digit: Callable[[str], None]
     """Called with each DTMF digit that the peer sends."""
     on_lost: Callable[[str], None]
-    """Told once, and why, when the stream is gone for another reason than :meth:`close`."""
+    """Called once, with the reason, when the stream is lost for another reason than :meth:`close`."""
 
     @property
     def last_heard(self) -> float | None:
@@ -193,7 +193,7 @@ class MediaSession(Protocol):
         """Whether every DTMF digit has gone out."""
 
     def start(self, stream: Stream) -> None:
-        """Send and hear as agreed. Starting again (re-INVITE) keeps sequence and clock, and SRTP keys that did not change."""
+        """Send and receive as agreed. A re-INVITE starts it again: numbers, clock and unchanged SRTP keys go on."""
 
     def play(self, sounds: Sequence[Sound]) -> Playback:
         """Play sounds, one after the other; what was playing stops."""

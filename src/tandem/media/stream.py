@@ -93,7 +93,7 @@ class AudioStream:
         return self._reporter.summary(self.receiving.receiver, dropped=self.dropped)
 
     def start(self, stream: Stream) -> None:
-        """Begin, or go on as agreed again."""
+        """Begin, or go on with a new agreement."""
         self.receiving.start(stream)
         self.sending.start(stream)
         if self.bridge is not None:

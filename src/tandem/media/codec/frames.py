@@ -1,4 +1,4 @@
-"""Sounds cut into frames of 20 ms and encoded, once for each codec, shared by everyone who plays them."""
+"""Sounds cut into frames of 20 ms and encoded, once for each codec, shared by all streams that play them."""
 
 from collections.abc import Iterable, Iterator
 
@@ -23,13 +23,13 @@ class FrameCache:
         return found
 
     def forget(self, digest: bytes) -> None:
-        """Keep this sound no longer; whoever plays it plays it to its end."""
+        """Keep this sound no longer; a stream that plays it plays it to its end."""
         for codec in CODECS:
             self._frames.pop((digest, codec), None)
 
 
 class _Growing:
-    """Payloads that are encoded when the first who plays them comes to them.
+    """Payloads that are encoded when the first stream that plays them needs them.
 
     Ten seconds of Opus at once take 60 ms, in which nobody else is sent anything.
     """

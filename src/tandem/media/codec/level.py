@@ -1,6 +1,6 @@
 """How loud sound is, and whether somebody speaks.
 
-The threshold follows the line: speech is what stands clearly above the quietest that was heard lately, and above an
+The threshold follows the line: speech is what is clearly above the quietest that was heard lately, and above an
 absolute floor, so that noise of a line is silence and a quiet voice is not. A level is the mean of every eleventh sample
 of 100 ms: near enough, and a tenth of the work of all samples in 20 ms, which was more than all else that a recording costs.
 """

@@ -60,7 +60,7 @@ class WorkerCall:
     # The sockets
 
     def start(self, stream: Stream) -> None:
-        """Begin, or go on with what was agreed anew; a peer that moves is looked for again."""
+        """Begin, or go on with a new agreement; a peer that moves is looked for again."""
         self.stream.start(stream)
         if self.connected and self.stream.source is None:
             disconnect(self._sock)

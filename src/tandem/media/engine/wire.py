@@ -31,7 +31,7 @@ class OpenPort:
 
 @dataclass(frozen=True, slots=True)
 class StartStream:
-    """Begin, or go on as agreed anew."""
+    """Begin, or go on with a new agreement."""
 
     call: int
     stream: Stream

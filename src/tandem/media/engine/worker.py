@@ -1,6 +1,6 @@
 """A worker: one flat loop over the sockets of its calls, and a wheel that says whose turn it is to send.
 
-The wheel has 20 slots of 1 ms: a call stands in one of them and sends when the wheel passes, so that the load is even and no
+The wheel has 20 slots of 1 ms: a call is in one of them and sends when the wheel passes, so that the load is even and no
 call has a timer. A second wheel, of 1,000 slots, gives each call its turn once a second, to write what was heard. A
 packet passes through no object: the loop reads bytes and hands them to the stream, the stream gives bytes and the loop sends
 them. Messages to the parent process are collected and sent once a round.
@@ -36,7 +36,7 @@ CATCH_UP_S = 0.1
 PRIORITY = -10
 """A worker's nice value; as a mere user it stays at what it was given."""
 _MAX_EVENTS = 256  # sockets read between two looks at the wheel
-_MAX_TURNS = 5  # slots between two looks at the sockets: who has more to do than time still hears
+_MAX_TURNS = 5  # slots between two looks at the sockets: a worker with more to do than time still receives
 _IDLE_S = 1.0
 
 

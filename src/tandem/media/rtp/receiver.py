@@ -6,9 +6,9 @@ A recording has to have its true length, so time is taken from RTP timestamps:
 - What was lost is concealed at first (the last sound again, fading) and is silence then.
 - A sender that pauses (the numbers go on, the timestamp jumps) is silence, or the noise that its comfort noise packets
   (:rfc:`3389`) tell of.
-- A sender that begins anew (another SSRC, or numbers far off) proves it by two packets in sequence
+- A sender that begins again (another SSRC, or numbers far off) proves it by two packets in sequence
   (:rfc:`3550#appendix-A.1`); of its pause only the clock on the wall can tell.
-- A timestamp that runs ahead of the wall clock is the sender's clock set anew, not a pause, and a sender of more sound
+- A timestamp that runs ahead of the wall clock is the sender's clock set again, not a pause, and a sender of more sound
   than time is not taken at its word: it could fill a disk.
 
 Left out: adapting play-out to jitter; nothing is played to a person here, and a recording can wait.
@@ -29,7 +29,7 @@ MAX_GAP_S = 60
 SLACK_S = 10.0
 """How far sound may run ahead of the wall clock: bursts after a stop of the network, a sender's clock that is fast."""
 _JITTER_S = 0.2  # below it, time on the wall between two packets is no pause
-_MAX_SEQ_JUMP = 3000  # RFC 3550 appendix A.1 (MAX_DROPOUT): beyond it, the sender began anew
+_MAX_SEQ_JUMP = 3000  # RFC 3550 appendix A.1 (MAX_DROPOUT): beyond it, the sender began again
 _FADE = (0.8, 0.5, 0.25)
 """Gains of the frames that conceal a loss; after 60 ms a repeated sound is heard as a buzz."""
 
@@ -159,7 +159,7 @@ class Receiver:
         return packet.ssrc == self.ssrc and not _MAX_SEQ_JUMP < ahead < SEQ_MOD - _MAX_SEQ_JUMP
 
     def _restarted(self, packet: RtpPacket, now: float) -> bytes:
-        """A sender began anew: give out what waited, and the pause before it."""
+        """A sender began again: give out what waited, and the pause before it."""
         out = self.flush(now)
         self._start(packet)
         return out + self._filled(self._pause(now))
@@ -252,7 +252,7 @@ class Receiver:
             return
         ticks = (timestamp - before[0] + TS_MOD // 2) % TS_MOD - TS_MOD // 2
         uneven = abs(now - before[1] - ticks / self.codec.clock)
-        if uneven < SLACK_S:  # else the sender's clock was set anew
+        if uneven < SLACK_S:  # else the sender's clock was set again
             self.jitter_s += (uneven - self.jitter_s) / 16
 
 

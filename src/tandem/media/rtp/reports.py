@@ -23,7 +23,7 @@ _MOD = 1 << 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendingState:
-    """Where our stream stands: number and timestamp of its next packet, and the bytes of payload so far."""
+    """The state of our stream: number and timestamp of its next packet, and the bytes of payload so far."""
 
     sequence: int
     timestamp: int
