@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from tandem.sip.errors import DialogError, MalformedMessage, OutOfTurn
 from tandem.sip.headers import refer
 from tandem.sip.headers.params import tokens, with_parameters
-from tandem.sip.headers.replaces import Replaces, check_replaced, replaces
+from tandem.sip.headers.replaces import Replaces, replaces
 from tandem.sip.machines import dialog as dialogs
 from tandem.sip.machines import offeranswer as exchange
 from tandem.sip.machines import sessiontimer
-from tandem.sip.machines.dialog import Dialog, DialogInput, DialogState, dialog_key
+from tandem.sip.machines.dialog import Dialog, DialogInput, DialogState, check_replaced, dialog_key
 from tandem.sip.machines.offeranswer import Offer, OfferAnswer, Step, glare_wait_s
 from tandem.sip.machines.reliable import RAck, ReliableReceiver, ReliableSender, Resend, parse_rack, resend_answer
 from tandem.sip.machines.retry import (
@@ -367,7 +367,7 @@ def test_retry_after_is_read_in_all_its_forms(text: str | None, seconds: int | N
 def test_what_we_ask_to_be_replaced_is_found_by_its_peer() -> None:
     request = invite()
     mine, theirs = Dialog.from_uac(request, answer(200)), Dialog.from_uas(request, local_tag="B")
-    wanted = replaces(invite(("Replaces", Replaces.of(mine).value())))
+    wanted = replaces(invite(("Replaces", Replaces.of(mine.key).value())))
     assert wanted is not None and wanted.key == theirs.key
 
 

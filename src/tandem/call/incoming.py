@@ -18,9 +18,9 @@ from tandem.sip.aio.endpoint import ServerTransaction
 from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.headers.params import tokens
-from tandem.sip.headers.replaces import check_replaced, replaces
+from tandem.sip.headers.replaces import replaces
 from tandem.sip.machines import sessiontimer
-from tandem.sip.machines.dialog import Dialog, DialogInput, DialogState
+from tandem.sip.machines.dialog import Dialog, DialogInput, DialogState, check_replaced
 from tandem.sip.machines.reliable import OPTION as RELIABLE
 from tandem.sip.message.message import Response, response_to
 

@@ -57,7 +57,7 @@ async def transfer(leg: CallLeg, uri: str, *, instead_of: CallLeg | None = None,
 
     Raises :class:`CallFailed` if the peer will not.
     """
-    replaces = Replaces.of(instead_of.dialog) if instead_of is not None else None
+    replaces = Replaces.of(instead_of.dialog.key) if instead_of is not None else None
     cseq = leg.dialog.local_cseq + 1
     following = Transfer(leg, cseq)
     before, leg.on_notify = leg.on_notify, following.notified  # a NOTIFY may overtake the 202

@@ -3,9 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from tandem.sip.errors import DialogError, MalformedMessage
+from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers.params import with_parameters
-from tandem.sip.machines.dialog import Dialog, DialogState
 from tandem.sip.message.message import Request
 
 OPTION = "replaces"
@@ -22,9 +21,9 @@ class Replaces:
     early_only: bool = False
 
     @classmethod
-    def of(cls, dialog: Dialog) -> "Replaces":
-        """For a dialog of ours: its peer is to replace it, so that its peer's tag is ``to``."""
-        call_id, local, remote = dialog.key
+    def of(cls, key: tuple[str, str, str]) -> "Replaces":
+        """For a dialog of ours (Call-ID, our tag, the peer's): its peer is to replace it, so that the peer's tag is ``to``."""
+        call_id, local, remote = key
         return cls(call_id=call_id, to_tag=remote, from_tag=local)
 
     @property
@@ -49,15 +48,3 @@ def replaces(request: Request) -> Replaces | None:
     if len(values) > 1 or not all(_TEXT.match(text) for text in (call_id, *tags)):
         raise MalformedMessage("the Replaces header cannot be read, or stands more than once")
     return Replaces(call_id=call_id, to_tag=tags[0], from_tag=tags[1], early_only="early-only" in parameters)
-
-
-def check_replaced(wanted: Replaces, dialog: Dialog | None) -> None:
-    """Whether this dialog (``None``: there is none) can be replaced; raises :class:`DialogError` with the status of §3."""
-    if dialog is None:
-        raise DialogError("there is no dialog to be replaced", status=481)
-    if dialog.state is DialogState.TERMINATED:
-        raise DialogError("the dialog to be replaced has ended", status=603)
-    if dialog.state is DialogState.EARLY and not dialog.is_caller:
-        raise DialogError("an early dialog can be replaced by who began it only", status=481)
-    if dialog.state is DialogState.CONFIRMED and wanted.early_only:
-        raise DialogError("the dialog to be replaced was answered", status=486)

@@ -9,6 +9,7 @@ from enum import Enum, auto
 
 from tandem.sip.errors import DialogError, MalformedMessage
 from tandem.sip.headers import fields
+from tandem.sip.headers.replaces import Replaces
 from tandem.sip.message.message import Headers, Message, Request, Response
 
 REFRESHES_TARGET = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
@@ -186,3 +187,15 @@ class Dialog:
 def dialog_key(request: Request) -> tuple[str, str, str]:
     """The key of the dialog that an incoming request belongs to: Call-ID, our tag (To), theirs (From)."""
     return fields.call_id(request), fields.to_tag(request), fields.from_tag(request)
+
+
+def check_replaced(wanted: Replaces, dialog: Dialog | None) -> None:
+    """Whether this dialog (``None``: there is none) can be replaced; raises :class:`DialogError` with the status of §3."""
+    if dialog is None:
+        raise DialogError("there is no dialog to be replaced", status=481)
+    if dialog.state is DialogState.TERMINATED:
+        raise DialogError("the dialog to be replaced has ended", status=603)
+    if dialog.state is DialogState.EARLY and not dialog.is_caller:
+        raise DialogError("an early dialog can be replaced by who began it only", status=481)
+    if dialog.state is DialogState.CONFIRMED and wanted.early_only:
+        raise DialogError("the dialog to be replaced was answered", status=486)
