@@ -4,7 +4,7 @@ import asyncio
 from array import array
 from importlib import resources
 
-from tandem.call.bridge import Bridge
+from tandem.call.bridge import BridgedCall
 from tandem.call.calls import Calls
 from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
@@ -56,7 +56,7 @@ async def test_two_phones_speak_through_a_bridge_of_the_engine() -> None:
 
     def bridged(transaction: ServerTransaction) -> Handling:
         incoming = pbx.incoming(transaction, plain)
-        return Bridge(
+        return BridgedCall(
             incoming, pbx.place(uri="sip:bob@127.0.0.1", from_="<sip:pbx@x>", target=to_bob, policy=secure)
         ).run()
 
