@@ -12,7 +12,7 @@ from tandem.speech.catalogue import Catalogue, beep
 from tandem.speech.errors import SpeechError
 from tandem.um.config import UmConfig
 from tandem.um.enrolment import PinHasher, acceptable, generate
-from tandem.um.identity import CallRefusal, MailboxCall, UmInvite, classify, find_gateway
+from tandem.um.identity import CallRefusal, MailboxCall, UmInvite, classify, find_gateway, identify_caller
 
 ALICE = o.User(
     account="alice",
@@ -184,3 +184,35 @@ def test_prompts_speak_numbers_digit_by_digit() -> None:
         speech.sound("unheard-of")
     with pytest.raises(SpeechError, match="no prompts for language"):
         Catalogue("xx-YY")
+
+
+BOB_IN_THE_DIRECTORY = o.User(
+    account="bob",
+    container="OU=x,DC=y",
+    sip_address="sip:bob@example.com",
+    mail="bob@mail.example.com",
+    display_name="Bob Brown",
+    line_uri="tel:+14255554102",
+)
+
+
+@pytest.mark.parametrize(
+    ("proven", "asserted", "number", "name", "address"),
+    [
+        (True, ("<sip:bob@example.com>",), "+14255554102", "Bob Brown", "bob@mail.example.com"),
+        (True, ("<sip:BOB@EXAMPLE.COM>", "<tel:+19>"), "+19", "Bob Brown", "bob@mail.example.com"),
+        (True, ('"Eve" <sip:eve@example.com>',), "5001", "Eve", ""),
+        (True, (), "5001", "Shown", ""),
+        (False, ("<sip:bob@example.com>",), "5001", "Shown", ""),
+    ],
+)
+def test_only_a_proven_gateway_says_who_the_caller_is(
+    proven: bool, asserted: tuple[str, ...], number: str, name: str, address: str
+) -> None:
+    config = dataclasses.replace(CONFIG, by_sip={"bob@example.com": BOB_IN_THE_DIRECTORY})
+    headers = Headers([("From", '"Shown" <sip:5001@gateway.example.com>;tag=1')])
+    for value in asserted:
+        headers.add("P-Asserted-Identity", value)
+    request = Request(method="INVITE", uri="sip:alice@example.com", headers=headers)
+    caller = identify_caller(config, request, proven=proven)
+    assert (caller.number, caller.name, caller.address) == (number, name, address)

@@ -118,7 +118,8 @@ class UmServer(Service[UmConfig]):
     async def prepare(self) -> None:
         """Close what a dead server left open; begin to deliver, to enrol, and to watch mailboxes."""
         await self._media.start()
-        for item in self._spool.recover(ended_at=self.clock.at().isoformat()):
+        recovered = await self.threads.disk.run(self._spool.recover, ended_at=self.clock.at().isoformat())
+        for item in recovered:
             event(self.log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
         self._spool.start()
         self.supervise("delivery", self._delivery.run)

@@ -1,0 +1,142 @@
+"""Message waiting towards gateways: RFC 3842 by unsolicited NOTIFY, on the network in memory."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+import pytest
+
+from tandem.directory import objects as o
+from tandem.org.vocabulary import Transport
+from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.headers import fields
+from tandem.sip.headers.mwi import MessageSummary, parse_summary
+from tandem.testing.loop import JumpingLoop
+from tandem.testing.mail import MemoryMailStore
+from tandem.testing.network import Network
+from tandem.um.config import UmConfig
+from tandem.um.mwi import REFRESH_S, MwiNotifier
+
+ALICE = "alice@example.com"
+VOICE = b"Content-Class: voice-ca\r\n\r\n"
+USER = o.User(
+    account="alice",
+    container="OU=x,DC=y",
+    mail=ALICE,
+    sip_address=f"sip:{ALICE}",
+    um_dial_plan="Main",
+    um_mailbox_policy="Main",
+    um_flags=o.UM_ENABLED,
+)
+
+
+class Gateways:
+    """A notifier and two gateways; each answers with its status, and keeps what it was sent."""
+
+    def __init__(self, *, allowed: bool = True) -> None:
+        self.loop = JumpingLoop()
+        self.store = MemoryMailStore()
+        network = Network(self.loop)
+        self.statuses = {"gateway1": 200, "gateway2": 200}
+        self.received: list[tuple[str, str, MessageSummary]] = []
+        for name in self.statuses:
+            network.endpoint(name).on_request = self._answering(name)
+        config = UmConfig(
+            gateways=tuple(o.UMIPGateway(name=n, address=n, port=5060, transport=Transport.UDP) for n in self.statuses),
+            hunt_groups=tuple(
+                o.UMHuntGroup(name=n, gateway=n, dial_plan="Main", pilot_identifier=n) for n in self.statuses
+            ),
+            policies={
+                "Main": o.UMMailboxPolicy(name="Main", dial_plan="Main", allow_message_waiting_indicator=allowed)
+            },
+            by_mail={ALICE: USER},
+        )
+        self.notifier = MwiNotifier(network.endpoint("um"), lambda: config, self.store, "<sip:um>")
+
+    def _answering(self, name: str) -> Callable[[ServerTransaction], None]:
+        def answer(transaction: ServerTransaction) -> None:
+            request = transaction.request
+            if self.statuses[name] == 200:
+                user = fields.to(request).uri.user or ""
+                self.received.append((name, user, parse_summary(request.body)))
+            transaction.respond_with(self.statuses[name])
+
+        return answer
+
+    def run(self, scene: Callable[[], Coroutine[None, None, None]]) -> None:
+        async def work() -> None:
+            running = asyncio.ensure_future(self.notifier.run())
+            await scene()
+            running.cancel()
+
+        self.loop.complete(work())
+
+
+@pytest.fixture
+def gateways() -> Gateways:
+    return Gateways()
+
+
+def test_the_first_gateway_that_takes_it_is_told_of_each_change_once(gateways: Gateways) -> None:
+    async def scene() -> None:
+        box = gateways.store.mailbox(ALICE)
+        await asyncio.sleep(1)
+        assert gateways.received == []  # there is no mailbox yet
+        await box.append("voice-1", VOICE)
+        await gateways.notifier.look(ALICE)  # as delivery does; the watch sees it too
+        await asyncio.sleep(1)
+        assert gateways.received == [("gateway1", "alice", MessageSummary(new=1))]
+        box.remove("voice-1")
+        await asyncio.sleep(1)
+        assert gateways.received[1:] == [("gateway1", "alice", MessageSummary())]
+
+    gateways.run(scene)
+
+
+def test_a_gateway_that_refuses_is_passed_over_and_all_are_tried_again_while_none_takes_it(gateways: Gateways) -> None:
+    async def scene() -> None:
+        gateways.statuses.update(gateway1=503, gateway2=503)
+        await gateways.store.mailbox(ALICE).append("voice-1", VOICE)
+        await asyncio.sleep(5)
+        assert gateways.received == []
+        gateways.statuses["gateway2"] = 200
+        await asyncio.sleep(10)
+        assert gateways.received == [("gateway2", "alice", MessageSummary(new=1))]
+
+    gateways.run(scene)
+
+
+def test_gateways_are_told_again_twice_a_day(gateways: Gateways) -> None:
+    async def scene() -> None:
+        await gateways.store.mailbox(ALICE).append("voice-1", VOICE)
+        await asyncio.sleep(REFRESH_S - 10)
+        assert len(gateways.received) == 1
+        await asyncio.sleep(20)
+        assert gateways.received == [("gateway1", "alice", MessageSummary(new=1))] * 2
+
+    gateways.run(scene)
+
+
+def test_a_mailbox_that_cannot_be_read_ends_no_watch(gateways: Gateways) -> None:
+    async def scene() -> None:
+        box = gateways.store.mailbox(ALICE)
+        await box.append("voice-1", VOICE)
+        box.break_down()
+        await asyncio.sleep(1)
+        assert gateways.received == []
+        box.broken = None
+        await box.append("voice-2", VOICE)
+        await asyncio.sleep(1)
+        assert gateways.received == [("gateway1", "alice", MessageSummary(new=2))]
+
+    gateways.run(scene)
+
+
+def test_nobody_is_told_where_the_policy_does_not_allow_it() -> None:
+    gateways = Gateways(allowed=False)
+
+    async def scene() -> None:
+        await gateways.store.mailbox(ALICE).append("voice-1", VOICE)
+        await asyncio.sleep(5)
+        assert gateways.received == []
+
+    gateways.run(scene)
