@@ -14,7 +14,7 @@ from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.mail.errors import MailError
-from tandem.mail.spool import Draft, Envelope, Item, Spool
+from tandem.mail.spool import Draft, Envelope, Spool, SpooledMessage
 from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Sound
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
@@ -38,7 +38,7 @@ class Um:
     def __init__(self, folder: Path, idle_s: float, recording_s: float) -> None:
         self.spool = Spool(folder)
         self.engine = MediaEngine(workers=1)
-        self.kept: asyncio.Queue[Item] = asyncio.Queue()
+        self.kept: asyncio.Queue[SpooledMessage] = asyncio.Queue()
         self.answering: list[asyncio.Task[object]] = []
         self.greeting = SHORT
         self.slow_disk, self.closing = asyncio.Event(), False

@@ -44,7 +44,7 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class SpooledMessage:
     """A closed message. ``sound`` is the file of its recording, or ``None`` if nothing was recorded (a missed call).
 
     ``samples`` is how much of the recording is meant (trailing silence is not), ``cut`` whether the server died.
@@ -68,7 +68,7 @@ class Draft:
         self.part.touch(mode=0o600)
         sync_folder(spool.folder)
 
-    def close(self, *, samples: int, ended_at: str, cut: bool = False) -> Item:
+    def close(self, *, samples: int, ended_at: str, cut: bool = False) -> SpooledMessage:
         """The call is over (blocks; call it in a thread). ``samples`` 0 keeps no sound: a missed call."""
         self._spool.forget(self)
         sync_files(self._spool.folder, [self.part])
@@ -114,7 +114,7 @@ class Spool:
         with self._lock:
             self._open.discard(draft)
 
-    def seal(self, envelope: Envelope, *, samples: int, ended_at: str, cut: bool) -> Item:
+    def seal(self, envelope: Envelope, *, samples: int, ended_at: str, cut: bool) -> SpooledMessage:
         """Close a message: from here on it waits to be delivered, whatever dies."""
         name = envelope.message_id
         facts = {"envelope": dataclasses.asdict(envelope), "samples": samples, "ended_at": ended_at, "cut": cut}
@@ -126,7 +126,7 @@ class Spool:
         sync_folder(self.folder)
         return self._item(self.folder / f"{name}.json")
 
-    def recover(self, *, ended_at: str) -> list[Item]:
+    def recover(self, *, ended_at: str) -> list[SpooledMessage]:
         """Close what a dead server left open; returns those. What cannot be read is set aside as ``*.bad``."""
         found = []
         for path in sorted(self.folder.glob("*.open")):
@@ -151,7 +151,7 @@ class Spool:
             part.rename(self.folder / f"{name}.pcm")
         (self.folder / f"{name}.open").unlink(missing_ok=True)
 
-    def pending(self) -> list[Item]:
+    def pending(self) -> list[SpooledMessage]:
         """What waits to be delivered, oldest name first."""
         items = []
         for path in sorted(self.folder.glob("*.json")):
@@ -173,19 +173,19 @@ class Spool:
         """How long the message that waits longest has waited, in seconds; 0 if none waits."""
         return max(0.0, time.time() - min(self.waiting(), default=time.time()))
 
-    def done(self, item: Item) -> None:
+    def done(self, item: SpooledMessage) -> None:
         """It is delivered: forget it. The description goes first, so that a crash leaves no message without sound."""
         name = item.envelope.message_id
         for kind in ("json", "pcm", "part", "open"):
             (self.folder / f"{name}.{kind}").unlink(missing_ok=True)
         sync_folder(self.folder)
 
-    def _item(self, path: Path) -> Item:
+    def _item(self, path: Path) -> SpooledMessage:
         facts = json.loads(path.read_bytes())
         sound = path.with_suffix(".pcm")
         if not sound.exists():
             sound = path.with_suffix(".part")
-        return Item(
+        return SpooledMessage(
             envelope=_envelope(facts["envelope"]),
             sound=sound if facts["samples"] and sound.exists() else None,
             samples=int(facts["samples"]),

@@ -16,7 +16,7 @@ from tandem.mail import compose
 from tandem.mail import counts as mail_counts
 from tandem.mail.disk import BlockingCalls
 from tandem.mail.port import MessageKind, Submission
-from tandem.mail.spool import Draft, Envelope, Item, Spool
+from tandem.mail.spool import Draft, Envelope, Spool, SpooledMessage
 from tandem.media.codec.wav import write_wav
 from tandem.sip.headers import fields
 from tandem.sip.message.message import Request
@@ -88,7 +88,7 @@ class Delivery:
                 event(_log, logging.ERROR, "um.not_delivered", message=item.envelope.message_id, error=error)
         return all_delivered
 
-    async def _deliver(self, item: Item) -> None:
+    async def _deliver(self, item: SpooledMessage) -> None:
         envelope = item.envelope
         mail = await self._disk.run(_compose, item)
         if mail is not None:
@@ -104,7 +104,7 @@ class Delivery:
             await self._delivered(envelope.mailbox)
 
 
-def _compose(item: Item) -> _Mail | None:
+def _compose(item: SpooledMessage) -> _Mail | None:
     """The mail of a message, or nothing for a missed call of which no notice is wanted (blocks: it reads the recording)."""
     envelope, ended_at = item.envelope, datetime.fromisoformat(item.ended_at)
     if item.sound is not None and item.samples >= MINIMUM_S * _RATE:
