@@ -147,7 +147,7 @@ def follow(connect: Callable[[], Session], owner: Session, users: int, *, feed: 
             for key in keys:
                 table[key]
     if not feed:
-        print("slapd has no change numbers: it is read anew at each look")
+        print("slapd has no change numbers: it is read again at each look")
         return
     repository, delays, idle = Repository(owner, LAYOUT), [], []
     for number in range(50):

@@ -282,7 +282,7 @@ def test_a_peer_that_knows_the_call_no_more_ends_it() -> None:
         leg = await alice.place("bob").answered()
         other = await bob.legs.get()
         await asyncio.sleep(1)
-        other.remote_bye()  # bob was started anew
+        other.remote_bye()  # bob was started again
         assert (await leg.ask()).status == 481
         return await leg.ended
 

@@ -143,7 +143,7 @@ class CallLeg(ServerSide):
         self.rearm()
 
     def end(self, why: Ended) -> None:
-        """It is over; whoever calls this has said so to the peer, does now, or knows that it need not be said."""
+        """It is over; the caller has sent the BYE, sends it now, or knows that none is needed."""
         if self.is_over:
             return
         if self.owns_media:

@@ -59,7 +59,7 @@ class Negotiation:
 
     @property
     def held(self) -> bool:
-        """Whether either side holds the other: then silence means nothing (whoever sends only may well play no music)."""
+        """Whether either side holds the other: then silence means nothing (a side that only sends may play no music)."""
         return self.direction != "sendrecv" or (self.theirs is not None and self.theirs.direction != "sendrecv")
 
     def fork(self) -> "Negotiation":
@@ -75,14 +75,14 @@ class Negotiation:
         assert self.ours is not None, "an offer or an answer came before"
         return build_sdp(self.ours, session_id=self._session_id, version=self._version)
 
-    def offer(self, *, anew: bool = False) -> bytes:
-        """Make an offer: the first, or one that says again what stands, or ``anew`` all that we can.
+    def offer(self, *, whole: bool = False) -> bytes:
+        """Make an offer: the first, or one that says again what stands, or with ``whole`` all that we can.
 
         Raises :class:`OutOfTurn`.
         """
         self.offer_answer.step(Step.OFFER_SENT)
         self._before = before = self.ours
-        if before is None or anew:
+        if before is None or whole:
             before = make_offer(self._policy.terms, host=self._policy.host, port=self.media.port, before=before)
         self._say(replace(before, direction=self.direction))
         return self.describe()

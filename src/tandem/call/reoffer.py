@@ -190,7 +190,7 @@ class Reoffers(ABC):
 
     @abstractmethod
     def rearm(self) -> None:
-        """Set the timer anew."""
+        """Set the timer again."""
 
     @abstractmethod
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

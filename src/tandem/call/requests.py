@@ -137,7 +137,7 @@ def _invite(leg: CallLeg, transaction: ServerTransaction) -> None:
     offer_answer.invite_received()
     try:
         session, interval = sessiontimer.grant(request)
-        body = leg.negotiation.answer(request.body) if request.body else leg.negotiation.offer(anew=True)
+        body = leg.negotiation.answer(request.body) if request.body else leg.negotiation.offer(whole=True)
     except BaseException:
         offer_answer.invite_done()
         raise

@@ -39,7 +39,7 @@ class Authority:
         if not key_file.exists():
             if root_file.exists():
                 raise PkiError(
-                    f"{root_file} is there without {key_file}: restore the key, or remove both to begin anew"
+                    f"{root_file} is there without {key_file}: restore the key, or remove both to make a new authority"
                 )
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             key = ec.generate_private_key(ec.SECP256R1())

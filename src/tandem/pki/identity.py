@@ -1,4 +1,4 @@
-"""What a running server shows and whom it trusts: the TLS contexts in force, made anew when the files change.
+"""What a running server shows and whom it trusts: the TLS contexts in force, made again when the files change.
 
 New handshakes take the new contexts; connections that stand are not touched. Files that cannot be used leave what was in
 force. Left out: files on network shares whose clocks go backwards.

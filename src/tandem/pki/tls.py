@@ -1,7 +1,7 @@
 """TLS contexts: version 1.2 or later, only the configured roots, names checked (RFC 5922), revoked peers refused.
 
 A server's context either demands a certificate of its clients (UM: every peer is a server) or takes one if there is one
-(voice: phones have none). Whoever shows one has to show a valid one.
+(voice: phones have none). A peer that shows one must show a valid one.
 """
 
 import ssl

@@ -1,7 +1,7 @@
 """Drift: where the directory is not as the file says. Only reads; the session that it is given cannot write.
 
 A difference is what the plan would change, and also an object of the deployment's kinds that is neither declared nor made
-by Tandem: somebody made it beside the process.
+by Tandem: it was made outside Tandem.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tandem.process.tasks.removals import MESSAGING, VOICE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One difference, the phase that it belongs to, and the accounts that may mend it."""
+    """One difference, the phase that it belongs to, and the accounts that may fix it."""
 
     phase: Phase
     what: str

@@ -1,6 +1,6 @@
 """RTP packets back into continuous sound: ordered, without duplicates, and of the length that really passed.
 
-A recording has to have its true length, so time is taken from RTP timestamps:
+A recording must have its true length, so time is taken from RTP timestamps:
 
 - Packets wait for earlier ones that are late, at most ``WINDOW`` of them; then the missing ones are lost.
 - What was lost is concealed at first (the last sound again, fading) and is silence then.

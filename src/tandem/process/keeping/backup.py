@@ -30,7 +30,7 @@ _MANIFEST = "manifest.json"
 _DIRECTORY = "state/directory.db"
 _FORMAT = 1
 _TRANSIENT = (".lock", "-wal", "-shm", ".new", ".tmp", ".trace")
-"""What is made anew by itself, or is to be forgotten within a day: SIP messages are no part of a backup."""
+"""What is made again by itself, or is to be forgotten within a day: SIP messages are no part of a backup."""
 _GROWING = ("state/mail/", "state/spool/")
 """Where what is there is never replaced: messages, by names that are unique."""
 _JOURNAL = "state/journal.jsonl"

@@ -221,7 +221,7 @@ class ExchangeForest:
             commands=tuple(self._dial_plan(plan) for plan in self._plans),
             checks=tuple(
                 f"if ((Get-UMDialPlan -Identity {quote(p.name)}).URIType -ne {quote(p.uri_type)}) "
-                f"{{ throw {quote(f'{p.name}: wrong URI type; it cannot be changed, make the dial plan anew')} }}"
+                f"{{ throw {quote(f'{p.name}: wrong URI type; it cannot be changed, remove the dial plan and make it again')} }}"
                 for p in self._plans
             ),
             notes=(Text("No dots or spaces in names.", "Ni point ni espace dans les noms."),),

@@ -100,7 +100,7 @@ def _here(context: Context) -> tuple[model.DeclaredMessagingServer, ...]:
 
 
 def dial_plans_here(context: Context) -> tuple[model.DeclaredUMDialPlan, ...]:
-    """The UM dial plans of the forest at hand."""
+    """The UM dial plans of the current forest."""
     return tuple(plan for plan in context.organization.um_dial_plans if plan.forest == context.layout.forest)
 
 

@@ -366,7 +366,7 @@ def managed_users(context: Context) -> int:
 def give_up(
     context: Context, holder: o.User | None, user: model.DeclaredUser, fields: Mapping[str, Any]
 ) -> Iterator[Step]:
-    """Somebody who is no longer declared with an address or number gives it up to whoever is: nobody ever shares one."""
+    """A user who is no longer declared with an address or number gives it up to the user who is: no two users share one."""
     if (
         holder is not None
         and holder.account.lower() != user.account.lower()
@@ -383,7 +383,7 @@ def sip_proxy(before: tuple[str, ...], address: str) -> tuple[str, ...]:
 
 
 def _sip_addresses(context: Context) -> Iterator[Step]:
-    """Users that have none are enabled; one that differs is mended in phase 6."""
+    """Users that have none are enabled; one that differs is fixed in phase 6."""
     there = present(context)
     holders = sip_holders(context)
     for user in context.organization.users:
@@ -399,7 +399,7 @@ def _sip_addresses(context: Context) -> Iterator[Step]:
             "proxy_addresses": sip_proxy(before.proxy_addresses, user.sip_address),
         }
         yield from changed(context, before, fields, there=current is not None)
-        # The secret cannot be read back by whoever sets it: it is made when the address is enabled.
+        # The secret cannot be read back by the account that sets it: it is made when the address is enabled.
         change = Change(action="+", kind="SIP secret", name=user.account, details=("(sensitive)",))
         secret = partial(context.repository.set_sip_secret, before, context.ids.token(16))
         yield change, secret if current is not None else nothing

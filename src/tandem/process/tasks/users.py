@@ -89,7 +89,7 @@ def _each(
 
 
 def um_plans(context: Context) -> Plans:
-    """The dial plan of each user who is to be enabled for UM in the forest at hand."""
+    """The dial plan of each user who is to be enabled for UM in the current forest."""
     org = context.organization
     plans = {plan.name: plan for plan in org.um_dial_plans if plan.forest == context.layout.forest}
     of_policy = {name: plans.get(policy.um_dial_plan) for name, policy in mailbox_policies(org).items()}

@@ -1,6 +1,6 @@
 """The verification matrix: what has to hold of the directory as a whole, each with its phase and what to do if it does not.
 
-It reads objects, whoever made them, and looks at nothing that the file declares. The advice is what the field knows of the
+It reads objects, made by Tandem or not, and looks at nothing that the file declares. The advice is what the field knows of the
 symptom.
 """
 
@@ -33,7 +33,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check. ``phase`` is the id of the phase that mends it."""
+    """One check. ``phase`` is the id of the phase that fixes it."""
 
     name: str
     grade: Grade

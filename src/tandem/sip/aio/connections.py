@@ -1,7 +1,7 @@
 """The sockets of an endpoint: what it listens on, the connections that stand, those that it opens.
 
 TLS begins only once a connection was let in, so that limits hold for handshakes too; each handshake takes the context of
-that moment, so that a new certificate is used by whoever comes next and costs no call. A connection that we opened is used
+that moment, so that a new certificate is used for the next connection and costs no call. A connection that we opened is used
 again for the same hop; one that came in is used towards a name only if its certificate holds that name and its Via asked for
 it (``alias``, :rfc:`5923`).
 """
@@ -175,14 +175,14 @@ class Connections:
         flow = self._by_hop.get(hop)
         return None if flow is None or flow.closed else flow
 
-    async def connect(self, hop: Hop, place: ServerAddress, *, anew: bool = False) -> Flow:
-        """The flow to a hop at a place: the one that stands (but ``anew``), or a new one. Raises :class:`OSError`."""
+    async def connect(self, hop: Hop, place: ServerAddress, *, fresh: bool = False) -> Flow:
+        """The flow to a hop at a place: the one that stands (unless ``fresh``), or a new one. Raises :class:`OSError`."""
         if place.transport == "udp":
             return await self._udp_to(place.host, place.port)
         lock = self._connecting.setdefault(hop, asyncio.Lock())
         try:
             async with lock:
-                standing = None if anew else self.standing(hop)
+                standing = None if fresh else self.standing(hop)
                 return standing or await self._connect(hop, place)
         finally:
             if not lock.locked():

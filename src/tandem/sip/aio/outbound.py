@@ -100,7 +100,7 @@ class Outbound:
         for place in await self._endpoint.resolver.locate(hop, transports=self._transports):
             if place not in tried:
                 try:
-                    return await self._endpoint.connections.connect(hop, place, anew=bool(tried))
+                    return await self._endpoint.connections.connect(hop, place, fresh=bool(tried))
                 except (OSError, TimeoutError) as error:
                     self._endpoint.resolver.failed(place)
                     tried.add(place)

@@ -112,7 +112,7 @@ class Alarm:
 
 class Answering:
     """The part of a server transaction that the network needs: it stays for 32 s after the answer (timers H, J, L), when the
-    request and whoever served it are long forgotten. At 500 calls a second that are 32,000 of them, so it is small.
+    request and its handler are long forgotten. At 500 calls a second that are 32,000 of them, so it is small.
     """
 
     __slots__ = ("_alarm", "_machine", "endpoint", "flow", "key", "rerouted", "sender", "until", "user")
@@ -234,7 +234,7 @@ class ServerTransaction:
     def refuse_stateless(self, status: int, *, headers: tuple[tuple[str, str], ...] = ()) -> None:
         """Refuse a stranger and forget the request (RFC 3261 §8.2.7): a flood fills no table, and nothing is repeated unasked.
 
-        Whoever asks again is answered again, with the same tag.
+        A peer that asks again is answered again, with the same tag.
         """
         tag = hashlib.blake2s(ascii(self.answering.key).encode(), digest_size=8).hexdigest()
         response = self._response(status, "", tag, headers)

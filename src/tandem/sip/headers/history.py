@@ -85,7 +85,7 @@ def entries_for(
 ) -> list[HistoryEntry]:
     """What to add to ``before`` when a call for one user goes on to another target: who was left, and who is reached.
 
-    Where the last entry is the user's own already, it is written anew, with its reason.
+    Where the last entry is the user's own already, it is written again, with its reason.
     """
     kept = list(before)
     last = kept[-1] if kept else None

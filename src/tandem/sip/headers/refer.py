@@ -1,7 +1,7 @@
 """REFER (RFC 3515): asking the peer to call somebody, and telling how that went by NOTIFY with a piece of a SIP message.
 
 With Referred-By (RFC 3892; its signed body is left out) and with Replaces in the target's headers (RFC 3891), which is an
-attended transfer. Other headers within Refer-To are passed over: whoever refers does not write our requests.
+attended transfer. Other headers within Refer-To are passed over: the peer that refers does not write our requests.
 """
 
 import re

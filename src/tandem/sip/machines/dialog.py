@@ -141,7 +141,7 @@ class Dialog:
         self.state = TABLE.get((self.state, what), self.state)
 
     def confirm(self, response: Response) -> None:
-        """A 2xx confirms an early dialog of ours: its route set and target are taken anew (§13.2.2.4)."""
+        """A 2xx confirms an early dialog of ours: its route set and target are taken again (§13.2.2.4)."""
         self.happened(DialogInput.ANSWERED)
         self.route_set = fields.recorded_routes(response)[::-1]
         self.refresh_target(response)

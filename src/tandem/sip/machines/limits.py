@@ -1,8 +1,8 @@
 """How much one source may ask of us: messages, new connections, connections at once, unfinished handshakes. Sans-IO.
 
 A source is an IP address. Rates are token buckets, each kept as one moment (the generic cell rate algorithm: the time at which
-the bucket would be full again). Whoever is trusted has no limits: a gateway of the directory by its address, and on a
-connection whoever proved a name by certificate (the endpoint does not ask then). Tables are bounded: of more than they hold the
+the bucket would be full again). A trusted source has no limits: a gateway of the directory by its address, and on a
+connection a peer with a proven name (the endpoint does not ask then). Tables are bounded: of more than they hold the
 source heard longest ago is forgotten. Left out: a bound on all sources of UDP together, since their addresses can be forged.
 """
 
