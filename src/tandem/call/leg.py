@@ -77,7 +77,7 @@ class CallLeg(ServerSide):
         return self.media.play(sounds)
 
     async def hangup(self) -> None:
-        """End the call, if it still stands, and wait a moment for the answer: a peer that is gone gives none."""
+        """End the call, if it has not ended, and wait a moment for the answer: a peer that is gone gives none."""
         if self.is_over:
             return
         if self.dialog.state is DialogState.EARLY:

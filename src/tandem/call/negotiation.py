@@ -71,7 +71,7 @@ class Negotiation:
         return other
 
     def describe(self) -> bytes:
-        """Our description as it stands."""
+        """Our current description."""
         assert self.ours is not None, "an offer or an answer came before"
         return build_sdp(self.ours, session_id=self._session_id, version=self._version)
 
@@ -144,7 +144,7 @@ class Negotiation:
         self._agree(theirs)
 
     def withdraw(self) -> None:
-        """Our offer was refused, or came to nothing: what stood before it stands on."""
+        """Our offer was refused, or came to nothing: what was agreed on before stays in force."""
         if self.offer_answer.state is not Offer.NONE:
             self.offer_answer.step(Step.WITHDRAWN)
             self.ours = self._before or self.ours

@@ -175,7 +175,7 @@ class ServerSide(Reoffers):
             await self._moved.wait()
 
     async def agreed(self) -> bool:
-        """Wait until media is agreed on, if need be by the ACK; returns whether the call stands then."""
+        """Wait until media is agreed on, if need be by the ACK; returns whether the call goes on then."""
         while self.negotiation.theirs is None and not self.is_over:
             self._moved = asyncio.Event()
             await self._moved.wait()

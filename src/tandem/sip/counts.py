@@ -13,7 +13,7 @@ malformed = counter(
 ).of()
 dropped = counter("tandem_sip_dropped_total", "Connections and messages that a limit kept out, by the limit.", "limit")
 transactions = gauge("tandem_sip_transactions", "Transactions that are open: client, server.", "side")
-connections = gauge("tandem_sip_connections", "TCP and TLS connections that stand.").of()
+connections = gauge("tandem_sip_connections", "Open TCP and TLS connections.").of()
 unreachable = counter("tandem_sip_unreachable_total", "Requests whose target could not be connected to.").of()
 
 _OTHER = "other"

@@ -28,7 +28,7 @@ class IncompatibleMedia(SipError):
 
 
 class DialogError(SipError):
-    """A request that cannot be served now; ``status`` is the answer, ``headers`` stand in it."""
+    """A request that cannot be served now; ``status`` is the answer, ``headers`` are part of it."""
 
     def __init__(self, why: str, *, status: int = 481, headers: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(why)

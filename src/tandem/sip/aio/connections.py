@@ -1,4 +1,4 @@
-"""The sockets of an endpoint: what it listens on, the connections that stand, those that it opens.
+"""The sockets of an endpoint: what it listens on, the open connections, those that it opens.
 
 TLS begins only once a connection was let in, so that limits hold for handshakes too; each handshake takes the context of
 that moment, so that a new certificate is used for the next connection and costs no call. A connection that we opened is used
@@ -48,7 +48,7 @@ class Gate(Protocol):
 
 
 class Connections:
-    """Listens, accepts, connects, and looks after what stands."""
+    """Listens, accepts, connects, and looks after open connections."""
 
     def __init__(self, owner: Owner, *, client_context: ContextSource, gate: Gate | None, dscp: int) -> None:
         self.ports: dict[str, int] = {}
@@ -99,7 +99,7 @@ class Connections:
         return "a socket that was listened on is closed" if gone else ""
 
     def stop_listening(self) -> None:
-        """Take no more connections; those that stand go on."""
+        """Take no more connections; open connections go on."""
         for listener, task in self._listeners.items():
             task.cancel()
             self._closing.append(task)
@@ -130,7 +130,7 @@ class Connections:
         while True:
             try:
                 made, address = await loop.sock_accept(listener)
-            except OSError as error:  # no descriptors left, or the peer is gone already: those that stand go on
+            except OSError as error:  # no descriptors left, or the peer is gone already: open connections go on
                 event(_log, logging.WARNING, "sip.not_accepted", why=error)
                 await asyncio.sleep(_ACCEPT_AGAIN_S)
                 continue
@@ -165,7 +165,7 @@ class Connections:
     # Connecting
 
     def alias(self, hop: Hop, flow: StreamFlow) -> None:
-        """Use a connection that came in towards this hop as well, unless one stands already."""
+        """Use a connection that came in towards this hop as well, unless one is open already."""
         standing = self._by_hop.get(hop)
         if standing is None or standing.closed:
             self._keep(hop, flow)
@@ -241,10 +241,10 @@ class Connections:
         if self._by_hop.get(hop) is flow:
             del self._by_hop[hop]
 
-    # What stands
+    # Open connections
 
     def opened(self, flow: StreamFlow) -> None:
-        """A connection stands: look after it."""
+        """A connection is open: look after it."""
         self.flows.add(flow)
         flow.on_close.append(lambda: self.flows.discard(flow))
         if self._watch is None:

@@ -184,7 +184,7 @@ class Endpoint:
     # Receiving: what flows tell their owner
 
     def opened(self, flow: StreamFlow) -> None:
-        """A connection stands."""
+        """A connection is open."""
         self.connections.opened(flow)
 
     def names_of(self, tls: ssl.SSLObject) -> frozenset[str]:

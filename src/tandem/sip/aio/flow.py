@@ -95,7 +95,7 @@ class Owner(Protocol):
         ...
 
     def opened(self, flow: "StreamFlow") -> None:
-        """A connection stands, with its handshake."""
+        """A connection is open, its handshake done."""
         ...
 
     def names_of(self, tls: ssl.SSLObject) -> frozenset[str]:
@@ -125,7 +125,7 @@ class StreamFlow(asyncio.Protocol):
         return self._writer is None or self._writer.is_closing()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Asyncio: the connection (with its TLS handshake) stands."""
+        """Asyncio: the connection (with its TLS handshake) is open."""
         stream = cast(asyncio.Transport, transport)  # uvloop's TLS transport has its methods and is none by name
         self._writer = stream
         self._heard = asyncio.get_running_loop().time()

@@ -32,7 +32,7 @@ _TRY_TCP_S, _NO_TCP_S, _MAX_NO_TCP = 1.0, 3_600.0, 1_000
 
 
 class Sender(TransactionOwner, Protocol):
-    """What the way out needs of its endpoint. ``name`` is what stands in Via, if not the address."""
+    """What the way out needs of its endpoint. ``name`` is the host in Via, if it is not the address."""
 
     name: str
     resolver: Resolver

@@ -91,5 +91,5 @@ def is_address(host: str) -> bool:
 
 
 def at_port(host: str, port: int) -> str:
-    """``host:port`` as it stands in URIs and Via; an IPv6 address gets its brackets."""
+    """``host:port`` as in URIs and Via; an IPv6 address gets its brackets."""
     return f"[{host}]:{port}" if ":" in host and not host.startswith("[") else f"{host}:{port}"

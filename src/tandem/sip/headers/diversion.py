@@ -38,7 +38,7 @@ class Reason(StrEnum):
 class Diversion:
     """One diversion: the URI that was called, and why the call went on.
 
-    ``counter`` is how many diversions this value stands for, ``limit`` how many more there may be; ``screened`` says
+    ``counter`` is how many diversions this value counts, ``limit`` how many more there may be; ``screened`` says
     whether the network checked the number, ``privacy`` what is not to be shown (``full``, ``name``, ``uri`` or ``off``).
     """
 

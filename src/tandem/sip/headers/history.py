@@ -1,7 +1,7 @@
 """History-Info (RFC 7044): every target that a call had on its way, and so who was diverted, and why.
 
 Each entry has an index that says whose child it is. An entry marked ``mp`` was mapped to another user from the entry whose
-index it names: that entry's user was diverted, for the reason that stands in its own URI. Without such marks (RFC 4244) every
+index it names: that entry's user was diverted, for the reason that its own URI holds. Without such marks (RFC 4244) every
 entry with a reason that is not the last one counts. Reasons become those of Diversion by RFC 7544 §6. Left out: hiding of
 entries by Privacy (nobody here passes them on to strangers), and ``np``.
 """

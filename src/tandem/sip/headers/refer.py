@@ -57,7 +57,7 @@ def parse_refer(request: Request) -> Refer:
 
 
 def fragment(status: int, reason: str = "") -> bytes:
-    """The body of a NOTIFY: how the call that was asked for stands."""
+    """The body of a NOTIFY: the state of the call that was asked for."""
     return f"SIP/2.0 {status} {reason or REASONS.get(status, 'Unknown')}\r\n".encode()
 
 

@@ -39,12 +39,12 @@ class Replaces:
 
 
 def replaces(request: Request) -> Replaces | None:
-    """What an INVITE replaces. Raises :class:`MalformedMessage` if that cannot be read, or stands twice (§3)."""
+    """What an INVITE replaces. Raises :class:`MalformedMessage` if that cannot be read, or occurs twice (§3)."""
     values = request.headers.all("Replaces")
     if not values:
         return None
     call_id, parameters = with_parameters(values[0])
     tags = parameters.get("to-tag", ""), parameters.get("from-tag", "")
     if len(values) > 1 or not all(_TEXT.match(text) for text in (call_id, *tags)):
-        raise MalformedMessage("the Replaces header cannot be read, or stands more than once")
+        raise MalformedMessage("the Replaces header cannot be read, or occurs more than once")
     return Replaces(call_id=call_id, to_tag=tags[0], from_tag=tags[1], early_only="early-only" in parameters)

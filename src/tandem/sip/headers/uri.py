@@ -63,6 +63,6 @@ def _parameters(text: str) -> Parameters:
         name, equals, value = each.partition("=")
         name = unquote(name).lower()
         if name in found or name == "self":
-            raise MalformedMessage(f"a URI parameter stands more than once, or cannot be read: {text[:80]!r}")
+            raise MalformedMessage(f"a URI parameter occurs more than once, or cannot be read: {text[:80]!r}")
         found[name] = unquote(value) if equals else None
     return Parameters(**found)

@@ -19,7 +19,7 @@ ENDS_DIALOG = frozenset({408, 481})
 
 
 class DialogState(Enum):
-    """Where a dialog stands."""
+    """The states of a dialog."""
 
     EARLY = auto()
     CONFIRMED = auto()

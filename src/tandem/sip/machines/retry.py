@@ -54,7 +54,7 @@ class Retries:
     _challenged: dict[int, int] = field(default_factory=dict)
 
     def after(self, response: Response) -> Retry | None:
-        """What to do about a refusal; ``None``: it stands."""
+        """What to do about a refusal; ``None``: it is final."""
         if response.status in CHALLENGES:
             return self._challenge(response)
         if response.status == 422:

@@ -120,7 +120,7 @@ class SessionTimer:
         self.interval = replace(self.interval, interval_s=interval_s)
 
     def retry_at(self, moment: float) -> None:
-        """A refresh did not go through (491, 500): try again at this moment, if the session still stands."""
+        """A refresh did not go through (491, 500): try again at this moment, if the session has not ended."""
         self._refresh_at = moment
 
 

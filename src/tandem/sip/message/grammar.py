@@ -23,7 +23,7 @@ _THREE_COLONS = re.compile(r":::(?=[0-9]+\.)")
 
 
 def parameters(text: str) -> dict[str, str | None]:
-    """What :data:`PARAMS` matched, by lower-case name, values as they stand; a name that stands twice is an error."""
+    """What :data:`PARAMS` matched, by lower-case name, values as written; a name that occurs twice is an error."""
     if not text:
         return {}
     if '"' in text or "\t" in text or " " in text:
@@ -32,7 +32,7 @@ def parameters(text: str) -> dict[str, str | None]:
         found = [(name.lower(), value if equals else None) for name, equals, value in map(_cut, text[1:].split(";"))]
     out = dict(found)
     if len(out) != len(found):
-        raise MalformedMessage(f"a parameter stands more than once: {text[:80]!r}")
+        raise MalformedMessage(f"a parameter occurs more than once: {text[:80]!r}")
     return out
 
 
@@ -77,7 +77,7 @@ def canonical(host: str) -> str:
 
 
 def unquoted(text: str) -> str:
-    """A quoted string without its quotes and escapes; anything else as it stands."""
+    """A quoted string without its quotes and escapes; anything else unchanged."""
     if text[:1] != '"':
         return text
     return _PAIR.sub(r"\1", text[1:-1]) if "\\" in text else text[1:-1]

@@ -22,7 +22,7 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\u2028\u2029]")
 
 
 def is_one_line(value: str) -> bool:
-    """Whether text can stand as a header value: control characters only escaped in a quoted string (§25.1)."""
+    """Whether text can be a header value: control characters only escaped in a quoted string (§25.1)."""
     return value.isprintable() or not _UNSAFE.search(value) or _controls_are_quoted(value)
 
 
@@ -39,7 +39,7 @@ def _controls_are_quoted(value: str) -> bool:
 
 
 class Headers:
-    """Header fields in order. A field that stands several times is several values; see :meth:`all`."""
+    """Header fields in order. A field that occurs several times is several values; see :meth:`all`."""
 
     __slots__ = ("_fields", "_index", "_once")
 
@@ -111,7 +111,7 @@ class Headers:
         self._fields = [each for each in self._fields if each[0] not in keys]
 
     def take(self, other: "Headers", *names: str) -> None:
-        """Append every value that another message has of these fields, as and in the order in which it stands there."""
+        """Append every value that another message has of these fields, as and in the order in which they occur there."""
         keys = {header_key(name) for name in names}
         self._changed(*keys)
         self._fields += [each for each in other._fields if each[0] in keys]
@@ -143,7 +143,7 @@ class Headers:
         return self.by_key().get(header_key(name), [])
 
     def _place(self, key: str) -> int:
-        """Where the first line of a field stands, or would stand."""
+        """Where the first line of a field is, or would be."""
         return next((i for i, each in enumerate(self._fields) if each[0] == key), len(self._fields))
 
     def _put(self, at: int, new: tuple[str, str, str]) -> None:

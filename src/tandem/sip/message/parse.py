@@ -23,7 +23,7 @@ MAX_LINE = 8_192
 _REQUEST_LINE = re.compile(rf"({grammar.TOKEN}) (\S+) [Ss][Ii][Pp]/([0-9]{{1,3}}\.[0-9]{{1,3}})\Z")
 _STATUS_LINE = re.compile(r"[Ss][Ii][Pp]/2\.0 ([1-6][0-9]{2})(?: (.*))?\Z")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[A-Za-z0-9\-_.!~*'();/?:@&=+$,%\[\]#]+\Z")
-"""What may stand as a Request-URI of any scheme (RFC 3986); ours are read when somebody asks."""
+"""What may be a Request-URI of any scheme (RFC 3986); ours are read when somebody asks."""
 _NAME = re.compile(rf"({grammar.TOKEN})[ \t]*\Z")
 _CONTROLS = bytes(set(range(32)) - set(b"\t\r\n")) + b"\x7f"
 _SINGLE = ("from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type")
@@ -129,7 +129,7 @@ def _check_counts(headers: Headers) -> None:
             raise MalformedMessage(f"there is no {key} header")
     for key in _SINGLE:
         if key in values and len(values[key]) > 1:
-            raise MalformedMessage(f"{key} stands more than once")
+            raise MalformedMessage(f"{key} occurs more than once")
 
 
 def _body(headers: Headers, rest: bytes) -> bytes:

@@ -23,7 +23,7 @@ _EVENT, _COMFORT = "telephone-event", "CN"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Format:
-    """One format of a stream: a payload type and what it stands for; ``parameters`` are those of its fmtp line."""
+    """One format of a stream: a payload type and its meaning; ``parameters`` are those of its fmtp line."""
 
     payload_type: int
     name: str
@@ -89,7 +89,7 @@ class Audio:
 
     @property
     def held(self) -> bool:
-        """Whether the side that sent this does not want to hear us now."""
+        """Whether the side that sent this does not want our media now."""
         return self.direction in ("sendonly", "inactive") or self.host in _NOWHERE
 
     @property
@@ -291,7 +291,7 @@ def _address(parts: list[str], line: str) -> str:
 
 
 def shown(name: str) -> str:
-    """A name from a description as it may stand in a message."""
+    """A name from a description as it may appear in a message."""
     return re.sub(r"[^A-Za-z0-9_./-]", "?", name)[:30]
 
 

@@ -31,7 +31,7 @@ class Crypto:
     key: bytes = field(repr=False)
 
     def line(self) -> str:
-        """The attribute's value as it stands in SDP."""
+        """The attribute's value as SDP has it."""
         return f"{self.tag} {self.suite} inline:{base64.b64encode(self.key).decode()}"
 
 
