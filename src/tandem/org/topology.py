@@ -6,7 +6,7 @@ from tandem.org import model as m
 from tandem.org.errors import Severity
 from tandem.org.numbers import phone_context
 from tandem.org.versions import ROLES, generations, names_must_match, roles_of
-from tandem.org.vocabulary import PoolKind, PoolType, ServerKind, ServerRole, UriType, VoIPSecurity
+from tandem.org.vocabulary import PoolKind, PoolType, ServerKind, ServerRole, StartupMode, UriType, VoIPSecurity
 
 Check = tuple[object, Severity, str, str]
 _SCHEMES = ("ldaps://", "ldap+starttls://")
@@ -161,3 +161,9 @@ def _unknown(org: m.Organization) -> Iterator[Check]:
         other = lync if server.kind is ServerKind.TANDEM else tandem
         if other:
             yield server, Severity.WARNING, found, f"servers of one maker; {other[0].fqdn} is of kind {other[0].kind}"
+
+
+def startup_mode(security: set[VoIPSecurity]) -> StartupMode:
+    """The startup mode of a UM server by its dial plans: TLS if all are secured, TCP if none is, Dual if they differ."""
+    plain = VoIPSecurity.UNSECURED in security
+    return (StartupMode.TCP if len(security) == 1 else StartupMode.DUAL) if plain else StartupMode.TLS

@@ -47,3 +47,11 @@ class RunbookStep:
         """What stands for the step as it is now: a confirmation of another text is void."""
         said = (self.id, *self.commands, *self.checks, *(note.en for note in self.notes))
         return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
+
+
+UNKNOWN = Text(
+    "Not known: how Front End and UM servers address each other (Request-URI, otherIpPhone) is not public, so calls between "
+    "Tandem and Microsoft servers are not proven; see docs/adr/0004.",
+    "Inconnu : la façon dont serveurs Front End et serveurs de messagerie unifiée s'adressent (Request-URI, otherIpPhone) n'est "
+    "pas publique ; les appels entre Tandem et Microsoft ne sont pas prouvés, voir docs/adr/0004.",
+)

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from tandem.org.model import Organization
 from tandem.org.vocabulary import PoolKind, ServerKind
 from tandem.process.phases import TEAMS
-from tandem.process.runbook.exchange import ExchangeForest
-from tandem.process.runbook.lync import LyncSide
+from tandem.process.runbook.exchange.forest import ExchangeForest
+from tandem.process.runbook.exchange.steps import exchange_steps
+from tandem.process.runbook.lync.side import LyncSide
+from tandem.process.runbook.lync.steps import lync_steps
 from tandem.process.runbook.model import RunbookStep
 
 
@@ -15,9 +17,9 @@ def runbook_steps(organization: Organization) -> tuple[RunbookStep, ...]:
     steps: list[RunbookStep] = []
     for forest in organization.messaging_forests:
         if organization.servers_in(forest, ServerKind.EXCHANGE):
-            steps += ExchangeForest(organization, forest).steps()
+            steps += exchange_steps(ExchangeForest(organization, forest))
     if organization.pools_of(PoolKind.LYNC):
-        steps += LyncSide(organization).steps()
+        steps += lync_steps(LyncSide(organization))
     return tuple(sorted(steps, key=lambda step: step.phase.number))
 
 

@@ -11,6 +11,7 @@ from tandem.directory.layout import ADMINISTRATIVE_GROUP
 from tandem.org import model
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import phone_context
+from tandem.org.topology import startup_mode
 from tandem.org.vocabulary import PoolKind, ServerKind, StartupMode, VoIPSecurity
 from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore
@@ -60,6 +61,7 @@ def _tasks(context: Context) -> Iterator[Task]:
     at, org = context.layout, context.organization
     roles = MessagingRoles.of(org.servers_in(at.forest, ServerKind.TANDEM))
     first = not context.repository.all(o.MessagingServer)
+    before: tuple[str, ...] = ()
     for id_, title, required, steps, reads, gate in (
         # Not a gate: 1/servers tells more, and the voice side may list the organization, not read it.
         ("1/organization", f"Messaging organization {at.organization}", any_of(ENTERPRISE_ADMINS), _organization,
@@ -91,8 +93,10 @@ def _tasks(context: Context) -> Iterator[Task]:
             reads=reads,
             gate=gate,
             hidden=_HIDDEN if gate else "the voice side does not read this, and needs none of it",
-            after=() if id_ == "3/dial-plans" else ("1/organization", "3/dial-plans"),
+            after=() if id_ == "3/dial-plans" else before,
         )
+        if id_ in ("1/organization", "3/dial-plans"):  # what the later ones put their objects into
+            before = (*before, id_)
 
 
 def _here(context: Context) -> tuple[model.DeclaredMessagingServer, ...]:
@@ -100,7 +104,7 @@ def _here(context: Context) -> tuple[model.DeclaredMessagingServer, ...]:
 
 
 def dial_plans_here(context: Context) -> tuple[model.DeclaredUMDialPlan, ...]:
-    """The UM dial plans of the current forest."""
+    """The UM dial plans of the context's forest."""
     return tuple(plan for plan in context.organization.um_dial_plans if plan.forest == context.layout.forest)
 
 
@@ -210,12 +214,6 @@ def _security(context: Context) -> Iterator[Step]:
             change = Change(action="~", kind="UM dial plan", name=plan.name, details=(detail,))
             after = dataclasses.replace(current, voip_security=plan.voip_security) if current else None
             yield change, partial(context.repository.update, current, after) if current else nothing
-
-
-def startup_mode(security: set[VoIPSecurity]) -> StartupMode:
-    """TLS where every dial plan is secured, TCP where none is, Dual where they differ."""
-    plain = VoIPSecurity.UNSECURED in security
-    return (StartupMode.TCP if len(security) == 1 else StartupMode.DUAL) if plain else StartupMode.TLS
 
 
 def _dial_plan_servers(context: Context) -> Iterator[Step]:

@@ -14,11 +14,11 @@ from tandem.directory.defaults import exchucutil_aces
 from tandem.directory.dn import DN
 from tandem.org.checks import AGREES
 from tandem.org.numbers import EumAddress, is_e164
+from tandem.org.topology import startup_mode
 from tandem.org.vocabulary import MediaEncryption, PoolType, StartupMode, UMStatus, UriType, VoIPSecurity
 from tandem.process.errors import ProcessError
 from tandem.process.phases import PHASES
 from tandem.process.task import Context
-from tandem.process.tasks.messaging import startup_mode
 from tandem.process.tools import contacts, exchucutil
 from tandem.process.tools.targets import read_target
 

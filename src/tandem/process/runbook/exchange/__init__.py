@@ -1,0 +1,1 @@
+"""Runbook steps for servers of kind exchange."""

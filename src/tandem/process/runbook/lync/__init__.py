@@ -1,0 +1,1 @@
+"""Runbook steps for pools of kind lync."""
