@@ -4,17 +4,25 @@ from collections.abc import Callable
 
 import pytest
 
-from arch.rules import SPAWNING, crowded_rooms, import_circles, rooms_with_code, spawned
+from arch import rules
 from arch.source import circles
 
+RULES = (
+    rules.import_circles,
+    rules.crowded_rooms,
+    rules.rooms_with_code,
+    rules.twin_classes,
+    rules.dialect,
+)
 
-@pytest.mark.parametrize("rule", [import_circles, crowded_rooms, rooms_with_code], ids=lambda rule: rule.__name__)
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_a_rule_of_the_house_is_kept(rule: Callable[[], list[str]]) -> None:
     assert not (broken := rule()), "\n".join(broken)
 
 
 def test_tasks_are_made_in_a_few_places_only() -> None:
-    assert 0 < len(places := spawned()) <= SPAWNING, "\n".join(places)
+    assert 0 < len(places := rules.spawned()) <= rules.SPAWNING, "\n".join(places)
 
 
 def test_a_circle_is_found() -> None:

@@ -18,7 +18,7 @@ from tandem.process.task import Context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlanResult:
     """A plan, the further steps that people do by hand, and which teams have agreed to the split of work."""
 
     organization: str
@@ -39,7 +39,7 @@ class Planned:
 
 def plan(
     context: Context, *, guard: Guard, only: Phase | None = None, target: str = "", share: str | None = None
-) -> Planned:
+) -> PlanResult:
     """Plan an organization: everything, or one phase, one task (``target``), one team's or account's ``share``.
 
     Raises:
@@ -49,7 +49,7 @@ def plan(
     if share:
         made = _share_of(made, share)
     wanted = selection(context, only, target)
-    return Planned(
+    return PlanResult(
         organization=context.organization.name,
         plan=made.only(lambda planned: wanted(planned.task)),
         further=tuple(further_steps(context.organization)),
@@ -58,7 +58,7 @@ def plan(
     )
 
 
-def save_plan(planned: Planned, out: Path, *, file: Path) -> None:
+def save_plan(planned: PlanResult, out: Path, *, file: Path) -> None:
     """Write a plan for ``tandem apply``; ``file`` is the organization's."""
     saved.save(planned.plan, out, organization=planned.organization, file=file, at=planned.at)
 

@@ -52,7 +52,7 @@ class ContactRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class LoadedContacts:
     """What is found: messaging forests with their SIP URI dial plans and auto attendants, and the contacts."""
 
     forests: tuple[tool.MessagingForest, ...]
@@ -95,10 +95,10 @@ class NameMismatch:
         return dataclasses.asdict(self)
 
 
-def load(context: Context) -> Loaded:
+def load(context: Context) -> LoadedContacts:
     """What is found of messaging forests and contacts."""
     context = _voice(context)
-    return Loaded(forests=tuple(tool.load(context)), contacts=list_contacts(context))
+    return LoadedContacts(forests=tuple(tool.load(context)), contacts=list_contacts(context))
 
 
 def dial_plans(context: Context) -> tuple[DialPlanRow, ...]:
