@@ -26,7 +26,7 @@ from tandem.sip.aio.endpoint import Endpoint, Hop
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.message.message import Headers, Request
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 DROPPED, MALFORMED = "tandem_sip_dropped_total", "tandem_sip_malformed_total"
 FLOOD = 4_000
 

@@ -22,7 +22,7 @@ from tandem.sip.sdp.offer import MediaTerms, answer_audio, check_answer, make_of
 from tandem.sip.sdp.sdes import SUITES
 from tandem.speech.samples.recorded import bob_message
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.alone]
 RELAY, TANDEM, PLAIN = "127.0.0.46", "127.0.0.47", "127.0.0.48"
 SPOKEN = read_wav(bob_message())[: 2 * 8000 * 3 // 2]
 ALIKE = {"G722": 0.9, "opus": 0.8}

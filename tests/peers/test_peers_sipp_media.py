@@ -14,7 +14,7 @@ from tandem.media.codec import g711
 from tandem.media.codec.wav import read_wav
 from tandem.speech.samples.recorded import bob_message
 
-pytestmark = [pytest.mark.peer, pytest.mark.slow]
+pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.alone]
 ADDRESS = "127.0.0.45"
 SPOKEN = g711.encode(read_wav(bob_message())[: 2 * 8000 * 2], g711.PCMU)
 SAID = g711.decode(SPOKEN, g711.PCMU)
