@@ -100,7 +100,7 @@ def test_the_voice_side_cannot_tell_before_phase_7(fresh: Path) -> None:
     assert by_id["3/dial-plans"].status is Status.UNREADABLE
     assert by_id["8/voice-dial-plans"].status is Status.WAITING
     shown = tandem("plan", str(fresh / "organization.yaml"), "--as", "victor")
-    assert "UM objects are not readable by you before phase 7" in shown.stdout
+    assert "You cannot read UM objects until phase 7 (exchucutil) has run" in shown.stdout
 
 
 def test_an_administrator_without_the_role_changes_nothing(fresh: Path) -> None:

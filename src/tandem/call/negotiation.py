@@ -76,7 +76,7 @@ class Negotiation:
         return build_sdp(self.ours, session_id=self._session_id, version=self._version)
 
     def offer(self, *, whole: bool = False) -> bytes:
-        """Make an offer: the first, or one that says again what stands, or with ``whole`` all that we can.
+        """Make an offer: the first, or one that repeats what is agreed, or with ``whole`` all that we can.
 
         Raises :class:`OutOfTurn`.
         """

@@ -76,7 +76,7 @@ def parse_filter(text: str) -> Filter:
     """Read a filter. Raises :class:`BadName`."""
     found, end = _parse(text, 0, 0)
     if end != len(text):
-        raise BadName(f"filter {text!r}: {text[end:]!r} stands after its end")
+        raise BadName(f"filter {text!r}: {text[end:]!r} follows its end")
     return found
 
 

@@ -50,7 +50,7 @@ class Account:
 
 
 class PhoneCall:
-    """A call that stands; what was heard so far is in :attr:`heard` (16-bit linear), keys in :attr:`keys`."""
+    """An active call; what was received so far is in :attr:`heard` (16-bit linear), DTMF in :attr:`keys`."""
 
     def __init__(self, leg: CallLeg) -> None:
         self.leg = leg

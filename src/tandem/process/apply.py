@@ -82,7 +82,7 @@ class _Run:
             return False
         if task.id in self.done:
             changes = "; ".join(str(change) for change in planned.changes[:5])
-            raise ProcessError(f"task {task.id} was done and is still to be done: {changes}")
+            raise ProcessError(f"internal error: task {task.id} still reports changes after it was applied: {changes}")
         return True
 
     def _carry_out(self, planned: Planned) -> bool:
@@ -126,7 +126,7 @@ def apply(
 
     Raises:
         NotPermitted: ``only`` names a phase in which something is to be done, and the operator may do none of it.
-        Busy: another apply is at work.
+        Busy: another apply is running.
     """
     wanted = selection(context, only, target)
     run = _Run(
@@ -204,7 +204,7 @@ def alone(state: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Busy(
-                f"another apply is at work on {state}; nothing was changed, try again when it has ended"
+                f"another apply is running on {state}; nothing was changed. Try again when it has ended"
             ) from None
         yield
     finally:

@@ -27,7 +27,7 @@ PATIENCE_S = 60.0
 def write_example(folder: Path, ids: Ids) -> Organization:
     """``tandem init``: the example in a new folder, ready to be planned. Raises :class:`ProcessError` if it is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ProcessError(f"{folder} is there and not empty; name a new folder")
+        raise ProcessError(f"{folder} already exists and is not empty; choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "organization.yaml"
     path.write_text(example_text(), encoding="utf-8")

@@ -12,4 +12,4 @@ class NotPermitted(ProcessError):
 
 
 class Busy(ProcessError):
-    """Another apply is at work."""
+    """Another apply is running."""

@@ -1,6 +1,6 @@
 """The journal: who changed what, and when. JSON lines, only ever appended, each chained to the one before by its hash.
 
-A line ``begun`` stands before a task's change and ``done`` after it, so that a crash between the two can be seen.
+A line ``begun`` is written before a task's change and ``done`` after it, so that a crash between the two can be seen.
 """
 
 import hashlib

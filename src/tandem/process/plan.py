@@ -16,7 +16,7 @@ from tandem.process.tasks.every import all_tasks
 
 
 class Status(StrEnum):
-    """Where a task stands."""
+    """The state of a task."""
 
     DONE = "done"
     READY = "ready"
@@ -109,7 +109,7 @@ class Observer:
         self.roles = Roles(context)
 
     def observe(self, task: Task) -> Planned:
-        """How a task stands now; it has to come after those that it may wait for."""
+        """The state of a task now. Observe first the tasks that it may wait for."""
         context = self._context
         hidden = task.unreadable(context.session)
         if hidden and self._own not in (task.forest, context.organization.voice_forest):

@@ -29,7 +29,7 @@ Requirement = tuple[frozenset[str], ...]
 
 
 def any_of(*alternatives: str | Iterable[str]) -> Requirement:
-    """Alternatives; one of several groups is an iterable. What is named twice stands once."""
+    """Alternatives; one of several groups is an iterable. What is named twice appears once."""
     sets = (frozenset([a]) if isinstance(a, str) else frozenset(a) for a in alternatives)
     return tuple(dict.fromkeys(sets))
 

@@ -103,8 +103,8 @@ class Task:
     done, and ``hidden`` says why if he may not. ``gate`` says whether later phases wait for it; ``needs`` replaces the
     phase's own. ``after`` names tasks that come before, whatever their phase: removals wait for what refers to their
     objects, of which ``kept`` counts those that are managed. A task ``only_when_due`` is left out of a plan where it has
-    nothing to do. ``by_hand`` says where a step is carried out that is for servers of another product; ``digest`` stands
-    for what it says.
+    nothing to do. ``by_hand`` says where a step is carried out that is for servers of another product; ``digest`` identifies
+    its text.
     """
 
     id: str
@@ -115,7 +115,7 @@ class Task:
     forest: str
     steps: Steps = field(repr=False)
     reads: tuple[DN, ...] = ()
-    hidden: str = "UM objects are not readable by you before phase 7"
+    hidden: str = "You cannot read UM objects until phase 7 (exchucutil) has run"
     gate: bool = True
     needs: tuple[int, ...] | None = None
     after: tuple[str, ...] = ()
@@ -220,7 +220,7 @@ def difference(name: str, before: Any, after: Any) -> str:
 
 
 def ensure_aces(context: Context, dn: DN, aces: Iterable[Ace]) -> Iterable[Step]:
-    """Access control entries that have to stand on an entry; none is ever taken away."""
+    """Access control entries that an entry needs; none is ever removed."""
     for ace in context.session.lacking(dn, tuple(aces)):
         yield ace_change("+", dn, ace), partial(context.session.grant, dn, (ace,))
 

@@ -31,7 +31,7 @@ Password = Callable[[str], str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What is copied: entries in an order in which each stands after the one above it, and what is left out, with why.
+    """What is copied: entries in an order in which each follows the one above it, and what is left out, with why.
 
     ``ground`` are the organization's own places, whose rights are copied, and the domains.
     """

@@ -1,6 +1,6 @@
 """Import: what a directory holds, as an organization file whose plan is empty for it.
 
-Nothing is dropped: what cannot be said in the file, or was guessed, stands as a comment at its head.
+Nothing is dropped: what cannot be said in the file, or was guessed, is a comment at its head.
 """
 
 import dataclasses
@@ -25,7 +25,7 @@ _Dict = dict[str, Any]
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a word of the contract as its text, wherever it stands."""
+    """Writes a word of the contract as its text, wherever it appears."""
 
 
 _Dumper.add_multi_representer(StrEnum, lambda dumper, word: dumper.represent_str(word.value))

@@ -44,7 +44,7 @@ class RunbookStep:
 
     @property
     def digest(self) -> str:
-        """What stands for the step as it is now: a confirmation of another text is void."""
+        """Identifies the step as it is now: a confirmation of another text is void."""
         said = (self.id, *self.commands, *self.checks, *(note.en for note in self.notes))
         return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
 

@@ -19,7 +19,7 @@ def tasks(context: Context) -> Iterator[Task]:
     for forest in org.messaging_forests:
         servers = org.servers_in(forest, ServerKind.TANDEM)
         at = context.at(forest).layout
-        # Whoever can read gateways and hunt groups has the permissions: on the voice side nothing else can tell.
+        # An account that can read gateways and hunt groups has the permissions: on the voice side nothing else can tell.
         for name, title, steps, reads in (
             ("permissions", "Permissions of the voice side on UM objects", exchucutil.permission_steps, at.exchange),
             ("gateways", "A UM IP gateway for each voice pool", _gateways, at.um_ip_gateways),
@@ -36,9 +36,9 @@ def tasks(context: Context) -> Iterator[Task]:
                     steps=steps,
                     reads=(reads,),
                     gate=name != "permissions",
-                    hidden="the organization is not readable by you: 7/gateways tells"
+                    hidden="You cannot read the organization: 7/gateways tells"
                     if name == "permissions"
-                    else "UM objects are not readable by you before phase 7",
+                    else "You cannot read UM objects until phase 7 (exchucutil) has run",
                 )
 
 

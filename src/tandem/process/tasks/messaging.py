@@ -33,7 +33,7 @@ from tandem.process.task import (
 )
 from tandem.process.tasks.preconditions import known_aces, pairs, task_id
 
-_HIDDEN = "UM objects are not readable by you before phase 7"
+_HIDDEN = "You cannot read UM objects until phase 7 (exchucutil) has run"
 TANDEM_VERSION = "Tandem UM 15"
 """What a Tandem server's version is in the directory: its phases follow Exchange 2013 (major version 15)."""
 

@@ -65,7 +65,7 @@ def tasks(context: Context) -> Iterator[Task]:
                 forest=name,
                 steps=steps,
                 reads=(root,),
-                hidden=f"{name} is not readable by you",
+                hidden=f"You cannot read {name}",
                 # Who is not let into a forest sees by the later phases whether it is prepared.
                 gate=context.session.may(Right.READ, root) and id_ != "members",
                 kept=_memberships,

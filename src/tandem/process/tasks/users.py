@@ -27,7 +27,7 @@ Fields = Mapping[str, Any]
 Plans = Mapping[str, model.DeclaredUMDialPlan]
 """The UM dial plan of each account that is declared for UM."""
 _MOVES: dict[str, Any] = {"after": ("5/servers", "7/gateways", "7/hunt-groups"), "only_when_due": True}
-HIDDEN = "the users of the voice forest are not readable by you: does it trust your forest?"
+HIDDEN = "You cannot read the users of the voice forest: does it trust your forest?"
 
 
 def tasks(context: Context) -> Iterator[Task]:
@@ -35,8 +35,13 @@ def tasks(context: Context) -> Iterator[Task]:
     org = context.organization
     if org.pools_of(PoolKind.TANDEM):
         for id_, title, steps, more in (
-            # It mends what is the voice side's own, and waits for nothing of UM.
-            ("6/sip-addresses", "SIP addresses that differ from what is declared", _mended_addresses, {"needs": (0,)}),
+            # It corrects what is the voice side's own, and waits for nothing of UM.
+            (
+                "6/sip-addresses",
+                "SIP addresses that differ from what is declared",
+                _corrected_addresses,
+                {"needs": (0,)},
+            ),
             ("10/users", "Users enabled for Enterprise Voice", _enterprise_voice, {}),
             # UM has to know a pool before its users come.
             ("10/move-users", "Users moved to another pool", _moved_to_pools, _MOVES),
@@ -97,7 +102,7 @@ def um_plans(context: Context) -> Plans:
     return {account: plan for account, plan in of_user if plan}
 
 
-def _mended_addresses(context: Context) -> Iterator[Step]:
+def _corrected_addresses(context: Context) -> Iterator[Step]:
     there = present(context)
     users = [u for u in context.organization.users if u.sip_address and u.account.lower() in there]
 

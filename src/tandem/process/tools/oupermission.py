@@ -63,7 +63,7 @@ def revoke_steps(context: Context, object_type: str, ou: DN) -> Iterator[Step]:
     mine = aces_for(context, object_type)
     lacking = context.session.lacking(ou, mine)
     others = [aces_for(context, name) for name in TYPES]
-    # Another type is granted if what it has beyond the common part stands there too.
+    # Another type is granted if what it has beyond the common part is there too.
     kept = {ace for aces in others if set(aces) - set(mine) and not context.session.lacking(ou, aces) for ace in aces}
     for ace in mine:
         if ace not in lacking and ace not in kept:

@@ -176,7 +176,7 @@ class Connections:
         return None if flow is None or flow.closed else flow
 
     async def connect(self, hop: Hop, place: ServerAddress, *, fresh: bool = False) -> Flow:
-        """The flow to a hop at a place: the one that stands (unless ``fresh``), or a new one. Raises :class:`OSError`."""
+        """The flow to a hop at a place: the open one (unless ``fresh``), or a new one. Raises :class:`OSError`."""
         if place.transport == "udp":
             return await self._udp_to(place.host, place.port)
         lock = self._connecting.setdefault(hop, asyncio.Lock())
