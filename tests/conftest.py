@@ -28,6 +28,7 @@ APART = (
 """Modules whose tests share nothing: workers take them one by one. Every other module is one worker's."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests stay together in one worker, and which begin first."""
     for item in items:

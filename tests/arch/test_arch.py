@@ -9,6 +9,7 @@ from arch.source import circles
 
 RULES = (
     rules.import_circles,
+    rules.long_classes,
     rules.crowded_rooms,
     rules.rooms_with_code,
     rules.twin_classes,
