@@ -289,7 +289,9 @@ def test_controllers_are_those_that_dns_names_by_priority_and_stay_known_when_dn
 
 
 def bound(controller: adapters.Samba, url: str = f"ldaps://{ADDRESS}") -> Session:
-    return opened(controller, url).open().bind("administrator", adapters.administrator_password(controller.folder))
+    return open_directory(opened(controller, url)).bind(
+        "administrator", adapters.administrator_password(controller.folder)
+    )
 
 
 def opened(controller: adapters.Samba, url: str, roots: Path | None = None) -> Place:
@@ -321,13 +323,13 @@ def test_a_controller_that_another_authority_vouches_for_is_refused(controller: 
     (tmp_path / "roots.pem").write_bytes(other.root_pem)
     for url, said in ((f"ldaps://{ADDRESS}", "proves who it is"), (f"ldap+starttls://{ADDRESS}", "answers")):
         with pytest.raises(DirectoryUnavailable, match=f"no domain controller of example.com {said}"):
-            opened(controller, url, tmp_path / "roots.pem").open().bind("administrator", "Passw0rd!xyz")
+            open_directory(opened(controller, url, tmp_path / "roots.pem")).bind("administrator", "Passw0rd!xyz")
 
 
 @pytest.mark.parametrize("url", ["ldap://dc1", "http://dc1", "ldaps://", "ldaps://dc1/ou=x", "ldaps://a@dc1", "dc1"])
 def test_an_address_that_is_none_is_named_with_what_was_expected(controller: adapters.Samba, url: str) -> None:
     with pytest.raises(BadAddress, match="expected ldaps://HOST"):
-        opened(controller, url).open().bind("administrator", "x")
+        open_directory(opened(controller, url)).bind("administrator", "x")
 
 
 def test_who_was_refused_is_not_asked_for_again_at_once(controller: adapters.Samba) -> None:
