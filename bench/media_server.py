@@ -30,6 +30,7 @@ from tandem.media.session import Sound
 from tandem.sip.aio.endpoint import Endpoint, Handling, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.headers import fields
+from tandem.sip.sdp.offer import Encryption
 
 PROMPT_S = 10
 
@@ -46,7 +47,7 @@ class Server:
     def __init__(self, folder: Path, secure: bool, bridge: bool) -> None:
         self.engine = MediaEngine(workers=1)
         self._spool = Spool(folder)
-        self._policy = MediaPolicy(host="127.0.0.1", encryption="require" if secure else "refuse")
+        self._policy = MediaPolicy(host="127.0.0.1", encryption=Encryption.REQUIRE if secure else Encryption.REFUSE)
         self._prompt = prompt()
         self._bridge = bridge
         self._alone: CallLeg | None = None

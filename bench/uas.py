@@ -20,8 +20,9 @@ from tandem.core.garbage import collect_rarely
 from tandem.core.ids import SystemIds
 from tandem.sip.aio.endpoint import Endpoint, Handling, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.sdp.offer import Encryption
 
-POLICY = MediaPolicy(host="127.0.0.1", encryption="refuse")
+POLICY = MediaPolicy(host="127.0.0.1", encryption=Encryption.REFUSE)
 
 
 async def serve(host: str) -> None:

@@ -32,7 +32,7 @@ from tandem.sip.message.message import Headers, Message, Request, Response, resp
 from tandem.sip.message.parse import parse_message
 from tandem.sip.message.salvage import answer_to_unreadable
 from tandem.sip.sdp.description import build_sdp, parse_sdp
-from tandem.sip.sdp.offer import MediaTerms, answer_audio
+from tandem.sip.sdp.offer import Encryption, MediaTerms, answer_audio
 from tandem.sip.sdp.sdes import Crypto, parse_crypto
 
 ABLE = uas.Abilities(methods=("INVITE", "OPTIONS", "REGISTER"), extensions=frozenset({"timer", "100rel"}))
@@ -111,7 +111,7 @@ def sdp(data: bytes) -> None:
         offer = parse_sdp(data)
     except SdpError:
         return
-    for encryption in ("require", "prefer", "refuse"):
+    for encryption in Encryption:
         try:
             ours, _ = answer_audio(
                 offer, MediaTerms(encryption=encryption), host="192.0.2.1", port=40_000, new_key=bytes
@@ -121,7 +121,7 @@ def sdp(data: bytes) -> None:
         answer = parse_sdp(build_sdp(ours, session_id="1"))
         assert len(answer.media_lines) == len(offer.media_lines)
         assert answer.audio is not None and answer.audio.formats[:1] == ours.formats[:1]
-        assert encryption != "require" or answer.audio.secure
+        assert encryption is not Encryption.REQUIRE or answer.audio.secure
 
 
 def sdes(data: bytes) -> None:

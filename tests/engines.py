@@ -14,6 +14,7 @@ from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.sip.aio.endpoint import Handling, Hop, ServerTransaction
 from tandem.sip.message.message import Headers, Request, Response
+from tandem.sip.sdp.offer import Encryption
 from tandem.testing.loop import JumpingLoop
 from tandem.testing.media import QuietMedia
 from tandem.testing.network import Network, Weather
@@ -30,7 +31,7 @@ class Party:
         self.media = QuietMedia()
         self.calls = Calls(self.endpoint, contact=lambda flow: f"<sip:{host}@{host}>", media=self.media)
         self.calls.on_request = self._received
-        self.policy = MediaPolicy(host="127.0.0.1", encryption="refuse")
+        self.policy = MediaPolicy(host="127.0.0.1", encryption=Encryption.REFUSE)
         self.serve: Serve = lambda call: call.answer()
         self.incoming: list[Request] = []
         self.others: Callable[[ServerTransaction], None] = lambda transaction: transaction.respond_with(200)

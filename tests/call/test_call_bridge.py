@@ -13,6 +13,7 @@ from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg
 from tandem.sip.aio.endpoint import Handling, ServerTransaction
 from tandem.sip.message.message import Headers, Request, Response
+from tandem.sip.sdp.offer import Encryption
 from tandem.testing.media import QuietMedia
 
 
@@ -277,7 +278,7 @@ def test_an_answer_that_crosses_the_cancel_is_ended() -> None:
 
 def test_what_the_two_cannot_agree_on_is_refused_and_the_other_leg_hung_up() -> None:
     async def scene(world: Bridged) -> None:
-        world.alice.policy = type(world.alice.policy)(host="127.0.0.1", encryption="require")
+        world.alice.policy = type(world.alice.policy)(host="127.0.0.1", encryption=Encryption.REQUIRE)
         with pytest.raises(CallFailed, match="488"):
             await world.alice.place("pbx").answered()
 

@@ -16,6 +16,7 @@ from tandem.media.session import Media, Sound
 from tandem.probe.compare import find_speech
 from tandem.sip.aio.endpoint import Endpoint, Handling, Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.sdp.offer import Encryption
 
 SPEECH = read_wav((resources.files("tandem.speech.samples") / "bob-message.wav").read_bytes())[: 2 * 8000 * 2]
 
@@ -41,8 +42,8 @@ async def heard_from(speaker: CallLeg, listener: CallLeg) -> float:
 async def test_two_phones_speak_through_a_bridge_of_the_engine() -> None:
     engine = MediaEngine(workers=2)
     await engine.start()
-    plain = MediaPolicy(host="127.0.0.1", encryption="refuse", codecs=("PCMU",))
-    secure = MediaPolicy(host="127.0.0.1", encryption="require", codecs=("G722",), own_order=True)
+    plain = MediaPolicy(host="127.0.0.1", encryption=Encryption.REFUSE, codecs=("PCMU",))
+    secure = MediaPolicy(host="127.0.0.1", encryption=Encryption.REQUIRE, codecs=("G722",), own_order=True)
     (alice, _), (bob, to_bob), (pbx, to_pbx) = await party(), await party(), await party(engine)
     answered: asyncio.Queue[CallLeg] = asyncio.Queue()
 

@@ -18,6 +18,7 @@ from tandem.media.session import Sound
 from tandem.probe.compare import find_speech
 from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.sdp.offer import Encryption
 
 
 def tone(seconds: float) -> bytes:
@@ -81,7 +82,7 @@ class Pair:
             await calls.endpoint.close()
 
 
-@pytest.fixture(params=[("udp", "refuse"), ("tcp", "require")], ids=["udp-rtp", "tcp-srtp"])
+@pytest.fixture(params=[("udp", Encryption.REFUSE), ("tcp", Encryption.REQUIRE)], ids=["udp-rtp", "tcp-srtp"])
 async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
     pair = Pair(*request.param)
     await pair.listen()
@@ -140,7 +141,7 @@ async def test_a_caller_who_gives_up_ends_the_attempt(pair: Pair) -> None:
 
 
 async def test_media_that_the_policy_forbids_is_refused_with_the_reason(pair: Pair) -> None:
-    other = "require" if pair.policy.encryption == "refuse" else "refuse"
+    other = Encryption.REQUIRE if pair.policy.encryption is Encryption.REFUSE else Encryption.REFUSE
     with pytest.raises(CallFailed, match="SRTP") as failed:
         await pair.place(other)
     assert failed.value.status == 488
@@ -164,7 +165,7 @@ async def test_a_call_without_a_free_port_is_told_when_to_come_again_and_not_wha
 async def test_nobody_there_is_a_clear_failure() -> None:
     calls = calls_on("tcp")
     nobody = Hop(transport="tcp", host="127.0.0.1", port=1)
-    policy = MediaPolicy(host="127.0.0.1", encryption="refuse")
+    policy = MediaPolicy(host="127.0.0.1", encryption=Encryption.REFUSE)
     with pytest.raises(ConnectionRefusedError):
         await calls.place(uri="sip:b@x", from_="<sip:a@x>", target=nobody, policy=policy).answered()
     await calls.endpoint.close()

@@ -18,7 +18,7 @@ from tandem.media.codec.wav import read_wav
 from tandem.media.session import MediaSession, Sound
 from tandem.probe.compare import find_speech
 from tandem.sip.sdp.description import Audio, build_sdp, parse_sdp
-from tandem.sip.sdp.offer import MediaTerms, answer_audio, check_answer, make_offer
+from tandem.sip.sdp.offer import Encryption, MediaTerms, answer_audio, check_answer, make_offer
 from tandem.sip.sdp.sdes import SUITES
 from tandem.speech.samples.recorded import bob_message
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.peer, pytest.mark.slow, pytest.mark.alone]
 RELAY, TANDEM, PLAIN = "127.0.0.46", "127.0.0.47", "127.0.0.48"
 SPOKEN = read_wav(bob_message())[: 2 * 8000 * 3 // 2]
 ALIKE = {"G722": 0.9, "opus": 0.8}
-SECURE = MediaTerms(encryption="require")
+SECURE = MediaTerms(encryption=Encryption.REQUIRE)
 CALL = {"call_id": "one"}
 
 

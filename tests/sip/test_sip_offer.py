@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from tandem.sip.errors import IncompatibleMedia
 from tandem.sip.sdp.description import CODECS, Audio, Description, build_sdp, parse_sdp
-from tandem.sip.sdp.offer import MediaTerms, answer_audio, check_answer, make_offer
+from tandem.sip.sdp.offer import Encryption, MediaTerms, answer_audio, check_answer, make_offer
 from tandem.sip.sdp.sdes import SUITES, Crypto
 
-REQUIRE, PREFER, REFUSE = (MediaTerms(encryption=kind) for kind in ("require", "prefer", "refuse"))
+REQUIRE, PREFER, REFUSE = (MediaTerms(encryption=kind) for kind in Encryption)
 
 
 def offer(
@@ -26,14 +26,14 @@ def answer(to: Description, terms: MediaTerms = PREFER, *, before: Audio | None 
 
 
 def only(*suites: str) -> MediaTerms:
-    return MediaTerms(encryption="require", suites=suites)
+    return MediaTerms(encryption=Encryption.REQUIRE, suites=suites)
 
 
 @given(
     codecs=st.lists(st.sampled_from(list(CODECS)), min_size=1, unique=True),
     spoken=st.lists(st.sampled_from(list(CODECS)), min_size=1, unique=True),
     suites=st.lists(st.sampled_from(list(SUITES)), min_size=1, unique=True),
-    kinds=st.tuples(*[st.sampled_from(["require", "prefer", "refuse"])] * 2),
+    kinds=st.tuples(*[st.sampled_from(list(Encryption))] * 2),
     own_order=st.booleans(),
 )
 def test_two_of_us_agree_on_the_same_stream_or_on_why_not(
@@ -44,33 +44,37 @@ def test_two_of_us_agree_on_the_same_stream_or_on_why_not(
     try:
         answered, offered = answer(parse_sdp(build_sdp(ours, session_id="1")), terms)
     except IncompatibleMedia:
-        never = {("refuse", "require"), ("require", "refuse"), ("prefer", "refuse")}
+        never = {
+            (Encryption.REFUSE, Encryption.REQUIRE),
+            (Encryption.REQUIRE, Encryption.REFUSE),
+            (Encryption.PREFER, Encryption.REFUSE),
+        }
         assert not set(codecs) & set(spoken) or kinds in never
         return
     mine, theirs = check_answer(ours, parse_sdp(build_sdp(answered, session_id="2")))
     assert mine.formats == offered.formats
     assert (mine.event, theirs.event_type) == (offered.event, answered.event_type)
     assert mine.cryptos == offered.cryptos and theirs.cryptos == answered.cryptos
-    assert mine.secure == theirs.secure == (kinds[0] != "refuse")
+    assert mine.secure == theirs.secure == (kinds[0] is not Encryption.REFUSE)
     assert mine.rtcp_mux and theirs.rtcp_mux and answered.rtcp_mux
 
 
 def test_the_answer_names_one_codec_the_first_that_the_offer_has_and_we_speak() -> None:
     for spoken, chosen in ((("opus", "PCMA"), "PCMA"), (("G722",), "G722"), (tuple(CODECS), "PCMU")):
-        ours, theirs = answer(offer(), MediaTerms(encryption="prefer", codecs=spoken))
+        ours, theirs = answer(offer(), MediaTerms(encryption=Encryption.PREFER, codecs=spoken))
         assert [f.name for f in ours.formats] == [f.name for f in theirs.formats] == [chosen]
 
 
 def test_our_own_order_decides_if_the_terms_say_so() -> None:
-    ours, _ = answer(offer(), MediaTerms(encryption="prefer", codecs=("opus", "PCMU"), own_order=True))
+    ours, _ = answer(offer(), MediaTerms(encryption=Encryption.PREFER, codecs=("opus", "PCMU"), own_order=True))
     assert ours.formats[0].name == "opus"
     for offered, chosen in (
         (("opus", "PCMA", "PCMU"), "PCMA"),
         (("G722", "PCMU", "PCMA"), "PCMU"),
         (("opus", "G722"), "G722"),
     ):
-        theirs = offer(MediaTerms(encryption="require", codecs=offered))
-        ours, _ = answer(theirs, MediaTerms(encryption="prefer", own_order=True))
+        theirs = offer(MediaTerms(encryption=Encryption.REQUIRE, codecs=offered))
+        ours, _ = answer(theirs, MediaTerms(encryption=Encryption.PREFER, own_order=True))
         assert ours.formats[0].name == chosen, "between the two laws of G.711 the offer decides"
 
 
@@ -95,7 +99,11 @@ def test_the_best_suite_in_common_is_taken_whatever_the_order_of_the_offer() -> 
             PREFER,
             "offered: payload type 18, payload type 97; spoken: PCMU, PCMA, G722, opus",
         ),
-        (offer(), MediaTerms(encryption="require", codecs=("GSM",)), "offered: PCMU, PCMA, G722, opus; spoken: GSM"),
+        (
+            offer(),
+            MediaTerms(encryption=Encryption.REQUIRE, codecs=("GSM",)),
+            "offered: PCMU, PCMA, G722, opus; spoken: GSM",
+        ),
         (offer(only("AES_CM_128_HMAC_SHA1_32")), only("AEAD_AES_128_GCM"), "offered: AES_CM_128_HMAC_SHA1_32; spoken"),
         (
             offer(only("AEAD_AES_256_GCM"), change=("AEAD_AES_256_GCM", "F8_128_HMAC_SHA1_80")),
@@ -154,7 +162,7 @@ def test_a_call_that_was_plain_may_become_encrypted() -> None:
 
 
 def test_the_codec_in_use_stays_while_it_is_offered() -> None:
-    first, _ = answer(offer(MediaTerms(encryption="require", codecs=("PCMA",))))
+    first, _ = answer(offer(MediaTerms(encryption=Encryption.REQUIRE, codecs=("PCMA",))))
     again, _ = answer(offer(), before=first)
     assert again.formats[0].name == "PCMA"
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from tandem.sip.errors import IncompatibleMedia, SdpError
 from tandem.sip.sdp.description import CODECS, Audio, build_sdp, parse_sdp
-from tandem.sip.sdp.offer import MediaTerms, answer_audio, check_answer, make_offer
+from tandem.sip.sdp.offer import Encryption, MediaTerms, answer_audio, check_answer, make_offer
 from tandem.sip.sdp.sdes import MIN_LIFETIME, SUITES, Crypto, PassedOver, parse_crypto
 
 KEY30 = base64.b64encode(bytes(30)).decode()
-TERMS = MediaTerms(encryption="prefer")
+TERMS = MediaTerms(encryption=Encryption.PREFER)
 OFFER = build_sdp(make_offer(TERMS, host="127.0.0.1", port=4000, new_key=bytes), session_id="7")
 
 

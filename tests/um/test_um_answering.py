@@ -19,12 +19,13 @@ from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Sound
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.sdp.offer import Encryption
 from tandem.speech.catalogue import silence
 from tandem.um.answering import CallAnswering
 from tandem.um.menu.events import Phrase
 from tandem.um.prompts import Prompts
 
-POLICY = MediaPolicy(host="127.0.0.1", encryption="refuse")
+POLICY = MediaPolicy(host="127.0.0.1", encryption=Encryption.REFUSE)
 SHORT = [Sound.of(silence(0.1))]
 
 

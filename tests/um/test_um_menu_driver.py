@@ -14,6 +14,7 @@ from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Recorded, Sound
 from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.sdp.offer import Encryption
 from tandem.speech.catalogue import silence
 from tandem.um.menu.check import checked, checked_together
 from tandem.um.menu.driver import MenuCall
@@ -34,7 +35,7 @@ from tandem.um.menu.table import (
     Then,
 )
 
-POLICY = MediaPolicy(host="127.0.0.1", encryption="refuse")
+POLICY = MediaPolicy(host="127.0.0.1", encryption=Encryption.REFUSE)
 
 
 class Listening(Enum):

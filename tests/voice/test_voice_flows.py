@@ -16,6 +16,7 @@ from tandem.sip.headers import digest, fields
 from tandem.sip.machines.transaction import cancel_for
 from tandem.sip.message.message import Headers, Request, Response
 from tandem.sip.message.parse import parse_message
+from tandem.sip.sdp.offer import Encryption
 from tandem.voice.server import VoiceServer
 from tandem.wiring import Home, bind, connect
 
@@ -27,7 +28,7 @@ class Phone(Party):
         super().__init__(world.network, host)
         world.parties[host] = self
         self.address, self.secret = address, secret
-        self.policy = MediaPolicy(host="127.0.0.1", encryption="require")
+        self.policy = MediaPolicy(host="127.0.0.1", encryption=Encryption.REQUIRE)
         self._cseq = 0
 
     async def register(self, *contacts: str, expires: int | None = 300, authorization: str = "") -> Response:

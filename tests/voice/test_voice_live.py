@@ -42,6 +42,7 @@ from tandem.probe.phone import Account, Phone, When
 from tandem.sip.aio.endpoint import Hop, ServerTransaction
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.message.message import Headers, Request
+from tandem.sip.sdp.offer import Encryption
 from tandem.speech.samples.recorded import bob_message
 
 pytestmark = pytest.mark.slow
@@ -279,7 +280,7 @@ async def test_a_wrong_secret_and_an_unknown_account_are_refused_alike_and_locke
 
 async def test_plain_media_is_refused_where_the_pool_requires_encryption(deployed: Path) -> None:
     async with running(deployed) as servers, registered(deployed, servers) as (_, bob):
-        bob._policy = dataclasses.replace(bob._policy, encryption="refuse")
+        bob._policy = dataclasses.replace(bob._policy, encryption=Encryption.REFUSE)
         with pytest.raises(CallFailed, match="requires SRTP") as failed:
             await bob.call("4101")
         assert failed.value.status == 488

@@ -11,20 +11,20 @@ from dataclasses import dataclass, replace
 from tandem.media.session import MediaSession, Stream
 from tandem.sip.machines.offeranswer import Offer, OfferAnswer, Step
 from tandem.sip.sdp.description import CODECS, Audio, build_sdp, parse_sdp
-from tandem.sip.sdp.offer import MediaTerms, answer_audio, check_answer, make_offer
+from tandem.sip.sdp.offer import Encryption, MediaTerms, answer_audio, check_answer, make_offer
 
 CONTENT_TYPE = "application/sdp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPolicy:
-    """``encryption`` is ``require``, ``prefer`` or ``refuse``; ports for RTP on ``host`` are taken from ``ports``.
+    """Ports for RTP on ``host`` are taken from ``ports``.
 
     ``codecs`` are those that are spoken, best first; a peer's order goes before ours, unless ``own_order``.
     """
 
     host: str
-    encryption: str
+    encryption: Encryption
     ports: range = range(1)
     codecs: tuple[str, ...] = tuple(CODECS)
     own_order: bool = False

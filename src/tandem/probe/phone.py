@@ -29,6 +29,7 @@ from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import digest
 from tandem.sip.headers.mwi import MessageSummary, parse_summary
 from tandem.sip.message.message import Headers, Request, Response
+from tandem.sip.sdp.offer import Encryption
 
 
 class When(StrEnum):
@@ -128,7 +129,7 @@ class Phone:
         *,
         resolver: Resolver | None = None,
         host: str = "127.0.0.1",
-        encryption: str = "require",
+        encryption: Encryption = Encryption.REQUIRE,
     ) -> None:
         self.account = account
         self.when = When.RING

@@ -25,6 +25,7 @@ from tandem.service.threads import ThreadPool
 from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.machines import uas
+from tandem.sip.sdp.offer import Encryption
 from tandem.um import counts
 from tandem.um.answering import CallAnswering
 from tandem.um.config import UmConfig, UmDirectory
@@ -36,9 +37,9 @@ from tandem.um.prompts import Prompts
 
 _ABLE = uas.Abilities(methods=tuple(ALLOW.split(", ")), extensions=EXTENSIONS)
 _ENCRYPTION = {
-    VoIPSecurity.SECURED: "require",
-    VoIPSecurity.SIP_SECURED: "refuse",
-    VoIPSecurity.UNSECURED: "refuse",
+    VoIPSecurity.SECURED: Encryption.REQUIRE,
+    VoIPSecurity.SIP_SECURED: Encryption.REFUSE,
+    VoIPSecurity.UNSECURED: Encryption.REFUSE,
 }
 
 

@@ -24,6 +24,7 @@ from tandem.process.verify.matrix import Check, check
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.headers.diversion import Diversion, Reason
 from tandem.sip.headers.fields import URI
+from tandem.sip.sdp.offer import Encryption
 from tandem.speech.samples.recorded import bob_message
 
 ARRIVES_S = 20.0
@@ -143,7 +144,9 @@ class Live:
 
     def _phone(self, pool: o.VoicePool, user: o.User) -> Phone:
         account = Account(address=_address(user), secret=self.secret_of(user), pool=pool.fqdn, port=pool.sip_tls_port)
-        encryption = "refuse" if pool.media_encryption is MediaEncryption.DO_NOT_SUPPORT else "require"
+        encryption = (
+            Encryption.REFUSE if pool.media_encryption is MediaEncryption.DO_NOT_SUPPORT else Encryption.REQUIRE
+        )
         context = phone_tls_context(self._store(pool.fqdn).roots)
         return Phone(account, context, resolver=self.resolver, encryption=encryption)
 
@@ -199,8 +202,8 @@ def _callable(plan: o.UMDialPlan) -> bool:
     return plan.uri_type == UriType.SIP_NAME and plan.voip_security != VoIPSecurity.UNSECURED
 
 
-def _encryption(plan: o.UMDialPlan) -> str:
-    return "require" if plan.voip_security == VoIPSecurity.SECURED else "refuse"
+def _encryption(plan: o.UMDialPlan) -> Encryption:
+    return Encryption.REQUIRE if plan.voip_security is VoIPSecurity.SECURED else Encryption.REFUSE
 
 
 def _address(user: o.User) -> str:

@@ -2,7 +2,7 @@
 
 Rules that hold everywhere:
 
-- **Encryption.** ``require`` takes RTP/SAVP only, ``refuse`` RTP/AVP only, ``prefer`` what is offered, and the encrypted
+- **Encryption.** ``REQUIRE`` takes RTP/SAVP only, ``REFUSE`` RTP/AVP only, ``PREFER`` what is offered, and the encrypted
   stream where both are. Nothing is ever downgraded: what was encrypted stays so for the whole call, an answer has to
   have the profile of the offer, and of the suites the best that both speak is taken, whatever the order of the offer.
 - **Codecs.** The answer names one codec, so that nobody has to guess. It follows the offer's order (RFC 3264 §6.1), or
@@ -15,6 +15,7 @@ Left out: capability negotiation (RFC 5939), and keys in RTP/AVP.
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from tandem.sip.errors import IncompatibleMedia
 from tandem.sip.sdp.description import CODECS, Audio, Description, Format, is_unicast, shown
@@ -30,11 +31,19 @@ NewKey = Callable[[int], bytes]
 """Gives so many random bytes."""
 
 
+class Encryption(StrEnum):
+    """Which profile a side agrees to: RTP/SAVP (SRTP) only, the one that is offered, or RTP/AVP only."""
+
+    REQUIRE = "require"
+    PREFER = "prefer"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaTerms:
-    """What this side agrees to: ``encryption`` is ``require``, ``prefer`` or ``refuse``; codecs and suites best first."""
+    """What this side agrees to; codecs and suites best first."""
 
-    encryption: str
+    encryption: Encryption
     codecs: tuple[str, ...] = tuple(CODECS)
     suites: tuple[str, ...] = tuple(SUITES)
     own_order: bool = False
@@ -42,7 +51,7 @@ class MediaTerms:
 
     def within(self, ours: Audio | None) -> "MediaTerms":
         """The terms for going on with a call in which we described ourselves so: encryption stays."""
-        return replace(self, encryption="require") if ours is not None and ours.secure else self
+        return replace(self, encryption=Encryption.REQUIRE) if ours is not None and ours.secure else self
 
 
 def make_offer(
@@ -50,7 +59,7 @@ def make_offer(
 ) -> Audio:
     """What we offer, for a new call or, with what we described ``before``, within one: then places and keys stay."""
     terms = terms.within(before)
-    secure = terms.encryption != "refuse"
+    secure = terms.encryption is not Encryption.REFUSE
     return Audio(
         host=host,
         port=port,
@@ -157,7 +166,9 @@ def _streams(offer: Description, terms: MediaTerms) -> list[Audio]:
         raise IncompatibleMedia(f"audio over RTP/AVP or RTP/SAVP is expected; offered: {found}")
     secure = [audio for audio in offer.audios if audio.secure]
     plain = [audio for audio in offer.audios if not audio.secure]
-    fitting = {"require": secure, "refuse": plain, "prefer": secure + plain}[terms.encryption]
+    fitting = {Encryption.REQUIRE: secure, Encryption.REFUSE: plain, Encryption.PREFER: secure + plain}[
+        terms.encryption
+    ]
     if not fitting and secure:
         raise IncompatibleMedia("SRTP (RTP/SAVP) is offered, but media is not encrypted here; offer RTP/AVP")
     if not fitting:
