@@ -27,8 +27,10 @@ from tandem.core.ids import SystemIds
 from tandem.mail.spool import Envelope, Spool
 from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Sound
-from tandem.sip.aio.endpoint import Endpoint, Handling, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.handlers import Handling
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.sdp.offer import Encryption
 

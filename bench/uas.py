@@ -18,8 +18,10 @@ from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.garbage import collect_rarely
 from tandem.core.ids import SystemIds
-from tandem.sip.aio.endpoint import Endpoint, Handling, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.handlers import Handling
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.sdp.offer import Encryption
 
 POLICY = MediaPolicy(host="127.0.0.1", encryption=Encryption.REFUSE)

@@ -25,6 +25,8 @@ from tandem.sip.errors import DialogError, IllegalHeader, IncompatibleMedia, Mal
 from tandem.sip.headers import digest, fields, history, identity, mwi, refer, replaces
 from tandem.sip.headers.diversion import diversions
 from tandem.sip.headers.params import tokens, with_parameters
+from tandem.sip.headers.uri import parse_uri
+from tandem.sip.headers.via import top_via, vias
 from tandem.sip.machines import reliable, retry, sessiontimer, subscription, uas
 from tandem.sip.machines.dialog import Dialog
 from tandem.sip.message.framing import KeepAlive, StreamFramer
@@ -59,8 +61,8 @@ def message(data: bytes) -> None:
         fields.call_id(read),
         fields.cseq(read),
     )
-    assert (fields.top_via(again), fields.from_tag(again), fields.to_tag(again)) == (
-        fields.top_via(read),
+    assert (top_via(again), fields.from_tag(again), fields.to_tag(again)) == (
+        top_via(read),
         fields.from_tag(read),
         fields.to_tag(read),
     )
@@ -202,7 +204,7 @@ def _ask(read: Message) -> None:
         lambda: fields.contact(read),
         lambda: fields.contact_uri(read),
         lambda: fields.cseq(read),
-        lambda: fields.vias(read),
+        lambda: vias(read),
         lambda: fields.recorded_routes(read),
         lambda: fields.name_addrs(lines("Contact")),
         lambda: fields.number(read.headers.get("Expires"), default=0),
@@ -212,7 +214,7 @@ def _ask(read: Message) -> None:
     if isinstance(read, Request):
         asked += [
             lambda: fields.routes(read),
-            lambda: fields.parse_uri(read.uri),
+            lambda: parse_uri(read.uri),
             lambda: uas.refusal(read, ABLE),
             lambda: refer.parse_refer(read),
             lambda: refer.event_id(read),
@@ -244,8 +246,8 @@ def _ask(read: Message) -> None:
 
 def _ask_text(text: str) -> None:
     with contextlib.suppress(MalformedMessage):
-        uri = fields.parse_uri(text)
-        assert fields.parse_uri(str(uri)) == uri
+        uri = parse_uri(text)
+        assert parse_uri(str(uri)) == uri
     readers: Iterable[Callable[[str], object]] = (
         fields.parse_address,
         fields.split_list,

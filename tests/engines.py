@@ -12,7 +12,9 @@ from tandem.call.errors import CallRefused
 from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
-from tandem.sip.aio.endpoint import Handling, Hop, ServerTransaction
+from tandem.sip.aio.flow import Hop
+from tandem.sip.aio.handlers import Handling
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.message.message import Headers, Request, Response
 from tandem.sip.sdp.offer import Encryption
 from tandem.testing.loop import JumpingLoop

@@ -22,7 +22,8 @@ from tandem.core.ids import SystemIds
 from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, peer_names
-from tandem.sip.aio.endpoint import Endpoint, Hop
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.message.message import Headers, Request
 

@@ -14,8 +14,11 @@ from tandem.media.codec.wav import read_wav
 from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Media, Sound
 from tandem.probe.compare import find_speech
-from tandem.sip.aio.endpoint import Endpoint, Handling, Hop, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop
+from tandem.sip.aio.handlers import Handling
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.sdp.offer import Encryption
 
 SPEECH = read_wav((resources.files("tandem.speech.samples") / "bob-message.wav").read_bytes())[: 2 * 8000 * 2]

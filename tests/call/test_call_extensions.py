@@ -10,7 +10,7 @@ from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg
 from tandem.call.transfer import Referred, transfer
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import OutOfTurn
 from tandem.sip.headers.refer import Refer
 from tandem.sip.message.message import Request

@@ -16,8 +16,10 @@ from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.media.session import Sound
 from tandem.probe.compare import find_speech
-from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Flow, Hop
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.sdp.offer import Encryption
 
 

@@ -16,9 +16,10 @@ from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, peer_names, phone_tls_context, server_context
 from tandem.sip.aio import flow as flows
-from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
-from tandem.sip.aio.flow import StreamFlow
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop, StreamFlow
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.message.message import Headers, Request
 
 UM, POOL = "um1.example.com", "pool1.example.com"

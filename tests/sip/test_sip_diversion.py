@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.sip.headers.diversion import Diversion, Reason, diversions
-from tandem.sip.headers.fields import parse_uri
 from tandem.sip.headers.history import CAUSES, HistoryEntry, diverted, diverted_in, entries_for, history
 from tandem.sip.headers.identity import Asserted, asserted, assertions
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Headers, Request
 
 

@@ -10,11 +10,14 @@ import pytest
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.core.log import about, event, get_logger
-from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import BadOverride, Resolver, parse_overrides
 from tandem.sip.aio.sockets import tcp_listener, udp_socket
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
+from tandem.sip.headers.via import Via, top_via
 from tandem.sip.machines.limits import Limits, SourceLimits
 from tandem.sip.message.message import Headers, Request, Response
 from tandem.sip.message.parse import parse_message
@@ -47,7 +50,7 @@ async def test_a_request_is_answered_and_says_where_it_came_from(pair: tuple[End
     seen: list[str] = []
 
     def serve(transaction: ServerTransaction) -> None:
-        via = fields.top_via(transaction.request)
+        via = top_via(transaction.request)
         seen.append(f"{via.parameters['received']}:{via.parameters['rport']}")
         assert seen == [f"127.0.0.1:{transaction.flow.remote[1]}"]
         transaction.respond_with(200, headers=(("X-Said", "é"),))
@@ -232,10 +235,10 @@ async def test_without_rport_an_answer_goes_to_the_port_in_the_via(pair: tuple[E
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
 async def test_ipv6_works_as_ipv4_does(pair: tuple[Endpoint, Endpoint], kind: str) -> None:
     client, server = pair
-    seen: list[fields.Via] = []
+    seen: list[Via] = []
 
     def serve(transaction: ServerTransaction) -> None:
-        seen.append(fields.top_via(transaction.request))
+        seen.append(top_via(transaction.request))
         transaction.respond_with(200)
 
     server.on_request = serve

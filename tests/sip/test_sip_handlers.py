@@ -8,8 +8,10 @@ import pytest
 
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
-from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Hop, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ClientTransaction, ServerTransaction
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.message.message import Headers, Request, Response
 

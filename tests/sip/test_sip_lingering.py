@@ -4,9 +4,10 @@ import asyncio
 
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
-from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.lingering import LingeringTransactions
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 
 OPTIONS = (
     b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP x;rport;branch=z9hG4bK%d\r\nFrom: <sip:a@x>;tag=1\r\nTo: <sip:b@x>\r\n"

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from dnsserver import Zone, serving
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
-from tandem.sip.aio.endpoint import Endpoint, Hop
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver, hop_of
-from tandem.sip.headers.fields import parse_uri
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.machines.locate import Naptr, ServerAddress, Srv, order_servers, order_services
 from tandem.sip.message.message import Headers, Request
 

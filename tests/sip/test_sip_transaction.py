@@ -1,6 +1,6 @@
 import pytest
 
-from tandem.sip.headers import fields
+from tandem.sip.headers.via import top_via
 from tandem.sip.machines.transaction import (
     T1,
     ClientTransactionMachine,
@@ -62,7 +62,7 @@ def test_a_refusal_is_acknowledged_each_time_and_delivered_once() -> None:
     ack = parse_message(first[0].data)
     assert isinstance(ack, Request)
     assert (ack.method, ack.headers.get("CSeq"), ack.headers.get("To")) == ("ACK", "7 ACK", "<sip:b@y>;tag=t")
-    assert fields.top_via(ack).parameters["branch"] == "z9hG4bK1"
+    assert top_via(ack).parameters["branch"] == "z9hG4bK1"
     assert [o.do for o in machine.received(answer(486), 2.0)] == [TransactionVerb.ACK]
     assert machine.timeout(34.0) == [] and machine.terminated
 

@@ -18,10 +18,14 @@ import pytest
 
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
-from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
+from tandem.sip.headers.address import NameAddr
+from tandem.sip.headers.uri import parse_uri
+from tandem.sip.headers.via import vias
 from tandem.sip.machines.uas import Abilities, refusal
 from tandem.sip.message.framing import KeepAlive, StreamFramer
 from tandem.sip.message.message import Request, Response
@@ -52,7 +56,7 @@ def tried(read: Callable[[], object]) -> object:
         return error.status
 
 
-def party(each: fields.NameAddr) -> dict[str, object]:
+def party(each: NameAddr) -> dict[str, object]:
     return {
         "name": each.name,
         "uri": each.uri,
@@ -80,7 +84,7 @@ def read(data: bytes) -> object:
         "to": party(to),
         "call_id": fields.call_id(message),
         "cseq": str(fields.cseq(message)),
-        "vias": [str(via) for via in fields.vias(message)],
+        "vias": [str(via) for via in vias(message)],
         "contacts": tried(lambda: [party(each) for each in fields.name_addrs(message.headers.all("Contact"))]),
         "max_forwards": tried(lambda: fields.number(message.headers.get("Max-Forwards"), default=70)),
         "body_bytes": len(message.body),
@@ -88,7 +92,7 @@ def read(data: bytes) -> object:
 
 
 def uri_parts(request: Request) -> dict[str, object]:
-    uri = fields.parse_uri(request.uri)
+    uri = parse_uri(request.uri)
     return {
         "scheme": uri.scheme,
         "user": uri.user,

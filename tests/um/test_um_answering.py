@@ -17,8 +17,10 @@ from tandem.mail.errors import MailError
 from tandem.mail.spool import Draft, Envelope, Spool, SpooledMessage
 from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Sound
-from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.sdp.offer import Encryption
 from tandem.speech.catalogue import silence
 from tandem.um.answering import CallAnswering

@@ -6,7 +6,7 @@ import pytest
 from tandem.directory import objects as o
 from tandem.org.vocabulary import Transport, UMStatus, UriType, VoIPSecurity
 from tandem.sip.headers.diversion import Diversion, Reason, diversions
-from tandem.sip.headers.fields import parse_uri
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Headers, Request
 from tandem.speech.catalogue import Catalogue, beep
 from tandem.speech.errors import SpeechError

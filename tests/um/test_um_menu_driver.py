@@ -12,8 +12,10 @@ from tandem.core.ids import SystemIds
 from tandem.media.codec.wav import write_wav
 from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Recorded, Sound
-from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.sdp.offer import Encryption
 from tandem.speech.catalogue import silence
 from tandem.um.menu.check import checked, checked_together

@@ -7,7 +7,7 @@ import pytest
 
 from tandem.directory import objects as o
 from tandem.org.vocabulary import Transport
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.headers.mwi import MessageSummary, parse_summary
 from tandem.testing.loop import JumpingLoop

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tandem.directory import objects as o
 from tandem.org.vocabulary import UriType, VoIPSecurity
-from tandem.sip.headers.fields import parse_uri
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Headers, Request
 from tandem.voice.config import VoiceConfig
 from tandem.voice.proxy.identity import TRUST_HEADERS, assert_identity, strip_trust

@@ -11,7 +11,7 @@ from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
 from tandem.call.negotiation import MediaPolicy
-from tandem.sip.aio.endpoint import Flow
+from tandem.sip.aio.flow import Flow
 from tandem.sip.headers import digest, fields
 from tandem.sip.machines.transaction import cancel_for
 from tandem.sip.message.message import Headers, Request, Response

@@ -39,8 +39,9 @@ from tandem.pki.tls import phone_tls_context
 from tandem.probe.compare import find_speech
 from tandem.probe.errors import PhoneError
 from tandem.probe.phone import Account, Phone, When
-from tandem.sip.aio.endpoint import Hop, ServerTransaction
+from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.message.message import Headers, Request
 from tandem.sip.sdp.offer import Encryption
 from tandem.speech.samples.recorded import bob_message

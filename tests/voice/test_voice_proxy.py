@@ -11,7 +11,8 @@ from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg
-from tandem.sip.aio.endpoint import Handling, ServerTransaction
+from tandem.sip.aio.handlers import Handling
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.message.message import Request
 from tandem.testing.network import MemoryEndpoint, Weather

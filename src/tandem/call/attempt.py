@@ -18,7 +18,9 @@ from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.reoffer import ALLOW, SUPPORTED
 from tandem.core.log import event, get_logger
 from tandem.media.session import MediaSession
-from tandem.sip.aio.endpoint import ClientTransaction, Flow, Target
+from tandem.sip.aio.flow import Flow
+from tandem.sip.aio.outbound import Target
+from tandem.sip.aio.transactions import ClientTransaction
 from tandem.sip.errors import IncompatibleMedia, MalformedMessage, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.machines import sessiontimer

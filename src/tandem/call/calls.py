@@ -13,8 +13,11 @@ from tandem.core.log import get_logger
 from tandem.core.tasks import Tasks
 from tandem.media.aio.session import AioMedia
 from tandem.media.session import Media
-from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction, Target
-from tandem.sip.aio.handlers import Handler
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Flow
+from tandem.sip.aio.handlers import Handler, Handling
+from tandem.sip.aio.outbound import Target
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.headers.params import tokens
 from tandem.sip.headers.replaces import Replaces

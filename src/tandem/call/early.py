@@ -11,7 +11,7 @@ from tandem.call.leg import CallLeg
 from tandem.call.link import Credentials, Link
 from tandem.call.negotiation import Negotiation
 from tandem.core.log import event, get_logger
-from tandem.sip.aio.endpoint import Flow
+from tandem.sip.aio.flow import Flow
 from tandem.sip.errors import IncompatibleMedia, MalformedMessage, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.machines.dialog import Dialog, DialogState

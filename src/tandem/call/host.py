@@ -5,7 +5,8 @@ from typing import Any, Protocol
 
 from tandem.call.leg import CallLeg
 from tandem.media.session import Media
-from tandem.sip.aio.endpoint import Endpoint, Flow
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Flow
 from tandem.sip.headers.replaces import Replaces
 
 

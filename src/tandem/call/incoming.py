@@ -14,7 +14,7 @@ from tandem.call.negotiation import CONTENT_TYPE, MediaPolicy, Negotiation
 from tandem.call.requests import answer_with
 from tandem.media.errors import Unavailable
 from tandem.media.session import MediaSession
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import DialogError, IncompatibleMedia, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.headers.params import tokens

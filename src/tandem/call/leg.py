@@ -18,7 +18,7 @@ from tandem.call.serverside import ServerSide
 from tandem.core.log import event, get_logger
 from tandem.core.tasks import spawn
 from tandem.media.session import Playback, Sound
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers.params import tokens
 from tandem.sip.machines.dialog import ENDS_DIALOG, DialogInput, DialogState
 from tandem.sip.machines.sessiontimer import Due, SessionInterval, SessionTimer

@@ -5,9 +5,13 @@ from collections.abc import Iterable
 
 from tandem.call.negotiation import CONTENT_TYPE
 from tandem.core.ids import Ids
-from tandem.sip.aio.endpoint import ClientTransaction, Endpoint, Flow, Target
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Flow
+from tandem.sip.aio.outbound import Target
 from tandem.sip.aio.resolve import hop_of
+from tandem.sip.aio.transactions import ClientTransaction
 from tandem.sip.headers import digest, fields
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.machines.dialog import Dialog
 from tandem.sip.machines.retry import Authenticate, Retries
 from tandem.sip.machines.transaction import T1
@@ -107,7 +111,7 @@ def target_of(dialog: Dialog, flow: Flow) -> Target:
     stays = flow.transport != "udp" and (not dialog.route_set or not flow.peer_names)
     if stays and not (flow.closed and (flow.transport == "tcp" or flow.peer_names)):
         return flow
-    return hop_of(fields.parse_uri(dialog.next_hop), otherwise="tls" if flow.transport == "tls" else "")
+    return hop_of(parse_uri(dialog.next_hop), otherwise="tls" if flow.transport == "tls" else "")
 
 
 def answer_challenge(

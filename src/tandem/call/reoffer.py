@@ -9,7 +9,7 @@ from typing import Any, NoReturn, Protocol
 from tandem.call.errors import CallFailed
 from tandem.call.link import Link
 from tandem.call.negotiation import Negotiation
-from tandem.sip.aio.endpoint import ClientTransaction
+from tandem.sip.aio.transactions import ClientTransaction
 from tandem.sip.errors import IncompatibleMedia, SdpError
 from tandem.sip.machines import sessiontimer
 from tandem.sip.machines.dialog import ENDS_DIALOG

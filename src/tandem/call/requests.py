@@ -11,7 +11,8 @@ from tandem.call.errors import CallFailed
 from tandem.call.leg import CallLeg
 from tandem.call.negotiation import CONTENT_TYPE, direction_of
 from tandem.call.reoffer import ALLOW, SUPPORTED, OtherSide
-from tandem.sip.aio.endpoint import Handling, ServerTransaction
+from tandem.sip.aio.handlers import Handling
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import DialogError, IncompatibleMedia, OutOfTurn, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.machines import sessiontimer

@@ -14,7 +14,7 @@ from tandem.call.link import Link
 from tandem.call.negotiation import Negotiation
 from tandem.call.reoffer import Reoffers
 from tandem.core.log import event, get_logger
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import IncompatibleMedia, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.machines.dialog import DialogInput

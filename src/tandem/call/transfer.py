@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from tandem.call.errors import CallFailed
 from tandem.call.leg import CallLeg
 from tandem.core.log import event, get_logger
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import DialogError
 from tandem.sip.headers import fields
 from tandem.sip.headers.refer import CONTENT_TYPE, EVENT, Refer, event_id, fragment, parse_fragment, parse_refer

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
-from tandem.sip.aio.endpoint import Endpoint, Hop
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.message.message import Headers, Request
 

@@ -23,8 +23,11 @@ from tandem.media.codec.wav import read_wav
 from tandem.media.session import Sound
 from tandem.pki.tls import peer_names
 from tandem.probe.errors import PhoneError
-from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, Hop, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Flow, Hop
+from tandem.sip.aio.handlers import Handling
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import digest
 from tandem.sip.headers.mwi import MessageSummary, parse_summary

@@ -6,7 +6,7 @@ gateways watch it: 200, or 503 while it drains, so that they send calls elsewher
 
 from collections.abc import Iterable
 
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers.params import tokens
 from tandem.sip.machines import uas
 

@@ -3,7 +3,7 @@
 import asyncio
 import functools
 
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.transactions import ServerTransaction
 
 
 class OpenCalls:

@@ -5,8 +5,9 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tandem.sip.aio.endpoint import Endpoint, Flow, Hop, Target
-from tandem.sip.aio.flow import OnClose
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Flow, Hop, OnClose
+from tandem.sip.aio.outbound import Target
 from tandem.sip.aio.resolve import Resolver
 from tandem.testing.ids import SeededIds
 from tandem.testing.loop import JumpingLoop

@@ -7,13 +7,15 @@ and subscriber access are recognized by number and refused until they are there.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sipmessage import URI
+
 from tandem.directory import objects as o
 from tandem.org.vocabulary import Transport, UMStatus, VoIPSecurity
 from tandem.sip.headers import fields
 from tandem.sip.headers.diversion import Diversion
-from tandem.sip.headers.fields import URI
 from tandem.sip.headers.history import diverted
 from tandem.sip.headers.identity import Asserted, asserted
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.grammar import same_host
 from tandem.sip.message.message import Request
 from tandem.um.config import UmConfig
@@ -67,7 +69,7 @@ def read_invite(request: Request, *, transport: str, peer_names: frozenset[str],
         transport=transport,
         peer_names=peer_names,
         source=source,
-        pilot=fields.parse_uri(request.uri).user or "",
+        pilot=parse_uri(request.uri).user or "",
         called=fields.to(request).uri,
         diversions=diverted(request) if request.method == "INVITE" else (),
     )

@@ -14,7 +14,8 @@ from tandem.core.tasks import spawn
 from tandem.directory import objects as o
 from tandem.mail.port import MailStore, VoiceCounts
 from tandem.org.vocabulary import Transport
-from tandem.sip.aio.endpoint import Endpoint, Hop
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop
 from tandem.sip.headers.mwi import MessageSummary, unsolicited_notify
 from tandem.um import counts
 from tandem.um.config import UmConfig

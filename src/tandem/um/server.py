@@ -22,7 +22,10 @@ from tandem.org.vocabulary import DEFAULT_LANGUAGE, VoIPSecurity
 from tandem.pki.identity import Identity
 from tandem.service.service import Service
 from tandem.service.threads import ThreadPool
-from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Flow
+from tandem.sip.aio.handlers import Handling
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.machines import uas
 from tandem.sip.sdp.offer import Encryption

@@ -7,10 +7,12 @@ from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.org.vocabulary import MediaEncryption
-from tandem.sip.aio.endpoint import Endpoint, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import SdpError
 from tandem.sip.headers import fields
 from tandem.sip.headers.diversion import Reason
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Request, Response
 from tandem.sip.sdp.description import parse_sdp
 from tandem.voice import counts
@@ -64,7 +66,7 @@ class CallSetup:
         transaction.respond_with(100)
         strip_trust(work)
         assert_identity(work, caller)
-        decision = routing.decide(config, caller=caller, called=fields.parse_uri(work.uri))
+        decision = routing.decide(config, caller=caller, called=parse_uri(work.uri))
         call = ProxiedCall(self._endpoint, self._routes, transaction, work)
         call.on_answered = lambda: self._active.begun(fields.call_id(work), transaction.flow)
         name = type(decision).__name__

@@ -11,10 +11,13 @@ from typing import Any
 
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.sip.aio.endpoint import Endpoint, Flow, ServerTransaction
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Flow
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import DialogError, MalformedMessage
 from tandem.sip.headers import fields
 from tandem.sip.headers.mwi import CONTENT_TYPE, EVENT_PACKAGE, parse_summary, unsolicited_notify
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.machines.dialog import Dialog, dialog_key
 from tandem.sip.machines.subscription import Event, Notifier, SubscriptionState, event_of
 from tandem.sip.message.message import Request
@@ -72,7 +75,7 @@ class MwiRelay:
     def notified(self, transaction: ServerTransaction) -> None:
         """A NOTIFY came from a server."""
         request = transaction.request
-        uri = fields.parse_uri(request.uri)
+        uri = parse_uri(request.uri)
         config = self._config()
         user = config.users.get(f"{uri.user or ''}@{uri.host}".lower())
         plan = config.um_dial_plan_of(user) if user else None

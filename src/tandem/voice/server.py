@@ -10,7 +10,11 @@ from tandem.core.log import event
 from tandem.directory.index import Connect
 from tandem.pki.identity import Identity
 from tandem.service.service import Service
-from tandem.sip.aio.endpoint import Endpoint, Flow, Handling, ServerTransaction, Target
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Flow
+from tandem.sip.aio.handlers import Handling
+from tandem.sip.aio.outbound import Target
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.machines.uas import Abilities
 from tandem.sip.message.message import Request

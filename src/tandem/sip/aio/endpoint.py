@@ -24,11 +24,11 @@ from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.transactions import Answering, ClientTransaction, Key, ServerTransaction, client_key
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
+from tandem.sip.headers.via import Via, note_source, top_via
 from tandem.sip.machines.dialog import dialog_key
 from tandem.sip.machines.limits import SourceLimits
 from tandem.sip.machines.locate import PORTS
-from tandem.sip.machines.transaction import ack_to_failure
-from tandem.sip.message.message import Message, Request, Response, response_to
+from tandem.sip.message.message import Request, Response, response_to
 from tandem.sip.message.parse import parse_message
 from tandem.sip.message.salvage import answer_to_unreadable
 
@@ -231,7 +231,7 @@ class Endpoint:
             event(_log, logging.DEBUG, "sip.refusal_not_sent", why=again)
 
     def _response(self, response: Response) -> None:
-        key = (fields.top_via(response).branch, fields.cseq(response).method)
+        key = (top_via(response).branch, fields.cseq(response).method)
         transaction = self._client_transactions.get(key)
         if transaction is None:
             event(_log, logging.DEBUG, "sip.stray_response", status=response.status, call=fields.call_id(response))
@@ -239,8 +239,8 @@ class Endpoint:
         transaction.received(response)
 
     def _request(self, request: Request, flow: Flow) -> None:
-        fields.note_source(request, *flow.remote)
-        via = fields.top_via(request)
+        note_source(request, *flow.remote)
+        via = top_via(request)
         branch, sent_by = via.branch, via.sent_by
         method = "INVITE" if request.method == "ACK" else request.method
         if not branch.startswith(MAGIC) or branch == MAGIC:
@@ -282,7 +282,7 @@ class Endpoint:
         else:
             self.on_ack(ack, flow)
 
-    def _note_alias(self, via: fields.Via, flow: Flow) -> None:
+    def _note_alias(self, via: Via, flow: Flow) -> None:
         """Use a connection towards the name that its peer proved, if it asked for that (RFC 5923 §5)."""
         if not isinstance(flow, StreamFlow) or flow.aliased:
             return
@@ -304,7 +304,7 @@ class Endpoint:
             self.transmit(response.to_bytes(), flow)
 
 
-def _sender_of(via: fields.Via, flow: Flow) -> Hop | None:
+def _sender_of(via: Via, flow: Flow) -> Hop | None:
     """Where a response goes whose connection is gone: back to the source, or to the name that it proved."""
     if flow.transport == "tcp":
         host = via.parameters.get("received") or via.host.strip("[]")
@@ -318,16 +318,3 @@ def _cancel(cancel: ServerTransaction, invite: Answering | None) -> None:
     cancel.respond_with(200 if invite else 481)
     if invite is not None and (user := invite.user) is not None:
         user.cancel()
-
-
-__all__ = [
-    "ClientTransaction",
-    "Endpoint",
-    "Flow",
-    "Handling",
-    "Hop",
-    "Message",
-    "ServerTransaction",
-    "Target",
-    "ack_to_failure",
-]

@@ -17,7 +17,7 @@ from tandem.sip.aio.flow import Flow, Hop
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.sockets import at_port
 from tandem.sip.aio.transactions import Answering, ClientTransaction, TransactionOwner
-from tandem.sip.headers import fields
+from tandem.sip.headers.via import remove_top_via
 from tandem.sip.machines.locate import ServerAddress
 from tandem.sip.message.message import Request, Response
 
@@ -149,7 +149,7 @@ class Outbound:
             return
         event(_log, logging.WARNING, "sip.next_server", hop=hop, remote=at_port(*flow.remote), after=response.status)
         request = transaction.request.copy()
-        fields.remove_top_via(request)
+        remove_top_via(request)
         request.headers.prepend("Via", self.via(flow))
         transaction.again = ClientTransaction(self._endpoint, request, origin=transaction)
         transaction.again.start(flow)

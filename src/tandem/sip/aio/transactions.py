@@ -15,7 +15,7 @@ from tandem.core.ids import Ids
 from tandem.core.log import event, get_logger
 from tandem.sip.aio.flow import Flow, Hop
 from tandem.sip.aio.lingering import LingeringTransactions
-from tandem.sip.headers import fields
+from tandem.sip.headers.via import top_via
 from tandem.sip.machines.transaction import (
     T1,
     ClientTransactionMachine,
@@ -413,7 +413,7 @@ class ClientTransaction:
 
 def client_key(request: Request) -> tuple[str, str]:
     """What the responses to a request are matched by (§17.1.3): the branch of our Via, and the method."""
-    return fields.top_via(request).branch, request.method
+    return top_via(request).branch, request.method
 
 
 def _nothing() -> None:

@@ -8,9 +8,11 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sipmessage import URI
+
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
-from tandem.sip.headers.fields import URI, NameAddr
+from tandem.sip.headers.address import NameAddr
 from tandem.sip.headers.lenient import readable
 from tandem.sip.message.grammar import unquoted
 from tandem.sip.message.message import Message

@@ -11,31 +11,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sipmessage import URI, Address, Parameters
+from sipmessage import Address
 
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers.address import NameAddr, parse_name_addr
-from tandem.sip.headers.uri import MAX_URI, parse_uri
-from tandem.sip.headers.via import Via, note_source, remove_top_via, replace_top_via, top_via, vias
+from tandem.sip.headers.via import top_via
 from tandem.sip.message import grammar
 from tandem.sip.message.message import Message, Request
-
-__all__ = [
-    "MAX_URI",
-    "URI",
-    "Address",
-    "CSeq",
-    "NameAddr",
-    "Parameters",
-    "Via",
-    "note_source",
-    "parse_name_addr",
-    "parse_uri",
-    "remove_top_via",
-    "replace_top_via",
-    "top_via",
-    "vias",
-]
 
 MAX_LIST = 128
 """The most values that one list of addresses or Vias may have."""

@@ -6,8 +6,9 @@ sender may say this at all is for the caller to know.
 
 from dataclasses import dataclass
 
+from sipmessage import Address
+
 from tandem.sip.headers import fields
-from tandem.sip.headers.fields import Address
 from tandem.sip.headers.lenient import readable_addresses
 from tandem.sip.headers.params import tokens
 from tandem.sip.message.message import Message

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from sipmessage import Address
+
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
-from tandem.sip.headers.fields import Address, NameAddr
+from tandem.sip.headers.address import NameAddr, parse_name_addr
 
 
 def readable(values: Iterable[str]) -> list[NameAddr]:
@@ -17,7 +19,7 @@ def readable(values: Iterable[str]) -> list[NameAddr]:
             continue
         for part in parts:
             try:
-                found.append(fields.parse_name_addr(part))
+                found.append(parse_name_addr(part))
             except MalformedMessage:
                 continue
     return found

@@ -10,8 +10,10 @@ from urllib.parse import quote, unquote
 
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
+from tandem.sip.headers.address import parse_name_addr
 from tandem.sip.headers.params import with_parameters
 from tandem.sip.headers.replaces import Replaces, replaces
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Request, is_one_line
 from tandem.sip.message.names import REASONS
 
@@ -41,8 +43,8 @@ def parse_refer(request: Request) -> Refer:
     values = [part for value in request.headers.all("Refer-To") for part in fields.split_list(value)]
     if len(values) != 1:
         raise MalformedMessage(f"{len(values)} Refer-To values; exactly one is needed")
-    text, _, tail = fields.parse_name_addr(values[0]).uri.partition("?")
-    uri = fields.parse_uri(text)
+    text, _, tail = parse_name_addr(values[0]).uri.partition("?")
+    uri = parse_uri(text)
     pairs = (pair.partition("=") for pair in tail.split("&"))
     wanted = next((unquote(value) for name, _, value in pairs if name.lower() == "replaces"), None)
     method = uri.parameters.get("method") or "INVITE"

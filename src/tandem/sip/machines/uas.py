@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Request
 
 METHODS = frozenset(
@@ -41,7 +42,7 @@ def refusal(request: Request, able: Abilities) -> Rejection | None:
         status = 405 if request.method in METHODS else 501
         return Rejection(status=status, headers=(("Allow", ", ".join(able.methods)),))
     try:
-        fields.parse_uri(request.uri)
+        parse_uri(request.uri)
     except MalformedMessage as error:
         return Rejection(status=error.status)
     if unknown := [tag for tag in _words(request, "Require") if tag.lower() not in able.extensions]:

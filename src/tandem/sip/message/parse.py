@@ -9,7 +9,7 @@ import re
 
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
-from tandem.sip.headers.uri import has_headers
+from tandem.sip.headers.uri import MAX_URI, has_headers
 from tandem.sip.message import grammar
 from tandem.sip.message.message import Headers, Request, Response, is_one_line
 from tandem.sip.message.names import header_key, known_key
@@ -113,7 +113,7 @@ def _first_line(line: str, headers: Headers) -> Request | Response:
     method, uri, version = request.groups()
     if version != "2.0":
         raise MalformedMessage(f"SIP version {version}; only 2.0 is spoken", status=505)
-    if len(uri) > fields.MAX_URI:
+    if len(uri) > MAX_URI:
         raise MalformedMessage(f"a Request-URI of {len(uri)} characters", status=414)
     if len(method) > _MAX_METHOD or not _URI.match(uri):
         raise MalformedMessage(f"neither a method nor a URI that could be one: {line[:80]!r}")

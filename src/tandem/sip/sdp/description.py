@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from tandem.sip.errors import SdpError
-from tandem.sip.sdp.sdes import SUITES, Crypto, PassedOver, parse_crypto
-
-__all__ = ["CODECS", "SUITES", "Audio", "Crypto", "Description", "Format", "build_sdp", "parse_sdp"]
+from tandem.sip.sdp.sdes import Crypto, PassedOver, parse_crypto
 
 _MAX_SDP = 16_384
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")

@@ -7,7 +7,7 @@ its caller's connection is gone, since nothing of it can go through us any more.
 import asyncio
 from collections.abc import Callable
 
-from tandem.sip.aio.endpoint import Flow
+from tandem.sip.aio.flow import Flow
 
 
 class ActiveCalls:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable
 
 from tandem.core.tasks import spawn
-from tandem.sip.aio.endpoint import ClientTransaction
+from tandem.sip.aio.transactions import ClientTransaction
 from tandem.sip.message.message import Response
 
 CANCELLED_S = 2.0

@@ -9,14 +9,21 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sipmessage import URI
+
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.sip.aio.endpoint import Endpoint, Hop, ServerTransaction, Target
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Hop
+from tandem.sip.aio.outbound import Target
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
 from tandem.sip.headers.diversion import Diversion, Reason
 from tandem.sip.headers.history import entries_for, history
 from tandem.sip.headers.identity import asserted
+from tandem.sip.headers.uri import parse_uri
+from tandem.sip.headers.via import remove_top_via
 from tandem.sip.message.message import Request, Response
 from tandem.voice.config import sip_of
 from tandem.voice.proxy.fork import ELSEWHERE, Fork
@@ -102,7 +109,7 @@ class ProxiedCall:
     ) -> Response | None:
         """Send the call to the UM servers, one after the other; Diversion and History-Info say for whom it was."""
         self._request.headers.remove("Diversion")
-        uri = fields.URI(scheme="sip", user=sip_of(user).partition("@")[0], host=sip_of(user).partition("@")[2])
+        uri = URI(scheme="sip", user=sip_of(user).partition("@")[0], host=sip_of(user).partition("@")[2])
         self._diverted = Diversion(uri=uri, reason=reason, counter=1)
         self._request.headers.add("Diversion", self._diverted.value())
         self._transaction.respond_with(181)
@@ -151,7 +158,7 @@ class ProxiedCall:
         request = self._request.copy()
         request.uri = branch.uri
         if self._diverted is not None:
-            target = fields.parse_uri(branch.uri)
+            target = parse_uri(branch.uri)
             entries = entries_for(self._diverted.uri, self._diverted.reason, target, before=history(request))
             request.headers.remove("History-Info")
             for entry in entries:
@@ -207,5 +214,5 @@ def relay(transaction: ServerTransaction, response: Response) -> None:
         transaction.respond_with(response.status)
         return
     relayed = response.copy()
-    fields.remove_top_via(relayed)
+    remove_top_via(relayed)
     transaction.respond(relayed)

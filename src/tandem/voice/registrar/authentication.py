@@ -8,7 +8,7 @@ from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.directory.index import Index
 from tandem.org.vocabulary import DigestAlgorithm
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
 from tandem.sip.headers.digest import Challenger, Verdict, parse_credentials

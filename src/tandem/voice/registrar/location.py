@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tandem.sip.aio.endpoint import Flow
+from tandem.sip.aio.flow import Flow
 from tandem.voice import counts
 
 MAX_BINDINGS = 10

@@ -7,11 +7,14 @@ Call-ID (a phone waits for its answer before it registers again).
 
 import logging
 
+from sipmessage import Address
+
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.sip.aio.endpoint import ServerTransaction
+from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
+from tandem.sip.headers.via import vias
 from tandem.sip.message.message import Request
 from tandem.voice import counts
 from tandem.voice.config import sip_of
@@ -61,7 +64,7 @@ def register(transaction: ServerTransaction, user: o.User, location: Location, c
 
 def _refusal(
     request: Request,
-    wishes: list[tuple[fields.Address, int]],
+    wishes: list[tuple[Address, int]],
     path: tuple[str, ...],
     *,
     everything: bool,
@@ -73,15 +76,13 @@ def _refusal(
     if any(0 < wish < SHORTEST_S for _, wish in wishes):
         return 423, ("Min-Expires", str(SHORTEST_S))
     # RFC 5626 §6: through a proxy that does not keep the flow, the flow cannot be used.
-    through_proxy = len(fields.vias(request)) > 1
+    through_proxy = len(vias(request)) > 1
     if _wants_outbound(request, wishes) and through_proxy and not (path and ";ob" in path[-1]):
         return (439,)
     return None
 
 
-def _binding(
-    contact: fields.Address, transaction: ServerTransaction, path: tuple[str, ...], expires_at: float
-) -> Binding:
+def _binding(contact: Address, transaction: ServerTransaction, path: tuple[str, ...], expires_at: float) -> Binding:
     return Binding(
         contact=str(contact.uri),
         flow=transaction.flow,
@@ -99,12 +100,12 @@ def _contact(binding: Binding, now: float) -> str:
     return f"{shown};reg-id={binding.reg_id}" if binding.instance and binding.reg_id else shown
 
 
-def _wants_outbound(request: Request, wishes: list[tuple[fields.Address, int]]) -> bool:
+def _wants_outbound(request: Request, wishes: list[tuple[Address, int]]) -> bool:
     supported = {each.strip().lower() for line in request.headers.all("Supported") for each in line.split(",")}
     return "outbound" in supported and any("reg-id" in contact.parameters for contact, _ in wishes)
 
 
-def _outbound(request: Request, wishes: list[tuple[fields.Address, int]]) -> tuple[tuple[str, str], ...]:
+def _outbound(request: Request, wishes: list[tuple[Address, int]]) -> tuple[tuple[str, str], ...]:
     """What the answer says to a phone that speaks outbound, and the Path as it came."""
     path = tuple(("Path", value) for value in request.headers.all("Path"))
     if not _wants_outbound(request, wishes):

@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from sipmessage import URI
+
 from tandem.directory import objects as o
-from tandem.sip.headers.fields import URI
 from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.routing.normalization import normalize
 
