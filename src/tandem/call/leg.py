@@ -225,7 +225,7 @@ class CallLeg(ServerSide):
         self.rearm()
 
     def lost(self, why: Ended) -> None:
-        """End the call for a reason that the peer is told by BYE."""
+        """End the call by BYE, with a reason."""
         event(_log, logging.WARNING, f"call.{why.value.replace('-', '_')}", call=self.dialog.call_id)
         self.end(why)
         self.bye()

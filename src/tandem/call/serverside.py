@@ -214,4 +214,4 @@ class ServerSide(Reoffers):
 
     @abstractmethod
     def lost(self, why: Ended) -> None:
-        """End the call for a reason that the peer is told by BYE."""
+        """End the call by BYE, with a reason."""

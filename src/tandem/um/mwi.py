@@ -38,7 +38,7 @@ class MwiNotifier:
         self._looking = asyncio.Lock()
 
     async def run(self) -> None:
-        """Follow the mailboxes until cancelled; twice a day the gateways are told of all of them again."""
+        """Follow the mailboxes until cancelled; twice a day, tell the gateways all of them again."""
         try:
             while True:
                 self._told.clear()

@@ -71,8 +71,8 @@ def apply(
         only: this phase only.
         target: this task only.
         plan: do what it says, and no more.
-        progress: is told of each task.
-        warn: is told, before anything is changed, that a team has not agreed to the split of work yet.
+        progress: called for each task.
+        warn: called before anything is changed if a team has not agreed to the split of work yet.
 
     Raises:
         NotPermitted: with ``only`` or ``target``: the operator lacks the role.

@@ -45,7 +45,7 @@ def exchucutil(
         messaging_forest: by default the administrator's own.
         verify: change nothing.
         only_ev_pools: gateways only for pools with Enterprise Voice users.
-        warn: is told advice about roles, before anything is changed.
+        warn: called with advice about roles before anything is changed.
 
     Raises:
         NotPermitted: the operator lacks the roles, or cannot read UM objects.

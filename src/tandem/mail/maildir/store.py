@@ -119,7 +119,7 @@ class _Watched:
         try:
             stamp = folder.stamp()
         except OSError:
-            stamp = _UNREADABLE  # it is told of once: whoever then reads it gets the error
+            stamp = _UNREADABLE  # reported once; reading it then raises the error
         if stamp == self._seen.get(name, (0, 0)):
             return False
         if 0 <= time.time_ns() - max(stamp) < SETTLED_NS:

@@ -1,6 +1,6 @@
 """The media engine as asyncio sees it: starts the workers, gives each call to the one with the fewest, replaces the dead.
 
-A worker that dies, or says nothing for ``SILENT_S``, costs its own calls: each is told by ``on_lost``, its recording is what
+A worker that dies, or says nothing for ``SILENT_S``, costs its own calls: ``on_lost`` is called for each, its recording is what
 is in the file, and another worker takes the place. Two calls that are to be bridged are given to one worker.
 """
 
