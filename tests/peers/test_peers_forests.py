@@ -113,7 +113,7 @@ def test_who_has_a_kerberos_ticket_needs_no_password(
     assert "um_dial_plans" in imported
     # The ticket of another one is not taken for his.
     refused = tandem("plan", file, "--as", "maria", expect=1)
-    assert "the Kerberos ticket at hand is administrator@mail.example.com's" in refused
+    assert "the current Kerberos ticket is administrator@mail.example.com's" in refused
 
 
 @contextlib.contextmanager
