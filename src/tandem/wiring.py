@@ -22,7 +22,7 @@ from tandem.mail.port import MailStore
 from tandem.media.engine.engine import CALLS_PER_CORE, MediaEngine, usable_cores
 from tandem.media.engine.udp import EXPEDITED
 from tandem.media.ports import ANY
-from tandem.org.vocabulary import StartupMode
+from tandem.org.vocabulary import StartupMode, Transport
 from tandem.pki.identity import Identity
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import peer_names
@@ -39,9 +39,9 @@ CS3 = 24
 
 
 _LISTENS = {
-    StartupMode.TCP: ("tcp", "udp"),
-    StartupMode.TLS: ("tls",),
-    StartupMode.DUAL: ("tls", "tcp", "udp"),
+    StartupMode.TCP: (Transport.TCP, Transport.UDP),
+    StartupMode.TLS: (Transport.TLS,),
+    StartupMode.DUAL: (Transport.TLS, Transport.TCP, Transport.UDP),
 }
 """The transports of a UM server."""
 
@@ -128,7 +128,8 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
     # Plain gateways are exempt from rate limits: a trunk is one address with many calls.
     limits = SourceLimits(Limits(), trusted=lambda source: source in um.config.plain_addresses)
     endpoint = _endpoint(fqdn, clock, listen, identity, limits, tap)
-    ports = {"tls": server.sip_tls_port, "tcp": server.sip_tcp_port, "udp": server.sip_tcp_port, **listen.ports}
+    tls, tcp = server.sip_tls_port, server.sip_tcp_port
+    ports = {Transport.TLS: tls, Transport.TCP: tcp, Transport.UDP: tcp, **listen.ports}
     workers = listen.media_workers or usable_cores()
     um = UmServer(
         fqdn=fqdn,
@@ -157,7 +158,7 @@ async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = N
     identity = Identity(home.certificates(pool.fqdn), require_client=False)
     clock = SystemClock()
     endpoint = _endpoint(pool.fqdn, clock, listen, identity, SourceLimits(Limits()), tap)
-    ports = {"tls": pool.sip_tls_port, **listen.ports}
+    ports = {Transport.TLS: pool.sip_tls_port, **listen.ports}
     voice = VoiceServer(
         fqdn=fqdn,
         endpoint=endpoint,
@@ -166,11 +167,11 @@ async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = N
         clock=clock,
         # The name is that of release 0.1; a server that is updated finds its state there.
         mwi_file=home.state / "voice" / f"{fqdn}.lamps.json",
-        port=ports["tls"],
+        port=ports[Transport.TLS],
         identity=identity,
     )
     repository.session.close()
-    wanted = ("tls", *(transport for transport in ("tcp", "udp") if transport in listen.ports))
+    wanted = (Transport.TLS, *(each for each in (Transport.TCP, Transport.UDP) if each in listen.ports))
     return await _serve(voice, listen, ports, wanted)
 
 
@@ -223,13 +224,13 @@ async def _listen(
     for transport in wanted:
         try:
             match transport:
-                case "tls":
+                case Transport.TLS:
                     assert identity is not None, "a server that listens for TLS has a certificate"
-                    bound[transport] = await endpoint.listen_tls(address, ports["tls"], identity.server)
-                case "tcp":
-                    bound[transport] = await endpoint.listen_tcp(address, ports["tcp"])
+                    bound[transport] = await endpoint.listen_tls(address, ports[Transport.TLS], identity.server)
+                case Transport.TCP:
+                    bound[transport] = await endpoint.listen_tcp(address, ports[Transport.TCP])
                 case _:
-                    bound[transport] = await endpoint.listen_udp(address, ports["udp"])
+                    bound[transport] = await endpoint.listen_udp(address, ports[Transport.UDP])
         except OSError as error:
             raise CannotServe(
                 f"cannot bind {address}:{ports[transport]} ({transport}): {error.strerror}. Is another server using it, "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
+from tandem.org.vocabulary import Transport
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver
@@ -33,7 +34,7 @@ async def ask_options(context: ssl.SSLContext, host: str, port: int, resolver: R
         ]
     )
     try:
-        flow = await endpoint.flow_to(Hop(transport="tls", host=host, port=port))
+        flow = await endpoint.flow_to(Hop(transport=Transport.TLS, host=host, port=port))
         request = Request(method="OPTIONS", uri=f"sip:{host}:{port};transport=tls", headers=headers)
         async with asyncio.timeout(5):
             response = await (await endpoint.send(request, flow)).final()

@@ -21,6 +21,7 @@ from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.media.codec.wav import read_wav
 from tandem.media.session import Sound
+from tandem.org.vocabulary import Transport
 from tandem.pki.tls import peer_names
 from tandem.probe.errors import PhoneError
 from tandem.sip.aio.endpoint import Endpoint
@@ -148,7 +149,7 @@ class Phone:
             peer_names=peer_names,
         )
         self._policy = MediaPolicy(host=host, encryption=encryption)
-        self._pool = Hop(transport="tls", host=account.pool, port=account.port)
+        self._pool = Hop(transport=Transport.TLS, host=account.pool, port=account.port)
         self._calls = Calls(self.endpoint, contact=self._contact)
         self._calls.on_request = self._received
         self._user = account.address.partition("@")[0]

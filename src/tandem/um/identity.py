@@ -77,12 +77,12 @@ def read_invite(request: Request, *, transport: str, peer_names: frozenset[str],
 
 def find_gateway(config: UmConfig, call: UmInvite) -> o.UMIPGateway | CallRefusal:
     """The gateway that a call is from: by certificate name over TLS, by exact address otherwise."""
-    if call.transport == "tls":
+    if call.transport == Transport.TLS:
         found = [g for g in config.gateways if g.transport is Transport.TLS and g.address.lower() in call.peer_names]
     else:
         found = [g for g in config.gateways if g.transport == call.transport and same_host(g.address, call.source)]
     if not found:
-        names = (call.transport == "tls" and ", ".join(sorted(call.peer_names))) or call.source
+        names = (call.transport == Transport.TLS and ", ".join(sorted(call.peer_names))) or call.source
         return CallRefusal(status=403, why=f"no UM IP gateway is known as {names} over {call.transport}")
     if found[0].status is not UMStatus.ENABLED:
         return CallRefusal(status=480, why=f"UM IP gateway {found[0].name} is {found[0].status}")
@@ -101,7 +101,7 @@ def classify(config: UmConfig, call: UmInvite) -> MailboxCall | CallRefusal:
     plan = config.dial_plans.get(group.dial_plan)
     if plan is None:
         return CallRefusal(status=480, why=f"this server is not in UM dial plan {group.dial_plan}")
-    if (plan.voip_security is VoIPSecurity.UNSECURED) != (call.transport != "tls"):
+    if (plan.voip_security is VoIPSecurity.UNSECURED) != (call.transport != Transport.TLS):
         return CallRefusal(
             status=403,
             why=f"incompatible security: {call.transport}, but UM dial plan {plan.name} is {plan.voip_security}",

@@ -18,7 +18,7 @@ from tandem.mail.port import MailStore
 from tandem.mail.spool import Spool
 from tandem.mail.submission import MailboxSubmission
 from tandem.media.session import Media
-from tandem.org.vocabulary import DEFAULT_LANGUAGE, VoIPSecurity
+from tandem.org.vocabulary import DEFAULT_LANGUAGE, Transport, VoIPSecurity
 from tandem.pki.identity import Identity
 from tandem.service.service import Service
 from tandem.service.threads import ThreadPool
@@ -75,7 +75,7 @@ class UmServer(Service[UmConfig]):
         media_ports: range = range(1),
         max_calls: int = 100,
         identity: Identity | None = None,
-        contact_port: Callable[[str], int] = lambda transport: 5061 if transport == "tls" else 5060,
+        contact_port: Callable[[str], int] = lambda transport: 5061 if transport == Transport.TLS else 5060,
     ) -> None:
         super().__init__(
             room="um",
@@ -95,7 +95,7 @@ class UmServer(Service[UmConfig]):
         self._legs.on_request = self._received
         self._spool = Spool(paths.spool)
         self._prompts = {DEFAULT_LANGUAGE: Prompts(DEFAULT_LANGUAGE)}
-        contact = f"<sip:{fqdn}:{contact_port('tls')};transport=tls>"
+        contact = f"<sip:{fqdn}:{contact_port(Transport.TLS)};transport={Transport.TLS}>"
         store = mail(self.threads.disk)
         self._mwi = MwiNotifier(endpoint, lambda: self.config, store, contact)
         submission = MailboxSubmission(store)
@@ -147,7 +147,7 @@ class UmServer(Service[UmConfig]):
     # Calls
 
     def _contact(self, flow: Flow) -> str:
-        host = self._fqdn if flow.transport == "tls" else flow.local[0]
+        host = self._fqdn if flow.transport == Transport.TLS else flow.local[0]
         return f"<sip:{host}:{self._contact_port(flow.transport)};transport={flow.transport}>"
 
     def _received(self, transaction: ServerTransaction) -> Handling:

@@ -13,6 +13,7 @@ from sipmessage import URI
 
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
+from tandem.org.vocabulary import Transport
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.outbound import Target
@@ -119,7 +120,7 @@ class ProxiedCall:
         """Call UM; the next server is tried where one fails or does not answer at all."""
         last: Response | None = None
         for server in servers:
-            hop = Hop(transport="tls", host=server.fqdn, port=server.sip_tls_port)
+            hop = Hop(transport=Transport.TLS, host=server.fqdn, port=server.sip_tls_port)
             uri = f"sip:{pilot}@{server.fqdn}:{server.sip_tls_port};transport=tls"
             last = await self._fork([Branch(uri=uri, target=hop)], None, silent_s=UM_ANSWERS_S)
             if last is None or self.over or not (last.status >= 500 or last.status == 408):
