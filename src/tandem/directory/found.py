@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
-from tandem.directory.layout import Layout
+from tandem.directory.layout import ORGANIZATION_CLASS, Layout
 from tandem.directory.mapping import OBJECT_CLASSES
 from tandem.directory.port import Ace, Session
 from tandem.directory.repository import Repository
@@ -61,7 +61,7 @@ def read_own(session: Session, forests: Sequence[str], groups: Sequence[str]) ->
 
 def _organization(session: Session, forest: str) -> str:
     above = Layout(forest=forest, organization="-").microsoft_exchange
-    entries = session.search(above, "(objectClass=msExchOrganizationContainer)")
+    entries = session.search(above, f"(objectClass={ORGANIZATION_CLASS})")
     return entries[0].dn.name if entries else ""
 
 

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from tandem.directory.dn import DN
 from tandem.org.groups import GROUPS
 
+ORGANIZATION_CLASS = "msExchOrganizationContainer"
+"""The class of the entry of a messaging organization."""
+RTC_SERVICE_CLASS, POOLS_CLASS = "msRTCSIP-Service", "msRTCSIP-Pools"
+"""The classes of RTC Service and of the container of voice pools below it."""
 ADMINISTRATIVE_GROUP = "Exchange Administrative Group (FYDIBOHF23SPDLT)"
 
 

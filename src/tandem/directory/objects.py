@@ -7,7 +7,9 @@ one: schema, repository and plan are made from the fields.
 from dataclasses import dataclass
 from typing import Annotated
 
+from tandem.directory.layout import POOLS_CLASS
 from tandem.directory.mapping import OBJECT_CLASSES, ObjectClass, entry, kept_in, stored_fields
+from tandem.org.numbers import EumAddress
 from tandem.org.vocabulary import (
     DEFAULT_LANGUAGE,
     DigestAlgorithm,
@@ -34,10 +36,13 @@ UM_ENABLED = 1 | 4 | 8 | 16 | 32 | 256 | 512
 UM_CONTACT = -1879048192
 """0x90000000, the value of msRTCSIP-SourceObjectType for auto attendants and subscriber access."""
 
+MANAGED_BY, SIP_ADDRESS, UM_FLAGS = "tandemManagedBy", "msRTCSIP-PrimaryUserAddress", "msExchUMEnabledFlags"
+"""Attributes of accounts by which others find those that are managed, have a SIP address or are enabled for UM."""
+
 # Attributes of several types
 
 _DISPLAY_NAME = kept_in("displayName")
-_SIP_ADDRESS = kept_in("msRTCSIP-PrimaryUserAddress", oid="1.2.840.113556.1.6.24.1.1", indexed=True)
+_SIP_ADDRESS = kept_in(SIP_ADDRESS, oid="1.2.840.113556.1.6.24.1.1", indexed=True)
 _SIP_ENABLED = kept_in("msRTCSIP-UserEnabled", oid="1.2.840.113556.1.6.24.1.6")
 _LINE = kept_in("msRTCSIP-Line", oid="1.2.840.113556.1.6.24.1.88", indexed=True)
 _OPTION_FLAGS = kept_in("msRTCSIP-OptionFlags", oid="1.2.840.113556.1.6.24.1.87")
@@ -120,9 +125,7 @@ class UMMailboxPolicy:
     voice_mail_text: Annotated[str, kept_in("msExchUMVoiceMailText", 36)] = ""
 
 
-@entry(
-    ObjectClass(name="msRTCSIP-Pool", number=10, above="msRTCSIP-Pools", naming="fqdn", container=lambda at: at.pools)
-)
+@entry(ObjectClass(name="msRTCSIP-Pool", number=10, above=POOLS_CLASS, naming="fqdn", container=lambda at: at.pools))
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoicePool:
     """A voice pool; ``servers`` are the FQDNs of its members."""
@@ -219,7 +222,7 @@ class User:
     """An account of a person. ``container`` is the distinguished name of its OU, ``cn`` the entry's name where that is
     not the account's.
 
-    ``sip_address`` has no ``sip:``; ``line_uri`` has its ``tel:``; ``option_flags`` and ``um_flags`` are bits.
+    ``sip_address`` has its ``sip:``, ``line_uri`` its ``tel:``; ``option_flags`` and ``um_flags`` are bits.
     ``pin_state`` is written by UM servers during calls.
     """
 
@@ -234,13 +237,13 @@ class User:
     option_flags: Annotated[int, _OPTION_FLAGS] = 0
     home_pool: Annotated[str, _HOME_POOL] = ""
     proxy_addresses: Annotated[tuple[str, ...], kept_in("proxyAddresses")] = ()
-    um_flags: Annotated[int, kept_in("msExchUMEnabledFlags", 3)] = 0
+    um_flags: Annotated[int, kept_in(UM_FLAGS, 3)] = 0
     um_mailbox_policy: Annotated[str, kept_in("msExchUMTemplateLink", 4, reference=UMMailboxPolicy)] = ""
     um_dial_plan: Annotated[str, _RECIPIENT_DIAL_PLAN] = ""
     pin_state: Annotated[PinState, kept_in("msExchUMPinState", 37)] = PinState.NONE
     voice_dial_plan: Annotated[str, kept_in("tandemAssignedDialPlan", 44)] = ""
     voice_policy: Annotated[str, kept_in("tandemAssignedVoicePolicy", 45)] = ""
-    managed_by: Annotated[str, kept_in("tandemManagedBy", 49, indexed=True)] = ""
+    managed_by: Annotated[str, kept_in(MANAGED_BY, 49, indexed=True)] = ""
 
     @property
     def enterprise_voice(self) -> bool:
@@ -251,6 +254,16 @@ class User:
     def um_enabled(self) -> bool:
         """Enabled for UM: the first bit of msExchUMEnabledFlags."""
         return bool(self.um_flags & UM_ENABLED)
+
+    @property
+    def bare_sip_address(self) -> str:
+        """The SIP address without ``sip:``, or an empty string."""
+        return _bare(self.sip_address)
+
+    @property
+    def eum_addresses(self) -> tuple[EumAddress, ...]:
+        """Those of the proxy addresses that are EUM addresses, in their order."""
+        return tuple(eum for text in self.proxy_addresses if (eum := EumAddress.parse(text)))
 
 
 @entry(ObjectClass(name="contact", container=lambda at: at.voice_domain, below="container", person=True))
@@ -268,6 +281,15 @@ class Contact:
     sip_enabled: Annotated[bool, _SIP_ENABLED] = True
     option_flags: Annotated[int, _OPTION_FLAGS] = UC_ENABLED | ENHANCED_PRESENCE
     source_object_type: Annotated[int, kept_in("msRTCSIP-SourceObjectType", 1)] = UM_CONTACT
+
+    @property
+    def bare_sip_address(self) -> str:
+        """The SIP address without ``sip:``, or an empty string."""
+        return _bare(self.sip_address)
+
+
+def _bare(sip_address: str) -> str:
+    return sip_address.partition(":")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.errors import BadEntry, BadName, StillReferenced
 from tandem.directory.filters import escape
-from tandem.directory.layout import Layout, forest_of
+from tandem.directory.layout import ORGANIZATION_CLASS, Layout, forest_of
 from tandem.directory.mapping import OBJECT_CLASSES, stored_fields
 from tandem.directory.port import Entry, Scope, Session
 from tandem.org.vocabulary import PinState
@@ -25,7 +25,6 @@ T = TypeVar("T")
 
 
 _ACCOUNTS = (o.User, o.Computer)
-_MARKER = "tandemManagedBy"
 _BOOLEANS = {"TRUE": True, "FALSE": False}
 _REFERRERS: dict[type, tuple[str, ...]] = {
     target: tuple(
@@ -86,7 +85,7 @@ class Repository:
 
     def owned(self, type_: type[T]) -> tuple[T, ...]:
         """Those that bear this organization's mark."""
-        return self.find(type_, f"({_MARKER}={escape(self.owner)})")
+        return self.find(type_, f"({o.MANAGED_BY}={escape(self.owner)})")
 
     def _bases(self, type_: type) -> tuple[DN, ...]:
         kind = OBJECT_CLASSES[type_]
@@ -101,7 +100,7 @@ class Repository:
     def same(self, value: T) -> tuple[T, bool] | None:
         """The object of the same name, and whether it has our mark; ``None`` if there is none."""
         entry = self.session.get(self.dn_of(value))
-        return (read_object(type(value), entry), entry.first(_MARKER) == self.owner) if entry else None
+        return (read_object(type(value), entry), entry.first(o.MANAGED_BY) == self.owner) if entry else None
 
     def add(self, value: object) -> None:
         """Make the entry of an object."""
@@ -110,14 +109,14 @@ class Repository:
         if isinstance(value, _ACCOUNTS):
             attributes["sAMAccountName"] = (str(getattr(value, kind.naming)),)
         if self.owner and not isinstance(value, o.User):  # a user's mark is one of its fields
-            attributes[_MARKER] = (self.owner,)
+            attributes[o.MANAGED_BY] = (self.owner,)
         attributes.update({name: values for name, values in self.attributes(value).items() if values})
         self.session.add(self.dn_of(value), attributes)
         self._changed()
 
     def adopt(self, value: object) -> None:
         """Mark what was there already as managed."""
-        self.session.replace(self.dn_of(value), {_MARKER: (self.owner,)})
+        self.session.replace(self.dn_of(value), {o.MANAGED_BY: (self.owner,)})
 
     def update(self, before: object, after: object) -> None:
         """Write what differs; both have the same name."""
@@ -275,7 +274,7 @@ def discover(session: Session) -> tuple[Repository, ...]:
 
 def _discover(session: Session, forest: str, voice: str) -> Repository:
     layout = Layout(forest=forest, organization="-", voice_forest=voice)
-    for class_, above in (("msExchOrganizationContainer", 0), ("msExchUMDialPlan", 2)):
+    for class_, above in ((ORGANIZATION_CLASS, 0), ("msExchUMDialPlan", 2)):
         if found := session.search(layout.microsoft_exchange, f"(objectClass={class_})"):
             organization = DN(found[0].dn.rdns[above:]).name
             return Repository(session, Layout(forest=forest, organization=organization, voice_forest=voice))

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tandem.directory.errors import SchemaViolation
+from tandem.directory.layout import ORGANIZATION_CLASS, POOLS_CLASS, RTC_SERVICE_CLASS
 from tandem.directory.mapping import OBJECT_CLASSES, stored_fields
-from tandem.directory.objects import Contact, User
+from tandem.directory.objects import MANAGED_BY, Contact, User
 
 MAX_VALUE = 65_536
 """Characters in one value."""
@@ -94,11 +95,10 @@ _OF_NO_FIELD = (
 )
 """Attributes that no object has as a field: of every entry, confidential ones, and links to other forests."""
 _CONTAINERS = (
-    Class(name="msExchOrganizationContainer", number=1, above=("container",), attributes=()),
-    Class(name="msRTCSIP-Service", number=8, above=("container",), attributes=()),
-    Class(name="msRTCSIP-Pools", number=9, above=("msRTCSIP-Service",), attributes=()),
+    Class(name=ORGANIZATION_CLASS, number=1, above=("container",), attributes=()),
+    Class(name=RTC_SERVICE_CLASS, number=8, above=("container",), attributes=()),
+    Class(name=POOLS_CLASS, number=9, above=(RTC_SERVICE_CLASS,), attributes=()),
 )
-_MARKER = "tandemManagedBy"
 
 
 def _attributes() -> Iterator[Attribute]:
@@ -129,12 +129,12 @@ def _classes() -> Iterator[Class]:
         attributes = tuple(field.kept.attribute for field in stored_fields(type_))
         yield Class(name=kept.name, number=kept.number, above=(kept.above,), attributes=attributes)
     managed = ("group", "user", "contact", *(kept.name for kept in services.values()))
-    yield Class(name="tandemManaged", number=16, above=managed, attributes=(_MARKER,), auxiliary=True)
+    yield Class(name="tandemManaged", number=16, above=managed, attributes=(MANAGED_BY,), auxiliary=True)
     own = dict.fromkeys(
         field.kept.attribute
         for type_ in (User, Contact)
         for field in stored_fields(type_)
-        if (field.kept.number or field.kept.oid) and field.kept.attribute != _MARKER
+        if (field.kept.number or field.kept.oid) and field.kept.attribute != MANAGED_BY
     )
     people = (*own, _SECRET, _CHECKSUM, _FOREIGN_UM_TEMPLATE, _FOREIGN_DIAL_PLAN)
     yield Class(name="tandemUser", number=17, above=("user", "contact"), attributes=people, auxiliary=True)

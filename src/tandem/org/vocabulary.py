@@ -80,7 +80,7 @@ class StartupMode(StrEnum):
 
 
 class UMStatus(StrEnum):
-    """Whether a UM server or UM IP gateway takes calls (``Enable-UMService``, ``Set-UMIPGateway -Status``)."""
+    """Whether a UM server, UM IP gateway or auto attendant takes calls (``Enable-UMService``, ``Set-UMIPGateway -Status``)."""
 
     ENABLED = "Enabled"
     DISABLED = "Disabled"

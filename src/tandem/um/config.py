@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
-from tandem.org.numbers import EumAddress
 from tandem.org.vocabulary import PinState, Transport, UMStatus
 from tandem.sip.message.grammar import canonical
 
-"""States of a PIN: to be made; made, and its mail may not be there yet; made and mailed."""
 NO_PIN_YET = (PinState.PENDING, PinState.MAILING)
+"""States of a PIN that is still to be made, or whose mail may not have been sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +43,8 @@ class UmConfig:
     def extension(self, user: o.User) -> str:
         """A user's extension in its UM dial plan, or an empty string."""
         plan = self.dial_plans.get(user.um_dial_plan)
-        for text in user.proxy_addresses:
-            eum = EumAddress.parse(text)
-            if eum and plan and eum.phone_context == plan.phone_context and eum.address.isdigit():
+        for eum in user.eum_addresses:
+            if plan and eum.phone_context == plan.phone_context and eum.address.isdigit():
                 return eum.address
         return ""
 
@@ -93,8 +91,8 @@ class UmDirectory:
 def _eum_keys(user: o.User) -> list[Hashable]:
     if not user.um_enabled:
         return []
-    return [eum.key for text in user.proxy_addresses if (eum := EumAddress.parse(text))]
+    return [eum.key for eum in user.eum_addresses]
 
 
 def _sip_keys(user: o.User) -> list[Hashable]:
-    return [user.sip_address.partition(":")[2].lower()] if user.sip_address else []
+    return [user.bare_sip_address.lower()] if user.sip_address else []

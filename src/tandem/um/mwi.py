@@ -91,7 +91,7 @@ class MwiNotifier:
         event(_log, logging.WARNING, "um.mwi_not_sent", account=user.account, new=summary.new)
 
     async def _notify(self, user: o.User, gateway: o.UMIPGateway, summary: MessageSummary) -> bool:
-        sip = user.sip_address.partition(":")[2]
+        sip = user.bare_sip_address
         address = f"sip:{sip or f'{self._config().extension(user)}@{gateway.address}'}"
         uri = f"{address};transport={gateway.transport}" if gateway.transport is not Transport.UDP else address
         ids = self._endpoint.ids

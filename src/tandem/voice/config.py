@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
-from tandem.org.numbers import EumAddress
 from tandem.org.vocabulary import GLOBAL, UMStatus, UriType, registrar_identity
 
 
@@ -35,9 +34,8 @@ class VoiceConfig:
 
     def um_dial_plan_of(self, user: o.User) -> o.UMDialPlan | None:
         """The SIP URI dial plan that a user's EUM address names, or ``None``: then there is no voice mail."""
-        for text in user.proxy_addresses:
-            eum = EumAddress.parse(text)
-            if eum and "@" in eum.address and user.um_enabled and eum.phone_context.lower() in self.um_dial_plans:
+        for eum in user.eum_addresses:
+            if "@" in eum.address and user.um_enabled and eum.phone_context.lower() in self.um_dial_plans:
                 return self.um_dial_plans[eum.phone_context.lower()]
         return None
 
@@ -85,4 +83,4 @@ def _line_keys(each: o.User | o.Contact) -> list[Hashable]:
 
 def sip_of(each: o.User | o.Contact) -> str:
     """A SIP address in lower case, without ``sip:``."""
-    return each.sip_address.partition(":")[2].lower()
+    return each.bare_sip_address.lower()

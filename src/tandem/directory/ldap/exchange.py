@@ -19,9 +19,9 @@ from tandem.directory.defaults import exchucutil_aces
 from tandem.directory.dn import DN
 from tandem.directory.errors import BadName
 from tandem.directory.found import Found
-from tandem.directory.layout import Layout, domain_of
+from tandem.directory.layout import ORGANIZATION_CLASS, Layout, domain_of
 from tandem.directory.ldap.session import LdapSession
-from tandem.org.numbers import EumAddress, is_e164
+from tandem.org.numbers import is_e164
 from tandem.org.vocabulary import (
     DigestAlgorithm,
     MediaEncryption,
@@ -46,7 +46,6 @@ _ROLES_2013 = {2: ServerRole.MAILBOX, 0x4000: ServerRole.CLIENT_ACCESS}
 """Bits of msExchCurrentServerRoles, until 2010 and from 2013 on."""
 _STANDARD_EDITION = 0x1 | 0x4
 """Bits of msRTCSIP-PoolType."""
-_UM_CONTACT = "-1879048192"
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\Z")
 _OF_EVERY_ENTRY = set(
     """
@@ -88,7 +87,7 @@ class _Thing:
 
 def present(session: LdapSession, forest: str) -> bool:
     """Whether an organization of Exchange's own is in a forest."""
-    return any(_things(session, forest, "msExchOrganizationContainer"))
+    return any(_things(session, forest, ORGANIZATION_CLASS))
 
 
 def read_exchange(session: LdapSession, forest: str) -> Found:
@@ -119,7 +118,7 @@ class _Reader:
 
     def read(self) -> Found:
         found = self._found
-        found.organization = next((each.dn.name for each in self._find("msExchOrganizationContainer")), "")
+        found.organization = next((each.dn.name for each in self._find(ORGANIZATION_CLASS)), "")
         plans = {thing.dn: thing.dn.name for thing in self._find("msExchUMDialPlan")}
         policies = {thing.dn: thing.dn.name for thing in self._find("msExchUMRecipientTemplate")}
         pools = list(self._pools())
@@ -159,9 +158,7 @@ class _Reader:
     def _plans(self, users: list[o.User]) -> Iterator[o.UMDialPlan]:
         for thing in self._find("msExchUMDialPlan"):
             name, read = thing.dn.name, {"msexchumvoicemailpilotnumbers"}
-            mine = [
-                eum for u in users if u.um_dial_plan == name for t in u.proxy_addresses if (eum := EumAddress.parse(t))
-            ]
+            mine = [eum for u in users if u.um_dial_plan == name for eum in u.eum_addresses]
             contexts = {eum.phone_context for eum in mine}
             for key, values in thing.values.items():
                 if contexts.intersection(values):
@@ -315,7 +312,7 @@ class _Reader:
 
     def _contacts(self) -> None:
         for thing in self._find("contact", people=True):
-            if thing.first("msRTCSIP-SourceObjectType") == _UM_CONTACT:
+            if thing.first("msRTCSIP-SourceObjectType") == str(o.UM_CONTACT):
                 number = thing.first("msRTCSIP-Line").removeprefix("tel:")
                 self._note(
                     f"contact {thing.first('displayName') or thing.dn.name} ({number}): what it points to is in "

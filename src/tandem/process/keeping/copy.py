@@ -14,6 +14,7 @@ from typing import Any
 from tandem.directory import schema
 from tandem.directory.dn import DN
 from tandem.directory.layout import Layout, domain_of
+from tandem.directory.objects import MANAGED_BY, SIP_ADDRESS, UM_FLAGS
 from tandem.directory.port import Ace, Entry, Session
 from tandem.org.groups import groups_in
 from tandem.org.model import Organization
@@ -69,7 +70,7 @@ def _taken(entry: Entry, groups: set[DN], members: set[DN]) -> bool:
     class_ = entry.all("objectClass")[-1].lower()
     if class_ == "trusteddomain":
         return False
-    ours = any(entry.first(name) for name in ("tandemManagedBy", "msRTCSIP-PrimaryUserAddress", "msExchUMEnabledFlags"))
+    ours = any(entry.first(name) for name in (MANAGED_BY, SIP_ADDRESS, UM_FLAGS))
     return class_ in _OWN or ours or entry.dn in groups or entry.dn in members
 
 

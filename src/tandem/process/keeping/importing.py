@@ -16,7 +16,6 @@ from tandem.directory.found import Found
 from tandem.directory.layout import forest_of
 from tandem.org import model as m
 from tandem.org.checks import default_policy
-from tandem.org.numbers import EumAddress
 from tandem.org.vocabulary import PoolType, ServerKind, Transport
 from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 from tandem.process.tools.targets import read_target
@@ -211,7 +210,7 @@ def _users(found: Found) -> Iterator[_Dict]:
         if not (user.managed_by or user.um_enabled or user.sip_enabled):
             continue
         plan = plans.get(user.um_dial_plan)
-        eum = [e for text in user.proxy_addresses if (e := EumAddress.parse(text))]
+        eum = user.eum_addresses
         mine = [e.address for e in eum if plan and e.phone_context == plan.phone_context and e.address.isdigit()]
         values = {
             "account": user.account,

@@ -7,7 +7,7 @@ from typing import Any
 
 from tandem.directory import objects as o
 from tandem.directory.defaults import exchange_aces, organizations_aces
-from tandem.directory.layout import ADMINISTRATIVE_GROUP
+from tandem.directory.layout import ADMINISTRATIVE_GROUP, ORGANIZATION_CLASS
 from tandem.org import model
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import phone_context
@@ -112,7 +112,7 @@ def _organization(context: Context) -> Iterator[Step]:
     at = context.layout
     see = known_aces(context, organizations_aces(at, pairs(context.organization)))
     yield from container(context, at.microsoft_exchange, "container", aces=see)
-    yield from container(context, at.exchange, "msExchOrganizationContainer", aces=exchange_aces(at), protected=True)
+    yield from container(context, at.exchange, ORGANIZATION_CLASS, aces=exchange_aces(at), protected=True)
     for dn in (at.um_dial_plans, at.um_ip_gateways, at.um_auto_attendants, at.um_mailbox_policies):
         yield from container(context, dn, "container")
     group = at.administrative_groups.child("CN", ADMINISTRATIVE_GROUP)

@@ -10,7 +10,7 @@ from tandem.directory import objects as o
 from tandem.directory.defaults import domain_aces, see_aces, voice_aces
 from tandem.directory.dn import DN
 from tandem.directory.filters import escape
-from tandem.directory.layout import Layout, domain_of, forest_of
+from tandem.directory.layout import POOLS_CLASS, RTC_SERVICE_CLASS, Layout, domain_of, forest_of
 from tandem.directory.port import Ace, Right
 from tandem.org import model
 from tandem.org.groups import NESTED, SERVICE_GROUPS, groups_in
@@ -265,8 +265,8 @@ def _memberships(context: Context) -> int:
 def _voice_containers(context: Context) -> Iterator[Step]:
     at = context.layout
     aces = (*voice_aces(at), *known_aces(context, see_aces(at.forest, pairs(context.organization))))
-    yield from container(context, at.rtc_service, "msRTCSIP-Service", aces=aces)
-    yield from container(context, at.pools, "msRTCSIP-Pools")
+    yield from container(context, at.rtc_service, RTC_SERVICE_CLASS, aces=aces)
+    yield from container(context, at.pools, POOLS_CLASS)
     yield from container(context, at.voice, "container", aces=aces)
     yield from container(context, at.voice_dial_plans, "container")
     for dn in (at.voice_policies, at.voice_routes, at.pstn_usages, at.trunks):

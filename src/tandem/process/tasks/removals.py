@@ -13,7 +13,6 @@ from typing import Any
 from tandem.directory import objects as o
 from tandem.directory.layout import forest_of
 from tandem.org.checks import mailbox_policies
-from tandem.org.numbers import EumAddress
 from tandem.org.vocabulary import ServerKind, VoIPSecurity
 from tandem.process.phases import Side
 from tandem.process.roles import (
@@ -209,7 +208,7 @@ def _um_users(context: Context) -> Iterator[Step]:
     wanted = {account for f in context.organization.messaging_forests for account in um_plans(context.at(f))}
     here = f".{context.layout.forest}"
     for user in _gone(context, wanted, lambda u: u.um_enabled):
-        contexts = [eum.phone_context for p in user.proxy_addresses if (eum := EumAddress.parse(p))]
+        contexts = [eum.phone_context for eum in user.eum_addresses]
         if any(each.lower().endswith(here) for each in contexts) or not contexts:
             fields = {
                 "um_flags": 0,

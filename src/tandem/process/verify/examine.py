@@ -13,6 +13,7 @@ from tandem.core.ids import Ids
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.found import Found
+from tandem.directory.layout import ORGANIZATION_CLASS
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository
 from tandem.directory.sqlite.session import EmbeddedDirectory
@@ -56,7 +57,7 @@ def _rebuilt(found: Found, organization: Organization, folder: Path) -> Session:
             containers = [at.users, at.computers, at.configuration, at.services, at.microsoft_exchange, at.rtc_service]
             for dn in containers:
                 session.add(dn, {"objectClass": ("top", "container")})
-            session.add(at.exchange, {"objectClass": ("top", "msExchOrganizationContainer")}, protected=True)
+            session.add(at.exchange, {"objectClass": ("top", ORGANIZATION_CLASS)}, protected=True)
             for dn in (
                 *(at.um_dial_plans, at.um_ip_gateways, at.um_auto_attendants, at.um_mailbox_policies),
                 *(at.administrative_groups, at.servers.parent, at.servers, at.pools, at.voice),

@@ -96,7 +96,7 @@ class Live:
         account = Account(address=f"verify@{pool.fqdn}", secret="", pool=server.fqdn, port=server.sip_tls_port)
         context = client_context(self._store(pool.fqdn))
         phone = Phone(account, context, resolver=self.resolver, encryption=_encryption(plan))
-        name, _, domain = called.sip_address.partition(":")[2].partition("@")
+        name, _, domain = called.bare_sip_address.partition("@")
         header = Diversion(uri=URI(scheme="sip", user=name, host=domain), reason=Reason.NO_ANSWER).value()
         try:
             uri = f"{plan.name}@{server.fqdn}:{server.sip_tls_port};transport=tls"
@@ -121,12 +121,14 @@ class Live:
             async with _Arrivals.watched(self.mail.mailbox(called.mail), caller) as arrivals:
                 outcome = await self._leave(*phones, arrivals)
         except (PhoneError, CallFailed, MailError, OSError, TimeoutError) as error:
-            outcome = Outcome(evidence="", wrong=f"{_address(caller)} called {_address(called)}: {error}")
+            outcome = Outcome(evidence="", wrong=f"{caller.bare_sip_address} called {called.bare_sip_address}: {error}")
         finally:
             for phone in phones:
                 await _leave_quietly(phone)
         advice = "see the servers' logs for this call; 'tandem verify' without --live shows what is missing"
-        return _check(f"A message for {_address(called)} in {plan.name} arrives, and MWI is shown", outcome, 11, advice)
+        return _check(
+            f"A message for {called.bare_sip_address} in {plan.name} arrives, and MWI is shown", outcome, 11, advice
+        )
 
     async def _leave(self, caller: Phone, called: Phone, arrivals: "_Arrivals") -> Outcome:
         await caller.register()
@@ -144,7 +146,9 @@ class Live:
         return Outcome(evidence=said)
 
     def _phone(self, pool: o.VoicePool, user: o.User) -> Phone:
-        account = Account(address=_address(user), secret=self.secret_of(user), pool=pool.fqdn, port=pool.sip_tls_port)
+        account = Account(
+            address=user.bare_sip_address, secret=self.secret_of(user), pool=pool.fqdn, port=pool.sip_tls_port
+        )
         encryption = (
             Encryption.REFUSE if pool.media_encryption is MediaEncryption.DO_NOT_SUPPORT else Encryption.REQUIRE
         )
@@ -207,9 +211,5 @@ def _encryption(plan: o.UMDialPlan) -> Encryption:
     return Encryption.REQUIRE if plan.voip_security is VoIPSecurity.SECURED else Encryption.REFUSE
 
 
-def _address(user: o.User) -> str:
-    return user.sip_address.partition(":")[2]
-
-
 def _named(user: o.User, wanted: str) -> bool:
-    return not wanted or _address(user).lower() == wanted.lower()
+    return not wanted or user.bare_sip_address.lower() == wanted.lower()

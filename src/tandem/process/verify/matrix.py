@@ -13,7 +13,7 @@ from tandem.directory import objects as o
 from tandem.directory.defaults import exchucutil_aces
 from tandem.directory.dn import DN
 from tandem.org.checks import AGREES
-from tandem.org.numbers import EumAddress, is_e164
+from tandem.org.numbers import is_e164
 from tandem.org.topology import startup_mode
 from tandem.org.vocabulary import MediaEncryption, PoolType, StartupMode, UMStatus, UriType, VoIPSecurity
 from tandem.process.errors import ProcessError
@@ -152,8 +152,8 @@ def _permissions(context: Context) -> Iterator[Check]:
 
 def _attendants(context: Context) -> Iterator[Check]:
     for attendant in context.repository.all(o.UMAutoAttendant):
-        wrong = "" if attendant.enabled else "Disabled: nobody reaches it"
-        yield check(f"Auto attendant {attendant.name}", wrong, "Enabled", 3, "enable it")
+        wrong = "" if attendant.enabled else f"{UMStatus.DISABLED}: nobody reaches it"
+        yield check(f"Auto attendant {attendant.name}", wrong, UMStatus.ENABLED, 3, "enable it")
 
 
 def _voice(context: Context) -> Iterator[Check]:
@@ -195,7 +195,7 @@ def _numbers(context: Context, held: tuple[o.Contact, ...]) -> Iterator[Check]:
     )
     everyone = context.repository.all(o.User)
     addresses = [contact.sip_address for contact in held] + [user.sip_address for user in everyone if user.sip_address]
-    addresses += [str(eum.key) for u in everyone for p in u.proxy_addresses if (eum := EumAddress.parse(p))]
+    addresses += [str(eum.key) for u in everyone for eum in u.eum_addresses]
     twice = sorted(each for each, count in Counter(map(str.lower, addresses)).items() if count > 1)
     yield check(
         "Addresses are used once", ", ".join(twice), f"{len(addresses)} SIP and EUM addresses", 6, "take one back"
@@ -209,7 +209,7 @@ def _users(context: Context, phone_contexts: set[str]) -> Iterator[Check]:
     wrong = []
     mine = [user for user in context.repository.all(o.User) if user.um_enabled and user.sip_enabled]
     for user in mine:
-        eum = [e for p in user.proxy_addresses if (e := EumAddress.parse(p)) and "@" in e.address]
+        eum = [e for e in user.eum_addresses if "@" in e.address]
         if not any(e.phone_context.lower() in phone_contexts for e in eum):
             wrong.append(f"{user.account} (no EUM address)")
         elif not user.enterprise_voice:

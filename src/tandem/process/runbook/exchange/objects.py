@@ -9,7 +9,7 @@ from collections import Counter
 from tandem.org import model as m
 from tandem.org.checks import mailbox_policies
 from tandem.org.versions import Generation
-from tandem.org.vocabulary import PhoneEdition, PoolKind, VoIPSecurity
+from tandem.org.vocabulary import PhoneEdition, PoolKind, UMStatus, VoIPSecurity
 from tandem.process.runbook.exchange.forest import ExchangeForest
 from tandem.process.runbook.gateways import WHATIF, container_rights, gateway, hunt_group, outcalls
 from tandem.process.runbook.model import UNKNOWN, RunbookStep, Text
@@ -82,11 +82,11 @@ def attendants(at: ExchangeForest) -> RunbookStep:
         )
         if each.enabled:
             commands.append(
-                f"if (Get-UMAutoAttendant | Where-Object {{ $_.Name -eq {name} -and $_.Status -ne 'Enabled' }}) {{\n"
+                f"if (Get-UMAutoAttendant | Where-Object {{ $_.Name -eq {name} -and $_.Status -ne {quote(UMStatus.ENABLED)} }}) {{\n"
                 f"    Enable-UMAutoAttendant -Identity {name} {WHATIF}\n}}"
             )
     checks = tuple(
-        f"if ((Get-UMAutoAttendant -Identity {quote(a.name)}).Status -ne '{'Enabled' if a.enabled else 'Disabled'}') "
+        f"if ((Get-UMAutoAttendant -Identity {quote(a.name)}).Status -ne {quote(UMStatus.ENABLED if a.enabled else UMStatus.DISABLED)}) "
         f"{{ throw {quote(f'{a.name}: wrong status')} }}"
         for a in mine
     )
