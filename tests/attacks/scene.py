@@ -85,8 +85,8 @@ async def honest_calls(servers: Servers) -> None:
             alice.when = When.ANSWER
             call = await bob.call("4101")
             answered = await alice.incoming.get()
-            await call.press("7")
-            while answered.keys != ["7"]:
+            await call.send_dtmf("7")
+            while answered.digits != ["7"]:
                 await asyncio.sleep(0.02)
             await answered.hang_up()
             assert await call.leg.ended == "remote"

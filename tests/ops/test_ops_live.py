@@ -77,7 +77,7 @@ async def test_a_call_is_counted_and_traced_through_both_servers_and_holds_no_se
             await call.wait_for_tone()
             await call.speak(bob_message())
             assert metrics(ops_um)["tandem_um_calls",] == 1
-            await call.press("#")
+            await call.send_dtmf("#")
             await asyncio.wait_for(call.leg.ended, 20)
         async with asyncio.timeout(15):
             while not metrics(ops_um).get(("tandem_messages_delivered_total", "voice")):
@@ -164,6 +164,6 @@ async def test_a_server_that_drains_says_so_while_its_call_goes_on(deployed: Pat
             assert (await asyncio.to_thread(ask, ops_um, "/healthz"))[0] == 200
             assert (await asyncio.to_thread(metrics, ops_um))["tandem_um_calls",] == 1
             await call.speak(bob_message())
-            await call.press("#")
+            await call.send_dtmf("#")
             await asyncio.wait_for(call.leg.ended, 20)
         assert await asyncio.to_thread(process.wait, 20) == 0

@@ -137,11 +137,11 @@ async def test_keys_and_speech_go_both_ways_and_a_hold_does_not_end_them(
         call = await bob.call("4101")
         await alice.wait_for("CALL_ESTABLISHED")
         await call.speak(write_wav(SPOKEN))
-        await call.press("12#")
+        await call.send_dtmf("12#")
         for key in "12#":
             await alice.wait_for("CALL_DTMF_START", holding=key, timeout_s=5)
         await alice.command("sndcode", "90*")
-        await until(lambda: "".join(call.keys) == "90*")
+        await until(lambda: "".join(call.digits) == "90*")
         await alice.command("hold")
         await until(lambda: held(call))
         await alice.command("resume")

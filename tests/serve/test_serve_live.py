@@ -102,7 +102,7 @@ async def test_a_um_server_that_ends_takes_no_more_calls_and_lets_those_that_sta
         with pytest.raises(CallFailed):
             await at.bob.call("4101")
         await call.speak(bob_message())
-        await call.press("#")
+        await call.send_dtmf("#")
         assert await asyncio.wait_for(call.leg.ended, 15) == "remote"
         assert await ended(at.um) == 0
         assert at.kinds() == ["voice-ca"]
@@ -174,9 +174,9 @@ async def test_a_new_certificate_is_shown_to_who_comes_next_while_a_call_stands(
         async with asyncio.timeout(10):
             while await asyncio.to_thread(shown_by, at.ports[POOL], POOL, roots(deployed)) == before:
                 await asyncio.sleep(0.1)
-        await call.press("7")
+        await call.send_dtmf("7")
         async with asyncio.timeout(5):
-            while answered.keys != ["7"]:
+            while answered.digits != ["7"]:
                 await asyncio.sleep(0.05)
         at.alice.when = When.BUSY
         other = await at.bob.call("4101")  # to UM, over connections that stand or are new

@@ -110,9 +110,9 @@ async def test_a_handler_that_raises_after_the_answer_hangs_up(
             patched.setattr(owner, attribute, instead)
             call = await bob.call("4101")
             with contextlib.suppress(PhoneError):  # some end before the tone
-                await call.press("#")
+                await call.send_dtmf("#")
                 await call.wait_for_tone()
-                await call.press("#")  # the end of the message
+                await call.send_dtmf("#")  # the end of the message
             assert await asyncio.wait_for(call.leg.ended, 10) == "remote"
         async with asyncio.timeout(10):
             await servers.um.calls.idle()

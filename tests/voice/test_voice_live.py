@@ -76,8 +76,8 @@ async def test_an_answered_call_never_reaches_um(deployed: Path) -> None:
         alice.when = When.ANSWER
         call = await bob.call("4101")
         answered = await alice.incoming.get()
-        await call.press("42")
-        await eventually(lambda: answered.keys == ["4", "2"])
+        await call.send_dtmf("42")
+        await eventually(lambda: answered.digits == ["4", "2"])
         await answered.hang_up()
         assert await call.leg.ended == "remote"
         assert answered.leg.invite is not None
@@ -113,7 +113,7 @@ async def test_busy_unregistered_and_forged_headers(deployed: Path) -> None:
             call = await bob.call(number, headers=forged)
             await call.wait_for_tone()
             await call.speak(bob_message())
-            await call.press("#")
+            await call.send_dtmf("#")
             assert await asyncio.wait_for(call.leg.ended, 10) == "remote"
             await alice.register(expires_s=0)
         await eventually(lambda: kinds(deployed).count("voice-ca") == 2)
@@ -351,7 +351,7 @@ async def test_the_phone_commands_register_listen_and_call(deployed: Path, tmp_p
         answered = await listening
         assert called.returncode == answered.returncode == 0, called.stderr + answered.stderr
         assert json.loads(called.stdout)["secure"] is True
-        assert json.loads(answered.stdout)["keys"] == "9#"
+        assert json.loads(answered.stdout)["digits"] == "9#"
         spoken = samples(read_wav(bob_message()))
         assert find_speech(spoken, samples(read_wav(heard.read_bytes()))).correlation > 0.9
         nobody = await tandem("phone", "call", *line(CALLER), "4999")

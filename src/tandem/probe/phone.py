@@ -55,14 +55,14 @@ class Account:
 
 
 class PhoneCall:
-    """An active call; what was received so far is in :attr:`heard` (16-bit linear), DTMF in :attr:`keys`."""
+    """An active call; what was received so far is in :attr:`heard` (16-bit linear), DTMF digits in :attr:`digits`."""
 
     def __init__(self, leg: CallLeg) -> None:
         self.leg = leg
         self.heard = bytearray()
-        self.keys: list[str] = []
+        self.digits: list[str] = []
         leg.media.hear(self.heard.extend)
-        leg.media.on_digit = self.keys.append
+        leg.media.on_digit = self.digits.append
 
     async def speak(self, wav: bytes) -> None:
         """Speak a WAV file to its end."""
@@ -83,9 +83,9 @@ class PhoneCall:
         except TimeoutError:
             raise PhoneError(f"no tone was heard within {timeout_s:g} s") from None
 
-    async def press(self, keys: str) -> None:
-        """Press keys and wait until they went out."""
-        self.leg.media.send_dtmf(keys)
+    async def send_dtmf(self, digits: str) -> None:
+        """Send DTMF digits and wait until they went out."""
+        self.leg.media.send_dtmf(digits)
         while not self.leg.media.dtmf_sent and not self.leg.ended.done():  # noqa: ASYNC110 - paced by media
             await asyncio.sleep(0.02)
 

@@ -31,7 +31,7 @@ class _Line:
 
 @click.group()
 def phone() -> None:
-    """A phone on the command line: registers by TLS, calls, listens, speaks WAV files, presses keys."""
+    """A phone on the command line: registers by TLS, calls, listens, speaks WAV files, sends DTMF digits."""
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
@@ -105,7 +105,7 @@ def register(
 @click.argument("number")
 @click.option("--say", type=_EXISTING, help="A WAV file to speak (mono, 8000 Hz).")
 @click.option("--after-tone", is_flag=True, help="Speak once a tone was heard, as for voice mail.")
-@click.option("--dtmf", default="", help="Keys to press after speaking.")
+@click.option("--dtmf", default="", help="DTMF digits to send after speaking.")
 @click.option("--seconds", default=0.0, help="How long to stay after that.")
 @click.option("--record", type=_PATH, help="Write what was heard to this WAV file.")
 @JSON
@@ -141,7 +141,7 @@ def call(
                 await placed.wait_for_tone()
             if speech:
                 await placed.speak(speech)
-            await placed.press(dtmf)
+            await placed.send_dtmf(dtmf)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await asyncio.shield(placed.leg.ended)
@@ -157,7 +157,7 @@ def call(
         "answered": True,
         "secure": placed.leg.secure,
         "heard_s": len(placed.heard) / 16_000,
-        "keys": "".join(placed.keys),
+        "digits": "".join(placed.digits),
         "ended": placed.leg.ended.result(),
     }
     if as_json:
@@ -206,11 +206,11 @@ def listen(
 
     answered = asyncio.run(run())
     _heard(answered, record)
-    result = {"heard_s": len(answered.heard) / 16_000, "keys": "".join(answered.keys)}
+    result = {"heard_s": len(answered.heard) / 16_000, "digits": "".join(answered.digits)}
     if as_json:
         print_json(result)
     else:
-        click.echo(f"{result['heard_s']:.1f} s heard; keys: {result['keys'] or '-'}")
+        click.echo(f"{result['heard_s']:.1f} s heard; DTMF digits: {result['digits'] or '-'}")
 
 
 def _heard(placed: PhoneCall, record: Path | None) -> None:

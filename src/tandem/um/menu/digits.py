@@ -1,4 +1,4 @@
-"""The digits of a call: those that wait for a state that takes them, and those that may still grow into a longer input."""
+"""The DTMF digits of a call: those that wait for a state that takes them, and those that may still grow into a longer input."""
 
 from collections.abc import Iterable
 
@@ -16,7 +16,7 @@ class TypedDigits:
         self.pending = ""
 
     def add(self, digit: str) -> None:
-        """The caller pressed one."""
+        """The caller sent one."""
         if len(self.ahead) < MAX_AHEAD:
             self.ahead += digit
 
@@ -35,21 +35,21 @@ class TypedDigits:
             self.drop()
         return ends
 
-    def begins(self, keys: Iterable[str], length: int) -> bool:
-        """Whether the first that waits, behind what is pending, begins one of ``keys`` or a number of ``length`` digits."""
+    def begins(self, inputs: Iterable[str], length: int) -> bool:
+        """Whether the first that waits, behind what is pending, begins one of ``inputs`` or a number of ``length`` digits."""
         digits = self.pending + self.ahead[0]
         number = len(digits) <= length and digits.isdecimal()
-        return number or any(key.startswith(digits) for key in keys)
+        return number or any(each.startswith(digits) for each in inputs)
 
-    def take(self, keys: Iterable[str], length: int) -> bool:
+    def take(self, inputs: Iterable[str], length: int) -> bool:
         """Let the first that waits become pending if it :meth:`begins` something; whether it did."""
-        if not self.begins(keys, length):
+        if not self.begins(inputs, length):
             return False
         self.pending += self.ahead[0]
         self.drop()
         return True
 
-    def may_grow(self, keys: Iterable[str], length: int) -> bool:
+    def may_grow(self, inputs: Iterable[str], length: int) -> bool:
         """Whether a longer input begins with what is pending."""
         number = len(self.pending) < length and self.pending.isdecimal()
-        return number or any(key != self.pending and key.startswith(self.pending) for key in keys)
+        return number or any(each != self.pending and each.startswith(self.pending) for each in inputs)
