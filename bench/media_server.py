@@ -48,6 +48,7 @@ class Server:
 
     def __init__(self, folder: Path, secure: bool, bridge: bool) -> None:
         self.engine = MediaEngine(workers=1)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._spool = Spool(folder)
         self._policy = MediaPolicy(host="127.0.0.1", encryption=Encryption.REQUIRE if secure else Encryption.REFUSE)
         self._prompt = prompt()

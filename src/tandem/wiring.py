@@ -4,10 +4,10 @@ A server reads the directory with its own account, and nothing of the organizati
 (directory, certificates, spool, mailboxes) and ``secrets`` (its password).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tandem.core.clock import Clock, SystemClock
 from tandem.core.errors import TandemError
@@ -34,6 +34,7 @@ from tandem.sip.machines.limits import Limits, SourceLimits
 from tandem.um.server import UmPaths, UmServer
 from tandem.voice.server import VoiceServer
 
+T = TypeVar("T")
 CS3 = 24
 """The code point that RFC 4594 §2.3 has for signalling that is no flow of its own; for routers that prefer AF31, use 26."""
 
@@ -116,14 +117,65 @@ class Running:
     bound: Mapping[str, tuple[str, int]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _UmFound:
+    """What a UM server is made of: its object, and its certificate where it speaks TLS."""
+
+    repository: Repository
+    server: o.MessagingServer
+    identity: Identity | None
+
+
+def _find_um(home: Home, fqdn: str) -> _UmFound:
+    """Ask the directory and read the certificate of a UM server. Takes as long as they do."""
+    repository = bind(home, fqdn)
+    try:
+        server = repository.get(o.MessagingServer, fqdn)
+        if server is None:
+            raise CannotServe(f"{fqdn} is no messaging server of the directory; 'tandem apply' deploys it (phase 1)")
+        speaks_tls = server.startup_mode is not StartupMode.TCP
+        identity = Identity(home.certificates(fqdn), require_client=True) if speaks_tls else None
+    except BaseException:
+        repository.session.close()
+        raise
+    return _UmFound(repository=repository, server=server, identity=identity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _VoiceFound:
+    """What a voice server is made of: its forest, its pool, and the pool's certificate."""
+
+    forest: str
+    pool: o.VoicePool
+    identity: Identity
+
+
+def _find_voice(home: Home, fqdn: str) -> _VoiceFound:
+    """Ask the directory and read the certificate of a voice server. Takes as long as they do."""
+    repository = bind(home, fqdn)
+    try:
+        pool = next((p for p in repository.all(o.VoicePool) if fqdn in p.servers), None)
+    finally:
+        repository.session.close()
+    if pool is None:
+        raise CannotServe(f"{fqdn} is in no voice pool of the directory; 'tandem apply' makes its pool (phase 0)")
+    identity = Identity(home.certificates(pool.fqdn), require_client=False)
+    return _VoiceFound(forest=repository.layout.forest, pool=pool, identity=identity)
+
+
+async def _in_thread(find: Callable[[Home, str], T], home: Home, fqdn: str) -> T:
+    """In a thread of its own: the server, which has the pools, is not made yet, and /healthz answers meanwhile."""
+    thread = ThreadPool("start", 1)
+    try:
+        return await thread.run(find, home, fqdn)
+    finally:
+        thread.close()
+
+
 async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
     """Start a UM server. ``tap`` sees every message."""
-    repository = bind(home, fqdn)
-    server = repository.get(o.MessagingServer, fqdn)
-    if server is None:
-        raise CannotServe(f"{fqdn} is no messaging server of the directory; 'tandem apply' deploys it (phase 1)")
-    speaks_tls = server.startup_mode is not StartupMode.TCP
-    identity = Identity(home.certificates(fqdn), require_client=True) if speaks_tls else None
+    found = await _in_thread(_find_um, home, fqdn)
+    server, identity = found.server, found.identity
     clock = SystemClock()
     # Plain gateways are exempt from rate limits: a trunk is one address with many calls.
     limits = SourceLimits(Limits(), trusted=lambda source: source in um.config.plain_addresses)
@@ -134,7 +186,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
     um = UmServer(
         fqdn=fqdn,
         endpoint=endpoint,
-        repository=repository,
+        repository=found.repository,
         connect=lambda: connect(home, fqdn),
         clock=clock,
         paths=UmPaths(spool=home.state / "spool" / fqdn, pin_key=home.state / "um" / "pin.key"),
@@ -151,11 +203,8 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
 
 async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
     """Start a voice server. ``tap`` sees every message. TCP and UDP are listened on only where ``listen`` has their ports."""
-    repository = bind(home, fqdn)
-    pool = next((p for p in repository.all(o.VoicePool) if fqdn in p.servers), None)
-    if pool is None:
-        raise CannotServe(f"{fqdn} is in no voice pool of the directory; 'tandem apply' makes its pool (phase 0)")
-    identity = Identity(home.certificates(pool.fqdn), require_client=False)
+    found = await _in_thread(_find_voice, home, fqdn)
+    pool, identity = found.pool, found.identity
     clock = SystemClock()
     endpoint = _endpoint(pool.fqdn, clock, listen, identity, SourceLimits(Limits()), tap)
     ports = {Transport.TLS: pool.sip_tls_port, **listen.ports}
@@ -163,14 +212,13 @@ async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = N
         fqdn=fqdn,
         endpoint=endpoint,
         connect=lambda: connect(home, fqdn),
-        forest=repository.layout.forest,
+        forest=found.forest,
         clock=clock,
         # The name is that of release 0.1; a server that is updated finds its state there.
         mwi_file=home.state / "voice" / f"{fqdn}.lamps.json",
         port=ports[Transport.TLS],
         identity=identity,
     )
-    repository.session.close()
     wanted = (Transport.TLS, *(each for each in (Transport.TCP, Transport.UDP) if each in listen.ports))
     return await _serve(voice, listen, ports, wanted)
 

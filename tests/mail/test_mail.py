@@ -93,7 +93,10 @@ def test_no_callers_name_adds_a_header_or_markup(name: str, number: str, address
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool")
+    made = Spool(tmp_path / "spool")
+    assert not made.folder.exists(), "making one leaves the disk alone: it happens on the event loop"
+    assert made.recover(ended_at="") == []
+    return made
 
 
 def test_a_recording_waits_until_it_is_done(spool: Spool) -> None:
@@ -125,6 +128,7 @@ import sys, time
 from pathlib import Path
 from tandem.mail.spool import Envelope, Spool
 spool = Spool(Path(sys.argv[1]))
+spool.recover(ended_at="")
 spool.start()
 draft = spool.begin(Envelope(message_id="voice-9", mailbox="a@example.com", recipient_name="A", call_id="c", begun_at=""))
 with draft.part.open("ab", buffering=0) as file:

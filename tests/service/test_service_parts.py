@@ -55,6 +55,31 @@ async def test_a_thread_has_the_log_fields_of_its_caller_and_what_was_begun_ends
     assert done.wait(5)
 
 
+async def test_what_runs_last_waits_for_calls_that_were_cancelled_and_go_on_in_their_threads() -> None:
+    threads, begun, release = Threads("test"), threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def poll() -> None:
+        begun.set()
+        release.wait(5)
+        done.append("poll")
+
+    polling = asyncio.ensure_future(threads.directory.run(poll))
+    while not begun.is_set():
+        await asyncio.sleep(0)
+    polling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await polling
+    closing = asyncio.ensure_future(threads.directory.run_last(done.append, "close"))
+    await asyncio.sleep(0.05)
+    assert done == []
+    release.set()
+    async with asyncio.timeout(5):
+        await closing
+    assert done == ["poll", "close"]
+    threads.close()
+
+
 @dataclass
 class Index:
     """Gives what it is told to, one for each poll."""

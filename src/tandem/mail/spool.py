@@ -76,11 +76,10 @@ class Draft:
 
 
 class Spool:
-    """A folder of one UM server; :meth:`start` begins its thread, :meth:`recover` is called once before."""
+    """A folder of one UM server; :meth:`start` begins its thread, :meth:`recover` is called once before, and makes it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._open: set[Draft] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -127,7 +126,11 @@ class Spool:
         return self._item(self.folder / f"{name}.json")
 
     def recover(self, *, ended_at: str) -> list[SpooledMessage]:
-        """Close what a dead server left open; returns those. What cannot be read is set aside as ``*.bad``."""
+        """Close what a dead server left open; returns those. What cannot be read is set aside as ``*.bad``.
+
+        The folder is made where there is none. Blocks.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = []
         for path in sorted(self.folder.glob("*.open")):
             try:

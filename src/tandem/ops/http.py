@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from tandem.core.log import event, get_logger
 from tandem.ops.errors import OpsError
+from tandem.service.threads import ThreadPool
 
 _log = get_logger("ops")
 MAX_CONNECTIONS = 32
+PAGE_THREADS = 8
 MAX_REQUEST = 8_192
 REQUEST_S, ANSWER_S = 5.0, 20.0
 _PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 408: "Request Timeout",
@@ -57,11 +59,12 @@ Page = Callable[[], Answer]
 
 
 class HttpServer:
-    """Pages by path. Those in ``slow`` are made in a thread: they may wait for a disk."""
+    """Pages by path. Those in ``slow`` are made in threads of its own: they may wait for a disk."""
 
     def __init__(self, pages: Mapping[str, Page], *, slow: frozenset[str] = frozenset()) -> None:
         self._pages = pages
         self._slow = slow
+        self._threads = ThreadPool("ops-page", PAGE_THREADS)
         self._server: asyncio.Server | None = None
         self._open = 0
 
@@ -82,6 +85,7 @@ class HttpServer:
         """Stop serving."""
         if self._server is not None:
             self._server.close()
+        self._threads.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._open >= MAX_CONNECTIONS:
@@ -120,7 +124,7 @@ class HttpServer:
         if page is None:
             return method, Answer.of_text(f"available: {', '.join(self._pages)}", 404)
         try:
-            return method, await asyncio.to_thread(page) if path in self._slow else page()
+            return method, await self._threads.run(page) if path in self._slow else page()
         except Exception:
             _log.exception("ops.defect path=%s", path)
             return method, Answer.of_text("the page could not be made; the log says why", 500)

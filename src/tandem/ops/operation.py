@@ -109,6 +109,7 @@ class Operation:
         await self._supervisor.stop()
         await self._http.close()
         if self._trace is not None:
+            # The default executor: this runs once, when the process ends.
             await asyncio.to_thread(self._trace.stop)
         if self._collector is not None:
             self._collector.close()

@@ -4,11 +4,13 @@ A server is a :class:`Service` with a configuration from the directory. It sets 
 no handler in ``tasks``, and has work supervised that lasts as long as it does; all end with :meth:`Service.stop`.
 """
 
+import asyncio
+import logging
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from tandem.core.clock import Clock
-from tandem.core.log import get_logger
+from tandem.core.log import event, get_logger
 from tandem.core.tasks import Supervisor, Tasks, Work
 from tandem.pki.identity import Identity
 from tandem.service import certificates
@@ -19,6 +21,8 @@ from tandem.service.threads import Threads
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.machines.uas import Abilities
 
+CLOSE_S = 5.0
+"""Seconds that a server that stops waits for a directory that hangs; then its sessions end with the process."""
 Config = TypeVar("Config")
 
 
@@ -66,6 +70,10 @@ class Service(Generic[Config]):
     async def release(self) -> None:
         """A server's own: give back what it has; calls and background work have ended, the endpoint is still open."""
 
+    def close_sessions(self) -> None:
+        """Give back the sessions with the directory; runs in a thread, when nothing uses them any more."""
+        self.following.close()
+
     def checks(self) -> dict[str, Callable[[], str]]:
         """What has to be well for calls to be taken: each says what is wrong, or nothing. They may block for a moment."""
         checks = {
@@ -110,5 +118,10 @@ class Service(Generic[Config]):
         await self.tasks.stop()
         await self.release()
         await self.endpoint.close()
-        self.following.close()
+        # The work that asked the directory is cancelled, but its thread may still use the session.
+        try:
+            async with asyncio.timeout(CLOSE_S):
+                await self.threads.directory.run_last(self.close_sessions)
+        except TimeoutError:
+            event(self.log, logging.WARNING, f"{self.room}.directory_not_closed", waited_s=CLOSE_S)
         self.threads.close()

@@ -8,8 +8,8 @@ import asyncio
 import contextvars
 import functools
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,6 +22,7 @@ class ThreadPool:
 
     def __init__(self, name: str, most: int) -> None:
         self._executor = ThreadPoolExecutor(max_workers=most, thread_name_prefix=name)
+        self._taken: set[Future[Any]] = set()
 
     async def run(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function in one of the threads, with the fields of the log that are in force here.
@@ -33,7 +34,16 @@ class ThreadPool:
         """
         context = contextvars.copy_context()
         work = functools.partial(context.run, function, *args, **kwargs)
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        future = self._executor.submit(work)
+        self._taken.add(future)
+        future.add_done_callback(self._taken.discard)
+        return await asyncio.wrap_future(future)
+
+    async def run_last(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """As :meth:`run`, after the calls that were taken before have ended, also those that nobody waits for any more."""
+        if taken := [asyncio.wrap_future(future) for future in tuple(self._taken)]:
+            await asyncio.wait(taken)
+        return await self.run(function, *args, **kwargs)
 
     def close(self) -> None:
         """Take no more calls. Those that were taken are carried out; nobody waits for them here."""

@@ -59,7 +59,10 @@ def generate(*, extension: str, minimum: int) -> str:
 
 
 class PinHasher:
-    """Hashes and checks PINs with the key in a file, which is made (mode 600) when it is not there."""
+    """Hashes and checks PINs with the key in a file, which is made (mode 600) when it is not there.
+
+    Making one reads and writes the disk: in a thread, where there is a loop.
+    """
 
     def __init__(self, key_file: Path) -> None:
         if not key_file.exists():
@@ -109,8 +112,13 @@ class Enrolment:
         self._threads = threads
         self._lock_file = key_file.with_suffix(".lock")
         self._submission = submission
-        self._hasher = PinHasher(key_file)
+        self._key_file = key_file
+        self._hasher: PinHasher  # by prepare
         self._wanted = asyncio.Event()
+
+    async def prepare(self) -> None:
+        """Read the key of all PINs, or make it. Raises :class:`OSError` if that cannot be done. Call it before :meth:`run`."""
+        self._hasher = await self._threads.disk.run(PinHasher, self._key_file)
 
     def wake(self) -> None:
         """The directory changed: there may be users without a PIN."""

@@ -122,6 +122,7 @@ class UmServer(Service[UmConfig]):
     async def prepare(self) -> None:
         """Close what a dead server left open; begin to deliver, to enrol, and to watch mailboxes."""
         await self._media.start()
+        await self._enrolment.prepare()
         recovered = await self.threads.disk.run(self._spool.recover, ended_at=self.clock.at().isoformat())
         for item in recovered:
             event(self.log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
@@ -133,7 +134,11 @@ class UmServer(Service[UmConfig]):
     async def release(self) -> None:
         """Calls have ended; what was recorded is kept."""
         await self._media.close()
-        self._spool.stop()
+        await self.threads.disk.run(self._spool.stop)
+
+    def close_sessions(self) -> None:
+        """See :meth:`Service.close_sessions`."""
+        super().close_sessions()
         self._repository.session.close()
 
     def checks(self) -> dict[str, Callable[[], str]]:

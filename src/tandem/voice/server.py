@@ -87,6 +87,7 @@ class VoiceServer(Service[VoiceConfig]):
 
     async def prepare(self) -> None:
         """See :meth:`Service.prepare`."""
+        await self._summaries.load()
         self.supervise("mwi", self._summaries.run)
 
     async def release(self) -> None:

@@ -20,14 +20,18 @@ _NOTHING = MessageSummary()
 
 
 class SavedSummaries:
-    """Summaries by SIP address. Have :meth:`run` supervised, and call :meth:`save` at the end."""
+    """Summaries by SIP address. :meth:`load` them first, have :meth:`run` supervised, and call :meth:`save` at the end."""
 
     def __init__(self, file: Path, disk: ThreadPool) -> None:
         self._file = file
         self._disk = disk
-        self._summaries = _read(file)
+        self._summaries: dict[str, MessageSummary] = {}
         self._changed = asyncio.Event()
         self._writing = threading.Lock()
+
+    async def load(self) -> None:
+        """Read what was known before a restart; a file that cannot be read is logged, and counts as none."""
+        self._summaries = await self._disk.run(_read, self._file)
 
     def of(self, user: str) -> MessageSummary:
         """What is known of a user; no messages where nothing is."""
@@ -64,7 +68,6 @@ class SavedSummaries:
 
 
 def _read(file: Path) -> dict[str, MessageSummary]:
-    """What was known before a restart; a file that cannot be read is logged, and counts as none."""
     if not file.exists():
         return {}
     try:

@@ -186,6 +186,7 @@ class EngineSession:
         return ended
 
     async def _recover(self, recording: Recording) -> None:
+        # The default executor: this layer has no pools. A worker has died, and there is one short read for each of its calls.
         recording.end(await asyncio.to_thread(_read_recorded, self._path))
 
 
