@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -5,12 +6,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import deployment
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
+from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.port import Scope
 from tandem.process.apply import Progress, apply
 from tandem.process.bootstrap import write_example
@@ -52,6 +55,32 @@ def content(folder: Path) -> dict[str, dict[str, list[str]]]:
         out[f"{name} aces"] = {"aces": sorted(map(repr, context.session.aces(entry.dn)))}
     context.session.close()
     return out
+
+
+class LostOnce:
+    """A session whose directory does not answer when the first transaction begins."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self.lost = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+    def transaction(self) -> Any:
+        if self.lost:
+            return self._session.transaction()
+        self.lost = True
+        raise DirectoryUnavailable("no domain controller answers")
+
+
+def test_tasks_after_one_that_was_interrupted_wait_for_it(fresh: Path) -> None:
+    context = deployment.context(fresh)
+    session = LostOnce(context.session)
+    applied = apply(dataclasses.replace(context, session=session), only=find_phase("0"))
+    assert session.lost
+    assert applied.refused == {} and applied.plan.todo == ()
+    context.session.close()
 
 
 def tandem(*arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -62,12 +62,15 @@ class _Run:
     interrupted: int = 0
 
     def round(self) -> None:
-        """Go through all tasks once."""
+        """Go through all tasks once, or until one is interrupted: later ones may need what it makes."""
         observer = Observer(self.context, self.guard)
+        interrupted = self.interrupted
         for task in all_tasks(self.context):
             planned = observer.observe(task)
             if self._due(planned) and self._carry_out(planned):
                 observer.done(task)
+            if self.interrupted > interrupted:
+                return
 
     def _due(self, planned: Planned) -> bool:
         task = planned.task
