@@ -58,6 +58,7 @@ async def test_svwar_cannot_tell_extensions_that_are_there(servers: Servers, tmp
         assert len({len(lines) for lines in found.values()}) == 1, said
 
 
+@pytest.mark.alone  # it repeats its guesses where answers are slow, and so is locked out at once
 async def test_svcrack_is_locked_out_before_it_comes_to_the_password(servers: Servers, tmp_path: Path) -> None:
     secret = sip_secret(servers.folder, CALLED)
     wrong = [f"wrong{number}" for number in range(60)]

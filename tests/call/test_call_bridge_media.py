@@ -4,6 +4,8 @@ import asyncio
 from array import array
 from importlib import resources
 
+import pytest
+
 from tandem.call.bridge import BridgedCall
 from tandem.call.calls import Calls
 from tandem.call.leg import CallLeg
@@ -42,6 +44,7 @@ async def heard_from(speaker: CallLeg, listener: CallLeg) -> float:
     return find_speech(*samples).correlation
 
 
+@pytest.mark.slow
 async def test_two_phones_speak_through_a_bridge_of_the_engine() -> None:
     engine = MediaEngine(workers=2)
     await engine.start()

@@ -185,6 +185,7 @@ async def offer_again(pair: Pair, leg: CallLeg, direction: bytes) -> bytes:
     return response.body
 
 
+@pytest.mark.slow
 async def test_hold_is_answered_in_kind_and_resuming_brings_the_sound_back(pair: Pair) -> None:
     leg = await pair.place()
     callee = await pair.answered.get()

@@ -65,11 +65,13 @@ def test_a_descriptor_survives_being_written_and_read(
 
 
 @given(sids)
+@pytest.mark.slow
 def test_an_identifier_survives_being_written_and_read(sid: str) -> None:
     assert sid_text(sid_bytes(sid)) == sid
 
 
 @given(st.binary(max_size=200), st.integers(0, 300), st.integers(0, 255))
+@pytest.mark.slow
 def test_bytes_that_are_none_are_refused_and_nothing_else(data: bytes, place: int, value: int) -> None:
     whole = bytearray(
         Descriptor(records=(allow(1), DENY, allow(2, object_type=uuid.UUID(int=5))), owner=sid_bytes(SID)).pack()

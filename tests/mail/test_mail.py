@@ -61,6 +61,7 @@ def test_a_missed_call_has_no_attachment() -> None:
 
 @settings(deadline=None)  # it asserts no time, and machines are busy
 @given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=80))
+@pytest.mark.slow
 def test_no_callers_name_adds_a_header_or_markup(name: str, number: str, address: str) -> None:
     envelope = Envelope(
         message_id="voice-1",

@@ -363,6 +363,7 @@ async def until(true: object) -> None:
 
 
 @pytest.mark.parametrize("kinds", [("PCMU", "", "PCMU", SUITE), ("PCMA", SUITE, "opus", "")], ids=str)
+@pytest.mark.slow
 async def test_two_phones_talk_over_a_bridge_and_then_with_us_again(
     media: Media, kinds: tuple[str, str, str, str]
 ) -> None:
@@ -418,6 +419,7 @@ async def test_a_defect_of_one_side_leaves_the_other_with_us() -> None:
     await engine.close()
 
 
+@pytest.mark.slow
 async def test_sessions_of_two_places_are_not_bridged() -> None:
     engine = MediaEngine(workers=2)
     await engine.start()

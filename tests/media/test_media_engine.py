@@ -68,6 +68,7 @@ async def until(true: object, timeout_s: float = 8.0) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"suite": SUITE}, {"codec": "PCMA", "payload_type": 8}], ids=str)
+@pytest.mark.slow
 async def test_what_is_played_is_heard_and_what_is_said_is_recorded(
     engine: MediaEngine, tmp_path: Path, changes: dict[str, object]
 ) -> None:

@@ -116,6 +116,7 @@ def test_keys_are_heard_while_somebody_speaks_in_the_background(key: str) -> Non
     assert heard(mixed(speech, pressed)) == key * presses
 
 
+@pytest.mark.slow
 def test_nobody_speaks_a_key() -> None:
     assert sum(map(len, SPEECH)) > 16_000 * 20  # seconds
     for speech in SPEECH:

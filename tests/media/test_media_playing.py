@@ -181,6 +181,7 @@ async def reported(playback: FilePlayback, at_s: float) -> None:
             await asyncio.sleep(0.02)
 
 
+@pytest.mark.slow
 async def test_a_session_plays_a_file_and_says_where_it_is(media: Media, tmp_path: Path) -> None:
     one, other = await pair(media)
     out = bytearray()
@@ -195,6 +196,7 @@ async def test_a_session_plays_a_file_and_says_where_it_is(media: Media, tmp_pat
     other.close()
 
 
+@pytest.mark.slow
 async def test_a_session_pauses_skips_and_changes_speed_and_a_stop_says_where(media: Media, tmp_path: Path) -> None:
     one, other = await pair(media)
     (tmp_path / "m.wav").write_bytes(write_wav(sine(300, 60)))

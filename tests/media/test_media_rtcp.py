@@ -158,6 +158,7 @@ def test_a_sender_is_told_what_the_peer_lost_of_its_packets() -> None:
 
 @settings(deadline=None)
 @given(st.lists(REPORTS, max_size=5))
+@pytest.mark.slow
 def test_a_peer_that_reports_nonsense_changes_nothing_that_cannot_be(reports: list[RtcpReport]) -> None:
     ours, receiver = Reporter(1, 0), Receiver(CODECS["PCMU"])
     ours.report(1.0, receiver, SendingState(sequence=10, timestamp=0, octets=0))

@@ -88,6 +88,7 @@ def tandem(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_plan_apply_plan(fresh: Path) -> None:
     file = str(fresh / "organization.yaml")
     assert tandem("plan", file).returncode == 2
@@ -99,6 +100,7 @@ def test_plan_apply_plan(fresh: Path) -> None:
     assert len(Journal(path=fresh / "state" / "journal.jsonl").lines()) == lines
 
 
+@pytest.mark.slow
 def test_a_plan_for_scripts_says_who_may_do_each_task(fresh: Path) -> None:
     done = tandem("plan", str(fresh / "organization.yaml"), "--json", "--phase", "7")
     tasks = json.loads(done.stdout)["tasks"]
@@ -118,6 +120,7 @@ def test_two_administrators_who_alternate_finish(fresh: Path) -> None:
     assert make_plan(deployment.context(fresh)).todo == ()
 
 
+@pytest.mark.slow
 def test_the_voice_side_cannot_tell_before_phase_7(fresh: Path) -> None:
     for number in ("0", "1"):
         apply(deployment.context(fresh), only=find_phase(number))
@@ -132,6 +135,7 @@ def test_the_voice_side_cannot_tell_before_phase_7(fresh: Path) -> None:
     assert "You cannot read UM objects until phase 7 (exchucutil) has run" in shown.stdout
 
 
+@pytest.mark.slow
 def test_an_administrator_without_the_role_changes_nothing(fresh: Path) -> None:
     file = str(fresh / "organization.yaml")
     for number in ("0", "1"):
@@ -256,6 +260,7 @@ def test_a_journal_line_that_a_crash_cut_is_passed_over_and_written_on(deployed:
     assert len(Journal(path=path).lines()) == whole
 
 
+@pytest.mark.slow
 def test_secrets_are_their_owners_and_never_shown(fresh: Path) -> None:
     assert (fresh / "secrets").stat().st_mode & 0o777 == 0o700
     files = list((fresh / "secrets").iterdir())

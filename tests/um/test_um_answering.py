@@ -145,6 +145,7 @@ async def test_a_key_skips_the_greeting_and_who_says_nothing_leaves_no_sound(um:
     assert (item.sound, item.samples) == (None, 0)
 
 
+@pytest.mark.slow
 async def test_a_server_that_stops_keeps_what_was_said(um: Um) -> None:
     leg = await um.call()
     leg.play(tone(20))
@@ -165,6 +166,7 @@ async def test_a_server_that_stops_while_it_greets_leaves_a_missed_call(um: Um) 
     assert (await asyncio.wait_for(um.kept.get(), 5)).samples == 0
 
 
+@pytest.mark.slow
 async def test_a_server_that_stops_while_a_message_is_kept_keeps_it(um: Um) -> None:
     um.slow_disk = asyncio.Event()
     leg = await um.call()

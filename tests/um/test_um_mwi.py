@@ -105,6 +105,7 @@ def test_a_gateway_that_refuses_is_passed_over_and_all_are_tried_again_while_non
     gateways.run(scene)
 
 
+@pytest.mark.slow
 def test_gateways_are_told_again_twice_a_day(gateways: Gateways) -> None:
     async def scene() -> None:
         await gateways.store.mailbox(ALICE).append("voice-1", VOICE)
