@@ -1,7 +1,7 @@
 # make demo    sets up and runs the main job: an organization deployed, a real call answered into a mailbox
 #              with DIRECTORY=samba, as root, the same in a Samba Active Directory that it installs and starts
 # make test    sets up (as root with the peers from apt) and runs linters, types, import contracts, all tests
-# make check   the developer's loop: no root, no peers, under a minute
+# make check   the developer's loop: no root, no peers, a minute and a half on two cores
 # make fuzz    feeds the parsers whatever atheris makes up, FUZZ_S seconds (600) for each target; not a part of make test
 
 PYTHON ?= python3
