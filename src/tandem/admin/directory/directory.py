@@ -1,8 +1,9 @@
 """The directory itself, embedded or Active Directory: create, prepare, copy, read a phone's secret."""
 
 import dataclasses
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,22 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MissingSchema:
+    """What a forest's schema lacks. ``extend`` adds it and yields each addition when it is made; a schema is never taken back.
+
+    ``extend`` raises :class:`DirectoryError` if the operator is not in Schema Admins, or no schema master answers.
+    """
+
+    forest: str
+    additions: tuple[Addition, ...]
+    extend: Callable[[], Iterator[object]] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"forest": self.forest, "additions": [each.to_json() for each in self.additions]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Copied:
     """What was copied, or is to be; the administrators of both forests make what is ``left_out``."""
 
@@ -74,33 +91,24 @@ def create(file: Path) -> Created:
     )
 
 
-def missing_schema(context: Context, forest: str | None = None) -> dict[str, tuple[Addition, ...]]:
-    """What the schema of each forest (or of one) lacks. Raises :class:`ProcessError` for the embedded directory."""
-    from tandem.directory.ldap.prepare import extensions
-
-    session = _ldap(context)
-    return {
-        each.name: tuple(
-            Addition(forest=each.name, what=step.what, ldif=step.ldif())
-            for step in extensions(session.forest(each.name))
-        )
-        for each in context.organization.forests
-        if forest in (None, each.name)
-    }
-
-
-def prepare_forest(context: Context, forest: str) -> Iterator[str]:
-    """Add to a forest's schema what it lacks; yields each addition when it is made. A schema is never taken back.
+def missing_schema(context: Context, forest: str | None = None) -> Iterator[MissingSchema]:
+    """What the schema of each forest (or of one) lacks, each read when it is asked for.
 
     Raises:
         ProcessError: the directory is the embedded one.
-        DirectoryError: the operator is not in Schema Admins, or no schema master answers.
     """
     from tandem.directory.ldap.prepare import extend, extensions
 
-    there = _ldap(context).forest(forest)
-    for step in extend(there, context.session.account, extensions(there)):
-        yield step.what
+    session = _ldap(context)
+    for each in context.organization.forests:
+        if forest in (None, each.name):
+            there = session.forest(each.name)
+            steps = extensions(there)
+            yield MissingSchema(
+                forest=each.name,
+                additions=tuple(Addition(forest=each.name, what=step.what, ldif=step.ldif()) for step in steps),
+                extend=partial(extend, there, context.session.account, steps),
+            )
 
 
 def _ldap(context: Context) -> Any:

@@ -53,17 +53,18 @@ def prepare(
       tandem directory prepare mine/organization.yaml --as administrator
     """
     context = open_as(file, account, password_file)
-    missing = admin.missing_schema(context, forest)
-    for name, additions in missing.items():
+    missing = 0
+    for found in admin.missing_schema(context, forest):
+        missing += len(found.additions)
         if not ldif:
-            click.echo(f"{name}: {len(additions)} addition(s) to the schema")
+            click.echo(f"{found.forest}: {len(found.additions)} addition(s) to the schema")
         if ldif or only_plan:
-            for each in additions:
+            for each in found.additions:
                 click.echo(each.ldif if ldif else f"  {each.what}")
         else:
-            for number, what in enumerate(admin.prepare_forest(context, name), 1):
-                click.echo(f"  {number}/{len(additions)} {what}")
-    if only_plan and any(missing.values()):
+            for number, (each, _) in enumerate(zip(found.additions, found.extend(), strict=True), 1):
+                click.echo(f"  {number}/{len(found.additions)} {each.what}")
+    if only_plan and missing:
         click.get_current_context().exit(2)
 
 
