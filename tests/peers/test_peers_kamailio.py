@@ -123,6 +123,7 @@ async def test_a_message_comes_through_it_and_um_hangs_up_by_the_route_set(
     assert find_speech(array("h", spoken), samples(attachment(message))).correlation > 0.9
 
 
+@pytest.mark.alone  # the servers have even turns only if no INVITE is repeated
 async def test_the_callers_goodbye_takes_the_route_set_to_the_server_that_answered(
     folder: Path, edge: Kamailio, servers: dict[str, Um]
 ) -> None:

@@ -220,7 +220,7 @@ async def test_background_work_that_raises_is_named_by_readyz_restarted_and_coun
         def supervise(self, name: str, work: Work) -> None:
             super().supervise(name, fails_once(work))
 
-    monkeypatch.setattr(service, "Supervisor", functools.partial(Failing, first_delay_s=2.0))
+    monkeypatch.setattr(service, "Supervisor", functools.partial(Failing, first_delay_s=5.0))
     expected = {
         "um": ["certificate", "delivery", "directory", "enrolment", "mwi"],
         "voice": ["certificate", "directory", "mwi"],
@@ -230,16 +230,20 @@ async def test_background_work_that_raises_is_named_by_readyz_restarted_and_coun
         operated(servers.um, tmp_path) as um,
         operated(servers.voice, tmp_path) as voice,
     ):
-        for server, operation in ((servers.um, um), (servers.voice, voice)):
-            names = [f"{server.room}.{each}" for each in expected[server.room]]
-            status, body = await page(operation, "/readyz")
+        both = ((servers.um, um), (servers.voice, voice))
+        named = {server.room: [f"{server.room}.{each}" for each in expected[server.room]] for server, _ in both}
+        pages = [
+            (server.room, *await page(operation, "/readyz")) for server, operation in both
+        ]  # before any is restarted
+        for room, status, body in pages:
             told = json.loads(body)["checks"]["tasks"]
-            assert (status, re.findall(r"(\S+) is down", told)) == (503, names)
-            async with asyncio.timeout(10):
+            assert (status, re.findall(r"(\S+) is down", told)) == (503, named[room])
+        for server, operation in both:
+            async with asyncio.timeout(20):
                 while (await page(operation, "/readyz"))[0] != 200:
                     await asyncio.sleep(0.1)
             metrics = (await page(operation, "/metrics"))[1]
-            for each in names:
+            for each in named[server.room]:
                 assert restarts(metrics, each) >= 1
 
 
