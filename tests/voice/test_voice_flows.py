@@ -94,6 +94,27 @@ class Phone(Party):
             authorization = self._answered(response.headers.all("Proxy-Authenticate"), "SUBSCRIBE", request.uri)
         return response
 
+    async def invited(self, uri: str) -> Response:
+        """The final response to an INVITE for any Request-URI, with the answer to the challenge."""
+        request = Request(method="INVITE", uri=uri, headers=Headers(self._invite_headers()))
+        challenged = await (await self.endpoint.send(request, hop(POOL))).final()
+        if challenged.status != 407:
+            return challenged
+        value = self._answered(challenged.headers.all("Proxy-Authenticate"), "INVITE", uri)
+        again = Headers([*self._invite_headers(), ("Proxy-Authorization", value)])
+        return await (await self.endpoint.send(Request(method="INVITE", uri=uri, headers=again), hop(POOL))).final()
+
+    def _invite_headers(self) -> list[tuple[str, str]]:
+        self._cseq += 1
+        return [
+            ("Max-Forwards", "70"),
+            ("From", f"<sip:{self.address}>;tag=1"),
+            ("To", "<sip:x@example.com>"),
+            ("Call-ID", f"{self.endpoint.host}-{self._cseq}"),
+            ("CSeq", f"{self._cseq} INVITE"),
+            ("Contact", self.contact),
+        ]
+
     def call(self, number: str, *headers: tuple[str, str]) -> Attempt:
         return self.calls.place(
             uri=f"sip:{number}@example.com",
@@ -293,3 +314,75 @@ def test_a_cancel_that_is_read_with_its_invite_ends_the_call_before_a_phone_ring
     seen, rung = play(scene)
     assert f"{POOL} 200 CANCEL" in seen and f"{POOL} 487 INVITE" in seen
     assert rung == []
+
+
+@pytest.mark.parametrize(
+    ("uri", "status"),
+    [
+        ("urn:service:sos", 416),
+        ("http://example.com/", 416),
+        ("sip:a@exa..mple.com", 400),
+        ("im:alice@example.com", 416),
+    ],
+)
+def test_a_request_uri_that_leads_nowhere_is_refused_and_leaves_nothing_behind(
+    deployed: Path, uri: str, status: int
+) -> None:
+    async def scene(world: World) -> int:
+        _, bob = installed(world, deployed)
+        return (await bob.invited(uri)).status
+
+    assert play(scene) == status
+
+
+@pytest.mark.parametrize("registered", [True, False], ids=["ringing", "diverting"])
+@pytest.mark.parametrize("after_s", [0.02, 0.1])
+def test_a_call_that_is_given_up_at_once_ends_with_487(deployed: Path, registered: bool, after_s: float) -> None:
+    async def rings(call: IncomingCall) -> None:
+        await call.ring()
+        await call.cancelled.wait()
+
+    async def scene(world: World) -> list[str]:
+        alice, bob = installed(world, deployed)
+        um = world.party("um1.example.com")
+        alice.serve = um.serve = rings
+        if registered:
+            await alice.registered(alice.contact)
+        attempt = bob.call("4101")
+        task = asyncio.create_task(attempt.answered())
+        while f"{POOL} 100 INVITE" not in world.seen("mobile", POOL):
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(after_s)
+        attempt.cancel()
+        with pytest.raises(CallFailed, match="487"):
+            await task
+        assert bool(um.incoming) is not registered
+        return world.seen(POOL, "desk" if registered else "um1.example.com")
+
+    assert f"{POOL} CANCEL" in play(scene)
+
+
+def test_a_cancel_that_is_read_with_a_re_invite_ends_it_and_the_call_goes_on(deployed: Path) -> None:
+    async def scene(world: World) -> list[str]:
+        alice, bob = installed(world, deployed)
+        await alice.registered(alice.contact)
+        leg = await bob.call("4101").answered()
+        other = await alice.legs.get()
+        pool = world.network.endpoint_of(POOL)
+        received = pool.received
+
+        def both(data: bytes, flow: Flow) -> None:
+            received(data, flow)
+            message = parse_message(data)
+            if isinstance(message, Request) and message.method == "INVITE":
+                received(cancel_for(message).to_bytes(), flow)
+
+        pool.received = both  # type: ignore[method-assign]
+        with pytest.raises(CallFailed, match="487"):
+            await leg.hold()
+        pool.received = received  # type: ignore[method-assign]
+        await leg.hangup()
+        assert await other.ended is Ended.REMOTE
+        return world.seen("mobile", POOL)
+
+    assert f"{POOL} 487 INVITE" in play(scene)
