@@ -63,6 +63,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "No such file" in finding.found and "tandem init" in finding.expected
 
 
+def test_a_translation_that_names_no_group_is_an_error_at_its_rule(tmp_path: Path) -> None:
+    loaded = load_organization(write(tmp_path, ("translation: +1425555$1", r"translation: '+1425555\1'")))
+    assert loaded.organization is None
+    (error,) = (f for f in loaded.findings if f.severity is Severity.ERROR)
+    assert error.key == "voice_dial_plans[0].normalization_rules[0]"
+    assert error.found == r"the translation '+1425555\1' has \1 with a backslash; write $1"
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 4000))
 def test_no_bytes_make_the_loader_raise(tmp_path: Path, data: bytes, at: int) -> None:

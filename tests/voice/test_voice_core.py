@@ -33,6 +33,9 @@ def rule(pattern: str, translation: str) -> o.NormalizationRule:
         ("٤١٠١", r"^(\d{4})$", "+1$1", None),  # other scripts' digits are none
         ("4101", r"^((\d{4})$", "+1$1", None),  # a pattern that does not compile
         ("", r"^(\d{4})$", "+1$1", None),
+        ("1" * 64, r"^(\d+)$", "+$1", "+" + "1" * 64),
+        ("1" * 65, r"^(\d+)$", "+$1", None),  # cut short, it would be another number
+        ("+" + "1" * 64, r"^(\d+)$", "+$1", None),
     ],
 )
 def test_a_rule_normalizes(dialled: str, pattern: str, translation: str, number: str | None) -> None:

@@ -231,7 +231,7 @@ class _OrganizationReader:
 
     def _convert(self, text: str, hint: Any, at: DeclaredAt, rule: rules.Rule | None) -> Any:
         """Text to a value of the hinted type; ``None`` and a finding if it is not one."""
-        shown = f"found {text[:60]!r}"
+        shown = rules.found_text(text)
         if hint is bool:
             value = {"true": True, "yes": True, "false": False, "no": False}.get(text.lower())
             if value is None:
@@ -244,7 +244,7 @@ class _OrganizationReader:
         elif isinstance(hint, type) and issubclass(hint, enum.StrEnum):
             return self._word(text, tuple(hint), at)
         if rule is not None and not rule.holds(text):
-            self.report(at, shown, rule.expected)
+            self.report(at, rule.found(text), rule.expected)
             return None
         return int(text) if hint is int else Path(text) if hint is Path else text
 
@@ -254,7 +254,7 @@ class _OrganizationReader:
             return next((word for word in known if word == text), None)
         near = next((word for word in known if word.lower() == text.lower()), None)
         expected = f"{near} (as it is written here)" if near else f"one of {', '.join(known)}"
-        self.report(at, f"found {text[:60]!r}", expected)
+        self.report(at, rules.found_text(text), expected)
         return None
 
     def _users_of(self, node: yaml.Node) -> tuple[model.DeclaredUser, ...]:
@@ -273,4 +273,4 @@ def _shown(node: yaml.Node) -> str:
         case yaml.SequenceNode():
             return "a list"
         case _:
-            return repr(str(node.value)[:60])
+            return rules.found_text(str(node.value)).removeprefix("found ")

@@ -27,8 +27,8 @@ from tandem.org.rules import (
     UM_NAME,
     Rule,
     between,
+    dotnet_pattern,
     is_ip_address,
-    is_regex,
     like,
 )
 from tandem.org.vocabulary import (
@@ -172,7 +172,7 @@ class DeclaredNormalizationRule:
     """A normalization rule: .NET regular expression and replacement, as New-CsVoiceNormalizationRule takes them."""
 
     name: Annotated[str, OBJECT_NAME]
-    pattern: Annotated[str, Rule(is_regex, r"a regular expression, such as ^(\d{4})$")]
+    pattern: Annotated[str, dotnet_pattern(r"^(\d{4})$")]
     translation: str
     is_internal_extension: bool = False
 
@@ -208,7 +208,7 @@ class DeclaredVoiceRoute:
     """A voice route: numbers that match the pattern leave by these PSTN gateways. The order of routes is their priority."""
 
     name: Annotated[str, OBJECT_NAME]
-    number_pattern: Annotated[str, Rule(is_regex, r"a regular expression, such as ^\+1425")]
+    number_pattern: Annotated[str, dotnet_pattern(r"^\+1425")]
     pstn_usages: tuple[str, ...] = ()
     pstn_gateways: tuple[str, ...] = ()
 

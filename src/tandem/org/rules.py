@@ -9,16 +9,32 @@ from ipaddress import ip_address
 from typing import Any
 
 from tandem.org.numbers import is_e164, is_sip_address
+from tandem.org.patterns import pattern_problem
 from tandem.org.vocabulary import DEFAULT_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A test and what it expects, for people; ``schema`` is what JSON Schema can say of it."""
+    """A test and what it expects, for people; ``schema`` is what JSON Schema can say of it.
+
+    ``reason`` says of a text that fails what is wrong with it, where that is not plain to see.
+    """
 
     holds: Callable[[str], bool]
     expected: str
     schema: Mapping[str, Any] = field(default_factory=dict)
+    reason: Callable[[str], str] | None = None
+
+    def found(self, text: str) -> str:
+        """What was found instead, in words: the text, and what is wrong with it."""
+        shown = found_text(text)
+        return f"{shown}: {self.reason(text)}" if self.reason else shown
+
+
+def found_text(text: str) -> str:
+    """``found '...'``: the first 60 characters, and no backslash doubled where all can be printed."""
+    short = text[:60]
+    return f"found '{short}'" if short.isprintable() else f"found {short!r}"
 
 
 def like(pattern: str, expected: str) -> Rule:
@@ -42,15 +58,6 @@ def between(low: int, high: int) -> Rule:
     return Rule(
         lambda text: low <= int(text) <= high, f"a number from {low} to {high}", {"minimum": low, "maximum": high}
     )
-
-
-def is_regex(text: str) -> bool:
-    """Whether it is a regular expression of at most 256 characters."""
-    try:
-        re.compile(text)
-    except re.error:
-        return False
-    return len(text) <= 256
 
 
 FQDN = like(
@@ -78,6 +85,13 @@ LANGUAGE = Rule(
     f"{DEFAULT_LANGUAGE}, the language that this release speaks",
     {"enum": [DEFAULT_LANGUAGE]},
 )
+
+
+def dotnet_pattern(example: str) -> Rule:
+    """A regular expression of .NET that RE2 can run."""
+    return Rule(
+        lambda text: not pattern_problem(text), f"a regular expression, such as {example}", reason=pattern_problem
+    )
 
 
 def rules_of(type_: Any) -> Mapping[str, Rule]:

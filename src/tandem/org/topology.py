@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from tandem.org import model as m
 from tandem.org.errors import Severity
 from tandem.org.numbers import phone_context
+from tandem.org.patterns import compile_pattern, translation_problem
 from tandem.org.versions import ROLES, generations, names_must_match, roles_of
 from tandem.org.vocabulary import PoolKind, PoolType, ServerKind, ServerRole, StartupMode, UriType, VoIPSecurity
 
@@ -94,7 +95,7 @@ def _dial_plans(org: m.Organization) -> Iterator[Check]:
 
 
 def _voice_dial_plans(org: m.Organization) -> Iterator[Check]:
-    """Phase 8: before 2010 SP1 names have to match, the oldest server of a dial plan decides; later some have to suit."""
+    """Phase 8: translations that fit; before 2010 SP1 names that match: the oldest server of a dial plan decides."""
     names = {plan.simple_name.lower() for plan in org.voice_dial_plans}
     for plan in org.um_dial_plans:
         if plan.voip_security is VoIPSecurity.UNSECURED or not org.voice_pools:
@@ -104,6 +105,11 @@ def _voice_dial_plans(org: m.Organization) -> Iterator[Check]:
         if names_must_match(servers) and wanted.lower() not in names:
             found = "no voice dial plan has its FQDN as simple name, which Exchange before 2010 SP1 needs"
             yield plan, Severity.ERROR, found, f"a voice dial plan with simple_name {wanted} (phase 8)"
+    for voice_plan in org.voice_dial_plans:
+        for rule in voice_plan.normalization_rules:
+            if problem := translation_problem(compile_pattern(rule.pattern), rule.translation):
+                found = f"the translation '{rule.translation}' has {problem}"
+                yield rule, Severity.ERROR, found, "references to groups of the pattern, such as +1425555$1"
     if org.voice_pools and not org.voice_dial_plans:
         yield (
             org.voice_pools[0],

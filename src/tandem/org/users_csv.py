@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tandem.org import model
 from tandem.org.findings import DeclaredAt, Findings, expected_of
-from tandem.org.rules import rules_of
+from tandem.org.rules import found_text, rules_of
 
 MAX_CSV_BYTES = 256 << 20
 
@@ -71,7 +71,7 @@ class UsersFile:
         wrong = [column for column, text in values.items() if (r := _USER_RULES.get(column)) and not r.holds(text)]
         wrong += [column for column in _USER_NEEDS if column not in values]
         for column in wrong:
-            found = f"found {values[column][:60]!r}" if column in values else "missing"
+            found = found_text(values[column]) if column in values else "missing"
             self._findings.report(
                 DeclaredAt(file=name, line=line, key=column), found, expected_of(model.DeclaredUser, column)
             )

@@ -1,19 +1,18 @@
 """Normalization: what was dialled to what can be routed, by the rules of the caller's voice dial plan. Pure.
 
-Rules are .NET regular expressions and replacements, as New-CsVoiceNormalizationRule takes them: ``$1`` and ``${name}``
-become Python's, ``\\d`` means ASCII digits, and the whole dialled string has to match. The first rule that matches wins;
-what begins with ``+`` is left alone. Patterns come from administrators; the dialled string is limited to 64 characters.
+Rules are .NET regular expressions and replacements, as New-CsVoiceNormalizationRule takes them (:mod:`tandem.org.patterns`),
+and the whole dialled string must match. The first rule that matches wins; what begins with ``+`` is left alone. A dialled
+string of more than :data:`MAX_DIALLED` characters matches nothing: cut short, it would be another number.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tandem.directory.objects import NormalizationRule
+from tandem.org.patterns import PatternError, compile_pattern
 
 MAX_DIALLED = 64
 _FORMATTING = str.maketrans("", "", " -.()/")
-_REFERENCE = re.compile(r"\$(?:(\d{1,2})|\{(\w+)\}|(\$))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,32 +25,23 @@ class Normalized:
 
 def normalize(dialled: str, rules: Sequence[NormalizationRule]) -> Normalized:
     """Apply the rules in their order."""
-    digits = dialled.translate(_FORMATTING)[:MAX_DIALLED]
+    if len(dialled) > MAX_DIALLED:
+        return Normalized(number=None)
+    digits = dialled.translate(_FORMATTING)
     if digits.startswith("+"):
         return Normalized(number=digits)
     trace = []
     for rule in rules:
-        found = _search(rule, digits)
+        found = _translated(rule, digits)
         trace.append((rule.name, found is not None))
         if found is not None:
             return Normalized(number=found, trace=tuple(trace))
     return Normalized(number=None, trace=tuple(trace))
 
 
-def _search(rule: NormalizationRule, digits: str) -> str | None:
+def _translated(rule: NormalizationRule, digits: str) -> str | None:
     try:
-        match = re.fullmatch(rule.pattern, digits, re.ASCII)
-    except re.error:
-        return None  # the process checks patterns; one that came by another way matches nothing
-    if match is None:
-        return None
-
-    def value(reference: re.Match[str]) -> str:
-        if reference[3]:
-            return "$"
-        try:
-            return match[int(reference[1])] or "" if reference[1] else match[reference[2]] or ""
-        except IndexError:
-            return reference[0]  # as .NET: a reference to no group is literal text
-
-    return _REFERENCE.sub(value, rule.translation)
+        pattern = compile_pattern(rule.pattern)
+    except PatternError:
+        return None  # 'tandem validate' refuses such a pattern; one that came by another way matches nothing
+    return pattern.replace_whole(digits, rule.translation)
