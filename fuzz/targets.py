@@ -263,12 +263,12 @@ def _ask_text(text: str) -> None:
 
 
 def _framed(pieces: Iterable[bytes]) -> list[bytes | KeepAlive | None]:
-    """The items of a stream; ``None`` at the end if framing was lost."""
+    """The items of a stream, each keep-alive by itself; ``None`` at the end if framing was lost."""
     framer, out = StreamFramer(), list[bytes | KeepAlive | None]()
     try:
         for piece in pieces:
             for item in framer.feed(piece):
-                out.append(item)
+                out += [KeepAlive()] * item.pairs if isinstance(item, KeepAlive) else [item]
     except MalformedMessage:
         out.append(None)
     return out

@@ -15,6 +15,7 @@ from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import BadOverride, Resolver, parse_overrides
 from tandem.sip.aio.sockets import tcp_listener, udp_socket
 from tandem.sip.aio.transactions import ServerTransaction
+from tandem.sip.counts import dropped
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
 from tandem.sip.headers.via import Via, top_via
@@ -74,6 +75,46 @@ async def test_a_request_that_its_user_stumbles_over_is_answered(pair: tuple[End
     hop = Hop(transport="tcp", host="127.0.0.1", port=port)
     assert (await (await client.send(request("INFO"), hop)).final()).status == 416
     assert (await (await client.send(request("OPTIONS"), hop)).final()).status == 500
+
+
+async def test_a_flood_of_line_ends_gets_one_answer_waits_and_holds_up_nobody_else(
+    pair: tuple[Endpoint, Endpoint],
+) -> None:
+    client, server = pair
+    server.on_request = lambda transaction: transaction.respond_with(200)
+    _, port = await server.listen_tcp("127.0.0.1", 0)
+    before = dropped.of("keep-alives").value
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"\r\n" * 8_192)
+    assert await reader.readexactly(2) == b"\r\n"
+    for _ in range(2):
+        hop = Hop(transport="tcp", host="127.0.0.1", port=port)
+        assert (await (await client.send(request(), hop)).final()).status == 200
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await reader.read(1)
+    assert dropped.of("keep-alives").value - before > 100
+    writer.close()
+
+
+async def test_keep_alives_count_as_messages_of_their_source_on_every_transport() -> None:
+    limits = SourceLimits(Limits(messages_per_s=0.001, messages_burst=3))
+    server = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver(), limits=limits)
+    _, port = await server.listen_tcp("127.0.0.1", 0)
+    waited, lost = dropped.of("stream-messages").value, dropped.of("udp-messages").value
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(4):
+        writer.write(b"\r\n\r\n")
+        assert await reader.readexactly(2) == b"\r\n"
+    assert dropped.of("stream-messages").value == waited + 1  # the fourth: nothing more is read of it
+    host, port = await server.listen_udp("127.0.0.1", 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.sendto(b"\r\n\r\n", (host, port))
+        async with asyncio.timeout(5):
+            while dropped.of("udp-messages").value == lost:
+                await asyncio.sleep(0)
+    writer.close()
+    await server.close()
 
 
 async def test_what_is_logged_of_a_request_bears_its_call_id_also_later_and_a_connection_bears_none(

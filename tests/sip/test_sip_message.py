@@ -144,6 +144,16 @@ def test_a_stream_is_cut_into_the_same_messages_wherever_it_breaks(sizes: list[i
     assert out == [INVITE, KeepAlive(), folded, INVITE]
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 1_001])
+def test_a_run_of_line_ends_is_one_keep_alive_and_the_message_after_it_is_whole(count: int) -> None:
+    line_ends, pairs = b"\r\n" * count, count // 2
+    assert list(StreamFramer().feed(line_ends + INVITE)) == [KeepAlive(pairs=pairs)] * bool(pairs) + [INVITE]
+    framer, out = StreamFramer(), list[bytes | KeepAlive]()
+    for byte in line_ends + INVITE:
+        out += framer.feed(bytes([byte]))
+    assert out == [KeepAlive()] * pairs + [INVITE]
+
+
 @pytest.mark.parametrize(
     "stream",
     [

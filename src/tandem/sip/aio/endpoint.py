@@ -211,6 +211,11 @@ class Endpoint:
         except Exception:  # a defect of ours in one message must not cost the others
             _log.exception("sip.defect peer=%s", flow.remote)
 
+    def kept_alive(self, flow: Flow) -> None:
+        """Line ends came, between messages: they count as a message."""
+        if self._limits is not None and not flow.peer_names:
+            self._within(flow)
+
     def _within(self, flow: Flow) -> bool:
         """Whether a source that proved no name is within its rate; a connection beyond it waits, a datagram is dropped."""
         assert self._limits is not None

@@ -14,8 +14,9 @@ from typing import Protocol, cast
 
 from tandem.core.log import event, get_logger
 from tandem.sip.aio.sockets import at_port
+from tandem.sip.counts import dropped
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.message.framing import KeepAlive, StreamFramer
+from tandem.sip.message.framing import PAIR, PONG, KeepAlive, StreamFramer
 
 _log = get_logger("sip")
 _HIGH_WATER_BYTES, _MAX_UNSENT_BYTES = 1 << 18, 1 << 20
@@ -27,6 +28,9 @@ MESSAGE_S = 30.0
 """Seconds that one message may take to arrive."""
 STALLED_S = 30.0
 """Seconds that a peer may leave unread what it was sent."""
+LINE_END_BYTES_PER_S, _LONGEST_HOLD_S = 1_000, 10.0
+"""Line ends between messages that a connection may bring without a wait, and the longest wait. A keep-alive has four bytes."""
+_NEAR_S = 0.001
 _MAX_UDP_FLOWS = 4_096
 
 PeerNames = Callable[[ssl.SSLObject], frozenset[str]]
@@ -94,6 +98,10 @@ class Owner(Protocol):
         """A whole message came, undecoded."""
         ...
 
+    def kept_alive(self, flow: Flow) -> None:
+        """Line ends came, between messages."""
+        ...
+
     def opened(self, flow: "StreamFlow") -> None:
         """A connection is open, its handshake done."""
         ...
@@ -117,7 +125,7 @@ class StreamFlow(asyncio.Protocol):
         self._framer = StreamFramer()
         self._writer: asyncio.Transport | None = None
         self._heard = self._stalled = self._partial = 0.0
-        self._held = False
+        self._held_until = 0.0
 
     @property
     def closed(self) -> bool:
@@ -145,21 +153,29 @@ class StreamFlow(asyncio.Protocol):
 
     def _work(self, data: bytes = b"") -> None:
         """Hand over what has come, for as long as nothing makes us wait; what is left waits in the framer."""
+        kept_alive = False
         try:
             for item in self._framer.feed(data):
                 self._partial = self._heard
-                self._take(item)
-                if self._stalled or self._held or self.closed:
+                if isinstance(item, KeepAlive):
+                    self._keep_alive(item.pairs, answered=not kept_alive)
+                    kept_alive = True
+                else:
+                    self._owner.received(item, self)
+                if self._stalled or self._held_until or self.closed:
                     return
         except MalformedMessage as error:
             event(_log, logging.WARNING, "sip.framing_lost", peer=self.remote, why=error)
             self.close()
 
-    def _take(self, item: bytes | KeepAlive) -> None:
-        if not isinstance(item, KeepAlive):
-            self._owner.received(item, self)
-        elif not self.closed:
-            self.send(b"\r\n")
+    def _keep_alive(self, pairs: int, *, answered: bool) -> None:
+        """Line ends count as one message and get one answer for each time that we read; many of them have to wait."""
+        self._owner.kept_alive(self)
+        if unanswered := pairs - answered:
+            dropped.of("keep-alives").value += unanswered
+            self.hold(min(len(PAIR) * pairs / LINE_END_BYTES_PER_S, _LONGEST_HOLD_S))
+        if answered and not self.closed:
+            self.send(PONG)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Asyncio: the connection is gone."""
@@ -178,19 +194,24 @@ class StreamFlow(asyncio.Protocol):
 
     def hold(self, seconds: float) -> None:
         """Read nothing for a while: a peer beyond its rate waits, and loses nothing."""
-        if not self._held:
-            self._held = True
+        loop = asyncio.get_running_loop()
+        waits, self._held_until = bool(self._held_until), max(self._held_until, loop.time() + seconds)
+        if not waits:
             self._read_or_not()
-            asyncio.get_running_loop().call_later(seconds, self._release)
+            loop.call_at(self._held_until, self._release)
 
     def _release(self) -> None:
-        self._held = False
-        self._read_or_not()
+        loop = asyncio.get_running_loop()
+        if self._held_until > loop.time() + _NEAR_S:
+            loop.call_at(self._held_until, self._release)
+        else:
+            self._held_until = 0.0
+            self._read_or_not()
 
     def _read_or_not(self) -> None:
         if self._writer is None or self._writer.is_closing():
             return
-        if self._stalled or self._held:
+        if self._stalled or self._held_until:
             self._writer.pause_reading()
         else:
             self._writer.resume_reading()
@@ -286,6 +307,8 @@ class UdpSocket(asyncio.DatagramProtocol):
         """Asyncio: a datagram came. Those of nothing but line ends are keep-alives."""
         if data.strip(b"\r\n\0 "):
             self._owner.received(data, self.flow_to(addr[:2]))
+        else:
+            self._owner.kept_alive(UdpFlow(self, addr[:2]))
 
     def error_received(self, exc: Exception) -> None:
         """Asyncio: ICMP told of an unreachable port; the transaction's timers decide."""

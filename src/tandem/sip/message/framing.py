@@ -16,12 +16,17 @@ _LWS = rb"(?:\r\n)?[ \t]"
 _LENGTH = re.compile(
     rb"\r\n(?:content-length|l)[ \t]*:(?:" + _LWS + rb")*([0-9]{1,10})(?:" + _LWS + rb")*(?=\r\n|\Z)", re.IGNORECASE
 )
-_END = b"\r\n\r\n"
+_END = PAIR = b"\r\n\r\n"
+PONG = b"\r\n"
+"""A keep-alive, which looks like the end of headers, and the answer to it."""
+_LINE_ENDS = re.compile(rb"(?:\r\n)*+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepAlive:
-    """A double CRLF; the answer is a single one."""
+    """A double CRLF, or ``pairs`` of them one after the other; the answer is a single CRLF."""
+
+    pairs: int = 1
 
 
 class StreamFramer:
@@ -48,8 +53,8 @@ class StreamFramer:
 
     def _next(self) -> bytes | KeepAlive | None:
         if not self._total:
-            if self._keep_alive():
-                return KeepAlive()
+            if pairs := self._line_ends():
+                return KeepAlive(pairs=pairs)
             self._total = self._measure()
         if not self._total or len(self._buffer) < self._total:
             return None
@@ -58,16 +63,18 @@ class StreamFramer:
         self._searched = self._total = 0
         return message
 
-    def _keep_alive(self) -> bool:
-        """Take away line ends before a message; true for a pair of them."""
-        while self._buffer[:2] == b"\r\n":
-            if _END.startswith(self._buffer[:4]):
-                if len(self._buffer) < len(_END):
-                    return False
-                del self._buffer[:4]
-                return True
-            del self._buffer[:2]
-        return False
+    def _line_ends(self) -> int:
+        """Take away the line ends before a message, all at once; how many pairs of them there were.
+
+        A single one at the end waits: the other half of the pair may be on its way.
+        """
+        found = _LINE_ENDS.match(self._buffer)
+        length = found.end() if found else 0
+        del found  # it holds the buffer
+        pairs, odd = divmod(length, len(_END))
+        waits = odd and _END.startswith(self._buffer[length - odd : length - odd + len(_END)])
+        del self._buffer[: length - odd if waits else length]
+        return pairs
 
     def _measure(self) -> int:
         """The length of the message at the beginning, or 0 while its headers are not complete."""
