@@ -1,6 +1,7 @@
 """Where a directory is: a file of the embedded one, or the domain controllers of each forest."""
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,23 +79,34 @@ class Place:
 
 
 def write_place(state: Path, place: Place) -> None:
-    """Keep where the directory is, for the servers."""
+    """Keep where the directory is, for the servers. Files of the same home are named from ``state`` on: it may move."""
+
+    def written(file: Path) -> str:
+        inside = state.parent.resolve() in file.resolve().parents
+        return os.path.relpath(file.resolve(), state.resolve()) if inside else str(file)
+
     path = state / "directory.json"
     held: dict[str, Any]
     if place.addresses:
         forests = [
-            {"forest": each.forest, "url": each.url, **({"roots": str(each.roots)} if each.roots else {})}
+            {"forest": each.forest, "url": each.url, **({"roots": written(each.roots)} if each.roots else {})}
             for each in place.addresses
         ]
         held = {"forests": forests, "accounts": dict(place.accounts)}
-    elif place.file != state / "directory.db":
-        held = {"file": str(place.file)}
+    elif place.file and place.file != state / "directory.db":
+        held = {"file": written(place.file)}
     else:
         path.unlink(missing_ok=True)
         return
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(held, indent=2) + "\n", encoding="utf-8")
+    temporary.chmod(0o600)
     temporary.replace(path)
+
+
+def _beside(state: Path, name: str) -> Path:
+    """A file that ``directory.json`` names: from its folder on, if not from the root."""
+    return Path(os.path.normpath(state / name))
 
 
 def read_place(state: Path) -> Place:
@@ -105,9 +117,11 @@ def read_place(state: Path) -> Place:
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
         if "file" in held:
-            return Place(file=Path(held["file"]))
+            return Place(file=_beside(state, held["file"]))
         addresses = tuple(
-            Address(forest=each["forest"], url=each["url"], roots=Path(each["roots"]) if "roots" in each else None)
+            Address(
+                forest=each["forest"], url=each["url"], roots=_beside(state, each["roots"]) if "roots" in each else None
+            )
             for each in held["forests"]
         )
         return Place(addresses=addresses, accounts=held["accounts"])

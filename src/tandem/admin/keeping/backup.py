@@ -5,45 +5,79 @@ from pathlib import Path
 from typing import Any
 
 from tandem.core.clock import SystemClock
-from tandem.org.load import require_organization
-from tandem.process.keeping import backup as process
+from tandem.process.keeping import backup as writing
+from tandem.process.keeping import restore as reading
+from tandem.process.keeping.places import organization_places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackedUp:
-    """An archive that was written: how many files, and their bytes before compression."""
+    """An archive that was written: how many files, and their bytes before compression; symbolic links are ``left_out``."""
 
     archive: Path
     files: int
     bytes: int
     made_at: str
+    left_out: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """What ``tandem backup --json`` prints."""
-        return {"archive": str(self.archive), "files": self.files, "bytes": self.bytes, "made_at": self.made_at}
+        return {
+            "archive": str(self.archive),
+            "files": self.files,
+            "bytes": self.bytes,
+            "made_at": self.made_at,
+            "left_out": list(self.left_out),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restored:
-    """An archive that was put back; ``kept`` are files that were there and newer by nature: messages, journal lines."""
+class PutBack:
+    """An archive that was put back in ``home``, whose files belong to ``owner``.
+
+    ``kept`` was there and stays: messages, the journal, the organization file. ``missing`` are files that the organization
+    file names and that are in no archive of release 0.1.
+    """
 
     archive: Path
+    home: Path
+    owner: str
     files: int
     made_at: str
     kept: tuple[str, ...]
+    missing: tuple[Path, ...]
 
     def to_json(self) -> dict[str, Any]:
         """What ``tandem restore --json`` prints."""
-        return {"archive": str(self.archive), "files": self.files, "made_at": self.made_at, "kept": list(self.kept)}
+        return {
+            "archive": str(self.archive),
+            "home": str(self.home),
+            "owner": self.owner,
+            "files": self.files,
+            "made_at": self.made_at,
+            "kept": list(self.kept),
+            "missing": [str(path) for path in self.missing],
+        }
 
 
 def backup(file: Path, archive: Path, *, mail: bool = True) -> BackedUp:
     """Write an archive of the organization in ``file``; without ``mail``, mailboxes are left out."""
-    made = process.backup(require_organization(file), archive, at=SystemClock().at(), mail=mail)
-    return BackedUp(archive=archive, files=made.files, bytes=made.size, made_at=made.made_at)
+    made = writing.backup(organization_places(file), archive, at=SystemClock().at(), mail=mail)
+    return BackedUp(archive=archive, files=made.files, bytes=made.size, made_at=made.made_at, left_out=made.left_out)
 
 
-def restore(file: Path, archive: Path, *, replace: bool = False) -> Restored:
-    """Put an archive back; all of it is checked before anything is changed. ``replace``: where there is a state already."""
-    done = process.restore(require_organization(file), archive, replace=replace)
-    return Restored(archive=archive, files=done.files, made_at=done.made_at, kept=tuple(done.kept))
+def restore(archive: Path, *, to: Path | None = None, replace: bool = False, owner: str | None = None) -> PutBack:
+    """Put an archive back, in the folder ``to`` or where it was made; all of it is checked before anything is changed.
+
+    ``replace``: where there is a home already. ``owner``: the account that files are to belong to, if root restores.
+    """
+    done = reading.restore(archive, to=to, replace=replace, owner=owner)
+    return PutBack(
+        archive=archive,
+        home=done.home,
+        owner=done.owner,
+        files=done.files,
+        made_at=done.made_at,
+        kept=done.kept,
+        missing=done.missing,
+    )
