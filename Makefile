@@ -1,7 +1,7 @@
 # make demo    sets up and runs the main job: an organization deployed, a real call answered into a mailbox
 #              with DIRECTORY=samba, as root, the same in a Samba Active Directory that it installs and starts
 # make test    sets up (as root with the peers from apt) and runs linters, types, import contracts, all tests
-# make check   the developer's loop: no root, no peers, a minute and a half on two cores
+# make check   the developer's loop: no root, no peers, less than a minute on two cores
 # make fuzz    feeds the parsers whatever atheris makes up, FUZZ_S seconds (600) for each target; not a part of make test
 
 PYTHON ?= python3
@@ -12,6 +12,9 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 
 # Tests wait for real peers more than they compute: more of them at once than there are cores.
 WORKERS ?= 3
+
+# Tests that pytest has compiled once are not compiled again by each worker of each run, whatever the environment says.
+export PYTHONDONTWRITEBYTECODE :=
 
 FUZZ_S ?= 600
 FUZZ ?= message headers framing sdp sdes rtp srtp
@@ -36,7 +39,7 @@ check: .venv/.developer
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint quick
 
 quick:
-	$(BIN)/pytest -q -x --numprocesses=2 -m "not peer and not slow"
+	$(BIN)/pytest -q -x --numprocesses=3 -m "not peer and not slow"
 
 fuzz: .venv/.developer
 	$(PIP) --editable '.[fuzz]'

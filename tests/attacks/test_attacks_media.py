@@ -16,7 +16,7 @@ from tandem.media.session import MediaSession, Stream
 
 KEY = bytes(range(30))
 SUITE = "AES_CM_128_HMAC_SHA1_80"
-PACKETS, FRAME = 50, 160
+PACKETS, FRAME = 25, 160
 LOUD, FORGED = b"\x80" * FRAME, b"\x00" * FRAME
 """µ-law: the loudest sample of each sign; the peer says one, the attacker the other."""
 

@@ -9,6 +9,7 @@ speed are left out: the path is digital from end to end.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import mul
 
 RATE = 8000
 _WINDOW = 160  # 20 ms
@@ -25,6 +26,7 @@ class Match:
 
 def find_speech(spoken: Sequence[int], recorded: Sequence[int]) -> Match:
     """Find ``spoken`` in ``recorded``; either may be the longer. Silence or nothing matches with correlation 0."""
+    spoken, recorded = list(spoken), list(recorded)  # an array makes a number of each sample each time that it is read
     spoken_loud, recorded_loud = _loudness(spoken), _loudness(recorded)
     if not any(spoken_loud) or not any(recorded_loud):
         return Match(offset=0, correlation=0.0)
@@ -44,7 +46,7 @@ def find_speech(spoken: Sequence[int], recorded: Sequence[int]) -> Match:
 
 def _loudness(samples: Sequence[int]) -> list[float]:
     windows = (samples[at : at + _WINDOW] for at in range(0, len(samples) - _WINDOW + 1, _WINDOW))
-    return [math.sqrt(sum(s * s for s in window) / _WINDOW) for window in windows]
+    return [math.sqrt(sum(map(mul, window, window)) / _WINDOW) for window in windows]
 
 
 def _overlap(a: Sequence[float], b: Sequence[float], shift: int) -> tuple[Sequence[float], Sequence[float]]:
@@ -56,10 +58,12 @@ def _overlap(a: Sequence[float], b: Sequence[float], shift: int) -> tuple[Sequen
 
 
 def _dot(a: Sequence[float], b: Sequence[float], shift: int) -> float:
-    return sum(x * y for x, y in zip(*_overlap(a, b, shift), strict=True))
+    total: float = sum(map(mul, *_overlap(a, b, shift)))
+    return total
 
 
 def _correlation(a: Sequence[float], b: Sequence[float], shift: int) -> float:
     """What is missing from ``b`` counts against the match: the norm of ``a`` is that of the whole piece."""
-    norm = math.sqrt(sum(x * x for x in a) * sum(y * y for y in _overlap(a, b, shift)[1]))
+    met = _overlap(a, b, shift)[1]
+    norm = math.sqrt(sum(map(mul, a, a)) * sum(map(mul, met, met)))
     return _dot(a, b, shift) / norm if norm else 0.0
