@@ -83,7 +83,6 @@ def test_no_callers_name_adds_a_header_or_markup(name: str, number: str, address
         mailbox="a@example.com",
         name=name,
         extension="4101",
-        access_numbers=("+1",),
         pin="123987",
         text=number,
         at=AT,

@@ -216,3 +216,19 @@ def test_only_a_proven_gateway_says_who_the_caller_is(
     request = Request(method="INVITE", uri="sip:alice@example.com", headers=headers)
     caller = identify_caller(config, request, proven=proven)
     assert (caller.number, caller.name, caller.address) == (number, name, address)
+
+
+@pytest.mark.parametrize(
+    ("shown", "name"),
+    [
+        ("=?utf-8?q?J=C3=BCrgen?=", "Jürgen"),
+        ("=?utf-8?q?Bob=0D=0ABcc:_eve@example.net?=", "BobBcc: eve@example.net"),
+        ("=?utf-8?q?a=E2=80=AEb?=", "ab"),  # a right-to-left override
+        ("=?utf-8?q?=3D=3Futf-8=3Fq=3Fx=3D0Dy=3F=3D?=", "=?utf-8?q?x=0Dy?="),  # read once
+        ("=?no-such-charset?q?x?=", "=?no-such-charset?q?x?="),
+    ],
+)
+def test_an_encoded_word_in_a_callers_name_is_read_once_and_then_cleaned(shown: str, name: str) -> None:
+    headers = Headers([("From", f'"{shown}" <sip:5001@gateway.example.com>;tag=1')])
+    request = Request(method="INVITE", uri="sip:alice@example.com", headers=headers)
+    assert identify_caller(CONFIG, request, proven=False).name == name

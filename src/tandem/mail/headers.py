@@ -48,9 +48,14 @@ def read_info(
 
 def _text(headers: Message, name: str) -> str:
     """A header as text, as well as it can be decoded."""
-    raw = headers.get(name, "")
+    return decoded(str(headers.get(name, "")))
+
+
+def decoded(raw: str) -> str:
+    """A header on one line, with its encoded words (:rfc:`2047`) read, once; as they are if they cannot be read."""
+    raw = raw.replace("\r", "").replace("\n", "")
     try:
         text = str(make_header(decode_header(raw)))
     except (MessageError, ValueError, LookupError):
-        text = str(raw)
+        text = raw
     return text.strip()

@@ -127,7 +127,7 @@ def make_envelope(
         message_id=message_id,
         mailbox=call.user.mail,
         recipient_name=call.user.display_name or call.user.account,
-        call_id=fields.call_id(request)[:128],
+        call_id=fields.call_id(request),
         begun_at=begun_at.isoformat(),
         caller_number=caller.number,
         caller_name=caller.name,

@@ -152,15 +152,14 @@ class Enrolment:
         One of the UM servers of a machine does it: the others find it set when they have the lock. The directory is asked
         in a thread, so that one that hangs holds up no call.
         """
-        plan = self._config().dial_plans.get(user.um_dial_plan)
-        if plan is None:
+        if user.um_dial_plan not in self._config().dial_plans:
             return
         async with _locked(self._lock_file, self._threads.disk):
             found = await self._threads.directory.run(self._repository.same, user)
             if found is not None and found[0].pin_state in NO_PIN_YET:
-                await self._make_locked(found[0], plan)
+                await self._make_locked(found[0])
 
-    async def _make_locked(self, user: o.User, plan: o.UMDialPlan) -> None:
+    async def _make_locked(self, user: o.User) -> None:
         policy = self._config().policies.get(user.um_mailbox_policy)
         extension = self._config().extension(user)
         pin = generate(extension=extension, minimum=policy.min_pin_length if policy else GENERATED_DIGITS)
@@ -171,7 +170,6 @@ class Enrolment:
             mailbox=user.mail,
             name=user.display_name,
             extension=extension,
-            access_numbers=plan.access_numbers,
             pin=pin,
             text=policy.um_enabled_text if policy else "",
             at=self._clock.at(),

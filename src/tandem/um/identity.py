@@ -4,12 +4,14 @@ The order is Exchange's: peer, transport against security, hunt group by pilot i
 and subscriber access are recognized by number and refused until they are there.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sipmessage import URI
+from sipmessage import URI, Address
 
 from tandem.directory import objects as o
+from tandem.mail.headers import decoded
 from tandem.org.vocabulary import Transport, UMStatus, VoIPSecurity
 from tandem.sip.headers import fields
 from tandem.sip.headers.diversion import Diversion
@@ -135,6 +137,12 @@ def identify_caller(config: UmConfig, request: Request, *, proven: bool) -> Call
     number = tel.uri.user if tel else (known.line_uri.removeprefix("tel:") if known else caller.uri.user)
     return CallerIdentity(
         number=(number or "")[:64],
-        name=(known.display_name if known else "") or fields.display_name(shown),
+        name=(known.display_name if known else "") or _name(shown),
         address=known.mail if known else "",
     )
+
+
+def _name(shown: Address) -> str:
+    """A display name for people. Some gateways send encoded words, as in mail: they are read once, then it is cleaned."""
+    name = decoded(shown.name[:1024]) if "=?" in shown.name else shown.name
+    return fields.display_name(dataclasses.replace(shown, name=name))
