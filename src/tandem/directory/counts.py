@@ -8,6 +8,9 @@ from tandem.core.counters import counter, gauge
 age_s = gauge("tandem_directory_age_seconds", "How long ago the directory last answered.").of()
 objects = gauge("tandem_directory_objects", "Objects in the index.").of()
 polls = counter("tandem_directory_polls_total", "Looks into the directory for changes: answered, failed.", "outcome")
+bad_entries = counter(
+    "tandem_directory_bad_entries_total", "Entries that could not be read: each is out of force, and named in the log."
+).of()
 answered, failed = polls.of("answered"), polls.of("failed")
 
 

@@ -165,7 +165,8 @@ _NATIVE = (
 WIRE_CLASSES = {**{name.lower(): name for name in _NATIVE}, **{each.name.lower(): each.wire for each in DEFINED}}
 """The names of classes in Active Directory, by our names in lower case."""
 CLASSES = {*_NATIVE, *(each.name for each in DEFINED if not each.auxiliary)}
-_BY_LOWER = {name.lower(): name for name in CLASSES}
+STRUCTURAL = frozenset(name.lower() for name in CLASSES)
+"""The names in lower case of the classes that an entry can be of."""
 
 
 _WIRE_NAMES = {each.name.lower(): each.wire for each in WIRE_ATTRIBUTES}
@@ -198,7 +199,7 @@ def check_values(name: str, values: tuple[str, ...]) -> None:
             value.encode()
         except UnicodeEncodeError:
             raise SchemaViolation(f"a value of {known.name} is not valid Unicode") from None
-        if known.name == "objectClass" and value.lower() not in _BY_LOWER:
+        if known.name == "objectClass" and value.lower() not in STRUCTURAL:
             raise SchemaViolation(f"the schema has no class {value!r}")
 
 

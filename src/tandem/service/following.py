@@ -13,8 +13,7 @@ from tandem.core.clock import Clock
 from tandem.core.log import event
 from tandem.directory import counts
 from tandem.directory.errors import DirectoryUnavailable
-from tandem.directory.index import Index
-from tandem.directory.port import Changes
+from tandem.directory.index import Index, Snapshot
 from tandem.service.threads import ThreadPool
 
 FOLLOW_S = 1.0
@@ -64,14 +63,14 @@ class Following(Generic[Config]):
 
     async def look(self) -> None:
         """Ask the directory once. Raises what it raises, such as :class:`DirectoryUnavailable`."""
-        changes = await self._pool.run(self._directory.index.poll)
+        found = await self._pool.run(self._directory.index.poll)
         self.freshness.answered()
-        if changes is not None:
-            self.take(changes)
+        if found is not None:
+            self.take(found)
 
-    def take(self, changes: Changes) -> None:
-        """Put changes into force."""
-        self._directory.index.take(changes)
+    def take(self, found: Snapshot) -> None:
+        """Put into force what was found."""
+        self._directory.index.take(found)
         counts.objects.value = len(self._directory.index)
         self.config = self._directory.config()
         self._took(self.config)

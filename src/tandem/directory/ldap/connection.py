@@ -68,6 +68,15 @@ class Simple:
             raise InvalidCredentials(f"{self.account}: an empty password is none")
 
 
+@dataclass(slots=True)
+class _Bound:
+    """A connection, and the controller that it leads to."""
+
+    connection: Any
+    controller: str
+    used_at: float = 0.0
+
+
 class ControllerPool:
     """Connections of one identity to one forest: by a simple bind over TLS, or by a Kerberos ticket.
 
@@ -78,10 +87,11 @@ class ControllerPool:
         self.address = address
         self._patience_s = patience_s
         self.generation = 0
-        """Rises whenever another controller answers than before: its change numbers are others."""
+        """Rises whenever another controller answers than before, under whatever name: its change numbers are others."""
         self.host = ""
+        self._controller = ""
         self._credentials = credentials
-        self._idle: list[tuple[float, Any]] = []
+        self._idle: list[_Bound] = []
         """Connections by when they were last used, the latest last."""
         self._hosts: tuple[str, ...] = ()
         self._lock = threading.Lock()
@@ -99,8 +109,8 @@ class ControllerPool:
         """Close what is idle."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for _, connection in idle:
-            _unbind(connection)
+        for bound in idle:
+            _unbind(bound.connection)
 
     def read(self, ask: Callable[[Any], T]) -> T:
         """What a request answers that changes nothing; it is made once more if its connection is lost."""
@@ -133,29 +143,34 @@ class ControllerPool:
     @contextmanager
     def _leased(self) -> Iterator[Any]:
         with self._room:
-            connection = self._idle_one() or self._connect()
+            bound = self._idle_one() or self._connect()
             try:
-                yield connection
+                yield bound.connection
             except _LOST:
-                _unbind(connection)
+                _unbind(bound.connection)
                 raise
             except BaseException:
-                self._give_back(connection)
+                self._give_back(bound)
                 raise
-            self._give_back(connection)
+            self._give_back(bound)
 
-    def _idle_one(self) -> Any:
+    def _idle_one(self) -> "_Bound | None":
         with self._lock:
-            used_at, connection = self._idle.pop() if self._idle else (0.0, None)
-        if connection is not None and time.monotonic() - used_at > _IDLE_S:
-            _unbind(connection)
+            bound = self._idle.pop() if self._idle else None
+        if bound is not None and time.monotonic() - bound.used_at > _IDLE_S:
+            _unbind(bound.connection)
             self.close()  # those below it were used even earlier
             return None
-        return connection
+        return bound
 
-    def _give_back(self, connection: Any) -> None:
+    def _give_back(self, bound: "_Bound") -> None:
+        bound.used_at = time.monotonic()
         with self._lock:
-            self._idle.append((time.monotonic(), connection))
+            kept = bound.controller == self._controller
+            if kept:
+                self._idle.append(bound)
+        if not kept:  # behind the same name another controller answers by now: its numbers and this one's do not mix
+            _unbind(bound.connection)
 
     def _failed(self, error: ldap.LDAPError) -> None:
         self.close()
@@ -169,7 +184,7 @@ class ControllerPool:
             self._lost = True
             event(_log, logging.WARNING, "directory.lost", forest=self.address.forest, host=host, error=text_of(error))
 
-    def _connect(self) -> Any:
+    def _connect(self) -> "_Bound":
         """A bound connection to the first controller that answers, the last good one first."""
         if self._refused_until > time.monotonic():  # asking on would lock the account
             raise InvalidCredentials(f"{self._name} was refused by {self.address.forest} a moment ago")
@@ -184,14 +199,14 @@ class ControllerPool:
                     raise
             time.sleep(_AGAIN_S)
 
-    def _connect_to_any(self) -> Any:
+    def _connect_to_any(self) -> "_Bound":
         problems, impostors = [], []
         for host in sorted(self._known_hosts(), key=lambda host: host != self.host):
             if self._health.get(host, _Health()).retry_at > time.monotonic():
                 problems.append(f"{host}: failed a moment ago")
                 continue
             try:
-                connection = self._open(host)
+                bound = self._bound(host)
             except (ldap.INVALID_CREDENTIALS, ldap.INAPPROPRIATE_AUTH):
                 self._refused_until = time.monotonic() + _REFUSED_S
                 raise InvalidCredentials(
@@ -203,8 +218,8 @@ class ControllerPool:
                     impostors.append(host)
                 problems.append(f"{host}: {text_of(error)}")
                 continue
-            self._answered(host)
-            return connection
+            self._answered(bound, host)
+            return bound
         if problems and len(impostors) == len(problems):
             raise DirectoryNotProved(
                 f"no domain controller of {self.address.forest} proves who it is: {'; '.join(problems)}; their certificates "
@@ -222,14 +237,24 @@ class ControllerPool:
                 raise
         return self._hosts
 
-    def _answered(self, host: str) -> None:
+    def _answered(self, bound: "_Bound", host: str) -> None:
         self._health.pop(host, None)
         if self._lost:
             self._lost = False
             event(_log, logging.WARNING, "directory.back", forest=self.address.forest, host=host)
-        if host != self.host:
-            self.host = host
+        self.host = host
+        if bound.controller != self._controller:
+            self._controller = bound.controller
             self.generation += 1
+            self.close()  # what is idle is the other one's
+
+    def _bound(self, host: str) -> "_Bound":
+        connection = self._open(host)
+        try:
+            return _Bound(connection, controller_of(connection) or host)
+        except ldap.LDAPError:
+            _unbind(connection)
+            raise
 
     def _open(self, host: str) -> Any:
         if isinstance(self._credentials, Ticket):
@@ -257,6 +282,24 @@ class ControllerPool:
             _unbind(connection)
             raise
         return connection
+
+
+def controller_of(connection: Any) -> str:
+    """The controller behind a connection, as it names itself, and the invocationId that its change numbers belong to.
+
+    A host name does not tell it: it may be an alias, or the name of several controllers; and a controller that was restored
+    counts from an earlier number, under a new invocationId. Empty where the directory is no Active Directory.
+    """
+    found = connection.search_ext_s("", ldap.SCOPE_BASE, "(objectClass=*)", ["dsServiceName"])
+    name = next((each.decode() for each in found[0][1].get("dsServiceName", ())), "") if found else ""
+    if not name:
+        return ""
+    try:
+        settings = connection.search_ext_s(name, ldap.SCOPE_BASE, "(objectClass=*)", ["invocationId"])
+    except (ldap.NO_SUCH_OBJECT, ldap.INSUFFICIENT_ACCESS):
+        return name
+    invocation = settings[0][1].get("invocationId", [b""])[0] if settings else b""
+    return f"{name} {invocation.hex()}"
 
 
 def root_domain(address: Address) -> str:

@@ -1,13 +1,17 @@
 """What a session with Active Directory reads: entries of its own forest and of those that let it in."""
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 import ldap
 
+from tandem.core.log import event, get_logger
+from tandem.directory import counts
 from tandem.directory.address import Address
 from tandem.directory.dn import DN
 from tandem.directory.errors import (
+    BadName,
     DirectoryUnavailable,
     InvalidCredentials,
     NoSuchObject,
@@ -25,6 +29,7 @@ from tandem.directory.ldap.values import (
 )
 from tandem.directory.port import Entry, Feed, Part, Scope
 
+_log = get_logger("directory")
 _SCOPES = {Scope.BASE: ldap.SCOPE_BASE, Scope.ONE: ldap.SCOPE_ONELEVEL, Scope.SUBTREE: ldap.SCOPE_SUBTREE}
 
 
@@ -118,7 +123,12 @@ class LdapReader:
         """Entries of which more is visible than that they are there."""
         for name, values in found:
             values = forest.whole(name, values)
-            entry = entry_of(name, values, self._person)
+            try:
+                entry = entry_of(name, values, self._person)
+            except (BadName, ValueError) as error:  # it costs itself and no other
+                counts.bad_entries.value += 1
+                event(_log, logging.WARNING, "directory.bad_entry", entry=name, error=error)
+                continue
             if entry is not None:
                 yield entry
 

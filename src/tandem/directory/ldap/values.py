@@ -17,7 +17,9 @@ from tandem.directory.port import Entry
 
 _OURS = {each.wire.lower(): each.name.lower() for each in schema.WIRE_ATTRIBUTES}
 _OURS |= {theirs: ours for ours, theirs in schema.FOREIGN.items()}
-_OUR_CLASSES = {wire.lower(): ours for ours, wire in schema.WIRE_CLASSES.items()}
+_OUR_CLASSES = {
+    wire.lower(): ours for ours, wire in schema.WIRE_CLASSES.items() if ours in schema.STRUCTURAL and ours != "top"
+}
 _SPELT = {name.lower(): name for name in schema.CLASSES}
 _UNIVERSAL_SECURITY_GROUP = str(-2147483640)  # 0x80000008
 _NEW_ACCOUNT = {"user": "514", "computer": "4098"}  # disabled until it has a password
@@ -47,14 +49,23 @@ def entry_of(name: str, values: Mapping[str, Sequence[bytes]], person: Callable[
     classes = found.get("objectclass", ())
     if not classes or not found.keys() - {"objectclass"}:
         return None
-    class_ = _OUR_CLASSES.get(classes[-1].lower(), "")
-    found["objectclass"] = ("top", _SPELT.get(class_, classes[-1]))
-    if classes[-1] == "computer":
+    class_ = _class_of(classes)
+    found["objectclass"] = ("top", class_)
+    if class_ == "computer":
         found["samaccountname"] = tuple(text.removesuffix("$") for text in found.get("samaccountname", ()))
     if "member" in found:
         found["member"] = tuple(person(text) for text in found["member"])
     uid = values.get("objectGUID", values.get("entryUUID", [b""]))[0].hex()
     return Entry(dn=DN.parse(name), attributes={key: texts for key, texts in found.items() if texts}, uid=uid)
+
+
+def _class_of(classes: Sequence[str]) -> str:
+    """The most derived class that we know: an inetOrgPerson, or of any class made from user, is a user.
+
+    A directory names the classes from the most general to the most derived one (MS-ADTS 3.1.1.2.4).
+    """
+    known = [_OUR_CLASSES[name.lower()] for name in classes if name.lower() in _OUR_CLASSES]
+    return _SPELT[known[-1]] if known else classes[-1]
 
 
 def _text(value: bytes) -> str | None:
