@@ -32,7 +32,7 @@ from tandem.sip.aio.endpoint import Endpoint, Tap
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.machines.limits import Limits, SourceLimits
 from tandem.um.server import UmPaths, UmServer
-from tandem.voice.server import VoiceServer
+from tandem.voice.server import VoiceFiles, VoiceServer
 
 T = TypeVar("T")
 CS3 = 24
@@ -214,9 +214,10 @@ async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = N
         connect=lambda: connect(home, fqdn),
         forest=found.forest,
         clock=clock,
-        # The name is that of release 0.1; a server that is updated finds its state there.
-        mwi_file=home.state / "voice" / f"{fqdn}.lamps.json",
-        port=ports[Transport.TLS],
+        # The first name is that of release 0.1; a server that is updated finds its state there.
+        files=VoiceFiles(
+            mwi=home.state / "voice" / f"{fqdn}.lamps.json", route_key=home.state / "voice" / f"{fqdn}.route.key"
+        ),
         identity=identity,
     )
     wanted = (Transport.TLS, *(each for each in (Transport.TCP, Transport.UDP) if each in listen.ports))

@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from tandem.directory import objects as o
 from tandem.org.vocabulary import UriType, VoIPSecurity
+from tandem.sip.headers import fields
+from tandem.sip.headers.identity import asserted
 from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Headers, Request
 from tandem.voice.config import VoiceConfig
@@ -143,11 +145,34 @@ def test_what_a_phone_claims_is_removed_and_what_its_account_proves_is_set() -> 
     request = Request(method="INVITE", uri="sip:x@y", headers=headers)
     strip_trust(request)
     assert len(request.headers) == 0
+    request.headers.add("From", '"CEO" <sip:bob@example.com>;tag=1')
     assert_identity(request, BOB)
+    assert request.headers.get("From") == '"Bob \\"Q\\" O\'Neil" <sip:bob@example.com>;tag=1'
     assert request.headers.all("P-Asserted-Identity") == [
         '"Bob \\"Q\\" O\'Neil" <sip:bob@example.com>',
         "<tel:+14255554102>",
     ]
+
+
+@pytest.mark.parametrize(
+    ("from_", "privacy", "hidden"),
+    [
+        ('"CEO" <sip:bob@example.com>;tag=1', None, False),
+        ('"CEO" <sip:bob@example.com>;tag=1', "none", False),
+        ("<sip:bob@example.com>;tag=1", "id", True),
+        ("<sip:bob@example.com>;tag=1", "header;user", True),
+        ('"Anonymous" <sip:anonymous@anonymous.invalid>;tag=1', None, True),
+    ],
+)
+def test_who_wants_privacy_is_shown_as_nobody_and_told_to_servers_only(
+    from_: str, privacy: str | None, hidden: bool
+) -> None:
+    headers = Headers([("From", from_), *([("Privacy", privacy)] if privacy else [])])
+    request = Request(method="INVITE", uri="sip:x@y", headers=headers)
+    assert_identity(request, BOB)
+    assert asserted(request).private is hidden
+    assert ("bob" not in (request.headers.get("From") or "")) is hidden
+    assert fields.from_tag(request) == "1"
 
 
 def test_who_guesses_is_locked_for_that_account_and_then_for_all() -> None:

@@ -17,7 +17,7 @@ from tandem.sip.machines.transaction import cancel_for
 from tandem.sip.message.message import Headers, Request, Response
 from tandem.sip.message.parse import parse_message
 from tandem.sip.sdp.offer import Encryption
-from tandem.voice.server import VoiceServer
+from tandem.voice.server import VoiceFiles, VoiceServer
 from tandem.wiring import Home, bind, connect
 
 
@@ -136,7 +136,7 @@ def installed(world: World, folder: Path) -> tuple[Phone, Phone]:
         connect=lambda: connect(home, POOL),
         forest=repository.layout.forest,
         clock=world.loop,
-        mwi_file=folder / "lamps.json",
+        files=VoiceFiles(mwi=folder / "lamps.json", route_key=folder / "route.key"),
     )
     repository.session.close()
     index = voice.following.index

@@ -11,13 +11,16 @@ from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg
+from tandem.sip.aio.flow import Flow
 from tandem.sip.aio.handlers import Handling
 from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.message.message import Request
 from tandem.testing.network import MemoryEndpoint, Weather
-from tandem.voice.proxy.proxy import ProxiedCall, Routes, forward_in_dialog, forwarded
-from tandem.voice.registrar.location import Binding
+from tandem.voice.proxy.proxy import ProxiedCall, forward_in_dialog, forwarded
+from tandem.voice.proxy.routes import Routes
+from tandem.voice.proxy.sides import KEY_BYTES, PhoneSide
+from tandem.voice.registrar.location import Binding, Location
 
 
 class Proxy:
@@ -25,33 +28,38 @@ class Proxy:
 
     def __init__(self, world: World, phones: Sequence[str], ring_s: float = 20.0) -> None:
         self.endpoint: MemoryEndpoint = world.network.endpoint("proxy")
-        self.routes = Routes(self.endpoint, "proxy", lambda: 5060)
+        self.routes = Routes(self.endpoint, Location(), bytes(KEY_BYTES))
         self.phones = phones
         self.ring_s = ring_s
         self.tasks: set[asyncio.Task[None]] = set()
         self.endpoint.on_request = self.received
-        self.endpoint.on_ack = lambda request, flow: self.spawn(self.acknowledged(request))
+        self.endpoint.on_ack = lambda request, flow: self.spawn(self.acknowledged(request, flow))
 
     def received(self, transaction: ServerTransaction) -> Handling:
         return self.serve(transaction, forwarded(transaction.request))
 
     async def serve(self, transaction: ServerTransaction, work: Request) -> None:
-        target = self.routes.take(work)
+        passage = self.routes.take(work, transaction.flow)
         if fields.to_tag(work):
+            assert passage is not None
+            target = self.routes.reach(passage.receiver, 0.0)
             assert target is not None
             await forward_in_dialog(self.endpoint, transaction, work, target)
             return
-        call = ProxiedCall(self.endpoint, self.routes, transaction, work)
+        caller = PhoneSide(user="alice", way=f"u5060 {transaction.flow.remote[0]}")
+        call = ProxiedCall(self.endpoint, self.routes, transaction, work, caller=caller)
         bindings = [
             Binding(contact=f"sip:{name}@{name}", flow=self.endpoint.flow(name), expires_at=1e9) for name in self.phones
         ]
-        refusal = await call.ring(bindings, self.ring_s)
+        refusal = await call.ring("bob", bindings, self.ring_s)
         if refusal is not None:
             call.finish(refusal)
 
-    async def acknowledged(self, request: Request) -> None:
+    async def acknowledged(self, request: Request, flow: Flow) -> None:
         work = forwarded(request)
-        target = self.routes.take(work)
+        passage = self.routes.take(work, flow)
+        assert passage is not None
+        target = self.routes.reach(passage.receiver, 0.0)
         assert target is not None
         await self.endpoint.send_ack(work, target)
 

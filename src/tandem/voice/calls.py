@@ -6,25 +6,26 @@ from collections.abc import Callable
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.org.vocabulary import MediaEncryption
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.transactions import ServerTransaction
-from tandem.sip.errors import SdpError
 from tandem.sip.headers import fields
 from tandem.sip.headers.diversion import Reason
 from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Request, Response
-from tandem.sip.sdp.description import parse_sdp
 from tandem.voice import counts
 from tandem.voice.config import VoiceConfig, sip_of
+from tandem.voice.proxy import encryption
 from tandem.voice.proxy.active import ActiveCalls
 from tandem.voice.proxy.identity import assert_identity, strip_trust
-from tandem.voice.proxy.proxy import ProxiedCall, Routes
+from tandem.voice.proxy.proxy import ProxiedCall
+from tandem.voice.proxy.routes import Routes
 from tandem.voice.registrar.location import Location
 from tandem.voice.routing import decision as routing
 
 _log = get_logger("voice")
 _REASONS = {408: Reason.NO_ANSWER, 486: Reason.USER_BUSY, 600: Reason.USER_BUSY, 603: Reason.DEFLECTION}
+NO_SIPS = ("Warning", '380 tandem "SIPS Not Allowed; call the sip address, all of it is by TLS where the phones are"')
+"""RFC 5630 §5.4: media servers and phones that registered by sip: cannot be called by sips:, so the caller is to try sip:."""
 RING_S = 20.0
 """Seconds that phones ring where the directory has no pool for this server (any more)."""
 
@@ -41,6 +42,7 @@ class CallSetup:
         config: Callable[[], VoiceConfig],
         clock: Clock,
         active: ActiveCalls,
+        guard: encryption.EncryptionGuard,
     ) -> None:
         self._endpoint = endpoint
         self._routes = routes
@@ -48,6 +50,7 @@ class CallSetup:
         self._config = config
         self._clock = clock
         self._active = active
+        self._guard = guard
         self._turn = 0
 
     async def run(self, transaction: ServerTransaction, work: Request, caller: o.User) -> None:
@@ -60,14 +63,21 @@ class CallSetup:
 
     async def _run(self, transaction: ServerTransaction, work: Request, caller: o.User) -> None:
         config = self._config()
-        if (why := _unencrypted(work, config)) is not None:
+        called = parse_uri(work.uri)
+        if called.scheme == "sips":
+            transaction.respond_with(480, headers=(NO_SIPS,))
+            return
+        required = encryption.required(config)
+        if required and (why := encryption.why_plain_offer(work)) is not None:
             transaction.respond_with(488, headers=(fields.warning(why),))
             return
         transaction.respond_with(100)
         strip_trust(work)
         assert_identity(work, caller)
-        decision = routing.decide(config, caller=caller, called=parse_uri(work.uri))
-        call = ProxiedCall(self._endpoint, self._routes, transaction, work)
+        decision = routing.decide(config, caller=caller, called=called)
+        side = self._routes.caller(sip_of(caller), work, transaction.flow, self._clock.now())
+        guard = self._guard if required else None
+        call = ProxiedCall(self._endpoint, self._routes, transaction, work, caller=side, guard=guard)
         call.on_answered = lambda: self._active.begun(fields.call_id(work), transaction.flow)
         name = type(decision).__name__
         counts.decided.of(name).value += 1
@@ -94,7 +104,7 @@ class CallSetup:
         pool = self._config().pool
         bindings = self._location.of(sip_of(user), self._clock.now())
         ring_s = float(pool.ring_s) if pool else RING_S
-        refusal = await call.ring(bindings, ring_s) if bindings else Response(status=480)
+        refusal = await call.ring(sip_of(user), bindings, ring_s) if bindings else Response(status=480)
         if refusal is None or call.over:
             return
         plan = self._config().um_dial_plan_of(user)
@@ -130,14 +140,3 @@ def _why_no_um(config: VoiceConfig, user: o.User, plan: o.UMDialPlan | None) -> 
     if plan is None:
         return f"{sip_of(user)} is not enabled for UM in a dial plan that is known here"
     return f"no UM server is in UM dial plan {plan.name} (phase 5)"
-
-
-def _unencrypted(request: Request, config: VoiceConfig) -> str | None:
-    """Why a pool that requires encryption cannot take this offer."""
-    if config.pool is None or config.pool.media_encryption is not MediaEncryption.REQUIRE or not request.body:
-        return None
-    try:
-        audio = parse_sdp(request.body).audio
-    except SdpError as error:
-        return str(error)
-    return None if audio is not None and audio.secure else "this pool requires SRTP (RTP/SAVP)"

@@ -60,7 +60,7 @@ class MwiRelay:
         endpoint: Endpoint,
         location: Location,
         config: Callable[[], VoiceConfig],
-        contact: Callable[[], str],
+        contact: Callable[[Flow], str],
         summaries: SavedSummaries,
         spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
@@ -117,7 +117,7 @@ class MwiRelay:
             transaction.respond_with(error.status)
             return
         held.flow = transaction.flow
-        transaction.respond_with(200, headers=(("Expires", str(life)), ("Contact", self._contact())))
+        transaction.respond_with(200, headers=(("Expires", str(life)), ("Contact", self._contact(transaction.flow))))
         self._spawn(self._notify(held))
 
     def _held(self, transaction: ServerTransaction, wanted: Event, life: int, now: float, user: str) -> Subscription:
@@ -152,7 +152,7 @@ class MwiRelay:
             self._spawn(self._notify(subscription))
         for binding in self._location.of(user, now):
             if id(binding.flow) not in told:
-                self._spawn(self._notify_unsolicited(user, binding.contact, binding.flow))
+                self._spawn(self._notify_unsolicited(user, binding.uri, binding.flow))
 
     async def _notify(self, subscription: Subscription) -> None:
         notifier = subscription.notifier
@@ -160,7 +160,7 @@ class MwiRelay:
         request = subscription.dialog.request("NOTIFY")
         request.headers.add("Event", notifier.event.value())
         request.headers.add("Subscription-State", said.value())
-        request.headers.add("Contact", self._contact())
+        request.headers.add("Contact", self._contact(subscription.flow))
         request.headers.add("Content-Type", CONTENT_TYPE)
         user = subscription.user
         request.body = self._summaries.of(user).body(f"sip:{user}")
@@ -173,7 +173,7 @@ class MwiRelay:
             self._summaries.of(user),
             uri=contact,
             account=f"sip:{user}",
-            contact=self._contact(),
+            contact=self._contact(flow),
             from_tag=self._endpoint.ids.token(8),
             call_id=self._endpoint.ids.token(12),
         )

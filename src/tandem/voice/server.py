@@ -1,19 +1,21 @@
 """The voice server: registers phones, routes their calls, diverts to UM, passes message waiting on."""
 
 import logging
+import secrets
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tandem.core.clock import Clock
 from tandem.core.log import event
 from tandem.directory.index import Connect
+from tandem.pki.files import write_whole
 from tandem.pki.identity import Identity
 from tandem.service.service import Service
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Flow
 from tandem.sip.aio.handlers import Handling
-from tandem.sip.aio.outbound import Target
 from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.machines.uas import Abilities
@@ -22,9 +24,12 @@ from tandem.voice.calls import CallSetup
 from tandem.voice.config import VoiceConfig, VoiceDirectory
 from tandem.voice.mwi import MwiRelay
 from tandem.voice.proxy.active import ActiveCalls
-from tandem.voice.proxy.identity import strip_trust
-from tandem.voice.proxy.proxy import Routes, forward_in_dialog, forwarded
-from tandem.voice.registrar.authentication import PhoneAuthentication, is_own
+from tandem.voice.proxy.encryption import EncryptionGuard
+from tandem.voice.proxy.indialog import DialogRelay
+from tandem.voice.proxy.proxy import forwarded
+from tandem.voice.proxy.routes import Routes
+from tandem.voice.proxy.sides import KEY_BYTES
+from tandem.voice.registrar.authentication import PhoneAuthentication, is_anonymous, is_own
 from tandem.voice.registrar.location import Location
 from tandem.voice.registrar.registrar import register
 from tandem.voice.summaries import SavedSummaries
@@ -32,8 +37,16 @@ from tandem.voice.summaries import SavedSummaries
 _METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "SUBSCRIBE", "NOTIFY", "INFO", "UPDATE")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoiceFiles:
+    """What a voice server keeps: the state of message waiting, and the key that seals the tokens of calls."""
+
+    mwi: Path
+    route_key: Path
+
+
 class VoiceServer(Service[VoiceConfig]):
-    """See :class:`Service`. ``mwi_file`` keeps the state of message waiting across restarts; ``port`` is that for TLS."""
+    """See :class:`Service`. ``files`` is what is kept across restarts."""
 
     def __init__(
         self,
@@ -43,8 +56,7 @@ class VoiceServer(Service[VoiceConfig]):
         connect: Connect,
         forest: str,
         clock: Clock,
-        mwi_file: Path,
-        port: int = 5061,
+        files: VoiceFiles,
         identity: Identity | None = None,
     ) -> None:
         directory = VoiceDirectory(connect, fqdn, forest)
@@ -58,8 +70,19 @@ class VoiceServer(Service[VoiceConfig]):
         )
         self._location = Location()
         self._authentication = PhoneAuthentication(directory.index, clock, forest)
-        self._routes = Routes(endpoint, endpoint.name, lambda: port)
+        # Until the key of the home is read, one that nobody has.
+        self._routes = Routes(endpoint, self._location, secrets.token_bytes(KEY_BYTES))
+        self._route_key = files.route_key
         self._active = ActiveCalls()
+        guard = EncryptionGuard(endpoint, self._routes)
+        self._dialogs = DialogRelay(
+            endpoint=endpoint,
+            routes=self._routes,
+            config=lambda: self.config,
+            authentication=self._authentication,
+            active=self._active,
+            guard=guard,
+        )
         self._setup = CallSetup(
             endpoint=endpoint,
             routes=self._routes,
@@ -67,13 +90,14 @@ class VoiceServer(Service[VoiceConfig]):
             config=lambda: self.config,
             clock=clock,
             active=self._active,
+            guard=guard,
         )
-        self._summaries = SavedSummaries(mwi_file, self.threads.disk)
+        self._summaries = SavedSummaries(files.mwi, self.threads.disk)
         self._mwi = MwiRelay(
             endpoint,
             self._location,
             lambda: self.config,
-            lambda: f"<sip:{endpoint.name}:{port};transport=tls>",
+            lambda flow: f"<sip:{self._routes.reached_by(flow.transport)}>",
             self._summaries,
             lambda work: self._spawn(work, "notify"),
         )
@@ -87,6 +111,7 @@ class VoiceServer(Service[VoiceConfig]):
 
     async def prepare(self) -> None:
         """See :meth:`Service.prepare`."""
+        self._routes.use_key(await self.threads.disk.run(kept_key, self._route_key))
         await self._summaries.load()
         self.supervise("mwi", self._summaries.run)
 
@@ -110,9 +135,9 @@ class VoiceServer(Service[VoiceConfig]):
         if self.admission.refuse_proxy_require(transaction):
             return None
         work = forwarded(request)
-        target = self._routes.take(work)
         if fields.to_tag(request) and request.method != "SUBSCRIBE":
-            return self._in_dialog(transaction, work, target)
+            return self._dialogs.requested(transaction, work)
+        work.headers.remove("Route")  # ours, or a way that we do not go: calls go where the directory says
         match request.method:
             case "OPTIONS":
                 self.admission.answer_options(transaction)
@@ -133,7 +158,8 @@ class VoiceServer(Service[VoiceConfig]):
         if user is None:
             return None
         caller = fields.from_(transaction.request).uri
-        if not is_own(user, caller.user, caller.host):
+        anonymous = method == "INVITE" and is_anonymous(caller)
+        if not anonymous and not is_own(user, caller.user, caller.host):
             event(self.log, logging.WARNING, "voice.foreign_identity", account=user.account, claimed=str(caller))
             transaction.respond_with(403, headers=(fields.warning("an account calls as itself only"),))
             return None
@@ -146,20 +172,18 @@ class VoiceServer(Service[VoiceConfig]):
                 return self._setup.run(transaction, work, user)
         return None
 
-    def _in_dialog(self, transaction: ServerTransaction, work: Request, target: Target | None) -> Handling:
-        """Send it where our token in its route says; without one it belongs to no dialog that goes through us."""
-        if target is None:
-            transaction.respond_with(481)
-            return None
-        strip_trust(work)
-        if work.method == "BYE":
-            self._active.ended(fields.call_id(work))
-        return forward_in_dialog(self.endpoint, transaction, work, target)
-
     def _acknowledged(self, request: Request, flow: Flow) -> None:
-        work = forwarded(request)
-        if (target := self._routes.take(work)) is not None:
-            self._spawn(self.endpoint.send_ack(work, target), "ack")
+        if (passed := self._dialogs.acknowledged(request, flow)) is not None:
+            self._spawn(self.endpoint.send_ack(*passed), "ack")
 
     def _spawn(self, work: Coroutine[Any, Any, None], what: str) -> None:
         self.tasks.spawn(work, name=f"voice.{what}")
+
+
+def kept_key(file: Path) -> bytes:
+    """The key in a file, which is made if it is not there or is no key. Reads and writes the disk."""
+    if file.exists() and len(key := file.read_bytes()) == KEY_BYTES:
+        return key
+    key = secrets.token_bytes(KEY_BYTES)
+    write_whole(file, key, secret=True)
+    return key

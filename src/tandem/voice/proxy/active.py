@@ -1,7 +1,7 @@
 """The active calls that go through this server, so that it can wait for their end before it stops.
 
 A proxy keeps no dialogs; what is known of a call is when its first 2xx and a BYE went through. A call also counts as over when
-its caller's connection is gone, since nothing of it can go through us any more.
+its caller's connection is gone: whether the phone comes back is not waited for.
 """
 
 import asyncio

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from tandem.core.tasks import spawn
 from tandem.sip.aio.transactions import ClientTransaction
 from tandem.sip.message.message import Response
+from tandem.voice.proxy.encryption import EncryptionGuard
 
 CANCELLED_S = 2.0
 """Seconds that phones have to confirm the CANCEL after the no-answer time."""
@@ -23,11 +24,12 @@ DECLINED = 'SIP;cause=603;text="Declined elsewhere"'
 
 
 class Fork:
-    """The branches of one INVITE that are tried at once; ``relay`` sends a response to the caller."""
+    """The branches of one INVITE that are tried at once; ``relay`` sends a response to the caller, ``guard`` sees it first."""
 
-    def __init__(self, relay: Callable[[Response], None]) -> None:
+    def __init__(self, relay: Callable[[Response], None], guard: EncryptionGuard | None = None) -> None:
         self.answered = False
         self._relay = relay
+        self._guard = guard
         self._loop = asyncio.get_running_loop()
         self._arrived: asyncio.Queue[tuple[ClientTransaction, Response] | None] = asyncio.Queue()
         self._pending: set[ClientTransaction] = set()
@@ -37,7 +39,7 @@ class Fork:
     def add(self, client: ClientTransaction) -> None:
         """One more branch; its INVITE has been sent."""
         self._pending.add(client)
-        client.on_late = self._relay
+        client.on_late = lambda response: self._again(client, response)
         # The reader ends by itself with the final response (487 after a CANCEL, or the time-out's 408).
         reader = spawn(self._read(client), name="voice.branch")
         self._readers.add(reader)
@@ -114,11 +116,25 @@ class Fork:
         return self.answered
 
     async def _read(self, client: ClientTransaction) -> None:
-        async for response in client.responses():
+        async for came in client.responses():
+            response = came if self._guard is None else await self._guard.passed(client, came)
+            if response is None:
+                continue
             if self._decided:
                 self._late(response)
             else:
                 self._arrived.put_nowait((client, response))
+
+    def _again(self, client: ClientTransaction, response: Response) -> None:
+        """One more 2xx came on a branch that has its final response."""
+        if self._guard is None:
+            self._relay(response)
+        else:
+            spawn(self._screen(self._guard, client, response), name="voice.branch")
+
+    async def _screen(self, guard: EncryptionGuard, client: ClientTransaction, response: Response) -> None:
+        if (passed := await guard.passed(client, response)) is not None:
+            self._late(passed)
 
     def _late(self, response: Response) -> None:
         if 200 <= response.status < 300:

@@ -1,8 +1,8 @@
 """The stateful proxy (RFC 3261 §16): rings phones, diverts to UM, and stays in the dialog.
 
-The proxy names itself twice in Record-Route, once for each side, by tokens that name connections (RFC 5626): a
-request within a dialog is sent to the side that its last token of ours names. Answers go back the way the request came.
-How several phones ring at once is :mod:`tandem.voice.proxy.fork`'s.
+The proxy names itself in Record-Route by a token that says who is on either side (:mod:`tandem.voice.proxy.sides`). Answers
+go back the way the request came. How several phones ring at once is :mod:`tandem.voice.proxy.fork`'s, what is sent within the
+call :mod:`tandem.voice.proxy.indialog`'s.
 """
 
 import logging
@@ -27,7 +27,10 @@ from tandem.sip.headers.uri import parse_uri
 from tandem.sip.headers.via import remove_top_via
 from tandem.sip.message.message import Request, Response
 from tandem.voice.config import sip_of
+from tandem.voice.proxy.encryption import EncryptionGuard
 from tandem.voice.proxy.fork import ELSEWHERE, Fork
+from tandem.voice.proxy.routes import Routes
+from tandem.voice.proxy.sides import PhoneSide, ProvenServer, Side, Sides, mark
 from tandem.voice.registrar.location import Binding
 
 _log = get_logger("voice")
@@ -36,73 +39,47 @@ UM_ANSWERS_S = 5.0
 _MAX_FORWARDS = 70
 
 
-class Routes:
-    """Tokens that name connections and servers in Record-Route."""
-
-    def __init__(self, endpoint: Endpoint, name: str, port: Callable[[], int]) -> None:
-        self._endpoint = endpoint
-        self._name = name.lower()
-        self._port = port
-        self._targets: dict[str, Target] = {}
-        self._tokens: dict[object, str] = {}
-
-    def record(self, request: Request, target: Target) -> None:
-        """Name ourselves in Record-Route, for what is to be sent to this side."""
-        token = self._token(target)
-        uri = f"<sip:{token}@{self._name}:{self._port()};transport=tls;lr>"
-        request.headers.prepend("Record-Route", uri)
-
-    def take(self, request: Request) -> Target | None:
-        """Remove our own values from the top of Route; the target that the last one names, if it names one."""
-        routes = fields.routes(request)
-        target: Target | None = None
-        while routes and routes[0].uri.host.lower() == self._name:
-            target = self._targets.get(routes.pop(0).uri.user or "", target)
-        request.headers.remove("Route")
-        for route in routes:
-            request.headers.add("Route", str(route))
-        return target
-
-    def _token(self, target: Target) -> str:
-        key: object = target if isinstance(target, Hop) else id(target)
-        if key not in self._tokens:
-            token = self._endpoint.ids.token(12)
-            self._tokens[key], self._targets[token] = token, target
-            if not isinstance(target, Hop):
-                target.on_close.append(lambda: self._forget(key))
-        return self._tokens[key]
-
-    def _forget(self, key: object) -> None:
-        if token := self._tokens.pop(key, None):
-            self._targets.pop(token, None)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
     """One place to try: the Request-URI there, the way to it, and the proxies on it (its Path)."""
 
     uri: str
     target: Target
+    side: Side
     path: tuple[str, ...] = ()
 
 
 class ProxiedCall:
-    """One INVITE on its way: :meth:`ring` phones, then :meth:`divert` to UM; each tells what came of it."""
+    """One INVITE on its way: :meth:`ring` phones, then :meth:`divert` to UM; each tells what came of it.
 
-    def __init__(self, endpoint: Endpoint, routes: Routes, transaction: ServerTransaction, request: Request) -> None:
+    ``caller`` is where it came from; ``guard`` sees every response first.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        routes: Routes,
+        transaction: ServerTransaction,
+        request: Request,
+        *,
+        caller: PhoneSide,
+        guard: EncryptionGuard | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._routes = routes
         self._transaction = transaction
         self._request = request
+        self._caller = caller
+        self._guard = guard
         self._fork_of: Fork | None = None
         self._diverted: Diversion | None = None
         self.on_answered: Callable[[], None] = lambda: None
         transaction.on_cancel = self._cancelled
         self.over = False
 
-    async def ring(self, bindings: Sequence[Binding], ring_s: float) -> Response | None:
-        """Ring every phone; ``None`` if the call was answered or given up, else the best refusal (408: no answer)."""
-        branches = [Branch(uri=b.contact, target=b.flow, path=b.path) for b in bindings]
+    async def ring(self, user: str, bindings: Sequence[Binding], ring_s: float) -> Response | None:
+        """Ring every phone of a user; ``None`` if the call was answered or given up, else the best refusal (408: no answer)."""
+        branches = [Branch(uri=b.uri, target=b.flow, side=self._routes.phone(user, b), path=b.path) for b in bindings]
         return await self._fork(branches, ring_s)
 
     async def divert(
@@ -121,8 +98,9 @@ class ProxiedCall:
         last: Response | None = None
         for server in servers:
             hop = Hop(transport=Transport.TLS, host=server.fqdn, port=server.sip_tls_port)
+            side = ProvenServer(host=server.fqdn, port=server.sip_tls_port)
             uri = f"sip:{pilot}@{server.fqdn}:{server.sip_tls_port};transport=tls"
-            last = await self._fork([Branch(uri=uri, target=hop)], None, silent_s=UM_ANSWERS_S)
+            last = await self._fork([Branch(uri=uri, target=hop, side=side)], None, silent_s=UM_ANSWERS_S)
             if last is None or self.over or not (last.status >= 500 or last.status == 408):
                 return last
             event(_log, logging.WARNING, "voice.um_failed", server=server.fqdn, status=last.status)
@@ -141,7 +119,7 @@ class ProxiedCall:
     ) -> Response | None:
         if self._transaction.cancelled:
             return None
-        self._fork_of = fork = Fork(self._relay)
+        self._fork_of = fork = Fork(self._relay, self._guard)
         for branch in branches:
             fork.add(await self._endpoint.send(self._copy(branch), branch.target))
         try:
@@ -164,12 +142,14 @@ class ProxiedCall:
             request.headers.remove("History-Info")
             for entry in entries:
                 request.headers.add("History-Info", entry.value())
-        if asserted(request).private and not isinstance(branch.target, Hop):  # RFC 3325 §7: a phone shows what it gets
+        hidden = asserted(request).private
+        if hidden and not isinstance(branch.target, Hop):  # RFC 3325 §7: a phone shows what it gets
             request.headers.remove("P-Asserted-Identity")
         for value in reversed(branch.path):
             request.headers.prepend("Route", value)
-        self._routes.record(request, self._transaction.flow)
-        self._routes.record(request, branch.target)
+        to = fields.to(request).uri
+        sides = Sides(caller=self._caller, callee=branch.side, dialled=mark(to.user, to.host), hidden=hidden)
+        self._routes.record(request, sides, self._transaction.flow.transport, branch.target.transport)
         return request
 
     def _relay(self, response: Response) -> None:
@@ -198,22 +178,29 @@ def forwarded(request: Request) -> Request:
 
 
 async def forward_in_dialog(
-    endpoint: Endpoint, transaction: ServerTransaction, request: Request, target: Target
+    endpoint: Endpoint,
+    transaction: ServerTransaction,
+    request: Request,
+    target: Target,
+    guard: EncryptionGuard | None = None,
 ) -> None:
     """Send a request within a dialog on, and its responses back."""
     client = await endpoint.send(request, target)
     transaction.on_cancel = client.cancel
     client.on_late = lambda response: relay(transaction, response)
     async for response in client.responses():
-        if response.status > 100:
-            relay(transaction, response)
+        passed = response if guard is None else await guard.passed(client, response)
+        if passed is not None and passed.status > 100:
+            relay(transaction, passed)
 
 
 def relay(transaction: ServerTransaction, response: Response) -> None:
-    """Send a response on, the way the request came."""
-    if "Via" not in response.headers:  # made here, for a branch whose transport failed
-        transaction.respond_with(response.status)
+    """Send a response on, the way the request came, with the From that came."""
+    if "Via" not in response.headers:  # made here, for a branch whose transport failed or whose answer was not taken
+        transaction.respond_with(response.status, headers=tuple(response.headers))
         return
     relayed = response.copy()
     remove_top_via(relayed)
+    if from_ := transaction.request.headers.get("From"):
+        relayed.headers.set("From", from_)
     transaction.respond(relayed)

@@ -1,7 +1,11 @@
 """Digest authentication of phones: the same challenge and the same work for accounts that exist and that do not."""
 
+import contextlib
 import logging
 import secrets
+from collections.abc import Iterable, Iterator
+
+from sipmessage import URI
 
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
@@ -12,6 +16,8 @@ from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
 from tandem.sip.headers.digest import Challenger, Verdict, parse_credentials
+from tandem.sip.headers.lenient import readable_addresses
+from tandem.sip.message.message import Request
 from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.registrar.lockout import Lockout
 
@@ -51,7 +57,7 @@ class PhoneAuthentication:
         if self._lockout.locked(credentials.username, source, now):
             transaction.respond_with(403)
             return None
-        user = _user_named(config, credentials.username, _domain(transaction) or self._realm)
+        user = _user_named(config, credentials.username, (*_domains(transaction.request), self._realm))
         secret = self._index.sip_secret(user or self._nobody) or self._decoy
         verdict = challenger.verify(credentials, secret=secret, method=transaction.request.method, now=now)
         if verdict is Verdict.ACCEPTED and user is not None:
@@ -80,20 +86,26 @@ class PhoneAuthentication:
         transaction.refuse_stateless(status, headers=headers)
 
 
-def _domain(transaction: ServerTransaction) -> str:
-    """The SIP domain that the phone speaks for; an empty string if it cannot be read."""
-    try:
-        return fields.from_(transaction.request).uri.host
-    except MalformedMessage:
-        return ""
+def _domains(request: Request) -> Iterator[str]:
+    """The SIP domains that the phone may speak for: that of From, and of what it prefers to be called (RFC 3325 §9.2)."""
+    with contextlib.suppress(MalformedMessage):
+        yield fields.from_(request).uri.host
+    for preferred in readable_addresses(request.headers.all("P-Preferred-Identity")):
+        yield preferred.uri.host
 
 
-def _user_named(config: VoiceConfig, username: str, domain: str) -> o.User | None:
-    """A user by SIP address, or by its user part in a domain."""
+def _user_named(config: VoiceConfig, username: str, domains: Iterable[str]) -> o.User | None:
+    """A user by SIP address, or by its user part in one of the domains."""
     name = username.lower()
-    return config.users.get(name) or config.users.get(f"{name}@{domain.lower()}")
+    addresses = (name, *(f"{name}@{domain.lower()}" for domain in domains))
+    return next((config.users[address] for address in addresses if address in config.users), None)
 
 
 def is_own(user: o.User, uri_user: str | None, uri_host: str) -> bool:
     """Whether an address is the user's own: a phone speaks for its account only."""
     return f"{uri_user or ''}@{uri_host}".lower() == sip_of(user)
+
+
+def is_anonymous(uri: URI) -> bool:
+    """Whether an address names nobody (RFC 3323 §4.1.1.3)."""
+    return uri.host.lower() == "anonymous.invalid"

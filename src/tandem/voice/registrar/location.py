@@ -26,6 +26,11 @@ class Binding:
     path: tuple[str, ...] = ()
 
     @property
+    def uri(self) -> str:
+        """The contact as the Request-URI of a ``sip:`` request: a phone that registered by ``sips:`` is reached by TLS."""
+        return f"sip:{self.contact[5:]}" if self.contact[:5].lower() == "sips:" else self.contact
+
+    @property
     def key(self) -> tuple[str, int]:
         """What a later registration takes the place of: the same flow of the same phone, or the same contact."""
         return (self.instance, self.reg_id) if self.instance and self.reg_id else (self.contact, 0)
