@@ -10,7 +10,7 @@ from tandem.org import model
 from tandem.org.errors import Severity
 from tandem.org.example.text import example_text
 from tandem.org.load import load_organization
-from tandem.org.numbers import EumAddress, is_e164, is_line_uri, is_sip_address
+from tandem.org.numbers import EumAddress, is_e164, is_line_uri, is_sip_address, line_key, number_of, user_key
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "organization"
 
@@ -136,3 +136,50 @@ def test_the_reference_names_every_key() -> None:
 def test_nothing_of_this_machine_is_in_the_vectors() -> None:
     here = os.fspath(VECTORS)
     assert not [p.name for p in VECTORS.glob("*.expected") if here in p.read_text()]
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "user", "line"),
+    [
+        ("tel:+1-425-555-4101", "+14255554101", "+14255554101", "+14255554101"),
+        ("TEL:+1(425)555.4101;ext=2", "+14255554101", "+14255554101", "+14255554101;ext=2"),
+        ("+14255554101;EXT=2;isub=9", "+14255554101", "+14255554101", "+14255554101;ext=2"),
+        ("5000;phone-context=pbx.example.com", "5000", "5000", "5000"),
+        ("51-01", "5101", "5101", "5101"),
+        ("+12025550123;npdi;rn=+12025550000", "+12025550123", "+12025550123", "+12025550123"),
+        ("*98#", "*98#", "*98#", "*98#"),
+        ("14255554101", "14255554101", "14255554101", "14255554101"),  # not the same as with a plus
+        ("Alice.Adams", "", "alice.adams", "alice.adams"),
+        ("Alice;x=y", "", "alice", "alice"),
+        ("+", "", "+", "+"),
+        ("1+2", "", "1+2", "1+2"),
+        ("\u0663", "", "\u0663", "\u0663"),
+        ("", "", "", ""),
+    ],
+)
+def test_numbers_are_compared_as_numbers(text: str, number: str, user: str, line: str) -> None:
+    assert (number_of(text), user_key(text), line_key(text)) == (number, user, line and f"tel:{line}")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind"),
+    [
+        ("line_uri: tel:+14255554102", "line_uri: TEL:+14255554101", "number 'tel:+14255554101'"),
+        ("line_uri: tel:+14255554102", "line_uri: TEL:+14255550100", "number 'tel:+14255550100'"),  # a contact's
+        ("mail: bob@example.com", "mail: ALICE@Example.com", "mail address 'alice@example.com'"),
+        ("sip_address: bob@example.com", "sip_address: Alice@example.COM", "SIP address 'alice@example.com'"),
+    ],
+)
+def test_what_means_the_same_is_used_once(tmp_path: Path, before: str, after: str, kind: str) -> None:
+    loaded = load_organization(write(tmp_path, (before, after)))
+    assert loaded.organization is None
+    assert sum(f.found == f"{kind} is used 2 times" for f in loaded.findings) == 2
+
+
+def test_two_spellings_of_an_address_are_one_gateway(tmp_path: Path) -> None:
+    pilot = '    pilot_identifier: "5000"\n'
+    second = "  - {name: Two, um_dial_plan: Lobby, address: '2001:0DB8:0:0::10', pilot_identifier: '6000'}\n"
+    loaded = load_organization(write(tmp_path, ("192.0.2.10", "2001:db8::10"), (pilot, pilot + second)))
+    assert [f.found for f in loaded.findings if f.severity is Severity.ERROR] == [
+        "gateway address '2001:db8::10' is used 2 times"
+    ] * 2

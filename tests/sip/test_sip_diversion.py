@@ -74,9 +74,9 @@ def test_history_says_who_was_diverted_and_why(values: tuple[str, ...], expected
     assert [(each.uri.user, each.reason) for each in found] == expected
 
 
-def test_diversion_counts_more_than_history() -> None:
+def test_diversion_comes_before_history_and_does_not_hide_it() -> None:
     message = invite(*(("History-Info", value) for value in ONCE), ("Diversion", "<sip:zoe@example.com>;reason=away"))
-    assert [each.uri.user for each in diverted(message)] == ["zoe"]
+    assert [each.uri.user for each in diverted(message)] == ["zoe", "bob"]
 
 
 @pytest.mark.parametrize("reason", [*CAUSES, Reason.UNKNOWN])

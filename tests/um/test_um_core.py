@@ -12,7 +12,7 @@ from tandem.speech.catalogue import Catalogue, beep
 from tandem.speech.errors import SpeechError
 from tandem.um.config import UmConfig
 from tandem.um.enrolment import PinHasher, acceptable, generate
-from tandem.um.identity import CallRefusal, MailboxCall, UmInvite, classify, find_gateway, identify_caller
+from tandem.um.identity import CallRefusal, MailboxCall, UmInvite, classify, find_gateway, identify_caller, read_invite
 
 ALICE = o.User(
     account="alice",
@@ -83,6 +83,117 @@ def test_a_diverted_call_is_answered_for_its_user() -> None:
 @pytest.mark.parametrize("uri", ["tel:4101", "sip:4101@pbx.example.net", "sip:ALICE@EXAMPLE.COM", "sip:4101;x=y@h"])
 def test_a_user_is_found_by_extension_and_by_sip_address(uri: str) -> None:
     assert isinstance(classify(CONFIG, call(diversions=diverted_from(uri))), MailboxCall)
+
+
+CASEY = o.User(
+    account="casey",
+    container="OU=x,DC=y",
+    um_dial_plan="Euro",
+    um_flags=o.UM_ENABLED,
+    sip_address="sip:casey@example.com",
+    proxy_addresses=("EUM:+14255554777;phone-context=Euro.example.com",),
+)
+
+
+def euro(*, uri_type: UriType = UriType.E164) -> UmConfig:
+    """A plain dial plan of numbers, in which Casey is."""
+    number = dataclasses.replace(plan("Euro", VoIPSecurity.UNSECURED), uri_type=uri_type)
+    return dataclasses.replace(
+        CONFIG,
+        dial_plans={"Euro": number},
+        hunt_groups=(o.UMHuntGroup(name="Euro", gateway="pbx", dial_plan="Euro", pilot_identifier="5000"),),
+        by_address={eum.key: CASEY for eum in CASEY.eum_addresses},
+        attendants=(o.UMAutoAttendant(name="Reception", dial_plan="Euro", pilot_identifiers=("+14255550101",)),),
+    )
+
+
+def plain(**changes: object) -> UmInvite:
+    at_pbx = {"transport": "tcp", "peer_names": frozenset(), "source": "192.0.2.10", "pilot": "5000"}
+    return call(**{**at_pbx, **changes})
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:+14255554777@h;user=phone",
+        "tel:+14255554777",
+        "tel:+1-425-555-4777",
+        "sip:14255554777@h",
+        "sip:+1(425)555-4777;phone-context=x@h;user=phone",
+    ],
+)
+def test_an_e164_dial_plan_answers_e164_numbers(uri: str) -> None:
+    answer = classify(euro(), plain(diversions=diverted_from(uri)))
+    assert isinstance(answer, MailboxCall) and answer.user is CASEY
+    assert euro().extension(CASEY) == "14255554777"
+
+
+def test_a_plus_makes_another_number_where_the_dial_plan_is_not_e164() -> None:
+    refusal = classify(euro(uri_type=UriType.TEL_EXTN), plain(diversions=diverted_from("tel:14255554777")))
+    assert isinstance(refusal, CallRefusal) and refusal.status == 404
+
+
+@pytest.mark.parametrize("uri", ["tel:20-1", "sip:2.0.1;phone-context=pbx@h", "tel:(201)"])
+def test_separators_and_parameters_of_an_extension_do_not_count(uri: str) -> None:
+    assert isinstance(classify(CONFIG, plain(diversions=diverted_from(uri))), MailboxCall)
+
+
+@pytest.mark.parametrize("pilot", ["5000;phone-context=pbx.example.com", "50-00", "5000"])
+def test_a_pilot_is_compared_as_a_number(pilot: str) -> None:
+    assert isinstance(classify(CONFIG, plain(pilot=pilot, diversions=diverted_from("tel:201"))), MailboxCall)
+
+
+def test_a_carriers_diversion_does_not_hide_whom_the_call_is_for() -> None:
+    foreign = diverted_from("sip:+61493363501@carrier.example")
+    answer = classify(CONFIG, plain(diversions=foreign, called=parse_uri("sip:201@um.example.com")))
+    assert isinstance(answer, MailboxCall) and answer.user is DAVE
+
+
+def test_history_is_looked_at_beside_a_foreign_diversion() -> None:
+    headers = Headers(
+        [
+            ("To", "<sip:5000@um.example.com>"),
+            ("Diversion", "<sip:+61493363501@carrier.example>"),
+            ("History-Info", "<sip:201@pbx.example.com>;index=1, <sip:5000@um.example.com>;index=1.1;mp=1"),
+        ]
+    )
+    request = Request(method="INVITE", uri="sip:5000@um.example.com", headers=headers)
+    invite = read_invite(request, transport="tcp", peer_names=frozenset(), source="192.0.2.10")
+    answer = classify(CONFIG, invite)
+    assert isinstance(answer, MailboxCall) and answer.user is DAVE
+
+
+@pytest.mark.parametrize(
+    ("called", "why"),
+    [
+        ("sip:+1425-555-0101@x", "+14255550101 is auto attendant Reception: attendants are not served by this release"),
+        ("tel:+14255550100", "+14255550100: subscriber access is not served by this release"),
+    ],
+)
+def test_a_number_of_um_itself_is_refused_by_what_it_is(called: str, why: str) -> None:
+    refusal = classify(euro(), plain(diversions=(), called=parse_uri(called)))
+    assert refusal == CallRefusal(status=480, why=why)
+
+
+@pytest.mark.parametrize(
+    ("uri_type", "address", "uri"),
+    [
+        (UriType.E164, "sip:+14255554777@192.0.2.10", "sip:+14255554777@192.0.2.10:5060;transport=tcp"),
+        (UriType.TEL_EXTN, "sip:14255554777@192.0.2.10", "sip:14255554777@192.0.2.10:5060;transport=tcp"),
+        (UriType.SIP_NAME, "sip:casey@example.com", "sip:casey@example.com;transport=tcp"),
+    ],
+)
+def test_a_gateway_is_told_of_message_waiting_in_the_form_of_the_dial_plan(
+    uri_type: UriType, address: str, uri: str
+) -> None:
+    config, pbx = euro(uri_type=uri_type), CONFIG.gateways[1]
+    assert (config.mwi_address(CASEY, pbx), config.mwi_uri(CASEY, pbx)) == (address, uri)
+
+
+def test_a_gateway_by_ipv6_address_is_told_with_brackets_and_its_own_port() -> None:
+    six = o.UMIPGateway(name="six", address="2001:db8::10", port=5070, transport=Transport.UDP)
+    config = euro(uri_type=UriType.TEL_EXTN)
+    assert config.mwi_uri(CASEY, six) == "sip:14255554777@[2001:db8::10]:5070"
 
 
 def test_a_plain_gateway_is_known_by_address_and_proves_nothing() -> None:
@@ -232,3 +343,32 @@ def test_an_encoded_word_in_a_callers_name_is_read_once_and_then_cleaned(shown: 
     headers = Headers([("From", f'"{shown}" <sip:5001@gateway.example.com>;tag=1')])
     request = Request(method="INVITE", uri="sip:alice@example.com", headers=headers)
     assert identify_caller(CONFIG, request, proven=False).name == name
+
+
+@pytest.mark.parametrize(
+    ("caller", "number", "name"),
+    [
+        ("<sip:+12025550123;npdi;rn=+12025550000@carrier.example;user=phone>", "+12025550123", ""),
+        ("<sip:+12025550123;cpc=ordinary@carrier.example>", "+12025550123", ""),
+        ("<tel:+1-202-555-0123;ext=4>", "+12025550123", ""),
+        ('"Anonymous" <sip:anonymous@anonymous.invalid>', "", ""),
+        ('"Anonymous" <sip:anonymous@carrier.example>', "", ""),
+        ("<sip:c8oqz84zk7z@anonymous.invalid>", "", ""),  # RFC 3323 section 4.1.1.3
+        ('"Alice" <sip:alice@partner.example>', "alice@partner.example", "Alice"),
+        ("<sip:alice;x=y@partner.example>", "alice@partner.example", ""),
+        ("<sip:%2B12025550123@carrier.example>", "+12025550123", ""),
+        ("<sip:carrier.example>", "", ""),
+    ],
+)
+def test_a_callers_number_is_a_number_or_a_sip_address(caller: str, number: str, name: str) -> None:
+    request = Request(method="INVITE", uri="sip:x@y", headers=Headers([("From", f"{caller};tag=1")]))
+    found = identify_caller(CONFIG, request, proven=False)
+    assert (found.number, found.name) == (number, name)
+
+
+def test_a_known_caller_is_shown_by_the_number_of_the_line() -> None:
+    line = dataclasses.replace(BOB_IN_THE_DIRECTORY, line_uri="TEL:+1-425-555-4102;ext=7")
+    config = dataclasses.replace(CONFIG, by_sip={"bob@example.com": line})
+    headers = Headers([("From", "<sip:bob@example.com>;tag=1"), ("P-Asserted-Identity", "<sip:bob@example.com>")])
+    request = Request(method="INVITE", uri="sip:x@y", headers=headers)
+    assert identify_caller(config, request, proven=True).number == "+14255554102"

@@ -6,12 +6,14 @@ Each check yields the object that it is about, the severity, what was found, and
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from tandem.org import model as m
 from tandem.org import topology
 from tandem.org.errors import Severity
 from tandem.org.groups import groups_in
+from tandem.org.numbers import line_key
 from tandem.org.vocabulary import MediaEncryption, PhoneEdition, PoolKind, PoolType, ServerKind, UriType, VoIPSecurity
 
 Check = tuple[object, Severity, str, str]
@@ -49,6 +51,10 @@ def mailbox_policies(org: m.Organization) -> dict[str, m.DeclaredUMMailboxPolicy
 class _Numbered:
     about: object
     number: str
+
+
+def _line_of(each: m.DeclaredUser | m.DeclaredContact) -> str:
+    return line_key(each.line_uri if isinstance(each, m.DeclaredUser) else each.number)
 
 
 def _error(about: object, found: str, expected: str) -> Check:
@@ -131,7 +137,7 @@ def _unique(org: m.Organization) -> Iterator[Check]:
         ("UM dial plan", org.um_dial_plans, lambda x: x.name.lower()),
         ("mailbox policy", org.um_mailbox_policies, lambda x: x.name.lower()),
         ("UM IP gateway", org.um_ip_gateways, lambda x: x.name.lower()),
-        ("gateway address", org.um_ip_gateways, lambda x: x.address),
+        ("gateway address", org.um_ip_gateways, lambda x: str(ip_address(x.address))),
         ("voice dial plan", org.voice_dial_plans, lambda x: x.identity.lower()),
         ("voice policy", org.voice_policies, lambda x: x.identity.lower()),
         ("auto attendant", org.um_auto_attendants, lambda x: x.name.lower()),
@@ -144,7 +150,7 @@ def _unique(org: m.Organization) -> Iterator[Check]:
         (
             "number",
             (*org.users, *org.contacts),
-            lambda x: x.line_uri if isinstance(x, m.DeclaredUser) else f"tel:{x.number}",
+            _line_of,
         ),
         (
             "extension in its dial plan",

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
-from tandem.org.vocabulary import PinState, Transport, UMStatus
-from tandem.sip.message.grammar import canonical
+from tandem.org.numbers import user_key
+from tandem.org.vocabulary import PinState, Transport, UMStatus, UriType
+from tandem.sip.message.grammar import bracketed, canonical
 
 NO_PIN_YET = (PinState.PENDING, PinState.MAILING)
 """States of a PIN that is still to be made, or whose mail may not have been sent."""
@@ -29,6 +30,7 @@ class UmConfig:
     gateways: tuple[o.UMIPGateway, ...] = ()
     plain_addresses: frozenset[str] = frozenset()
     hunt_groups: tuple[o.UMHuntGroup, ...] = ()
+    attendants: tuple[o.UMAutoAttendant, ...] = ()
     users: Mapping[str, o.User] = field(default_factory=dict)
     without_pin: Mapping[str, o.User] = field(default_factory=dict)
     by_address: Mapping[tuple[str, str], o.User] = field(default_factory=dict)
@@ -41,12 +43,42 @@ class UmConfig:
         return (gateway for gateway in self.gateways if gateway.name in names and gateway.status is UMStatus.ENABLED)
 
     def extension(self, user: o.User) -> str:
-        """A user's extension in its UM dial plan, or an empty string."""
+        """A user's extension in its UM dial plan, or an empty string. In an E.164 dial plan: the number without ``+``."""
         plan = self.dial_plans.get(user.um_dial_plan)
         for eum in user.eum_addresses:
-            if plan and eum.phone_context == plan.phone_context and eum.address.isdigit():
-                return eum.address
+            digits = eum.address.removeprefix("+")
+            if plan and eum.phone_context == plan.phone_context and digits.isdigit():
+                return digits
         return ""
+
+    def user_of(self, plan: o.UMDialPlan, user_part: str, host: str) -> o.User | None:
+        """The user of a dial plan that a URI means: by SIP address, then by its user part (extension or E.164 number).
+
+        In an E.164 dial plan every number is one of E.164, with its ``+`` or without.
+        """
+        name, context = user_key(user_part), plan.phone_context.lower()
+        other = name.removeprefix("+") if name.startswith("+") else f"+{name}"
+        address = f"{user_part.partition(';')[0]}@{host}".lower()
+        forms = (address, name, *([other] if plan.uri_type is UriType.E164 else []))
+        return next((user for form in forms if (user := self.by_address.get((form, context)))), None)
+
+    def mwi_address(self, user: o.User, gateway: o.UMIPGateway) -> str:
+        """Whom a gateway knows a user as, by the URI type of the dial plan: the SIP address, the extension, or ``+`` and it."""
+        if self._by_sip_address(user):
+            return f"sip:{user.bare_sip_address}"
+        plan = self.dial_plans.get(user.um_dial_plan)
+        plus = "+" if plan and plan.uri_type is UriType.E164 else ""
+        return f"sip:{plus}{self.extension(user)}@{bracketed(gateway.address)}"
+
+    def mwi_uri(self, user: o.User, gateway: o.UMIPGateway) -> str:
+        """Where message waiting is sent: the user's address at the gateway, with its port and transport."""
+        port = "" if self._by_sip_address(user) else f":{gateway.port}"
+        transport = f";transport={gateway.transport}" if gateway.transport is not Transport.UDP else ""
+        return f"{self.mwi_address(user, gateway)}{port}{transport}"
+
+    def _by_sip_address(self, user: o.User) -> bool:
+        plan = self.dial_plans.get(user.um_dial_plan)
+        return bool(user.sip_address) and (plan is None or plan.uri_type is UriType.SIP_NAME)
 
 
 class UmDirectory:
@@ -80,6 +112,7 @@ class UmDirectory:
                 canonical(gateway.address) for gateway in gateways if gateway.transport is not Transport.TLS
             ),
             hunt_groups=self.index.all(o.UMHuntGroup, self._forest),
+            attendants=self.index.all(o.UMAutoAttendant, self._forest),
             users=self._users,
             without_pin=self._without_pin,
             by_address=self._by_address,

@@ -1,7 +1,7 @@
 """Who calls whom: which gateway sent an INVITE, which dial plan it is in, whose mailbox it wants, who the caller is. Pure.
 
-The order is Exchange's: peer, transport against security, hunt group by pilot identifier, diverted user. Auto attendants
-and subscriber access are recognized by number and refused until they are there.
+The order is Exchange's: peer, transport against security, hunt group by pilot identifier, diverted user, called user. Auto
+attendants and subscriber access are recognized by number and refused until they are there. Numbers are compared as numbers.
 """
 
 import dataclasses
@@ -12,6 +12,7 @@ from sipmessage import URI, Address
 
 from tandem.directory import objects as o
 from tandem.mail.headers import decoded
+from tandem.org.numbers import number_of, user_key
 from tandem.org.vocabulary import Transport, UMStatus, VoIPSecurity
 from tandem.sip.headers import fields
 from tandem.sip.headers.diversion import Diversion
@@ -97,7 +98,7 @@ def classify(config: UmConfig, call: UmInvite) -> MailboxCall | CallRefusal:
     if isinstance(gateway, CallRefusal):
         return gateway
     groups = [g for g in config.hunt_groups if g.gateway == gateway.name]
-    group = next((g for g in groups if g.pilot_identifier.lower() == call.pilot.lower()), None)
+    group = next((g for g in groups if user_key(g.pilot_identifier) == user_key(call.pilot)), None)
     if group is None:
         return CallRefusal(status=404, why=f"no hunt group of {gateway.name} has the pilot identifier {call.pilot!r}")
     plan = config.dial_plans.get(group.dial_plan)
@@ -108,23 +109,24 @@ def classify(config: UmConfig, call: UmInvite) -> MailboxCall | CallRefusal:
             status=403,
             why=f"incompatible security: {call.transport}, but UM dial plan {plan.name} is {plan.voip_security}",
         )
-    wanted = [d.uri for d in call.diversions] or [call.called]
+    # A carrier's diversion, of somebody who is not of ours, does not hide whom the call is for now.
+    wanted = [*(d.uri for d in call.diversions), call.called]
     for uri in wanted:
-        if user := _user(config, plan, uri):
+        if user := config.user_of(plan, uri.user or "", uri.host):
             return MailboxCall(user=user, dial_plan=plan, gateway=gateway, proven=gateway.transport is Transport.TLS)
-    if not call.diversions and f"+{(call.called.user or '').lstrip('+')}" in plan.access_numbers:
-        return CallRefusal(status=480, why=f"{call.called.user}: subscriber access is not served by this release")
-    return CallRefusal(status=404, why=f"no UM-enabled user of dial plan {plan.name} is {wanted[0]}")
+    return _nobody(config, plan, call, wanted[0])
 
 
-def _user(config: UmConfig, plan: o.UMDialPlan, uri: URI) -> o.User | None:
-    """The user of a dial plan that a URI means: by SIP address, then by its user part (extension or E.164)."""
-    user_part = (uri.user or "").split(";")[0]
-    for address in (f"{user_part}@{uri.host}", user_part):
-        found = config.by_address.get((address.lower(), plan.phone_context.lower()))
-        if found is not None:
-            return found
-    return None
+def _nobody(config: UmConfig, plan: o.UMDialPlan, call: UmInvite, wanted: URI) -> CallRefusal:
+    """Why a call is for no mailbox: it is for one of UM's own numbers, or for a stranger."""
+    called = f"+{number_of(call.called.user or '').removeprefix('+')}"
+    if called in map(number_of, plan.access_numbers):
+        return CallRefusal(status=480, why=f"{called}: subscriber access is not served by this release")
+    for attendant in config.attendants:
+        if attendant.dial_plan == plan.name and called in map(number_of, attendant.pilot_identifiers):
+            why = f"{called} is auto attendant {attendant.name}: attendants are not served by this release"
+            return CallRefusal(status=480, why=why)
+    return CallRefusal(status=404, why=f"no UM-enabled user of dial plan {plan.name} is {wanted}")
 
 
 def identify_caller(config: UmConfig, request: Request, *, proven: bool) -> CallerIdentity:
@@ -133,13 +135,27 @@ def identify_caller(config: UmConfig, request: Request, *, proven: bool) -> Call
     said = asserted(request).shown if proven else Asserted()
     sip, tel = said.sip, said.tel
     shown = sip or tel or caller
+    if shown is caller and _anonymous(caller.uri):
+        return CallerIdentity()
     known = config.by_sip.get(f"{shown.uri.user}@{shown.uri.host}".lower()) if sip else None
-    number = tel.uri.user if tel else (known.line_uri.removeprefix("tel:") if known else caller.uri.user)
+    line = known.line_uri if known else ""
     return CallerIdentity(
-        number=(number or "")[:64],
+        number=((number_of(tel.uri.user or "") if tel else number_of(line)) or _shown(caller.uri))[:64],
         name=(known.display_name if known else "") or _name(shown),
         address=known.mail if known else "",
     )
+
+
+def _anonymous(uri: URI) -> bool:
+    """A caller who is not to be known, as :rfc:`3323#section-4.1.1.3` and older gateways write it."""
+    return (uri.user or "").lower() == "anonymous" or uri.host.lower() == "anonymous.invalid"
+
+
+def _shown(uri: URI) -> str:
+    """A caller's number, without what carriers add to it; or the SIP address of a caller who has none."""
+    if not uri.user:
+        return ""
+    return number_of(uri.user) or f"{uri.user.partition(';')[0]}@{uri.host}"
 
 
 def _name(shown: Address) -> str:

@@ -13,7 +13,6 @@ from tandem.core.log import event, get_logger
 from tandem.core.tasks import spawn
 from tandem.directory import objects as o
 from tandem.mail.port import MailStore, VoiceCounts
-from tandem.org.vocabulary import Transport
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop
 from tandem.sip.headers.mwi import MessageSummary, unsolicited_notify
@@ -91,14 +90,11 @@ class MwiNotifier:
         event(_log, logging.WARNING, "um.mwi_not_sent", account=user.account, new=summary.new)
 
     async def _notify(self, user: o.User, gateway: o.UMIPGateway, summary: MessageSummary) -> bool:
-        sip = user.bare_sip_address
-        address = f"sip:{sip or f'{self._config().extension(user)}@{gateway.address}'}"
-        uri = f"{address};transport={gateway.transport}" if gateway.transport is not Transport.UDP else address
         ids = self._endpoint.ids
         request = unsolicited_notify(
             summary,
-            uri=uri,
-            account=address,
+            uri=self._config().mwi_uri(user, gateway),
+            account=self._config().mwi_address(user, gateway),
             contact=self._contact,
             from_tag=ids.token(8),
             call_id=ids.token(12),

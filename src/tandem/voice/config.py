@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
+from tandem.org.numbers import line_key
 from tandem.org.vocabulary import GLOBAL, UMStatus, UriType, registrar_identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceConfig:
-    """Users by SIP address and by line, dial plans by identity, UM servers by dial plan."""
+    """Users by SIP address and by line (its ``line_key``), dial plans by identity, UM servers by dial plan."""
 
     pool: o.VoicePool | None = None
     users: Mapping[str, o.User] = field(default_factory=dict)
@@ -78,7 +79,7 @@ class VoiceDirectory:
 
 def _line_keys(each: o.User | o.Contact) -> list[Hashable]:
     addressed = each.sip_address and (isinstance(each, o.Contact) or each.sip_enabled)
-    return [each.line_uri.lower()] if addressed and each.line_uri else []
+    return [line_key(each.line_uri)] if addressed and each.line_uri else []
 
 
 def sip_of(each: o.User | o.Contact) -> str:

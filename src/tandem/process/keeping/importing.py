@@ -211,7 +211,8 @@ def _users(found: Found) -> Iterator[_Dict]:
             continue
         plan = plans.get(user.um_dial_plan)
         eum = user.eum_addresses
-        mine = [e.address for e in eum if plan and e.phone_context == plan.phone_context and e.address.isdigit()]
+        numbers = [e.address.removeprefix("+") for e in eum if plan and e.phone_context == plan.phone_context]
+        mine = [number for number in numbers if number.isdigit()]
         values = {
             "account": user.account,
             "display_name": user.display_name,

@@ -7,8 +7,8 @@ from tandem.directory import objects as o
 from tandem.directory.layout import domain_of
 from tandem.org import model
 from tandem.org.checks import mailbox_policies
-from tandem.org.numbers import EumAddress, phone_context
-from tandem.org.vocabulary import PinState, PoolKind, ServerKind
+from tandem.org.numbers import EumAddress, line_key, phone_context
+from tandem.org.vocabulary import PinState, PoolKind, ServerKind, UriType
 from tandem.process.phases import Side
 from tandem.process.roles import VOICE_USERS, MessagingRoles
 from tandem.process.task import Context, Step, Task, phase_of
@@ -150,7 +150,7 @@ def _eum_addresses(context: Context) -> Iterator[Step]:
         address = EumAddress(address=user.sip_address, phone_context=phone_context(plan.name, plan.forest))
         return {"proxy_addresses": eum_proxies(before.proxy_addresses, address)}
 
-    yield from _given_up(context, plans, lambda user: user.sip_address)
+    yield from _given_up(context, plans, lambda user, _: user.sip_address)
     yield from _each(context, users, fields)
 
 
@@ -165,16 +165,16 @@ def _enterprise_voice(context: Context) -> Iterator[Step]:
 
     users = [user for user in context.organization.users if user.line_uri]
     speaking = {user.account.lower() for user in users}
-    holders = {u.line_uri.lower(): u for u in context.repository.all(o.User) if u.account.lower() not in speaking}
+    holders = {line_key(u.line_uri): u for u in context.repository.all(o.User) if u.account.lower() not in speaking}
     for user in users:
-        yield from give_up(context, holders.get(user.line_uri.lower()), user, {"line_uri": ""})
+        yield from give_up(context, holders.get(line_key(user.line_uri)), user, {"line_uri": ""})
     yield from _each(context, users, fields)
 
 
 def _um(context: Context) -> Iterator[Step]:
     """Users who are not enabled yet, or whose settings differ."""
     plans = um_plans(context)
-    yield from _given_up(context, plans, lambda user: user.extension)
+    yield from _given_up(context, plans, um_number)
     yield from _each_of_um(context, plans, moving=False)
 
 
@@ -196,7 +196,7 @@ def _each_of_um(context: Context, plans: Plans, *, moving: bool) -> Iterator[Ste
     def fields(user: model.DeclaredUser, before: o.User) -> Fields:
         plan = plans[user.account.lower()]
         where = phone_context(plan.name, plan.forest)
-        extension = EumAddress(address=user.extension, phone_context=where, primary=not user.sip_address)
+        extension = EumAddress(address=um_number(user, plan), phone_context=where, primary=not user.sip_address)
         proxies = eum_proxies(before.proxy_addresses, extension)
         return {
             "um_flags": before.um_flags or o.UM_ENABLED,
@@ -209,7 +209,14 @@ def _each_of_um(context: Context, plans: Plans, *, moving: bool) -> Iterator[Ste
     yield from _each(context, users, fields)
 
 
-def _given_up(context: Context, plans: Plans, address: Callable[[model.DeclaredUser], str]) -> Iterator[Step]:
+def um_number(user: model.DeclaredUser, plan: model.DeclaredUMDialPlan) -> str:
+    """How a dial plan knows a user by number: the extension, or in an E.164 dial plan ``+`` and the extension."""
+    return f"+{user.extension}" if plan.uri_type is UriType.E164 else user.extension
+
+
+def _given_up(
+    context: Context, plans: Plans, address: Callable[[model.DeclaredUser, model.DeclaredUMDialPlan], str]
+) -> Iterator[Step]:
     """EUM addresses of users who are no longer declared for UM, where somebody else has them now."""
     holders: dict[tuple[str, str], tuple[o.User, str]] = {}
     for holder in context.repository.all(o.User):
@@ -218,7 +225,7 @@ def _given_up(context: Context, plans: Plans, address: Callable[[model.DeclaredU
                 holders[eum.key] = holder, proxy
     for user in context.organization.users if holders else ():
         if plan := plans.get(user.account.lower()):
-            key = EumAddress(address=address(user), phone_context=phone_context(plan.name, plan.forest)).key
+            key = EumAddress(address=address(user, plan), phone_context=phone_context(plan.name, plan.forest)).key
             if key in holders:
                 holder, proxy = holders[key]
                 left = tuple(p for p in holder.proxy_addresses if p != proxy)

@@ -8,7 +8,7 @@ from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.layout import forest_of
 from tandem.org import model
-from tandem.org.numbers import phone_context
+from tandem.org.numbers import line_key, phone_context
 from tandem.org.vocabulary import PoolKind
 from tandem.process.phases import Side
 from tandem.process.roles import DIRECTORY_ADMINS, OCSUMUTIL, VOICE_SERVERS
@@ -93,9 +93,9 @@ def _given_up(context: Context) -> Iterator[Step]:
     """Contacts that are gone from the file, and whose number somebody else has now: a number is never shared."""
     org = context.organization
     addresses = {f"sip:{contact.sip_address}".lower() for contact in org.contacts}
-    taken = {f"tel:{contact.number}" for contact in org.contacts} | {user.line_uri.lower() for user in org.users}
+    taken = {line_key(contact.number) for contact in org.contacts} | {line_key(user.line_uri) for user in org.users}
     for held in context.repository.owned(o.Contact):
-        if held.sip_address.lower() not in addresses and held.line_uri.lower() in taken:
+        if held.sip_address.lower() not in addresses and line_key(held.line_uri) in taken:
             change = Change(action="-", kind="contact", name=held.display_name, details=(held.line_uri,))
             yield change, partial(context.repository.remove, held)
 

@@ -11,7 +11,7 @@ from tandem.directory.dn import DN
 from tandem.directory.errors import BadName
 from tandem.directory.port import Right
 from tandem.directory.repository import Repository
-from tandem.org.numbers import is_e164, is_sip_address
+from tandem.org.numbers import is_e164, is_sip_address, number_of
 from tandem.org.vocabulary import UriType
 from tandem.process.errors import NotPermitted, ProcessError
 from tandem.process.holders import require
@@ -143,7 +143,7 @@ def _check_number(repository: Repository, number: str, replaces: o.Contact | Non
     if not is_e164(number):
         raise ProcessError(f"number {number!r} is not in E.164 form: + and up to 15 digits, such as +14255550100")
     for holder in _holders(repository):
-        if holder.line_uri.lower().partition(";")[0] == f"tel:{number}" and holder != replaces:
+        if number_of(holder.line_uri) == number and holder != replaces:
             raise ProcessError(f"number {number} is assigned already, to {_name_of(holder)}")
 
 

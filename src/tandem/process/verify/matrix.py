@@ -13,7 +13,7 @@ from tandem.directory import objects as o
 from tandem.directory.defaults import exchucutil_aces
 from tandem.directory.dn import DN
 from tandem.org.checks import AGREES
-from tandem.org.numbers import is_e164
+from tandem.org.numbers import is_e164, line_key
 from tandem.org.topology import startup_mode
 from tandem.org.vocabulary import MediaEncryption, PoolType, StartupMode, UMStatus, UriType, VoIPSecurity
 from tandem.process.errors import ProcessError
@@ -189,7 +189,7 @@ def _voice(context: Context) -> Iterator[Check]:
 
 def _numbers(context: Context, held: tuple[o.Contact, ...]) -> Iterator[Check]:
     lines = [contact.line_uri for contact in held] + [u.line_uri for u in context.repository.all(o.User) if u.line_uri]
-    twice = sorted(line for line, count in Counter(map(str.lower, lines)).items() if count > 1)
+    twice = sorted(line for line, count in Counter(map(line_key, lines)).items() if count > 1)
     yield check(
         "Numbers are assigned once", ", ".join(twice), f"{len(lines)} numbers", 9, "give each to one user or contact"
     )

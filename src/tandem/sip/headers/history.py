@@ -79,8 +79,8 @@ def diverted_in(entries: Sequence[HistoryEntry]) -> list[Diversion]:
 
 
 def diverted(message: Message) -> list[Diversion]:
-    """Who was diverted, the latest first: by Diversion where it is there, else by History-Info."""
-    return diversions(message) or diverted_in(history(message))
+    """Who was diverted, the latest first: by Diversion, then by History-Info. The same diversion may be in both."""
+    return [*diversions(message), *diverted_in(history(message))]
 
 
 def entries_for(

@@ -76,6 +76,11 @@ def canonical(host: str) -> str:
         return bare
 
 
+def bracketed(host: str) -> str:
+    """A host as a URI holds it: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+
+
 def unquoted(text: str) -> str:
     """A quoted string without its quotes and escapes; anything else unchanged."""
     if text[:1] != '"':

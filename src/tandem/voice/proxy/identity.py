@@ -5,6 +5,7 @@ that gives a caller away is the phone's to choose, since only a back-to-back use
 """
 
 from tandem.directory import objects as o
+from tandem.org.numbers import number_of
 from tandem.sip.headers import fields
 from tandem.sip.headers.address import parse_name_addr
 from tandem.sip.headers.identity import asserted, assertions
@@ -38,9 +39,8 @@ def wants_privacy(request: Request) -> bool:
 
 def assert_identity(request: Request, caller: o.User) -> None:
     """State who the account is: SIP address with display name, and line; From shows the same, or nobody."""
-    line = caller.line_uri.partition(";")[0].removeprefix("tel:")
     hidden = wants_privacy(request)
-    for header in assertions(name=shown_name(caller), sip=sip_of(caller), tel=line):
+    for header in assertions(name=shown_name(caller), sip=sip_of(caller), tel=number_of(caller.line_uri)):
         request.headers.add(*header)
     if hidden and not asserted(request).private:
         request.headers.set("Privacy", "id")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sipmessage import URI
 
 from tandem.directory import objects as o
+from tandem.org.numbers import line_key
 from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.routing.normalization import normalize
 
@@ -61,7 +62,7 @@ def decide(config: VoiceConfig, *, caller: o.User, called: URI) -> Decision:
         why = f"{user_part!r} matches no normalization rule of voice dial plan {plan.identity}"
         return Reject(status=404, why=why, trace=trace)
     trace = (*trace, f"{user_part} becomes {normalized.number}")
-    found = config.lines.get(f"tel:{normalized.number}".lower())
+    found = config.lines.get(line_key(normalized.number))
     match found:
         case o.User():
             return RingUser(user=found, trace=(*trace, f"the line of {sip_of(found)}"))
