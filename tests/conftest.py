@@ -10,6 +10,8 @@ import network
 
 # pytest --hypothesis-profile=deep: many more examples, for a developer who changed a parser.
 settings.register_profile("deep", max_examples=4000, deadline=None)
+# Commands of the tests take passwords from the secrets folder, as a trial does; tests of passwords unset it.
+os.environ["TANDEM_FROM_SECRETS"] = "1"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 ALONE = WORKER is None or network.move_to_own()
 """Whether this process shares its addresses and ports with no other worker."""

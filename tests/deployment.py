@@ -8,7 +8,8 @@ from tandem.core.ids import SystemIds
 from tandem.org.load import require_organization
 from tandem.org.model import Organization
 from tandem.process.apply import apply
-from tandem.process.bootstrap import make_secrets, open_context, write_example
+from tandem.process.bootstrap import open_context, write_example
+from tandem.process.passwords import kept_password
 from tandem.process.task import Context
 
 PLAIN = """  - name: LobbyUDP
@@ -39,7 +40,8 @@ def change(folder: Path, *replacements: tuple[str, str]) -> None:
 def context(folder: Path, account: str = "administrator") -> Context:
     """The organization as an administrator may work on it."""
     organization = require_organization(folder / "organization.yaml")
-    return open_context(organization, clock=SystemClock(), ids=SystemIds(), account=account)
+    password = kept_password(organization, account)
+    return open_context(organization, clock=SystemClock(), ids=SystemIds(), account=account, password=password)
 
 
 def make_example(folder: Path) -> Organization:
@@ -62,8 +64,3 @@ def copy(template: Path, folder: Path) -> Path:
     """A deployed organization of one's own."""
     shutil.copytree(template, folder)
     return folder
-
-
-def secrets(folder: Path) -> None:
-    """The passwords of accounts that have come into the file."""
-    make_secrets(require_organization(folder / "organization.yaml"), SystemIds())

@@ -28,6 +28,7 @@ from tandem.process.agreement import confirm
 from tandem.process.apply import apply
 from tandem.process.bootstrap import create_directory, open_context
 from tandem.process.guard import Guard
+from tandem.process.passwords import kept_password
 from tandem.process.phases import find_phase
 from tandem.process.plan import Status, make_plan
 from tandem.process.roles import requirement_text
@@ -108,7 +109,8 @@ class Case:
     def context(self, account: str = "administrator") -> Context:
         """The directory as an operator may use it."""
         organization = require_organization(self.file)
-        return open_context(organization, clock=SystemClock(), ids=SystemIds(), account=account)
+        password = kept_password(organization, account)
+        return open_context(organization, clock=SystemClock(), ids=SystemIds(), account=account, password=password)
 
     def _before(self, step: Any) -> None:
         match step:

@@ -108,11 +108,11 @@ def test_who_has_a_kerberos_ticket_needs_no_password(
     )
     password.unlink()
     # In what the test above deployed.
-    assert "schema" in tandem("directory", "prepare", file, "--forest", "mail.example.com", "--plan")
+    assert "schema" in tandem("directory", "prepare", file, "--forest", "mail.example.com", "--plan", "--kerberos")
     imported = tandem("import", "ldaps://dc1.mail.example.com", "--roots", str(forests / "roots.pem"))
     assert "um_dial_plans" in imported
     # The ticket of another one is not taken for his.
-    refused = tandem("plan", file, "--as", "maria", expect=1)
+    refused = tandem("plan", file, "--as", "maria", "--kerberos", expect=1)
     assert "the current Kerberos ticket is administrator@mail.example.com's" in refused
 
 

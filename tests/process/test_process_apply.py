@@ -263,6 +263,8 @@ def test_a_journal_line_that_a_crash_cut_is_passed_over_and_written_on(deployed:
 @pytest.mark.slow
 def test_secrets_are_their_owners_and_never_shown(fresh: Path) -> None:
     assert (fresh / "secrets").stat().st_mode & 0o777 == 0o700
+    assert [path.name for path in (fresh / "secrets").iterdir()] == ["administrator"]
+    tandem("apply", str(fresh / "organization.yaml"))
     files = list((fresh / "secrets").iterdir())
     assert {path.name for path in files} == {
         "administrator",
@@ -272,7 +274,6 @@ def test_secrets_are_their_owners_and_never_shown(fresh: Path) -> None:
         "pool1.example.com",
     }
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in files)
-    tandem("apply", str(fresh / "organization.yaml"))
     journal = (fresh / "state" / "journal.jsonl").read_text()
     assert "(sensitive)" in journal
     assert not any(path.read_text().strip() in journal for path in files)

@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 import deployment
-from tandem.cli.common import open_as
+from tandem.admin.opening import Operator, open_organization
 from tandem.cli.main import tandem as command
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
@@ -145,7 +145,6 @@ def test_who_holds_no_role_cannot_agree(deployed: Path) -> None:
         deployed,
         ("administrators:\n", "administrators:\n  - {account: olga, display_name: Olga, groups: [Domain Admins]}\n"),
     )
-    deployment.secrets(deployed)
     apply(deployment.context(deployed))
     with pytest.raises(NotPermitted, match="cannot agree"):
         agree(deployment.context(deployed, "olga"))
@@ -197,8 +196,9 @@ def test_everything_can_be_taken_away_again_but_accounts_and_mail(deployed: Path
 def test_two_administrators_destroy_in_turns(deployed: Path) -> None:
     for account in ("maria", "victor", "maria", "victor", "maria"):
         tandem(deployed, "destroy", "FILE", "--allow-removals", "9", "--as", account)
+    operator = Operator(from_secrets=True)
     left = [
-        p.task.id for p in make_plan(open_as(deployed / "organization.yaml", "administrator", None, destroy=True)).todo
+        p.task.id for p in make_plan(open_organization(deployed / "organization.yaml", operator, destroy=True)).todo
     ]
     assert left == ["0/members", "0/remove-users"]  # the directory administrators' own part
     assert tandem(deployed, "destroy", "FILE", "--allow-removals", "9").exit_code == 0

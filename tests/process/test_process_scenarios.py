@@ -120,7 +120,6 @@ def test_s4_outgoing_calls_of_one_gateway_stay_as_an_administrator_set_them(depl
     )
     deployment.change(deployed, (pools, pools + more))
     assert tandem(deployed, "directory", "create", "FILE").exit_code != 0  # it takes no --as
-    deployment.secrets(deployed)
     assert tandem(deployed, "apply", "FILE").exit_code == 0
     context = deployment.context(deployed)
     calling = {g.name for g in context.repository.all(o.UMIPGateway) if g.outcalls_allowed}

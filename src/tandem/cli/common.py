@@ -1,29 +1,22 @@
 """What several commands share: the organization file, the acting administrator, output for people and for scripts."""
 
+import functools
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 
-from tandem.admin.opening import open_organization
-from tandem.process.errors import ProcessError
+from tandem.admin.opening import Operator, nobody_to_ask
 from tandem.process.guard import Guard
 from tandem.process.phases import PHASES, Phase, find_phase
-from tandem.process.task import Context
 from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 
 FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-AS = click.option("--as", "account", metavar="ADMIN", default=INITIAL_ADMINISTRATOR, help="Act as this administrator.")
-PASSWORD_FILE = click.option(
-    "--password-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The administrator's password; without it: the file in the secrets folder, in Active Directory the administrator's "
-    "Kerberos ticket (kinit), or it is asked for.",
-)
 TARGET = click.option("--target", metavar="TASK", default="", help="Only this task, such as 7/gateways.")
 
 
@@ -54,19 +47,65 @@ REMOVALS = click.option(
 )
 
 
-def open_as(
-    file: Path, account: str, password_file: Path | None, *, read_only: bool = False, destroy: bool = False
-) -> Context:
-    """The organization and its directory, as an administrator may use it; a missing password is asked for."""
-    return open_organization(
-        file, account=account, password_file=password_file, ask=ask_password, read_only=read_only, destroy=destroy
-    )
+_OPERATOR = (
+    click.option("--as", "account", metavar="ADMIN", default=INITIAL_ADMINISTRATOR, help="Act as this administrator."),
+    click.option(
+        "--password-file",
+        envvar="TANDEM_PASSWORD_FILE",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="The administrator's password; without it: in Active Directory the administrator's Kerberos ticket, or it is "
+        "asked for. Or set TANDEM_PASSWORD_FILE.",
+    ),
+    click.option(
+        "--kerberos", is_flag=True, help="Active Directory: only by the current Kerberos ticket (kinit); never ask."
+    ),
+)
+_FROM_SECRETS = click.option(
+    "--from-secrets",
+    envvar="TANDEM_FROM_SECRETS",
+    is_flag=True,
+    help="Trials: the password in the organization's secrets folder, where phase 0 put it. Or set TANDEM_FROM_SECRETS=1.",
+)
 
 
-def ask_password(account: str, why: str) -> str:
+def operator_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say who acts, and what proves it, as one argument ``operator``."""
+    return reader_options(_FROM_SECRETS(command))
+
+
+def reader_options(command: Callable[..., None]) -> Callable[..., None]:
+    """As :func:`operator_options`, for commands without an organization file, whose secrets folder could be used."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *arguments: Any,
+        account: str,
+        password_file: Path | None,
+        kerberos: bool,
+        from_secrets: bool = False,
+        **others: Any,
+    ) -> None:
+        named = password_file is not None
+        if kerberos and named:
+            raise click.UsageError("--kerberos and --password-file: name one of them")
+        operator = Operator(
+            account=account,
+            password_file=password_file,
+            kerberos=kerberos,
+            from_secrets=from_secrets and not (named or kerberos),
+            ask=ask_password,
+        )
+        command(*arguments, operator=operator, **others)
+
+    for option in reversed(_OPERATOR):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def ask_password(account: str) -> str:
     """Ask the person at the terminal. Raises :class:`ProcessError` if there is none."""
     if not sys.stdin.isatty():
-        raise ProcessError(f"no password for {account}: {why}, and there is no terminal to ask at; use --password-file")
+        return nobody_to_ask(account)
     asked: str = click.prompt(f"Password of {account}", hide_input=True, err=True)
     return asked
 

@@ -76,6 +76,7 @@ def tandem() -> None:
 
     \b
     An organization, from a file to an answered call:
+      export TANDEM_FROM_SECRETS=1                  a trial: you hold everybody's passwords
       tandem init example                           write a commented organization file
       tandem plan example/organization.yaml         the tasks, and who does them
       tandem apply example/organization.yaml        do it

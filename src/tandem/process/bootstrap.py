@@ -1,6 +1,5 @@
-"""The beginning: an example organization on disk, its secrets, an empty embedded directory with its initial administrator."""
+"""The beginning: an example organization on disk, an empty embedded directory with its initial administrator."""
 
-import os
 from pathlib import Path
 
 from tandem.core.clock import Clock
@@ -9,6 +8,7 @@ from tandem.directory import objects as o
 from tandem.directory.address import Address, Place, write_place
 from tandem.directory.defaults import domain_aces
 from tandem.directory.opening import open_directory
+from tandem.directory.port import Session
 from tandem.directory.repository import Cache, Repository
 from tandem.directory.sqlite.session import EmbeddedDirectory, EmbeddedSession
 from tandem.directory.sqlite.store import create_embedded
@@ -16,9 +16,11 @@ from tandem.org.example.text import example_text
 from tandem.org.groups import GROUPS
 from tandem.org.load import require_organization
 from tandem.org.model import Organization
+from tandem.pki.files import private_folder
 from tandem.process.errors import ProcessError
+from tandem.process.passwords import new_password
 from tandem.process.task import Context, layout_of
-from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR, accounts_of_servers, pairs, read_secret
+from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR, accounts_of_servers, pairs
 
 PATIENCE_S = 60.0
 """How long a command waits for a domain controller: one that restarts does not end an apply."""
@@ -36,17 +38,16 @@ def write_example(folder: Path, ids: Ids) -> Organization:
     return organization
 
 
-def create_directory(organization: Organization, ids: Ids) -> tuple[str, ...]:
-    """``tandem directory create``: the secrets that are missing, and the embedded directory; returns new accounts.
+def create_directory(organization: Organization, ids: Ids) -> bool:
+    """``tandem directory create``: the embedded directory, with its initial administrator; returns whether it is new.
 
-    Where it is, is written down for the servers. Of a directory that is there already, only what new accounts and forests
-    need is made; of one over LDAP nothing.
+    Where it is, is written down for the servers. Of a directory that is there already, only what new forests need is made; of
+    one over LDAP nothing.
     """
-    made = make_secrets(organization, ids)
-    organization.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(organization.state)
     write_place(organization.state, place_of(organization))
     if organization.uses_ldap:
-        return made
+        return False
     path = Path(organization.directory)
     new = not path.exists()
     if new:
@@ -55,17 +56,17 @@ def create_directory(organization: Organization, ids: Ids) -> tuple[str, ...]:
     try:
         with session.transaction():
             for forest in organization.forests:
-                _create_forest(organization, session, forest.name)
+                _create_forest(organization, session, forest.name, ids)
     except BaseException:
         session.close()
         if new:
             path.unlink(missing_ok=True)
         raise
     session.close()
-    return made
+    return new
 
 
-def _create_forest(organization: Organization, session: EmbeddedSession, forest: str) -> None:
+def _create_forest(organization: Organization, session: EmbeddedSession, forest: str, ids: Ids) -> None:
     """A forest's root, with the groups of its directory administrators; the initial administrator is in the first forest."""
     layout = layout_of(organization, forest)
     if session.get(layout.domain) is not None:
@@ -79,29 +80,9 @@ def _create_forest(organization: Organization, session: EmbeddedSession, forest:
     administrator = o.User(account=INITIAL_ADMINISTRATOR, container=str(first.users))
     if forest == first.forest:
         repository.add(administrator)
-        password = read_secret(organization, INITIAL_ADMINISTRATOR)
-        session.set_password(repository.dn_of(administrator), password)
+        session.set_password(repository.dn_of(administrator), new_password(organization, INITIAL_ADMINISTRATOR, ids))
     for name in GROUPS["D"]:
         repository.add(o.Group(name=name, members=(str(repository.dn_of(administrator)),)))
-
-
-def make_secrets(organization: Organization, ids: Ids) -> tuple[str, ...]:
-    """A random password for each account that has none yet; returns those accounts."""
-    organization.secrets.mkdir(parents=True, exist_ok=True, mode=0o700)
-    accounts = (
-        INITIAL_ADMINISTRATOR,
-        *(admin.account for admin in organization.administrators),
-        *accounts_of_servers(organization),
-    )
-    made = []
-    for account in accounts:
-        path = organization.secrets / account
-        if not path.exists():
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(f"{ids.token(16)}-Tm\n")  # with what Active Directory asks of a password: capitals, too
-            made.append(account)
-    return tuple(made)
 
 
 def place_of(organization: Organization) -> Place:
@@ -126,15 +107,18 @@ def open_context(
     *,
     clock: Clock,
     ids: Ids,
-    account: str = INITIAL_ADMINISTRATOR,
-    password: str | None = "",
+    account: str,
+    password: str | None,
     read_only: bool = False,
 ) -> Context:
-    """The directory as an operator may use it: an empty password is the one in the secrets folder, none a Kerberos ticket."""
+    """The directory as an operator may use it: without a password by the current Kerberos ticket."""
     place = place_of(organization)
     directory = open_directory(place, clock, read_only=read_only, patience_s=PATIENCE_S)
-    secret = read_secret(organization, account) if password == "" else password
-    session = directory.bind(place.account(account), secret)
+    return context_of(organization, directory.bind(place.account(account), password), clock=clock, ids=ids)
+
+
+def context_of(organization: Organization, session: Session, *, clock: Clock, ids: Ids) -> Context:
+    """What tasks work with, in a session that is open."""
     layout = layout_of(organization, organization.forests[0].name)
     cache: Cache = {}
     return Context(

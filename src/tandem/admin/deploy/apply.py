@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tandem.admin.opening import AskPassword, nobody_to_ask, open_organization
+from tandem.admin.opening import Operator, open_organization
 from tandem.process import saved
 from tandem.process.agreement import disagreement
 from tandem.process.apply import Applied, Progress
@@ -14,7 +14,6 @@ from tandem.process.errors import ProcessError
 from tandem.process.guard import Guard
 from tandem.process.phases import Phase
 from tandem.process.task import Context
-from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,20 +33,14 @@ class ApplyResult:
         }
 
 
-def open_file_or_plan(
-    file: Path,
-    *,
-    account: str = INITIAL_ADMINISTRATOR,
-    password_file: Path | None = None,
-    ask: AskPassword = nobody_to_ask,
-) -> tuple[Context, saved.SavedPlan | None]:
+def open_file_or_plan(file: Path, operator: Operator | None = None) -> tuple[Context, saved.SavedPlan | None]:
     """Open an organization file, or a saved plan with the organization that it is for.
 
     Raises:
         ProcessError: the plan is of another organization; and what :func:`open_organization` raises.
     """
     plan = saved.load(file) if saved.is_saved(file) else None
-    context = open_organization(plan.file if plan else file, account=account, password_file=password_file, ask=ask)
+    context = open_organization(plan.file if plan else file, operator)
     if plan and plan.organization != context.organization.name:
         raise ProcessError(f"{file} is a plan of {plan.organization!r}, not of {context.organization.name!r}")
     return context, plan

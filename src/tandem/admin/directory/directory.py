@@ -7,33 +7,41 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tandem.admin.opening import AskPassword, nobody_to_ask, open_organization
+from tandem.admin.opening import Operator, open_organization
+from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
 from tandem.directory.filters import escape
 from tandem.directory.sqlite.session import EmbeddedDirectory
 from tandem.org.load import require_organization
 from tandem.process.apply import carry_out
-from tandem.process.bootstrap import create_directory
+from tandem.process.bootstrap import context_of, create_directory
 from tandem.process.errors import ProcessError
 from tandem.process.keeping.copy import read, steps
+from tandem.process.passwords import kept_password
 from tandem.process.task import Change, Context
-from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR, read_secret
+from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 from tandem.wiring import Home, bind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """A directory that servers will use, and the accounts for which a secret was made in ``secrets``."""
+    """A directory that servers will use. ``made``: the embedded one was not there before, and its initial administrator's
+    password is in ``password_file``."""
 
     directory: str
     embedded: bool
-    new_secrets: tuple[str, ...]
-    secrets: Path
+    made: bool
+    password_file: Path
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values; no secret is in them."""
-        return {"directory": self.directory, "embedded": self.embedded, "new_secrets": list(self.new_secrets)}
+        return {
+            "directory": self.directory,
+            "embedded": self.embedded,
+            "made": self.made,
+            "password_file": str(self.password_file),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,14 +88,14 @@ class Copied:
 
 
 def create(file: Path) -> Created:
-    """Make the embedded directory of an organization, or name Active Directory to its servers; make missing secrets."""
+    """Make the embedded directory of an organization if it is not there, or name Active Directory to its servers."""
     organization = require_organization(file)
     made = create_directory(organization, SystemIds())
     return Created(
         directory=str(organization.directory),
         embedded=not organization.uses_ldap,
-        new_secrets=made,
-        secrets=organization.secrets,
+        made=made,
+        password_file=organization.secrets / INITIAL_ADMINISTRATOR,
     )
 
 
@@ -121,22 +129,20 @@ def _ldap(context: Context) -> Any:
     return context.session
 
 
-def copy(
-    origin: Path, target: Path, *, account: str, ask: AskPassword = nobody_to_ask, carry_it_out: bool = False
-) -> Copied:
+def copy(origin: Path, target: Path, *, operator: Operator, carry_it_out: bool = False) -> Copied:
     """Copy an organization's directory to another one; both are named by organization files. Nothing is deleted in the target.
 
     Raises:
         ProcessError: the files are of two organizations.
         DirectoryError: a directory refuses, or does not answer.
     """
-    source, goal = _side(origin, account, ask), _side(target, account, ask)
+    source, goal = _side(origin, operator), _side(target, operator)
     if source.organization.name != goal.organization.name:
         raise ProcessError(f"{origin} is of {source.organization.name!r} and {target} of {goal.organization.name!r}")
 
     def password(of: str) -> str:
         path = goal.organization.secrets / of
-        return read_secret(goal.organization, of) if path.exists() else ""
+        return kept_password(goal.organization, of) if path.exists() else ""
 
     found = read(source.session, source.organization)
     todo = steps(found, source.session, goal.session, password)
@@ -144,13 +150,13 @@ def copy(
     return Copied(entries=len(found.entries), changes=tuple(changes), left_out=tuple(map(str, found.left_out)))
 
 
-def _side(file: Path, account: str, ask: AskPassword) -> Context:
-    """A directory as it is copied: the embedded one as the owner of its file."""
+def _side(file: Path, operator: Operator) -> Context:
+    """A directory as it is copied: the embedded one as the owner of its file, who needs no password."""
     organization = require_organization(file)
     if organization.uses_ldap:
-        return open_organization(file, account=account, ask=ask)
-    context = open_organization(file, account=INITIAL_ADMINISTRATOR, ask=ask)
-    return dataclasses.replace(context, session=EmbeddedDirectory(Path(organization.directory)).trusted())
+        return open_organization(file, operator)
+    session = EmbeddedDirectory(Path(organization.directory)).trusted()
+    return context_of(organization, session, clock=SystemClock(), ids=SystemIds())
 
 
 def sip_secret(file: Path, server: str, address: str) -> str:

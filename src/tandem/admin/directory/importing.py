@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.admin.deploy.verify import Verified
-from tandem.admin.opening import AskPassword, nobody_to_ask, read_password
+from tandem.admin.opening import Operator
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
@@ -49,40 +49,31 @@ class OpenedDirectory:
     addresses: dict[str, str]
 
 
-def open_directory(
-    directories: Sequence[str],
-    *,
-    account: str,
-    password_file: Path | None = None,
-    roots: Path | None = None,
-    ask: AskPassword = nobody_to_ask,
-) -> OpenedDirectory:
+def open_directory(directories: Sequence[str], operator: Operator, *, roots: Path | None = None) -> OpenedDirectory:
     """Open a directory without an organization file.
 
     Args:
         directories: ``ldaps://HOST`` of each forest, that of the account first; or the file of an embedded directory.
-        account: who reads.
-        password_file: see :func:`tandem.admin.opening.read_password`, as for ``ask``.
+        operator: who reads.
         roots: authorities of the domain controllers' certificates, in PEM; by default the system's.
-        ask: gives a password that is missing.
 
     Raises:
         ProcessError: there is no password.
         DirectoryError: the directory refuses, or does not answer.
     """
-    why = "no file names it"
     if "://" not in directories[0]:
-        password = read_password(account, password_file, why=why, ask=ask)
+        password = operator.password()
         path = Path(directories[0]).resolve()
-        session = open_place(Place(file=path), read_only=True).bind(account, password)
+        session = open_place(Place(file=path), read_only=True).bind(operator.account, password)
         own = forest_of(session.identity)
         trusts = Repository(session, Layout(forest=own, organization="-")).all(o.Trust)
         addresses = dict.fromkeys((own, *(trust.partner for trust in trusts)), str(path))
         return OpenedDirectory(session=session, addresses=addresses)
     addresses = {forest_behind(url, roots): url for url in directories}
     place = Place(addresses=tuple(Address(forest=name, url=url, roots=roots) for name, url in addresses.items()))
+    account = operator.account
     login = account if "@" in account else f"{account}@{next(iter(addresses))}"
-    password = read_password(account, password_file, why=why, login=login, ask=ask)
+    password = operator.password(login=login)
     return OpenedDirectory(session=open_place(place, read_only=True).bind(login, password), addresses=addresses)
 
 

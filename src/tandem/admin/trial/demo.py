@@ -26,6 +26,7 @@ from tandem.media.codec.wav import read_wav
 from tandem.pki.tls import phone_tls_context
 from tandem.probe.compare import find_speech
 from tandem.probe.phone import Account, Phone
+from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 from tandem.sip.aio.resolve import Resolver
 from tandem.speech.samples.recorded import bob_message
 
@@ -116,6 +117,12 @@ class Stage:
         """Keep one proof."""
         self.proofs.append(Proof(claim=claim, evidence=evidence, holds=holds))
 
+    def act(self, account: str, command: str, *arguments: str, expect: int) -> str:
+        """Run a command on the organization as one of its accounts, with that account's password and no other."""
+        password = self.folder / "secrets" / account
+        acting = (*(("--as", account) if account != INITIAL_ADMINISTRATOR else ()), "--password-file", str(password))
+        return self.run(*command.split(), self.file, *acting, *arguments, expect=expect)
+
     def run(self, *arguments: str, expect: int) -> str:
         """Run a command and return what it printed. Raises :class:`DemoFailed` on another exit code than the expected one."""
         shown = " ".join(arguments).replace(str(self.folder), "x")
@@ -166,17 +173,17 @@ def _use_active_directory(stage: Stage, forest: DemoForest) -> None:
     secret = stage.folder / "secrets" / "administrator"
     secret.write_text(forest.password_file.read_text())
     stage.run("directory", "create", stage.file, expect=0)
-    stage.run("directory", "prepare", stage.file, expect=0)
+    stage.act(INITIAL_ADMINISTRATOR, "directory prepare", expect=0)
 
 
 def deploy(stage: Stage) -> None:
     """Plan and apply, alternating between the administrators."""
     path = Path(stage.file)
     path.write_text(path.read_text().replace("ring_s: 20 ", f"ring_s: {RING_S} "))
-    stage.run("plan", stage.file, expect=2)
-    stage.run("apply", stage.file, "--phase", "preconditions", expect=0)
-    stage.run("apply", stage.file, "--phase", "servers", expect=0)
-    refusal = stage.run("apply", stage.file, "--as", "maria", "--phase", "ocsumutil", expect=1)
+    stage.act(INITIAL_ADMINISTRATOR, "plan", expect=2)
+    stage.act(INITIAL_ADMINISTRATOR, "apply", "--phase", "preconditions", expect=0)
+    stage.act(INITIAL_ADMINISTRATOR, "apply", "--phase", "servers", expect=0)
+    refusal = stage.act("maria", "apply", "--phase", "ocsumutil", expect=1)
     lines = refusal.split()
     stage.prove(
         "Who lacks the role changes nothing",
@@ -184,11 +191,11 @@ def deploy(stage: Stage) -> None:
         "Nothing was changed." in refusal,
     )
     for account in ("maria", "victor"):
-        stage.run("agree", stage.file, "--as", account, expect=0)
-    stage.run("apply", stage.file, "--as", "maria", expect=4)
-    stage.run("apply", stage.file, "--as", "victor", expect=4)
-    stage.run("apply", stage.file, "--as", "maria", expect=0)
-    again = stage.run("plan", stage.file, expect=0)
+        stage.act(account, "agree", expect=0)
+    stage.act("maria", "apply", expect=4)
+    stage.act("victor", "apply", expect=4)
+    stage.act("maria", "apply", expect=0)
+    again = stage.act(INITIAL_ADMINISTRATOR, "plan", expect=0)
     stage.prove("The directory is as declared", "tandem plan: exit 0", "Nothing to do" in again)
     journal = stage.run("journal", stage.file, expect=0)
     who = {line.split()[1] for line in journal.splitlines() if line[:1].isdigit()}

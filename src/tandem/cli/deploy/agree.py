@@ -5,14 +5,14 @@ from pathlib import Path
 import click
 
 from tandem.admin.deploy import agreement as admin
-from tandem.cli.common import AS, FILE, PASSWORD_FILE, open_as
+from tandem.admin.opening import Operator, open_organization
+from tandem.cli.common import FILE, operator_options
 
 
 @click.command()
 @FILE
-@AS
-@PASSWORD_FILE
-def agree(file: Path, account: str, password_file: Path | None) -> None:
+@operator_options
+def agree(file: Path, operator: Operator) -> None:
     """Record that a team accepts the split of work: which tasks are whose, and which roles they need.
 
     The teams are those whose roles the administrator holds. 'tandem plan --for exchange' (or voice) shows the share first.
@@ -23,16 +23,15 @@ def agree(file: Path, account: str, password_file: Path | None) -> None:
       tandem agree example/organization.yaml --as maria
       tandem agree example/organization.yaml --as victor
     """
-    sides = admin.agree(open_as(file, account, password_file))
-    click.echo(f"{account} agrees for the {' and the '.join(sides)}.")
+    sides = admin.agree(open_organization(file, operator))
+    click.echo(f"{operator.account} agrees for the {' and the '.join(sides)}.")
 
 
 @click.command()
 @FILE
 @click.argument("steps", nargs=-1, required=True, metavar="STEP...")
-@AS
-@PASSWORD_FILE
-def confirm(file: Path, steps: tuple[str, ...], account: str, password_file: Path | None) -> None:
+@operator_options
+def confirm(file: Path, steps: tuple[str, ...], operator: Operator) -> None:
     """Record that STEPs of the runbook were carried out on servers of kind exchange or lync, and their checks passed.
 
     The administrator needs the roles of the step. A confirmation is void when the step's text changes.
@@ -41,5 +40,5 @@ def confirm(file: Path, steps: tuple[str, ...], account: str, password_file: Pat
     Example:
       tandem confirm example/organization.yaml 3/exchange-dial-plans 4/exchange-security --as maria
     """
-    admin.confirm(open_as(file, account, password_file), steps)
-    click.echo(f"{len(steps)} step(s) confirmed by {account}.")
+    admin.confirm(open_organization(file, operator), steps)
+    click.echo(f"{len(steps)} step(s) confirmed by {operator.account}.")

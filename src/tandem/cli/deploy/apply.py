@@ -5,17 +5,15 @@ from pathlib import Path
 import click
 
 from tandem.admin.deploy import apply as admin
+from tandem.admin.opening import Operator, open_organization
 from tandem.cli.common import (
-    AS,
     FILE,
     JSON,
-    PASSWORD_FILE,
     PHASE,
     REMOVALS,
     TARGET,
-    ask_password,
     console,
-    open_as,
+    operator_options,
     print_json,
 )
 from tandem.cli.show import ApplyView, show_applied
@@ -30,16 +28,14 @@ STALE = 5
 
 @click.command()
 @FILE
-@AS
-@PASSWORD_FILE
+@operator_options
 @PHASE
 @TARGET
 @REMOVALS
 @JSON
 def apply(
     file: Path,
-    account: str,
-    password_file: Path | None,
+    operator: Operator,
     only: Phase | None,
     target: str,
     guard: Guard,
@@ -61,17 +57,16 @@ def apply(
       tandem apply example/organization.yaml --as victor --phase ocsumutil
       tandem apply monday.plan --as maria
     """
-    context, plan = admin.open_file_or_plan(file, account=account, password_file=password_file, ask=ask_password)
+    context, plan = admin.open_file_or_plan(file, operator)
     _run(context, only, target, plan, guard, as_json)
 
 
 @click.command()
 @FILE
-@AS
-@PASSWORD_FILE
+@operator_options
 @REMOVALS
 @JSON
-def destroy(file: Path, account: str, password_file: Path | None, guard: Guard, as_json: bool) -> None:
+def destroy(file: Path, operator: Operator, guard: Guard, as_json: bool) -> None:
     """Remove everything that Tandem has deployed for the organization in FILE; accounts and their mail stay.
 
     'tandem plan FILE --destroy' shows it first. Needs --allow-removals with the largest number of one kind (users, say).
@@ -82,7 +77,7 @@ def destroy(file: Path, account: str, password_file: Path | None, guard: Guard, 
       tandem plan example/organization.yaml --destroy
       tandem destroy example/organization.yaml --allow-removals 4
     """
-    _run(open_as(file, account, password_file, destroy=True), None, "", None, guard, as_json)
+    _run(open_organization(file, operator, destroy=True), None, "", None, guard, as_json)
 
 
 def _run(

@@ -7,15 +7,15 @@ import click
 from rich.markup import escape
 
 from tandem.admin.deploy import drift as admin
-from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, console, open_as, print_json
+from tandem.admin.opening import Operator, open_organization
+from tandem.cli.common import FILE, JSON, console, operator_options, print_json
 
 
 @click.command()
 @FILE
-@AS
-@PASSWORD_FILE
+@operator_options
 @JSON
-def drift(file: Path, account: str, password_file: Path | None, as_json: bool) -> None:
+def drift(file: Path, operator: Operator, as_json: bool) -> None:
     """Show where the directory differs from the organization in FILE: changes made outside Tandem.
 
     The directory is opened for reading only.
@@ -26,7 +26,7 @@ def drift(file: Path, account: str, password_file: Path | None, as_json: bool) -
     Example:
       tandem drift example/organization.yaml || mail -s drift voice-team@example.com
     """
-    found = admin.drift(open_as(file, account, password_file, read_only=True))
+    found = admin.drift(open_organization(file, operator, read_only=True))
     if as_json:
         print_json(found.to_json())
     else:

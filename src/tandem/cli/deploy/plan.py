@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from tandem.admin.deploy import plan as admin
-from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, PHASE, REMOVALS, TARGET, console, open_as, print_json
+from tandem.admin.opening import Operator, open_organization
+from tandem.cli.common import FILE, JSON, PHASE, REMOVALS, TARGET, console, operator_options, print_json
 from tandem.cli.deploy.page import plan_page
 from tandem.cli.show import show_plan
 from tandem.pki.files import write_whole
@@ -15,8 +16,7 @@ from tandem.process.phases import Phase
 
 @click.command()
 @FILE
-@AS
-@PASSWORD_FILE
+@operator_options
 @PHASE
 @TARGET
 @click.option(
@@ -29,8 +29,7 @@ from tandem.process.phases import Phase
 @JSON
 def plan(
     file: Path,
-    account: str,
-    password_file: Path | None,
+    operator: Operator,
     only: Phase | None,
     target: str,
     share: str | None,
@@ -55,7 +54,7 @@ def plan(
     """
     if destroy and out:
         raise click.UsageError("--destroy cannot be saved with --out: 'tandem destroy FILE' carries it out")
-    context = open_as(file, account, password_file, destroy=destroy)
+    context = open_organization(file, operator, destroy=destroy)
     planned = admin.plan(context, guard=guard, only=only, target=target, share=share)
     if out:
         admin.save_plan(planned, out, file=file)

@@ -6,7 +6,8 @@ import click
 from rich.markup import escape
 
 from tandem.admin.deploy import verify as admin
-from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, console, open_as, print_json
+from tandem.admin.opening import Operator, open_organization
+from tandem.cli.common import FILE, JSON, console, operator_options, print_json
 from tandem.process.verify.matrix import Grade
 from tandem.sip.aio.resolve import parse_overrides
 
@@ -15,8 +16,7 @@ _COLOURS = {Grade.PASSED: "green", Grade.WARNING: "yellow", Grade.FAILED: "red"}
 
 @click.command()
 @FILE
-@AS
-@PASSWORD_FILE
+@operator_options
 @click.option("--live", is_flag=True, help="Also connect to the servers, and call a user's voice mail.")
 @click.option("--resolve", multiple=True, metavar="FQDN=IP:PORT", help="Where a name is; TLS still checks the name.")
 @click.option("--caller", default="", metavar="ADDRESS", help="The user who calls in live checks; by default chosen.")
@@ -24,8 +24,7 @@ _COLOURS = {Grade.PASSED: "green", Grade.WARNING: "yellow", Grade.FAILED: "red"}
 @JSON
 def verify(
     file: Path,
-    account: str,
-    password_file: Path | None,
+    operator: Operator,
     live: bool,
     resolve: tuple[str, ...],
     caller: str,
@@ -46,7 +45,7 @@ def verify(
       tandem verify example/organization.yaml --live --resolve um1.example.com=127.0.0.1:15061 \\
           --resolve pool1.example.com=127.0.0.1:15062
     """
-    context = open_as(file, account, password_file)
+    context = open_organization(file, operator)
     options = admin.LiveOptions(resolve=parse_overrides(resolve), caller=caller, called=called) if live else None
     verified = admin.verify(context, options)
     show_checks(verified, as_json=as_json)

@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 
 from tandem.admin.directory import directory as admin
-from tandem.cli.common import AS, FILE, PASSWORD_FILE, ask_password, open_as
+from tandem.admin.opening import Operator, open_organization
+from tandem.cli.common import FILE, operator_options
 
 
 @click.group()
@@ -16,32 +17,35 @@ def directory() -> None:
 @directory.command()
 @FILE
 def create(file: Path) -> None:
-    """Make the embedded directory for an organization FILE of your own, and the secrets that are missing.
+    """Make the embedded directory for an organization FILE of your own, with the initial administrator.
 
-    Where the directory is Active Directory, its address is written down for the servers (state/directory.json), and the
-    password of the initial administrator is to be put into the secrets folder.
+    Where the directory is Active Directory, its address is written down for the servers (state/directory.json). A directory
+    that is there already is kept as it is; only forests that are new in FILE are added to it.
 
     \b
     Example:
       tandem directory create mine/organization.yaml
     """
     created = admin.create(file)
-    what = "made" if created.embedded else "written down for the servers"
-    click.echo(f"{created.directory}  {what}; {len(created.new_secrets)} new secret(s) in {created.secrets}")
+    if not created.embedded:
+        click.echo(f"{created.directory}  written down for the servers")
+    elif created.made:
+        click.echo(
+            f"{created.directory}  made; the password of its initial administrator is in {created.password_file}"
+        )
+    else:
+        click.echo(f"{created.directory}  is there already, and nothing in it was changed or removed")
 
 
 @directory.command()
 @FILE
-@AS
-@PASSWORD_FILE
+@operator_options
 @click.option("--plan", "only_plan", is_flag=True, help="Show what is missing and change nothing; exit code 2 if any.")
 @click.option(
     "--ldif", is_flag=True, help="Print what is missing as LDIF, for review or for ldifde, and change nothing."
 )
 @click.option("--forest", help="One forest only; default: all.")
-def prepare(
-    file: Path, account: str, password_file: Path | None, only_plan: bool, ldif: bool, forest: str | None
-) -> None:
+def prepare(file: Path, operator: Operator, only_plan: bool, ldif: bool, forest: str | None) -> None:
     """Add to Active Directory's schema what Tandem needs and what is not there yet.
 
     Existing classes and attributes of Exchange or Lync are used as they are. Needs membership in Schema Admins,
@@ -52,7 +56,7 @@ def prepare(
       tandem directory prepare mine/organization.yaml --ldif > tandem.ldif
       tandem directory prepare mine/organization.yaml --as administrator
     """
-    context = open_as(file, account, password_file)
+    context = open_organization(file, operator)
     missing = 0
     for found in admin.missing_schema(context, forest):
         missing += len(found.additions)
@@ -71,13 +75,14 @@ def prepare(
 @directory.command()
 @click.argument("origin", metavar="FROM", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("target", metavar="TO", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@AS
+@operator_options
 @click.option("--apply", "carry", is_flag=True, help="Do it; without it the plan is shown and nothing is changed.")
-def copy(origin: Path, target: Path, account: str, carry: bool) -> None:
+def copy(origin: Path, target: Path, operator: Operator, carry: bool) -> None:
     """Copy an organization's directory: FROM and TO are organization files that name two directories.
 
     From the embedded directory to Active Directory, or back: objects, users' settings, hashes of PINs, SIP secrets that you
-    may read, memberships, rights. Nothing is deleted in the target. Passwords of accounts are set from TO's secrets folder.
+    may read, memberships, rights. Nothing is deleted in the target. Passwords of accounts are set from TO's secrets folder,
+    as far as they are there.
     TO must exist: 'tandem directory create' makes an embedded one, 'tandem directory prepare' prepares Active Directory.
     Exit code 2: there is something to copy.
 
@@ -86,7 +91,7 @@ def copy(origin: Path, target: Path, account: str, carry: bool) -> None:
       tandem directory copy mine/organization.yaml mine/on-ad.yaml
       tandem directory copy mine/organization.yaml mine/on-ad.yaml --apply
     """
-    copied = admin.copy(origin, target, account=account, ask=ask_password, carry_it_out=carry)
+    copied = admin.copy(origin, target, operator=operator, carry_it_out=carry)
     for each in copied.left_out:
         click.echo(f"left out: {each} (made by the administrators of both forests)")
     for change in copied.changes:

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from tandem.admin.directory import importing as admin
-from tandem.cli.common import AS, JSON, PASSWORD_FILE, ask_password
+from tandem.admin.opening import Operator
+from tandem.cli.common import JSON, reader_options
 from tandem.cli.deploy.verify import show_checks
 from tandem.process.verify.matrix import Grade
 
@@ -15,8 +16,7 @@ from tandem.process.verify.matrix import Grade
 def _options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.argument("directories", metavar="DIRECTORY...", nargs=-1, required=True),
-        AS,
-        PASSWORD_FILE,
+        reader_options,
         click.option(
             "--roots",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -29,7 +29,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("import")
 @_options
-def import_(directories: tuple[str, ...], account: str, password_file: Path | None, roots: Path | None) -> None:
+def import_(directories: tuple[str, ...], operator: Operator, roots: Path | None) -> None:
     """Print the organization file of what DIRECTORY holds: Tandem's own objects, or Exchange's UM and Lync's.
 
     DIRECTORY is ldaps://HOST of a forest (of several forests, one each, the first one that of your account), or the file of an
@@ -41,7 +41,7 @@ def import_(directories: tuple[str, ...], account: str, password_file: Path | No
       tandem import ldaps://dc1.example.com --as administrator > organization.yaml
       tandem import ldaps://dc1.mail.example.com ldaps://dc1.voice.example.net > organization.yaml
     """
-    opened = _opened(directories, account, password_file, roots)
+    opened = admin.open_directory(directories, operator, roots=roots)
     imported = admin.import_organization(opened, roots=roots)
     click.echo(imported.text, nl=False)
     for note in imported.notes:
@@ -51,9 +51,7 @@ def import_(directories: tuple[str, ...], account: str, password_file: Path | No
 @click.command()
 @_options
 @JSON
-def doctor(
-    directories: tuple[str, ...], account: str, password_file: Path | None, roots: Path | None, as_json: bool
-) -> None:
+def doctor(directories: tuple[str, ...], operator: Operator, roots: Path | None, as_json: bool) -> None:
     """Run the verification matrix on what DIRECTORY holds, also if Tandem did not deploy it; reads only.
 
     DIRECTORY as for 'tandem import'. What was not understood is a warning. Exit code 0: nothing failed; 1: something did.
@@ -62,14 +60,6 @@ def doctor(
     Example:
       tandem doctor ldaps://dc1.example.com --as administrator
     """
-    verified = admin.examine_organization(_opened(directories, account, password_file, roots))
+    verified = admin.examine_organization(admin.open_directory(directories, operator, roots=roots))
     show_checks(verified, as_json=as_json)
     raise click.exceptions.Exit(1 if verified.count(Grade.FAILED) else 0)
-
-
-def _opened(
-    directories: tuple[str, ...], account: str, password_file: Path | None, roots: Path | None
-) -> admin.OpenedDirectory:
-    return admin.open_directory(
-        directories, account=account, password_file=password_file, roots=roots, ask=ask_password
-    )

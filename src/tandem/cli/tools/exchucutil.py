@@ -7,8 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from tandem.admin.opening import Operator, open_organization
 from tandem.admin.tools import exchucutil as admin
-from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, console, open_as, print_json
+from tandem.cli.common import FILE, JSON, console, operator_options, print_json
 from tandem.cli.show import show_changes
 from tandem.process.task import Change
 from tandem.process.tools.exchucutil import Report
@@ -22,8 +23,7 @@ DRIFT = 3
 @click.option("--messaging-forest", metavar="FQDN", help="The messaging forest; by default the administrator's own.")
 @click.option("--verify", is_flag=True, help="Only report: changes nothing, exit code 3 if something is missing.")
 @click.option("--only-ev-pools", is_flag=True, help="Gateways only for pools with Enterprise Voice users.")
-@AS
-@PASSWORD_FILE
+@operator_options
 @JSON
 def exchucutil(
     file: Path,
@@ -31,8 +31,7 @@ def exchucutil(
     messaging_forest: str | None,
     verify: bool,
     only_ev_pools: bool,
-    account: str,
-    password_file: Path | None,
+    operator: Operator,
     as_json: bool,
 ) -> None:
     """Let the voice side read UM objects, and make a UM IP gateway for each voice pool with a hunt group per dial plan.
@@ -50,7 +49,7 @@ def exchucutil(
       tandem exchucutil contoso/organization.yaml --forest voice.example.net --as maria
     """
     found = admin.exchucutil(
-        open_as(file, account, password_file, read_only=verify),
+        open_organization(file, operator, read_only=verify),
         forest=forest,
         messaging_forest=messaging_forest,
         verify=verify,

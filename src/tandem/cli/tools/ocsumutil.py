@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from tandem.admin.opening import Operator, open_organization
 from tandem.admin.tools import ocsumutil as admin
-from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, open_as, print_json
+from tandem.cli.common import FILE, JSON, operator_options, print_json
 
 CONTACT = click.argument("name", metavar="CONTACT")
 
@@ -20,17 +21,16 @@ def ocsumutil() -> None:
 
 @ocsumutil.command()
 @FILE
-@AS
-@PASSWORD_FILE
+@operator_options
 @JSON
-def load(file: Path, account: str, password_file: Path | None, as_json: bool) -> None:
+def load(file: Path, operator: Operator, as_json: bool) -> None:
     """Show what is found: messaging forests, SIP URI dial plans, auto attendants, contacts.
 
     \b
     Example:
       tandem ocsumutil load example/organization.yaml --as victor
     """
-    found = admin.load(open_as(file, account, password_file))
+    found = admin.load(open_organization(file, operator))
     if as_json:
         print_json(found.to_json())
         return
@@ -43,17 +43,16 @@ def load(file: Path, account: str, password_file: Path | None, as_json: bool) ->
 
 @ocsumutil.command()
 @FILE
-@AS
-@PASSWORD_FILE
+@operator_options
 @JSON
-def dialplans(file: Path, account: str, password_file: Path | None, as_json: bool) -> None:
+def dialplans(file: Path, operator: Operator, as_json: bool) -> None:
     """Show each SIP URI dial plan with its numbers, auto attendants and contacts.
 
     \b
     Example:
       tandem ocsumutil dialplans example/organization.yaml --as victor
     """
-    rows = admin.dial_plans(open_as(file, account, password_file))
+    rows = admin.dial_plans(open_organization(file, operator))
     if as_json:
         print_json([row.to_json() for row in rows])
         return
@@ -66,10 +65,9 @@ def dialplans(file: Path, account: str, password_file: Path | None, as_json: boo
 
 @ocsumutil.command("check-names")
 @FILE
-@AS
-@PASSWORD_FILE
+@operator_options
 @JSON
-def check_names(file: Path, account: str, password_file: Path | None, as_json: bool) -> None:
+def check_names(file: Path, operator: Operator, as_json: bool) -> None:
     """Check that a voice dial plan has each UM dial plan's FQDN as its simple name.
 
     Only servers before Exchange 2010 SP1 need it; for later ones, and Tandem's, the warning may be ignored.
@@ -80,7 +78,7 @@ def check_names(file: Path, account: str, password_file: Path | None, as_json: b
     Example:
       tandem ocsumutil check-names example/organization.yaml --as victor
     """
-    found = admin.check_names(open_as(file, account, password_file))
+    found = admin.check_names(open_organization(file, operator))
     if as_json:
         print_json([each.to_json() for each in found])
     else:
@@ -103,17 +101,16 @@ def contacts() -> None:
 
 @contacts.command("list")
 @FILE
-@AS
-@PASSWORD_FILE
+@operator_options
 @JSON
-def list_(file: Path, account: str, password_file: Path | None, as_json: bool) -> None:
+def list_(file: Path, operator: Operator, as_json: bool) -> None:
     """List the contacts.
 
     \b
     Example:
       tandem ocsumutil contacts list example/organization.yaml --as victor
     """
-    rows = admin.list_contacts(open_as(file, account, password_file))
+    rows = admin.list_contacts(open_organization(file, operator))
     if as_json:
         print_json([row.to_json() for row in rows])
     else:
@@ -124,17 +121,16 @@ def list_(file: Path, account: str, password_file: Path | None, as_json: bool) -
 @contacts.command()
 @FILE
 @CONTACT
-@AS
-@PASSWORD_FILE
+@operator_options
 @JSON
-def show(file: Path, name: str, account: str, password_file: Path | None, as_json: bool) -> None:
+def show(file: Path, name: str, operator: Operator, as_json: bool) -> None:
     """Show a CONTACT, named by SIP address, number or display name.
 
     \b
     Example:
       tandem ocsumutil contacts show example/organization.yaml +14255550100 --as victor
     """
-    row = admin.show_contact(open_as(file, account, password_file), name).to_json()
+    row = admin.show_contact(open_organization(file, operator), name).to_json()
     if as_json:
         print_json(row)
     else:
@@ -151,8 +147,7 @@ def show(file: Path, name: str, account: str, password_file: Path | None, as_jso
 @click.option("--sip-address", help="With its sip:; by default made from the dial plan's or attendant's name.")
 @click.option("--display-name", help="By default the dial plan's or attendant's name.")
 @click.option("--auto-attendant", default="", help="Make an Auto Attendant contact; without it, Subscriber Access.")
-@AS
-@PASSWORD_FILE
+@operator_options
 def add(
     file: Path,
     dial_plan: str,
@@ -162,8 +157,7 @@ def add(
     sip_address: str | None,
     display_name: str | None,
     auto_attendant: str,
-    account: str,
-    password_file: Path | None,
+    operator: Operator,
 ) -> None:
     """Add a contact: Subscriber Access of a dial plan, or one of its auto attendants.
 
@@ -173,7 +167,7 @@ def add(
           --ou "OU=UM Contacts,DC=example,DC=com" --number +14255550199
     """
     made = admin.add_contact(
-        open_as(file, account, password_file),
+        open_organization(file, operator),
         dial_plan=dial_plan,
         number=number,
         pool=pool,
@@ -193,8 +187,7 @@ def add(
 @click.option("--pool", help="FQDN of a pool.")
 @click.option("--sip-address", help="With its sip:.")
 @click.option("--display-name")
-@AS
-@PASSWORD_FILE
+@operator_options
 def edit(
     file: Path,
     name: str,
@@ -202,8 +195,7 @@ def edit(
     pool: str | None,
     sip_address: str | None,
     display_name: str | None,
-    account: str,
-    password_file: Path | None,
+    operator: Operator,
 ) -> None:
     """Change a CONTACT's number, pool, SIP address or display name; the same checks hold as for a new one.
 
@@ -212,7 +204,7 @@ def edit(
       tandem ocsumutil contacts edit example/organization.yaml +14255550100 --number +14255550199 --as victor
     """
     changed = admin.edit_contact(
-        open_as(file, account, password_file),
+        open_organization(file, operator),
         name,
         number=number,
         pool=pool,
@@ -225,16 +217,15 @@ def edit(
 @contacts.command()
 @FILE
 @CONTACT
-@AS
-@PASSWORD_FILE
-def remove(file: Path, name: str, account: str, password_file: Path | None) -> None:
+@operator_options
+def remove(file: Path, name: str, operator: Operator) -> None:
     """Remove a CONTACT; its number rings nowhere from then on.
 
     \b
     Example:
       tandem ocsumutil contacts remove example/organization.yaml +14255550199 --as victor
     """
-    click.echo(f"removed: {_line(admin.remove_contact(open_as(file, account, password_file), name))}")
+    click.echo(f"removed: {_line(admin.remove_contact(open_organization(file, operator), name))}")
 
 
 def _line(row: admin.ContactRow) -> str:

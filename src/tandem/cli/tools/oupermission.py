@@ -5,8 +5,9 @@ from pathlib import Path
 
 import click
 
+from tandem.admin.opening import Operator, open_organization
 from tandem.admin.tools import oupermission as admin
-from tandem.cli.common import AS, FILE, JSON, PASSWORD_FILE, console, open_as, print_json
+from tandem.cli.common import FILE, JSON, console, operator_options, print_json
 from tandem.cli.show import show_changes
 from tandem.process.task import Change
 
@@ -34,42 +35,39 @@ def ou_permission() -> None:
 @FILE
 @TYPES
 @OU
-@AS
-@PASSWORD_FILE
-def grant(file: Path, types: tuple[str, ...], ou: str, account: str, password_file: Path | None) -> None:
+@operator_options
+def grant(file: Path, types: tuple[str, ...], ou: str, operator: Operator) -> None:
     """Add the rights that are missing on the OU. Running it again changes nothing.
 
     \b
     Example:
       tandem ou-permission grant example/organization.yaml --type Contact --ou "OU=UM Contacts,DC=example,DC=com"
     """
-    _show(admin.grant(open_as(file, account, password_file), types, ou))
+    _show(admin.grant(open_organization(file, operator), types, ou))
 
 
 @ou_permission.command()
 @FILE
 @TYPES
 @OU
-@AS
-@PASSWORD_FILE
-def revoke(file: Path, types: tuple[str, ...], ou: str, account: str, password_file: Path | None) -> None:
+@operator_options
+def revoke(file: Path, types: tuple[str, ...], ou: str, operator: Operator) -> None:
     """Remove what was granted on the OU itself; what it inherits stays.
 
     \b
     Example:
       tandem ou-permission revoke example/organization.yaml --type Contact --ou "OU=UM Contacts,DC=example,DC=com"
     """
-    _show(admin.revoke(open_as(file, account, password_file), types, ou))
+    _show(admin.revoke(open_organization(file, operator), types, ou))
 
 
 @ou_permission.command()
 @FILE
 @TYPES
 @OU
-@AS
-@PASSWORD_FILE
+@operator_options
 @JSON
-def test(file: Path, types: tuple[str, ...], ou: str, account: str, password_file: Path | None, as_json: bool) -> None:
+def test(file: Path, types: tuple[str, ...], ou: str, operator: Operator, as_json: bool) -> None:
     """Say for each type whether the OU has, or inherits, what the voice side needs there.
 
     Exit code 0: every type has; 3: one has not; 1: error.
@@ -78,7 +76,7 @@ def test(file: Path, types: tuple[str, ...], ou: str, account: str, password_fil
     Example:
       tandem ou-permission test example/organization.yaml --type User --type Contact --ou "OU=People,DC=example,DC=com"
     """
-    found = admin.test(open_as(file, account, password_file, read_only=True), types, ou)
+    found = admin.test(open_organization(file, operator, read_only=True), types, ou)
     if as_json:
         print_json(found.to_json())
     else:

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -65,12 +66,16 @@ class EmbeddedDirectory:
         """A session that may do everything: for the owner of the file, who makes the first entries."""
         return EmbeddedSession(open_store(self._path), "(owner)", None)
 
+    def knows(self, account: str) -> bool:
+        """Whether an account can bind: it is there, and has a password."""
+        db = open_store(self._path)
+        try:
+            return _credential(db, account) is not None
+        finally:
+            db.close()
+
     def _authenticated(self, db: sqlite3.Connection, account: str, password: str) -> DN:
-        row = db.execute(
-            "SELECT e.id, e.dn, c.hash, c.failures, c.locked_until FROM value v JOIN entry e ON e.id = v.entry "
-            "JOIN credential c ON c.entry = e.id WHERE v.attribute = 'samaccountname' AND v.folded = ?",
-            (account.lower(),),
-        ).fetchone()
+        row = _credential(db, account)
         now = self._clock.at().timestamp()
         try:
             _HASHER.verify(row["hash"] if row else _NOBODY, password)
@@ -93,6 +98,14 @@ class EmbeddedDirectory:
             with db:
                 db.execute("UPDATE credential SET failures = 0, locked_until = 0 WHERE entry = ?", (row["id"],))
         return DN.parse(row["dn"])
+
+
+def _credential(db: sqlite3.Connection, account: str) -> Any:
+    return db.execute(
+        "SELECT e.id, e.dn, c.hash, c.failures, c.locked_until FROM value v JOIN entry e ON e.id = v.entry "
+        "JOIN credential c ON c.entry = e.id WHERE v.attribute = 'samaccountname' AND v.folded = ?",
+        (account.lower(),),
+    ).fetchone()
 
 
 class EmbeddedSession(EmbeddedReader):

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tandem.directory import objects as o
@@ -15,7 +14,7 @@ from tandem.directory.port import Ace, Right
 from tandem.org import model
 from tandem.org.groups import NESTED, SERVICE_GROUPS, groups_in
 from tandem.org.vocabulary import PoolKind, ServerKind
-from tandem.process.errors import ProcessError
+from tandem.process.passwords import new_password
 from tandem.process.phases import Side
 from tandem.process.roles import DIRECTORY_ADMINS, VOICE_SERVERS, VOICE_USERS
 from tandem.process.task import (
@@ -112,21 +111,6 @@ def accounts_of_servers(org: model.Organization, forest: str = "") -> dict[str, 
     return um | voice
 
 
-def read_secret(org: model.Organization, account: str) -> str:
-    """An account's password from the secrets folder. Raises :class:`ProcessError` with what to do."""
-    path = Path(org.secrets) / account
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ProcessError(
-            f"the password of {account} cannot be read from {path}: {error.strerror}; "
-            "'tandem directory create' makes those that are missing"
-        ) from None
-    if not text:
-        raise ProcessError(f"{path} is empty; it is to hold the password of {account}")
-    return text
-
-
 def _member(context: Context, group: str, member: DN) -> Iterable[Step]:
     """A direct membership."""
 
@@ -202,7 +186,7 @@ def _account(context: Context, kind: str, wanted: o.User | o.Computer, account: 
         yield Change(action="+", kind=kind, name=account), lambda: context.repository.add(wanted)
     if not context.session.has_password(dn):
         change = Change(action="~", kind=kind, name=account, details=("password (sensitive)",))
-        yield change, lambda: context.session.set_password(dn, read_secret(context.organization, account))
+        yield change, lambda: context.session.set_password(dn, new_password(context.organization, account, context.ids))
 
 
 def _held(context: Context, wanted: o.User | o.Computer) -> o.User | o.Computer | None:
