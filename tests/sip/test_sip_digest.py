@@ -1,4 +1,18 @@
-from tandem.sip.headers.digest import Challenger, Credentials, Verdict, answer, digest_response, parse_credentials
+from dataclasses import replace
+
+import pytest
+
+from tandem.sip.errors import MalformedMessage
+from tandem.sip.headers.auth import MAX_LENGTH, MAX_PARAMETERS, digest_parameters
+from tandem.sip.headers.digest import (
+    Challenger,
+    Credentials,
+    Verdict,
+    answer,
+    digest_response,
+    is_stale,
+    parse_credentials,
+)
 
 
 def test_the_example_of_rfc_7616_is_computed() -> None:
@@ -59,3 +73,113 @@ def test_an_algorithm_that_is_not_offered_is_refused() -> None:
     credentials = _answered(Challenger("example.com", ["MD5"], b"key"), "s3cret")
     strict = Challenger("example.com", ["SHA-256"], b"key")
     assert strict.verify(credentials, secret="s3cret", method="REGISTER", now=2.0) is Verdict.WRONG
+
+
+def _with(parameters: str) -> str:
+    return (
+        f'Digest username="bob", realm="x", nonce="n", uri="sip:x", response="AB", cnonce="c", nc=00000001{parameters}'
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        _with(""),
+        _with(","),
+        _with(" , ,, "),
+        _with(", algorithm=md5"),
+        _with(', opaque=""'),
+        _with(", opaque="),
+        'DIGEST Username="bob",REALM="x",Nonce="n",URI="sip:x",Response="ab",CNONCE="c",NC=00000001',
+        'Digest username="bob" ,\trealm = "x" ,nonce="n",uri=sip:x,response=ab,cnonce=c,qop="auth",nc="00000001"',
+        'Digest ,username="b\\ob",realm="x",nonce="n",uri="sip:x",response="ab",cnonce="c",nc=00000001',
+    ],
+)
+def test_credentials_are_read_as_phones_write_them(value: str) -> None:
+    assert parse_credentials(value) == Credentials(
+        username="bob",
+        realm="x",
+        nonce="n",
+        uri="sip:x",
+        response="ab",
+        algorithm="MD5",
+        cnonce="c",
+        nc="00000001",
+    )
+
+
+def test_commas_and_quotes_within_quotes_belong_to_the_value() -> None:
+    read = digest_parameters('Digest username="Roe, Bob", uri="sip:a,b=c@x", realm="a\\", b", opaque="\\\\",qop=auth')
+    assert dict(read) == {
+        "username": "Roe, Bob",
+        "uri": "sip:a,b=c@x",
+        "realm": 'a", b',
+        "opaque": "\\",
+        "qop": "auth",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("", "only Digest"),
+        ("Basic Ym9iOnNlY3JldA==", "only Digest"),
+        ('Digestusername="bob"', "only Digest"),
+        ("Digest", "no nc"),
+        ("Digest username", "not a parameter"),
+        ('Digest username="bob" realm="x"', "not a parameter"),
+        ('Digest username="bob', "not a parameter"),
+        ('Digest a=b"c"', "not a parameter"),
+        (_with(', UserName="eve"'), "twice"),
+        (_with("").replace("nc=00000001", "nc=x"), "nonce count"),
+        (_with("").replace("nc=00000001", "nc=000000001"), "nonce count"),
+        (_with("".join(f", a{n}=1" for n in range(MAX_PARAMETERS))), f"more than {MAX_PARAMETERS}"),
+        (_with(', opaque="' + "x" * MAX_LENGTH + '"'), f"at most {MAX_LENGTH}"),
+        ('Digest a="b",' * 40, "not a parameter"),
+        ("Digest " + 'a="b",' * 40, "twice"),
+    ],
+)
+def test_what_is_no_authentication_of_ours_is_refused(value: str, why: str) -> None:
+    with pytest.raises(MalformedMessage, match=why):
+        parse_credentials(value)
+
+
+def test_a_challenge_is_stale_only_where_it_says_so() -> None:
+    assert is_stale('Digest realm="x", nonce="n", STALE=True')
+    assert is_stale('Digest realm="x", nonce="n", stale="true"')
+    assert not is_stale('Digest realm="stale=true", nonce="n"')
+    assert not is_stale("stale=true")
+
+
+def test_a_nonce_counts_for_every_cnonce() -> None:
+    challenger = Challenger("example.com", ["MD5"], b"key")
+    first = _answered(challenger, "s3cret")
+    again = replace(first, cnonce="other")
+    again = replace(again, response=digest_response(again, secret="s3cret", method="REGISTER"))
+    assert challenger.verify(first, secret="s3cret", method="REGISTER", now=2.0) is Verdict.ACCEPTED
+    assert challenger.verify(again, secret="s3cret", method="REGISTER", now=2.0) is Verdict.STALE
+
+
+def test_two_phones_that_are_challenged_at_once_count_for_themselves() -> None:
+    challenger = Challenger("example.com", ["MD5"], b"key")
+    for credentials in (_answered(challenger, "s3cret"), _answered(challenger, "s3cret")):
+        assert challenger.verify(credentials, secret="s3cret", method="REGISTER", now=2.0) is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("uri", "request_uri", "same"),
+    [
+        ("sip:example.com", "sip:example.com", True),
+        ("sip:Example.COM:5061", "sip:example.com;transport=tls", True),
+        ("sips:bob@example.com", "sip:bob@example.com", True),
+        ("tel:+1-425", "tel:+1-425", True),
+        ("urn:service:sos", "urn:service:sos", True),
+        ("sip:evil.com", "sip:example.com", False),
+        ("sip:bob@example.com", "sip:alice@example.com", False),
+        ("sip:bob@example.com", "sip:Bob@example.com", False),
+        ("tel:+1", "tel:+2", False),
+        ("/", "sip:example.com", False),
+    ],
+)
+def test_a_digest_is_for_what_is_asked_for(uri: str, request_uri: str, same: bool) -> None:
+    assert replace(parse_credentials(_with("")), uri=uri).is_for(request_uri) is same

@@ -1,8 +1,5 @@
 """Header fields: Via, addresses, URIs, and what a message remembers of them."""
 
-import time
-from collections.abc import Callable
-
 import pytest
 
 from tandem.sip.errors import MalformedMessage
@@ -29,6 +26,7 @@ def request(*headers: tuple[str, str]) -> Request:
         ("sip:user;par=u%40example.net@example.com", "sip", "user;par=u@example.net", "example.com", None),
         ("sip:a?b@c?Replaces=x%3Bto-tag%3Dy", "sip", "a?b", "c", None),
         ("sip:pbx_1.example.com", "sip", None, "pbx_1.example.com", None),
+        ("sip:PBX#1000#9@10.0.0.1:5080", "sip", "PBX#1000#9", "10.0.0.1", 5080),
         ("tel:+1-201-555-0123", "tel", "+1-201-555-0123", "", None),
         ("TEL:7042;phone-context=example.com", "tel", "7042", "", None),
     ],
@@ -42,6 +40,24 @@ def test_parameters_of_uris_are_read_without_case() -> None:
     uri = parse_uri("tel:863-1234;Phone-Context=+1-914-555;ext=12")
     assert dict(uri.parameters) == {"phone-context": "+1-914-555", "ext": "12"}
     assert "lr" in parse_uri("sip:p1.example.com;LR").parameters
+    assert dict(parse_uri("sip:bob@x;self=1").parameters) == {"self": "1"}
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("SIPS:bob:p%40ss@Example.com:5061;LR;maddr=[::1]", "sips:bob:p%40ss@Example.com:5061;lr;maddr=[::1]"),
+        ("sip:user;par=u%40example.net@example.com", "sip:user;par=u%40example.net@example.com"),
+        ("sip:a%20b%3A@x;m=%3B", "sip:a%20b%3A@x;m=%3B"),
+        ("sip:PBX#1000@x", "sip:PBX%231000@x"),
+        ("sip:x:5060", "sip:x:5060"),
+        ("tel:*21#;phone-context=+1", "tel:*21#;phone-context=+1"),
+    ],
+)
+def test_a_uri_is_written_with_what_needs_escapes_escaped(text: str, written: str) -> None:
+    uri = parse_uri(text)
+    assert str(uri) == written
+    assert parse_uri(written) == uri
 
 
 @pytest.mark.parametrize(
@@ -53,7 +69,6 @@ def test_parameters_of_uris_are_read_without_case() -> None:
         ("sip:bob@example.com:70000", 400),
         ("sip:bob@a..b", 400),
         ("sip:bob@x;a=1;A=2", 400),
-        ("sip:bob@x;self=1", 400),
         ("sip:", 400),
         ("sip:bob smith@x", 400),
         ("tel:+", 400),
@@ -79,6 +94,15 @@ def test_what_is_no_uri_of_ours_is_refused_with_a_status(text: str, status: int)
         (r'"J \"Bob\" \\ D" <sip:bob@x>;tag=a', r'J "Bob" \ D', "bob", {"tag": "a"}),
         ('<sip:bob@x>;note="a;b=c, d";tag=1', "", "bob", {"note": "a;b=c, d", "tag": "1"}),
         ('"x;tag=9" <sip:bob;tag=8@x;tag=7>', "x;tag=9", "bob;tag=8", {}),
+        # as old PBXs and trunks write it
+        ("Bell, Alexander <sip:a@x>;tag=1", "Bell, Alexander", "a", {"tag": "1"}),
+        ("AT&T <sip:a@x>;tag=1", "AT&T", "a", {"tag": "1"}),
+        ("Roe, Bob (Sales) <sip:a@x>;tag=1", "Roe, Bob (Sales)", "a", {"tag": "1"}),
+        ('""unknown"" <sip:a@x>;tag=1', "unknown", "a", {"tag": "1"}),
+        ('"Mr. Watson <sip:w@x>', "Mr. Watson", "w", {}),
+        ("Bob <work> <sip:a@x>;tag=1", "Bob <work>", "a", {"tag": "1"}),
+        # RFC 4475 §3.1.2.6: who infers the missing quote takes the last address
+        ('"Mr J. User <sip:j.user@x> <sip:realj@x>', "Mr J. User <sip:j.user@x>", "realj", {}),
     ],
 )
 def test_an_address_is_taken_apart(text: str, name: str, user: str, parameters: dict[str, str]) -> None:
@@ -89,8 +113,9 @@ def test_an_address_is_taken_apart(text: str, name: str, user: str, parameters: 
 @pytest.mark.parametrize(
     "text",
     [
-        "Bell, Alexander <sip:a@x>",
-        '"Mr. Watson <sip:w@x>',
+        "Bell, Alexander",
+        '"Mr. Watson sip:w@x',
+        "Bob <sip:a@x> Smith",
         "< sip:a@x >",
         "<sip:a@x",
         "<sip:a@x>;tag=1;tag=2",
@@ -104,6 +129,33 @@ def test_an_address_is_taken_apart(text: str, name: str, user: str, parameters: 
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(MalformedMessage, match=r"not an address|more than once"):
         fields.parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("sip:bob@x;tag=1", "<sip:bob@x>;tag=1"),
+        ("<sip:pool.example.com:5061;transport=tls;lr>", "<sip:pool.example.com:5061;transport=tls;lr>"),
+        (r'"J \"Bob\"" <sip:bob@x>;ob;Note="a;b"', r'"J \"Bob\"" <sip:bob@x>;ob;note="a;b"'),
+    ],
+)
+def test_an_address_is_written_as_a_header_has_it(text: str, written: str) -> None:
+    assert str(fields.parse_address(text)) == written
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        ('"J\xfcrgen"'.encode("latin-1"), "Jürgen"),
+        ('"Jürgen"'.encode(), "Jürgen"),
+        (b"J\xfcrgen", "Jürgen"),
+        ('"株式会社"'.encode(), "株式会社"),
+        (b'"a\x9bb\\\x07"', "ab"),  # a control character of Latin-1, and an escaped bell
+    ],
+)
+def test_a_name_is_read_as_utf_8_and_else_as_latin_1(sent: bytes, read: str) -> None:
+    value = (sent + b" <sip:a@x>;tag=1").decode("utf-8", "surrogateescape")
+    assert fields.display_name(fields.from_(request(("From", value)))) == read
 
 
 def test_an_address_of_a_scheme_that_we_do_not_speak_is_read_until_somebody_looks_into_it() -> None:
@@ -181,25 +233,3 @@ def test_hosts_are_compared_by_what_they_mean() -> None:
     assert same_host("[2001:DB8::1]", "2001:db8:0::1")
     assert same_host("Example.COM", "example.com")
     assert not same_host("[2001:db8::1]", "192.0.2.1")
-
-
-@pytest.mark.parametrize(
-    ("parse", "text"),
-    [
-        (parse_uri, "tel:" + "1" * 2000 + "!"),
-        (parse_uri, "sip:" + "a" * 2000 + "!("),
-        (parse_uri, "sip:" + "a-" * 1000 + ">"),
-        (parse_uri, "sip:[" + "1:" * 1000),
-        (fields.parse_address, " " * 8000 + "x"),
-        (fields.parse_address, '"' + '\\"' * 4000),
-        (fields.parse_address, "<sip:a@x>" + ";a" * 4000 + ";"),
-        (fields.parse_address, "<sip:a@x>;a" + " " * 8000 + "!"),
-    ],
-)
-def test_hostile_text_is_refused_in_time_that_grows_with_its_length_only(
-    parse: Callable[[str], object], text: str
-) -> None:
-    begun = time.process_time()
-    with pytest.raises(MalformedMessage):
-        parse(text)
-    assert time.process_time() - begun < 0.1  # what takes quadratic time here takes seconds

@@ -23,7 +23,7 @@ from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
-from tandem.sip.headers.address import NameAddr
+from tandem.sip.headers.address import NameAddr, parse_name_addr
 from tandem.sip.headers.uri import parse_uri
 from tandem.sip.headers.via import vias
 from tandem.sip.machines.uas import Abilities, refusal
@@ -76,8 +76,7 @@ def read(data: bytes) -> object:
         if isinstance(message, Response)
         else {"method": message.method, "uri": message.uri, "uri_parts": tried(lambda: uri_parts(message))}
     )
-    sender, *_ = fields.name_addrs(message.headers.all("From"))
-    to, *_ = fields.name_addrs(message.headers.all("To"))
+    sender, to = (parse_name_addr(message.headers.get(name)) for name in ("From", "To"))
     return {
         **first,
         "from": party(sender),

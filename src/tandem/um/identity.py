@@ -8,17 +8,16 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sipmessage import URI, Address
-
 from tandem.directory import objects as o
 from tandem.mail.headers import decoded
 from tandem.org.numbers import number_of, user_key
 from tandem.org.vocabulary import Transport, UMStatus, VoIPSecurity
 from tandem.sip.headers import fields
+from tandem.sip.headers.address import SipAddress
 from tandem.sip.headers.diversion import Diversion
 from tandem.sip.headers.history import diverted
 from tandem.sip.headers.identity import Asserted, asserted
-from tandem.sip.headers.uri import parse_uri
+from tandem.sip.headers.uri import URI, parse_uri
 from tandem.sip.message.grammar import same_host
 from tandem.sip.message.message import Request
 from tandem.um.config import UmConfig
@@ -158,7 +157,7 @@ def _shown(uri: URI) -> str:
     return number_of(uri.user) or f"{uri.user.partition(';')[0]}@{uri.host}"
 
 
-def _name(shown: Address) -> str:
+def _name(shown: SipAddress) -> str:
     """A display name for people. Some gateways send encoded words, as in mail: they are read once, then it is cleaned."""
     name = decoded(shown.name[:1024]) if "=?" in shown.name else shown.name
     return fields.display_name(dataclasses.replace(shown, name=name))

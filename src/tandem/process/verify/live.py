@@ -9,8 +9,6 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from sipmessage import URI
-
 from tandem.call.errors import CallFailed
 from tandem.directory import objects as o
 from tandem.mail.errors import MailError
@@ -25,6 +23,7 @@ from tandem.process.task import Context
 from tandem.process.verify.matrix import Check, check
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.headers.diversion import Diversion, Reason
+from tandem.sip.headers.uri import URI
 from tandem.sip.sdp.offer import Encryption
 from tandem.speech.samples.recorded import bob_message
 

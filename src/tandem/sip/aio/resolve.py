@@ -18,12 +18,12 @@ from typing import Any
 import dns.asyncresolver
 import dns.exception
 import dns.resolver
-from sipmessage import URI
 
 from tandem.core.errors import TandemError
 from tandem.core.log import event, get_logger
 from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.sockets import is_address
+from tandem.sip.headers.uri import URI
 from tandem.sip.machines.locate import PORTS, SERVICES, Naptr, ServerAddress, Srv, order_servers, order_services
 
 _log = get_logger("sip")

@@ -1,27 +1,29 @@
 """Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): SHA-256 and MD5, qop ``auth``.
 
-The server's nonces are stateless: a time and a keyed hash over it, good for five minutes and for as many requests as their
-client counts (``nc``); the counts of those in use are remembered, so that an answer cannot be replayed. Challenges come with
-the strongest algorithm first, whatever order they are configured in. The client answers the first challenge that it can
-(RFC 8760 §2.4). ``auth-int`` is left out: bodies are protected by TLS.
+The server's nonces are stateless: a time, a number and a keyed hash over both, good for five minutes and for as many
+requests as their client counts (``nc``); the counts of those in use are remembered, so that an answer cannot be replayed.
+Challenges come with the strongest algorithm first, whatever order they are configured in. The client answers the first
+challenge that it can (RFC 8760 §2.4). ``auth-int`` is left out: bodies are protected by TLS.
 """
 
 import hashlib
 import hmac
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from sipmessage import AuthChallenge, AuthCredentials
-
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.headers.fields import quoted
+from tandem.sip.headers.auth import digest_parameters
+from tandem.sip.headers.uri import URI, parse_uri
+from tandem.sip.message.grammar import quoted
 
 _HASHES = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
 """The algorithms that we speak, the one to be preferred first (RFC 8760 §2.4)."""
 NONCE_LIFETIME_S = 300.0
 _MAX_NONCES = 10_000
+_NC = re.compile(r"[0-9A-Fa-f]{1,8}\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,18 @@ class Credentials:
     cnonce: str
     nc: str
 
+    def is_for(self, request_uri: str) -> bool:
+        """Whether ``uri`` names what is asked for, as RFC 7616 §3.4.6 wants it: the same user of the same host.
+
+        Port and parameters may differ: phones leave out of one what they write in the other.
+        """
+        if self.uri == request_uri:
+            return True
+        try:
+            return _resource(parse_uri(self.uri)) == _resource(parse_uri(request_uri))
+        except MalformedMessage:
+            return False
+
 
 class Verdict(Enum):
     """What became of an answer."""
@@ -48,30 +62,33 @@ class Verdict(Enum):
 
 def parse_credentials(value: str) -> Credentials:
     """Read an (Proxy-)Authorization header. Raises :class:`MalformedMessage` if something needed is not there."""
-    try:
-        parsed = AuthCredentials.parse(value)
-        parameters = parsed.parameters
-    except Exception as error:
-        raise MalformedMessage("the Authorization header cannot be read") from error
-    if parsed.scheme.lower() != "digest" or parameters is None:
-        raise MalformedMessage(f"authentication by {parsed.scheme!r}; only Digest is spoken")
+    parameters = digest_parameters(value)
 
     def needed(name: str) -> str:
-        found = parameters.get(name)
-        if not found:
+        if not (found := parameters.get(name)):
             raise MalformedMessage(f"the Authorization header has no {name}")
-        return str(found)
+        return found
 
+    if not _NC.match(needed("nc")):
+        raise MalformedMessage("the nonce count (nc) of the Authorization header is not up to eight hexadecimal digits")
     return Credentials(
         username=needed("username"),
         realm=needed("realm"),
         nonce=needed("nonce"),
         uri=needed("uri"),
         response=needed("response").lower(),
-        algorithm=str(parameters.get("algorithm") or "MD5").upper(),
+        algorithm=(parameters.get("algorithm") or "MD5").upper(),
         cnonce=needed("cnonce"),
         nc=needed("nc").lower(),
     )
+
+
+def is_stale(challenge: str) -> bool:
+    """Whether a challenge says that nothing but the nonce was wrong (RFC 7616 §3.3)."""
+    try:
+        return digest_parameters(challenge).get("stale", "").lower() == "true"
+    except MalformedMessage:
+        return False
 
 
 def digest_response(credentials: Credentials, *, secret: str, method: str) -> str:
@@ -97,6 +114,7 @@ class Challenger:
         self.algorithms = tuple(known for known in _HASHES if known in algorithms)
         self._key = key
         self._counts: OrderedDict[str, int] = OrderedDict()
+        self._issued = 0
 
     def challenges(self, now: float, *, stale: bool = False) -> list[str]:
         """The header values to send, one per algorithm, in the order of preference."""
@@ -120,7 +138,8 @@ class Challenger:
         return Verdict.ACCEPTED if self._counted(credentials) else Verdict.STALE
 
     def _nonce(self, now: float) -> str:
-        stamp = f"{int(now * 1000):x}"
+        self._issued += 1  # two clients that ask in one millisecond get two nonces, and each counts its own
+        stamp = f"{int(now * 1000):x}-{self._issued:x}"
         return f"{stamp}.{self._mac(stamp)}"
 
     def _mac(self, stamp: str) -> str:
@@ -130,19 +149,15 @@ class Challenger:
         stamp, _, mac = nonce.partition(".")
         if not hmac.compare_digest(mac.encode("utf-8", "surrogateescape"), self._mac(stamp).encode()):
             return False
-        return 0 <= now - int(stamp, 16) / 1000 <= NONCE_LIFETIME_S
+        return 0 <= now - int(stamp.partition("-")[0], 16) / 1000 <= NONCE_LIFETIME_S
 
     def _counted(self, credentials: Credentials) -> bool:
-        """Take the nonce count if it is new (RFC 7616 §3.3): each client (cnonce) counts for itself."""
-        try:
-            count = int(credentials.nc, 16)
-        except ValueError:
+        """Take the nonce count if it is new (RFC 7616 §3.3), whatever cnonce comes with it."""
+        count = int(credentials.nc, 16)
+        if count <= self._counts.get(credentials.nonce, 0):
             return False
-        key = f"{credentials.nonce}:{credentials.username}:{credentials.cnonce[:64]}"
-        if count <= self._counts.get(key, 0):
-            return False
-        self._counts[key] = count
-        self._counts.move_to_end(key)
+        self._counts[credentials.nonce] = count
+        self._counts.move_to_end(credentials.nonce)
         if len(self._counts) > _MAX_NONCES:
             self._counts.popitem(last=False)
         return True
@@ -154,21 +169,18 @@ def answer(
     """The (Proxy-)Authorization value for the first challenge that we can answer, or ``None``."""
     for value in challenges:
         try:
-            challenge = AuthChallenge.parse(value)
-        except Exception:  # noqa: S112 - a challenge that cannot be read is one that we cannot answer
+            parameters = digest_parameters(value)
+        except MalformedMessage:
             continue
-        parameters = challenge.parameters
-        algorithm = str(parameters.get("algorithm") or "MD5").upper()
-        qops = [q.strip().lower() for q in str(parameters.get("qop") or "").split(",")]
+        algorithm = (parameters.get("algorithm") or "MD5").upper()
+        qops = [q.strip().lower() for q in parameters.get("qop", "").split(",")]
         realm, nonce = parameters.get("realm"), parameters.get("nonce")
-        if challenge.scheme.lower() != "digest" or algorithm not in _HASHES or "auth" not in qops:
-            continue
-        if realm is None or nonce is None:
+        if algorithm not in _HASHES or "auth" not in qops or realm is None or nonce is None:
             continue
         credentials = Credentials(
             username=username,
-            realm=str(realm),
-            nonce=str(nonce),
+            realm=realm,
+            nonce=nonce,
             uri=uri,
             response="",
             algorithm=algorithm,
@@ -177,10 +189,14 @@ def answer(
         )
         response = digest_response(credentials, secret=secret, method=method)
         opaque = parameters.get("opaque")
-        tail = f", opaque={quoted(str(opaque))}" if opaque is not None else ""
+        tail = f", opaque={quoted(opaque)}" if opaque is not None else ""
         return (
-            f"Digest username={quoted(username)}, realm={quoted(str(realm))}, nonce={quoted(str(nonce))}, "
+            f"Digest username={quoted(username)}, realm={quoted(realm)}, nonce={quoted(nonce)}, "
             f'uri={quoted(uri)}, response="{response}", algorithm={algorithm}, cnonce="{cnonce}", qop=auth, '
             f"nc={nc:08x}{tail}"
         )
     return None
+
+
+def _resource(uri: URI) -> tuple[str, str]:
+    return uri.user or "", uri.host.lower()

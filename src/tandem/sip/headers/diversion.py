@@ -8,13 +8,11 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sipmessage import URI
-
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.headers import fields
 from tandem.sip.headers.address import NameAddr
 from tandem.sip.headers.lenient import readable
-from tandem.sip.message.grammar import unquoted
+from tandem.sip.headers.uri import URI
+from tandem.sip.message.grammar import quoted, unquoted
 from tandem.sip.message.message import Message
 
 MOST_COUNTED = 99
@@ -54,7 +52,7 @@ class Diversion:
 
     def value(self) -> str:
         """As a header value."""
-        shown = f"{fields.quoted(self.name)} " if self.name else ""
+        shown = f"{quoted(self.name)} " if self.name else ""
         screen = None if self.screened is None else "yes" if self.screened else "no"
         parts = {"counter": self.counter, "limit": self.limit, "privacy": self.privacy or None, "screen": screen}
         tail = "".join(f";{name}={value}" for name, value in parts.items() if value is not None)

@@ -1,8 +1,7 @@
 """Header fields as values, parsed where they are read and remembered by the message until they change.
 
 What every transaction asks (branch, tags, CSeq, Call-ID) is read by the light expressions of :mod:`tandem.sip.headers.via` and
-:mod:`tandem.sip.headers.address`; addresses and URIs that somebody looks into become values of the ``sipmessage``
-library. Every
+:mod:`tandem.sip.headers.address`; addresses that somebody looks into become values with a URI. Every
 function raises :class:`MalformedMessage` and nothing else for what the wire may bring. URIs of schemes that we do not
 speak (``http:`` in a Call-Info, say) are never parsed here.
 """
@@ -11,10 +10,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sipmessage import Address
-
 from tandem.sip.errors import MalformedMessage
-from tandem.sip.headers.address import NameAddr, parse_name_addr
+from tandem.sip.headers.address import NameAddr, SipAddress, parse_name_addr
 from tandem.sip.headers.via import top_via
 from tandem.sip.message import grammar
 from tandem.sip.message.message import Message, Request
@@ -76,22 +73,22 @@ def check_eagerly(message: Message) -> None:
 # Addresses
 
 
-def from_(message: Message) -> Address:
+def from_(message: Message) -> SipAddress:
     """The From header."""
     return message.headers.once("from", parse_name_addr).address
 
 
-def to(message: Message) -> Address:
+def to(message: Message) -> SipAddress:
     """The To header."""
     return message.headers.once("to", parse_name_addr).address
 
 
-def tag(address: Address) -> str:
+def tag(address: SipAddress) -> str:
     """The tag of a From or To, or an empty string; of a message's own, :func:`from_tag` and :func:`to_tag` cost less."""
     return address.parameters.get("tag") or ""
 
 
-def parse_address(text: str) -> Address:
+def parse_address(text: str) -> SipAddress:
     """One name-addr or addr-spec with its parameters."""
     return parse_name_addr(text).address
 
@@ -101,25 +98,27 @@ def name_addrs(values: Iterable[str]) -> list[NameAddr]:
     return [parse_name_addr(part) for value in values for part in split_list(value)]
 
 
-def addresses(values: Iterable[str]) -> list[Address]:
+def addresses(values: Iterable[str]) -> list[SipAddress]:
     """Every address of a field (Contact, Route, Record-Route, Diversion), whose lines may hold lists."""
     return [each.address for each in name_addrs(values)]
 
 
 def recorded_routes(message: Message) -> list[str]:
     """The Record-Route values as they came, which is how they are to be sent back (§12.1); each can be read."""
-    parts = [part for value in message.headers.all("record-route") for part in split_list(value)]
-    for part in parts:
-        parse_address(part)
-    return parts
+    return _as_they_came(message, "record-route")
 
 
-def routes(request: Request) -> list[Address]:
+def paths(request: Request) -> list[str]:
+    """The Path values as they came, which is how they are kept and told (RFC 3327 §5.3); each can be read."""
+    return _as_they_came(request, "path")
+
+
+def routes(request: Request) -> list[SipAddress]:
     """The Route set of a request, topmost first."""
     return addresses(request.headers.all("Route"))
 
 
-def contact(message: Message) -> Address | None:
+def contact(message: Message) -> SipAddress | None:
     """The first Contact, or ``None``."""
     found = message.headers.once("contact", _first_address)
     return found.address if found else None
@@ -178,20 +177,19 @@ def content_length(text: str) -> int:
     return number(text, default=0)
 
 
-def display_name(address: Address) -> str:
-    """The display name as text for people: no control characters, at most 128 characters."""
-    return "".join(c for c in address.name if c.isprintable())[:128].strip()
-
-
-def quoted(text: str) -> str:
-    """Text as a quoted string (RFC 3261 §25.1) that cannot end early and holds no control character."""
-    clean = "".join(c for c in text if c.isprintable())
-    return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def display_name(address: SipAddress) -> str:
+    """The display name as text for people: no control characters, at most 128 characters; Latin-1 where it is not UTF-8."""
+    try:
+        address.name.encode()
+        name = address.name
+    except UnicodeEncodeError:  # bytes that are not UTF-8: before RFC 3261, and in old PBXs still, names are Latin-1
+        name = address.name.encode("utf-8", "surrogateescape").decode("latin-1")
+    return "".join(c for c in name if c.isprintable())[:128].strip()
 
 
 def warning(text: str) -> tuple[str, str]:
     """A Warning header (RFC 3261 §20.43): 399, a text for people."""
-    return "Warning", f"399 tandem {quoted(text)}"
+    return "Warning", f"399 tandem {grammar.quoted(text)}"
 
 
 def _parse_cseq(text: str | None) -> CSeq:
@@ -207,6 +205,13 @@ def _check_call_id(text: str | None) -> str:
     if not _CALL_ID.match(text or ""):
         raise MalformedMessage(f"not a Call-ID: {(text or '')[:80]!r}")
     return text or ""
+
+
+def _as_they_came(message: Message, name: str) -> list[str]:
+    parts = [part for value in message.headers.all(name) for part in split_list(value)]
+    for part in parts:
+        parse_address(part)
+    return parts
 
 
 def _first_address(text: str | None) -> NameAddr | None:

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import quote, unquote
 
-from sipmessage import URI
-
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers.address import NameAddr
 from tandem.sip.headers.diversion import Diversion, Reason, diversions
 from tandem.sip.headers.lenient import readable
-from tandem.sip.headers.uri import parse_uri
+from tandem.sip.headers.uri import URI, parse_uri
 from tandem.sip.message.message import Message
 
 _INDEX = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,15}\Z")

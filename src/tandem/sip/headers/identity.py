@@ -6,11 +6,10 @@ sender may say this at all is for the caller to know.
 
 from dataclasses import dataclass
 
-from sipmessage import Address
-
-from tandem.sip.headers import fields
+from tandem.sip.headers.address import SipAddress
 from tandem.sip.headers.lenient import readable_addresses
 from tandem.sip.headers.params import tokens
+from tandem.sip.message.grammar import quoted
 from tandem.sip.message.message import Message
 
 
@@ -18,8 +17,8 @@ from tandem.sip.message.message import Message
 class Asserted:
     """The addresses of one who calls; ``private``: they are not to be shown to the one who is called."""
 
-    sip: Address | None = None
-    tel: Address | None = None
+    sip: SipAddress | None = None
+    tel: SipAddress | None = None
     private: bool = False
 
     @property
@@ -40,7 +39,7 @@ def asserted(message: Message) -> Asserted:
 
 def assertions(*, name: str, sip: str, tel: str = "") -> list[tuple[str, str]]:
     """The headers that say who somebody is: a SIP address without its scheme, and a number as ``+...``, if there is one."""
-    values = [f"{fields.quoted(name)} <sip:{sip}>", *([f"<tel:{tel}>"] if tel else [])]
+    values = [f"{quoted(name)} <sip:{sip}>", *([f"<tel:{tel}>"] if tel else [])]
     return [("P-Asserted-Identity", value) for value in values]
 
 

@@ -1,12 +1,10 @@
-"""Address fields of which what cannot be read is passed over: Diversion, History-Info, identities, contacts to try."""
+"""SipAddress fields of which what cannot be read is passed over: Diversion, History-Info, identities, contacts to try."""
 
 from collections.abc import Iterable
 
-from sipmessage import Address
-
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
-from tandem.sip.headers.address import NameAddr, parse_name_addr
+from tandem.sip.headers.address import NameAddr, SipAddress, parse_name_addr
 
 
 def readable(values: Iterable[str]) -> list[NameAddr]:
@@ -25,7 +23,7 @@ def readable(values: Iterable[str]) -> list[NameAddr]:
     return found
 
 
-def readable_addresses(values: Iterable[str]) -> list[Address]:
+def readable_addresses(values: Iterable[str]) -> list[SipAddress]:
     """Those whose URI is one that we speak, too."""
     found = []
     for text in readable(values):

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 
 from tandem.sip.errors import MalformedMessage
 
-_PART = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*")+')
+_PIECE = re.compile(
+    r'"(?:[^"\\]|\\.)*"?|[^;"]+|;'
+)  # a quote that does not end reaches to the end: nothing is read twice
 _ESCAPED = re.compile(r"\\(.)")
 _MAX_LENGTH = 4_096
 
@@ -17,7 +19,7 @@ def with_parameters(text: str) -> tuple[str, Mapping[str, str]]:
     """The value before the first semicolon, and the parameters by their names in lower case; quotes are taken away."""
     if len(text) > _MAX_LENGTH:
         raise MalformedMessage(f"a header value of {len(text)} characters; at most {_MAX_LENGTH} are read here")
-    first, *rest = _PART.findall(text) or [""]
+    first, *rest = _parts(text)
     pairs = (part.partition("=") for part in rest)
     return first.strip(), {name.strip().lower(): unquoted(value.strip()) for name, _, value in pairs if name.strip()}
 
@@ -30,3 +32,14 @@ def unquoted(text: str) -> str:
 def tokens(values: Iterable[str]) -> frozenset[str]:
     """The tokens of a comma-separated field (Supported, Require, Allow), in lower case."""
     return frozenset(token.strip().lower() for value in values for token in value.split(",") if token.strip())
+
+
+def _parts(text: str) -> list[str]:
+    """Split at semicolons that are outside quotes."""
+    parts: list[list[str]] = [[]]
+    for piece in _PIECE.findall(text):
+        if piece == ";":
+            parts.append([])
+        else:
+            parts[-1].append(piece)
+    return ["".join(part) for part in parts]

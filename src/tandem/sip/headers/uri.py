@@ -1,13 +1,13 @@
-"""URIs that we speak: sip and sips (RFC 3261 §19.1), tel (RFC 3966), as values of the ``sipmessage`` library.
+"""URIs that we speak: sip and sips (RFC 3261 §19.1), tel (RFC 3966).
 
-Own expressions, because the library's read no upper-case scheme, refuse ``[::1.2.3.4]``, and take quadratic time for a long
-telephone number. A local telephone number needs no phone-context here: what an extension means is a dial plan's matter.
+A local telephone number needs no phone-context here: what an extension means is a dial plan's matter. Looser than the RFC:
+the user part may hold ``#`` as it is, because FreeSWITCH writes such contacts.
 """
 
 import re
-from urllib.parse import unquote
-
-from sipmessage import URI, Parameters
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
 
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.message import grammar
@@ -19,12 +19,41 @@ _UNRESERVED = r"A-Za-z0-9\-_.!~*'()"
 _PARAM_CHAR = rf"(?:[{_UNRESERVED}\[\]/:&+$]|{_ESCAPED})"
 _PARAMS = rf"((?:;{_PARAM_CHAR}+(?:={_PARAM_CHAR}+)?)*)"
 _SIP = re.compile(
-    rf"([Ss][Ii][Pp][Ss]?):(?:((?:[{_UNRESERVED}&=+$,;?/]|{_ESCAPED})+)(?::((?:[{_UNRESERVED}&=+$,]|{_ESCAPED})*))?@)?"
+    rf"([Ss][Ii][Pp][Ss]?):(?:((?:[{_UNRESERVED}&=+$,;?/#]|{_ESCAPED})+)(?::((?:[{_UNRESERVED}&=+$,]|{_ESCAPED})*))?@)?"
     rf"({grammar.HOST})(?::({grammar.PORT}))?{_PARAMS}(\?.*)?\Z"
 )
 _TEL = re.compile(rf"([Tt][Ee][Ll]):(\+[0-9\-.()]+|[0-9A-Fa-f*#\-.()]+){_PARAMS}\Z")
 _DIGIT = re.compile(r"[0-9A-Fa-f*#]")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
+_SAFE = "!*'()&=+$"  # what is written as it is, beside what `quote` never touches
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class URI:
+    """A URI that we speak. ``user``, ``password`` and ``parameters`` are without escapes; text of it has them again.
+
+    ``scheme`` is in lower case; ``host`` has brackets around an IPv6 address, and is empty for tel, whose number is
+    ``user``. ``parameters`` are by lower-case name; one without a value has ``None``.
+    """
+
+    scheme: str
+    host: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    port: int | None = None
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        tail = "".join(
+            f";{_escaped(name)}" if value is None else f";{_escaped(name)}={_escaped(value)}"
+            for name, value in self.parameters.items()
+        )
+        if self.scheme == "tel":
+            return f"tel:{self.user}{tail}"
+        user = "" if self.user is None else quote(self.user, safe=f"{_SAFE},;?/")
+        password = "" if self.password is None else ":" + quote(self.password, safe=f"{_SAFE},")
+        port = "" if self.port is None else f":{self.port}"
+        return f"{self.scheme}:{user}{password}{'' if self.user is None else '@'}{self.host}{port}{tail}"
 
 
 def parse_uri(text: str) -> URI:
@@ -57,12 +86,16 @@ def has_headers(text: str) -> bool:
     return "?" in text and (found := _SIP.match(text)) is not None and found[7] is not None
 
 
-def _parameters(text: str) -> Parameters:
-    found = {}
+def _escaped(text: str) -> str:
+    return quote(text, safe="!*'()[]/:&+$")
+
+
+def _parameters(text: str) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
     for each in text[1:].split(";") if text else ():
         name, equals, value = each.partition("=")
         name = unquote(name).lower()
-        if name in found or name == "self":
-            raise MalformedMessage(f"a URI parameter occurs more than once, or cannot be read: {text[:80]!r}")
+        if name in found:
+            raise MalformedMessage(f"a URI parameter occurs more than once: {text[:80]!r}")
         found[name] = unquote(value) if equals else None
-    return Parameters(**found)
+    return found

@@ -8,11 +8,11 @@ was tried before, and never from ``sips:`` to less. Everything else is the calle
 import re
 from dataclasses import dataclass, field
 
+from tandem.sip.headers.digest import is_stale
 from tandem.sip.headers.lenient import readable_addresses
 from tandem.sip.machines import sessiontimer
 from tandem.sip.message.message import Response
 
-_STALE = re.compile(r"\bstale\s*=\s*\"?true\b", re.IGNORECASE)
 _MOST_STALE = 3
 """Nonces in a row that may be stale; a server whose every nonce is stale is not asked for ever."""
 CHALLENGES = {401: ("WWW-Authenticate", "Authorization"), 407: ("Proxy-Authenticate", "Proxy-Authorization")}
@@ -67,7 +67,7 @@ class Retries:
         challenge, header = CHALLENGES[response.status]
         values = tuple(response.headers.all(challenge))
         before = self._challenged.get(response.status, 0)
-        if before and (before > _MOST_STALE or not any(_STALE.search(value) for value in values)):
+        if before and (before > _MOST_STALE or not any(map(is_stale, values))):
             return None
         self._challenged[response.status] = before + 1
         return Authenticate(challenges=values, header=header)

@@ -27,7 +27,7 @@ def parameters(text: str) -> dict[str, str | None]:
     if not text:
         return {}
     if '"' in text or "\t" in text or " " in text:
-        found = [(m[1].lower(), m[2]) for m in _PARAM.finditer(text)]
+        found = [(m[1].lower(), m[2]) for m in _PARAM.finditer(text.rstrip(" \t"))]
     else:
         found = [(name.lower(), value if equals else None) for name, equals, value in map(_cut, text[1:].split(";"))]
     out = dict(found)
@@ -86,6 +86,12 @@ def unquoted(text: str) -> str:
     if text[:1] != '"':
         return text
     return _PAIR.sub(r"\1", text[1:-1]) if "\\" in text else text[1:-1]
+
+
+def quoted(text: str) -> str:
+    """Text as a quoted string (RFC 3261 §25.1) that cannot end early and holds no control character."""
+    clean = "".join(c for c in text if c.isprintable())
+    return '"' + clean.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _cut(text: str) -> tuple[str, str, str]:

@@ -133,10 +133,9 @@ def parse_sdp(body: bytes) -> Description:
     """Read a description. Raises :class:`SdpError` for anything that is not one."""
     session, media = _sections(_lines(body))
     lines = tuple(section[0] for section in media)
+    whole = _Whole(host=_connection(session), direction=_direction(session))
     audios = (
-        _audio(section, session, index, lines)
-        for index, section in enumerate(media)
-        if section[0].startswith("m=audio ")
+        _audio(section, whole, index, lines) for index, section in enumerate(media) if section[0].startswith("m=audio ")
     )
     origin = next((line[2:].split() for line in session if line.startswith("o=")), [])
     return Description(
@@ -171,7 +170,15 @@ def _sections(lines: list[str]) -> tuple[list[str], list[list[str]]]:
     return sections[0], sections[1:]
 
 
-def _audio(section: list[str], session: list[str], index: int, lines: tuple[str, ...]) -> Audio | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Whole:
+    """What the session says for every stream that does not say it itself."""
+
+    host: str | None
+    direction: str | None
+
+
+def _audio(section: list[str], whole: _Whole, index: int, lines: tuple[str, ...]) -> Audio | None:
     """The stream of a section; ``None`` if it is refused (port 0) or not over RTP as we speak it."""
     _, port_text, profile, *numbers = section[0].split()
     if not re.fullmatch(r"[0-9]{1,5}(/[0-9]+)?", port_text) or int(port_text.partition("/")[0]) > 65_535:
@@ -181,8 +188,7 @@ def _audio(section: list[str], session: list[str], index: int, lines: tuple[str,
         return None
     known, others = _formats(section, numbers)
     cryptos = [parse_crypto(value) for value in _attributes(section, "crypto")]
-    directions = [d for d in DIRECTIONS if d in _flags(section)] or [d for d in DIRECTIONS if d in _flags(session)]
-    host = _connection(section) or _connection(session)
+    host = _connection(section) or whole.host
     if host is None:
         raise SdpError("there is no connection line (c=) for the audio stream")
     return Audio(
@@ -192,7 +198,7 @@ def _audio(section: list[str], session: list[str], index: int, lines: tuple[str,
         formats=tuple(f for f in known if f.name in CODECS),
         events=tuple(f for f in known if f.name == _EVENT),
         comfort_noise=_COMFORT_NOISE in known,
-        direction=directions[0] if directions else "sendrecv",
+        direction=_direction(section) or whole.direction or "sendrecv",
         cryptos=tuple(c for c in cryptos if isinstance(c, Crypto)),
         feedback=profile.endswith("F"),
         rtcp_mux="rtcp-mux" in _flags(section),
@@ -255,6 +261,11 @@ def _attributes(section: list[str], name: str) -> list[str]:
 
 def _flags(section: list[str]) -> set[str]:
     return {line[2:].strip() for line in section if line.startswith("a=")}
+
+
+def _direction(section: list[str]) -> str | None:
+    flags = _flags(section)
+    return next((direction for direction in DIRECTIONS if direction in flags), None)
 
 
 def _milliseconds(section: list[str], name: str) -> int | None:

@@ -9,6 +9,7 @@ from tandem.org.numbers import number_of
 from tandem.sip.headers import fields
 from tandem.sip.headers.address import parse_name_addr
 from tandem.sip.headers.identity import asserted, assertions
+from tandem.sip.message.grammar import quoted
 from tandem.sip.message.message import Request
 from tandem.voice.config import sip_of
 from tandem.voice.registrar.authentication import is_anonymous
@@ -52,7 +53,7 @@ def show(request: Request, sender: o.User, *, hidden: bool = False) -> None:
     from_ = parse_name_addr(request.headers.get("From"))
     name, uri = (ANONYMOUS, ANONYMOUS_URI) if hidden else (shown_name(sender), from_.uri)
     tag = f";tag={from_.tag}" if from_.tag else ""
-    request.headers.set("From", f"{fields.quoted(name)} <{uri}>{tag}")
+    request.headers.set("From", f"{quoted(name)} <{uri}>{tag}")
 
 
 def shown_name(user: o.User) -> str:

@@ -9,8 +9,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sipmessage import URI
-
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.org.vocabulary import Transport
@@ -23,7 +21,7 @@ from tandem.sip.headers import fields
 from tandem.sip.headers.diversion import Diversion, Reason
 from tandem.sip.headers.history import entries_for, history
 from tandem.sip.headers.identity import asserted
-from tandem.sip.headers.uri import parse_uri
+from tandem.sip.headers.uri import URI, parse_uri
 from tandem.sip.headers.via import remove_top_via
 from tandem.sip.message.message import Request, Response
 from tandem.voice.config import sip_of

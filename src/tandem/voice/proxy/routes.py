@@ -7,13 +7,12 @@ proxies that a phone asks for, since calls go where the directory says.
 
 from typing import Protocol
 
-from sipmessage import Address
-
 from tandem.core.ids import Ids
 from tandem.org.vocabulary import Transport
 from tandem.sip.aio.flow import Flow, Hop
 from tandem.sip.aio.outbound import Target
 from tandem.sip.headers import fields
+from tandem.sip.headers.address import SipAddress
 from tandem.sip.machines.locate import PORTS
 from tandem.sip.message.message import Request
 from tandem.voice.proxy.sides import Passage, PhoneSide, ProvenServer, RouteSeal, Side, Sides, phone_mark
@@ -154,7 +153,7 @@ class Routes:
         return host.strip("[]") == flow.local[0] and (port or PORTS[flow.transport]) in ports
 
 
-def _set_routes(request: Request, routes: list[Address]) -> None:
+def _set_routes(request: Request, routes: list[SipAddress]) -> None:
     request.headers.remove("Route")
     for route in routes:
         request.headers.add("Route", str(route))

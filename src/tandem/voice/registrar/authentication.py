@@ -5,8 +5,6 @@ import logging
 import secrets
 from collections.abc import Iterable, Iterator
 
-from sipmessage import URI
-
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
@@ -17,6 +15,7 @@ from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
 from tandem.sip.headers.digest import Challenger, Verdict, parse_credentials
 from tandem.sip.headers.lenient import readable_addresses
+from tandem.sip.headers.uri import URI
 from tandem.sip.message.message import Request
 from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.registrar.lockout import Lockout
@@ -50,8 +49,12 @@ class PhoneAuthentication:
             return None
         try:
             credentials = parse_credentials(value)
-        except MalformedMessage:
-            transaction.respond_with(400)
+        except MalformedMessage as error:
+            transaction.refuse_stateless(400, headers=(fields.warning(str(error)),))
+            return None
+        if not credentials.is_for(transaction.request.uri):
+            why = f"the digest is for {credentials.uri[:80]!r}, not for the Request-URI"
+            transaction.refuse_stateless(400, headers=(fields.warning(why),))
             return None
         source = transaction.flow.remote[0]
         if self._lockout.locked(credentials.username, source, now):

@@ -7,14 +7,14 @@ Call-ID (a phone waits for its answer before it registers again).
 
 import logging
 
-from sipmessage import Address
-
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
+from tandem.sip.headers.address import SipAddress
 from tandem.sip.headers.via import vias
+from tandem.sip.message.grammar import quoted
 from tandem.sip.message.message import Request
 from tandem.voice import counts
 from tandem.voice.config import sip_of
@@ -43,7 +43,7 @@ def register(transaction: ServerTransaction, user: o.User, location: Location, c
         values = []
     contacts = fields.addresses(values)
     wishes = [(c, fields.number(c.parameters.get("expires"), default=default)) for c in contacts]
-    path = tuple(str(each) for each in fields.addresses(request.headers.all("Path")))
+    path = tuple(fields.paths(request))
     if refusal := _refusal(request, wishes, path, everything=everything, default=default):
         status, *headers = refusal
         transaction.respond_with(status, headers=tuple(headers))
@@ -64,7 +64,7 @@ def register(transaction: ServerTransaction, user: o.User, location: Location, c
 
 def _refusal(
     request: Request,
-    wishes: list[tuple[Address, int]],
+    wishes: list[tuple[SipAddress, int]],
     path: tuple[str, ...],
     *,
     everything: bool,
@@ -82,7 +82,7 @@ def _refusal(
     return None
 
 
-def _binding(contact: Address, transaction: ServerTransaction, path: tuple[str, ...], expires_at: float) -> Binding:
+def _binding(contact: SipAddress, transaction: ServerTransaction, path: tuple[str, ...], expires_at: float) -> Binding:
     return Binding(
         contact=str(contact.uri),
         flow=transaction.flow,
@@ -96,16 +96,16 @@ def _binding(contact: Address, transaction: ServerTransaction, path: tuple[str, 
 def _contact(binding: Binding, now: float) -> str:
     shown = f"<{binding.contact}>;expires={round(binding.expires_at - now)}"
     if binding.instance:
-        shown += f";+sip.instance={fields.quoted(binding.instance)}"
+        shown += f";+sip.instance={quoted(binding.instance)}"
     return f"{shown};reg-id={binding.reg_id}" if binding.instance and binding.reg_id else shown
 
 
-def _wants_outbound(request: Request, wishes: list[tuple[Address, int]]) -> bool:
+def _wants_outbound(request: Request, wishes: list[tuple[SipAddress, int]]) -> bool:
     supported = {each.strip().lower() for line in request.headers.all("Supported") for each in line.split(",")}
     return "outbound" in supported and any("reg-id" in contact.parameters for contact, _ in wishes)
 
 
-def _outbound(request: Request, wishes: list[tuple[Address, int]]) -> tuple[tuple[str, str], ...]:
+def _outbound(request: Request, wishes: list[tuple[SipAddress, int]]) -> tuple[tuple[str, str], ...]:
     """What the answer says to a phone that speaks outbound, and the Path as it came."""
     path = tuple(("Path", value) for value in request.headers.all("Path"))
     if not _wants_outbound(request, wishes):

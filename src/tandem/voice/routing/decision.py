@@ -3,10 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from sipmessage import URI
-
 from tandem.directory import objects as o
 from tandem.org.numbers import line_key
+from tandem.sip.headers.uri import URI
 from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.routing.normalization import normalize
 
