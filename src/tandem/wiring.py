@@ -214,10 +214,7 @@ async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = N
         connect=lambda: connect(home, fqdn),
         forest=found.forest,
         clock=clock,
-        # The first name is that of release 0.1; a server that is updated finds its state there.
-        files=VoiceFiles(
-            mwi=home.state / "voice" / f"{fqdn}.lamps.json", route_key=home.state / "voice" / f"{fqdn}.route.key"
-        ),
+        files=VoiceFiles.below(home.state / "voice", fqdn),
         identity=identity,
     )
     wanted = (Transport.TLS, *(each for each in (Transport.TCP, Transport.UDP) if each in listen.ports))

@@ -1,6 +1,7 @@
 """Message waiting towards gateways: RFC 3842 by unsolicited NOTIFY, on the network in memory."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Coroutine
 
 import pytest
@@ -32,7 +33,7 @@ USER = o.User(
 class Gateways:
     """A notifier and two gateways; each answers with its status, and keeps what it was sent."""
 
-    def __init__(self, *, allowed: bool = True) -> None:
+    def __init__(self, *, allowed: bool = True, user: o.User = USER) -> None:
         self.loop = JumpingLoop()
         self.store = MemoryMailStore()
         network = Network(self.loop)
@@ -48,7 +49,7 @@ class Gateways:
             policies={
                 "Main": o.UMMailboxPolicy(name="Main", dial_plan="Main", allow_message_waiting_indicator=allowed)
             },
-            by_mail={ALICE: USER},
+            by_mail={ALICE: user},
         )
         self.notifier = MwiNotifier(network.endpoint("um"), lambda: config, self.store, "<sip:um>")
 
@@ -88,6 +89,17 @@ def test_the_first_gateway_that_takes_it_is_told_of_each_change_once(gateways: G
         box.remove("voice-1")
         await asyncio.sleep(1)
         assert gateways.received[1:] == [("gateway1", "alice", MessageSummary())]
+
+    gateways.run(scene)
+
+
+def test_the_users_own_pool_is_told_before_a_gateway_that_takes_everything() -> None:
+    gateways = Gateways(user=dataclasses.replace(USER, home_pool="Gateway2"))
+
+    async def scene() -> None:
+        await gateways.store.mailbox(ALICE).append("voice-1", VOICE)
+        await asyncio.sleep(5)
+        assert gateways.received == [("gateway2", "alice", MessageSummary(new=1))]
 
     gateways.run(scene)
 

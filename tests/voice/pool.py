@@ -45,14 +45,13 @@ async def serving(folder: Path) -> AsyncIterator[Pool]:
     forest = repository.layout.forest
     repository.session.close()
     endpoint = Endpoint(clock=clock, ids=SystemIds(), resolver=Resolver({}), name=POOL)
-    state = folder / "state" / "voice"
     server = VoiceServer(
         fqdn=POOL,
         endpoint=endpoint,
         connect=lambda: connect(home, POOL),
         forest=forest,
         clock=clock,
-        files=VoiceFiles(mwi=state / f"{POOL}.lamps.json", route_key=state / f"{POOL}.route.key"),
+        files=VoiceFiles.below(folder / "state" / "voice", POOL),
     )
     await server.start()
     await endpoint.listen_tcp("127.0.0.1", 0)

@@ -86,12 +86,12 @@ class Phone(Party):
                 ]
             )
             if authorization:
-                headers.add("Proxy-Authorization", authorization)
+                headers.add("Authorization", authorization)
             request = Request(method="SUBSCRIBE", uri=f"sip:{self.address}", headers=headers)
             response = await (await self.endpoint.send(request, hop(POOL))).final()
-            if response.status != 407:
+            if response.status != 401:
                 break
-            authorization = self._answered(response.headers.all("Proxy-Authenticate"), "SUBSCRIBE", request.uri)
+            authorization = self._answered(response.headers.all("WWW-Authenticate"), "SUBSCRIBE", request.uri)
         return response
 
     async def invited(self, uri: str) -> Response:
@@ -136,7 +136,7 @@ def installed(world: World, folder: Path) -> tuple[Phone, Phone]:
         connect=lambda: connect(home, POOL),
         forest=repository.layout.forest,
         clock=world.loop,
-        files=VoiceFiles(mwi=folder / "lamps.json", route_key=folder / "route.key"),
+        files=VoiceFiles.below(folder, POOL),
     )
     repository.session.close()
     index = voice.following.index

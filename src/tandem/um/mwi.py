@@ -80,7 +80,9 @@ class MwiNotifier:
 
     async def _tell(self, user: o.User, summary: MessageSummary) -> None:
         for _ in range(RETRIES):
-            for gateway in self._config().gateways_of(user.um_dial_plan):
+            gateways = self._config().gateways_of(user.um_dial_plan)
+            # The user's own pool first: a PBX may take what is for nobody it knows, and other pools refuse it.
+            for gateway in sorted(gateways, key=lambda each: each.address.lower() != user.home_pool.lower()):
                 if gateway.mwi_allowed and await self._notify(user, gateway, summary):
                     counts.mwi_sent.value += 1
                     event(_log, logging.INFO, "um.mwi", account=user.account, gateway=gateway.name, new=summary.new)

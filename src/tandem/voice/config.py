@@ -33,6 +33,12 @@ class VoiceConfig:
                 return self.dial_plans[identity]
         return None
 
+    def other_pool(self, user: o.User) -> str | None:
+        """The pool that a user is at home in, if it is another than this server's."""
+        if self.pool is None or not user.home_pool or user.home_pool.lower() == self.pool.fqdn.lower():
+            return None
+        return user.home_pool
+
     def um_dial_plan_of(self, user: o.User) -> o.UMDialPlan | None:
         """The SIP URI dial plan that a user's EUM address names, or ``None``: then there is no voice mail."""
         for eum in user.eum_addresses:

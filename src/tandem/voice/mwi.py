@@ -6,7 +6,6 @@ their NOTIFY in that dialog; registered phones that did not get one outside of a
 
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from tandem.core.log import event, get_logger
@@ -24,29 +23,13 @@ from tandem.sip.message.message import Request
 from tandem.voice import counts
 from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.registrar.authentication import is_own
-from tandem.voice.registrar.location import Location
+from tandem.voice.registrar.location import Binding, Location
+from tandem.voice.subscriptions import Subscription, Subscriptions
 from tandem.voice.summaries import SavedSummaries
 
 _log = get_logger("voice")
 EVENT = Event(package=EVENT_PACKAGE)
 DEFAULT_S, LONGEST_S = 3600, 3600
-MAX_SUBSCRIPTIONS = 20
-"""Of one user."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Subscription:
-    """One phone's subscription."""
-
-    user: str
-    dialog: Dialog
-    flow: Flow
-    notifier: Notifier
-
-    def lasts(self, now: float) -> bool:
-        """Whether there is still a phone to notify; a subscription that has expired ends here."""
-        self.notifier.timeout(now)
-        return self.notifier.state is not SubscriptionState.TERMINATED and not self.flow.closed
 
 
 class MwiRelay:
@@ -69,7 +52,7 @@ class MwiRelay:
         self._config = config
         self._contact = contact
         self._summaries = summaries
-        self._subscriptions: dict[tuple[str, str, str], Subscription] = {}
+        self._subscriptions = Subscriptions()
         self._spawn = spawn
 
     def notified(self, transaction: ServerTransaction) -> None:
@@ -83,6 +66,9 @@ class MwiRelay:
         if user is None or not servers & transaction.flow.peer_names:
             event(_log, logging.WARNING, "voice.notify_refused", peer=transaction.flow.remote[0], to=request.uri)
             transaction.respond_with(404 if servers or user is None else 403)
+            return
+        if (elsewhere := config.other_pool(user)) is not None:  # UM asks the next gateway then
+            transaction.respond_with(404, headers=(fields.warning(f"the user is at home in pool {elsewhere}"),))
             return
         if event_of(request) != EVENT:
             transaction.respond_with(489)
@@ -116,7 +102,7 @@ class MwiRelay:
         except DialogError as error:
             transaction.respond_with(error.status)
             return
-        held.flow = transaction.flow
+        self._subscriptions.moved(held, transaction.flow)
         transaction.respond_with(200, headers=(("Expires", str(life)), ("Contact", self._contact(transaction.flow))))
         self._spawn(self._notify(held))
 
@@ -127,7 +113,7 @@ class MwiRelay:
             dialog = Dialog.from_uas(request, local_tag=transaction.to_tag)
             notifier = Notifier(wanted, expires_s=life, now=now)
             held = Subscription(user=user, dialog=dialog, flow=transaction.flow, notifier=notifier)
-            self._keep(held, now)
+            self._subscriptions.keep(held, now)
             return held
         known = self._subscriptions.get(key)
         if known is None or known.user != user or known.notifier.timeout(now):
@@ -137,22 +123,15 @@ class MwiRelay:
         known.notifier.refreshed(life, now)
         return known
 
-    def _keep(self, subscription: Subscription, now: float) -> None:
-        mine = [k for k, s in self._subscriptions.items() if s.user == subscription.user]
-        stale = [k for k in mine if not self._subscriptions[k].lasts(now)]
-        for key in (*stale, *[k for k in mine if k not in stale][: len(mine) - len(stale) - MAX_SUBSCRIPTIONS + 1]):
-            self._subscriptions.pop(key, None)
-        self._subscriptions[subscription.dialog.key] = subscription
-
     def _tell(self, user: str) -> None:
         now = self._endpoint.clock.now()
-        held = [s for s in self._subscriptions.values() if s.user == user and s.lasts(now)]
+        held = self._subscriptions.of(user, now)
         told = {id(s.flow) for s in held}
         for subscription in held:
             self._spawn(self._notify(subscription))
         for binding in self._location.of(user, now):
             if id(binding.flow) not in told:
-                self._spawn(self._notify_unsolicited(user, binding.uri, binding.flow))
+                self._spawn(self._notify_unsolicited(user, binding))
 
     async def _notify(self, subscription: Subscription) -> None:
         notifier = subscription.notifier
@@ -166,18 +145,20 @@ class MwiRelay:
         request.body = self._summaries.of(user).body(f"sip:{user}")
         notifier.answered(await self._send(request, user, subscription.flow))
         if notifier.state is SubscriptionState.TERMINATED:
-            self._subscriptions.pop(subscription.dialog.key, None)
+            self._subscriptions.drop(subscription)
 
-    async def _notify_unsolicited(self, user: str, contact: str, flow: Flow) -> None:
+    async def _notify_unsolicited(self, user: str, binding: Binding) -> None:
         request = unsolicited_notify(
             self._summaries.of(user),
-            uri=contact,
+            uri=binding.uri,
             account=f"sip:{user}",
-            contact=self._contact(flow),
+            contact=self._contact(binding.flow),
             from_tag=self._endpoint.ids.token(8),
             call_id=self._endpoint.ids.token(12),
         )
-        await self._send(request, user, flow)
+        for proxy in binding.path:
+            request.headers.add("Route", proxy)
+        await self._send(request, user, binding.flow)
 
     async def _send(self, request: Request, user: str, flow: Flow) -> int:
         response = await (await self._endpoint.send(request, flow)).final()

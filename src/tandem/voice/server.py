@@ -39,10 +39,23 @@ _METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "SUBSCRIBE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VoiceFiles:
-    """What a voice server keeps: the state of message waiting, and the key that seals the tokens of calls."""
+    """What a voice server keeps: the state of message waiting, and the key that seals the tokens of calls.
+
+    ``mwi_before`` is the state as release 0.1 kept it.
+    """
 
     mwi: Path
+    mwi_before: Path
     route_key: Path
+
+    @classmethod
+    def below(cls, folder: Path, fqdn: str) -> "VoiceFiles":
+        """The files of a server in its folder."""
+        return cls(
+            mwi=folder / f"{fqdn}.mwi.db",
+            mwi_before=folder / f"{fqdn}.lamps.json",
+            route_key=folder / f"{fqdn}.route.key",
+        )
 
 
 class VoiceServer(Service[VoiceConfig]):
@@ -92,7 +105,7 @@ class VoiceServer(Service[VoiceConfig]):
             active=self._active,
             guard=guard,
         )
-        self._summaries = SavedSummaries(files.mwi, self.threads.disk)
+        self._summaries = SavedSummaries(files.mwi, self.threads.disk, before=files.mwi_before)
         self._mwi = MwiRelay(
             endpoint,
             self._location,

@@ -21,6 +21,8 @@ from tandem.voice.config import VoiceConfig, sip_of
 from tandem.voice.registrar.lockout import Lockout
 
 _log = get_logger("voice")
+_SERVED = ("REGISTER", "SUBSCRIBE")
+"""Requests that end at this server, so that it challenges as a user agent server does (RFC 3261 §22.2), not as a proxy."""
 
 
 class PhoneAuthentication:
@@ -41,8 +43,7 @@ class PhoneAuthentication:
         """The user whose secret the phone knows; otherwise the request has been answered, and ``None``."""
         now = self._clock.now()
         challenger = self._challenger_for(config)
-        register = transaction.request.method == "REGISTER"
-        header = "Authorization" if register else "Proxy-Authorization"
+        header = "Authorization" if transaction.request.method in _SERVED else "Proxy-Authorization"
         value = transaction.request.headers.get(header)
         if value is None:
             self._challenge(transaction, challenger, now)
@@ -83,8 +84,8 @@ class PhoneAuthentication:
 
     @staticmethod
     def _challenge(transaction: ServerTransaction, challenger: Challenger, now: float, *, stale: bool = False) -> None:
-        register = transaction.request.method == "REGISTER"
-        status, name = (401, "WWW-Authenticate") if register else (407, "Proxy-Authenticate")
+        served = transaction.request.method in _SERVED
+        status, name = (401, "WWW-Authenticate") if served else (407, "Proxy-Authenticate")
         headers = tuple((name, value) for value in challenger.challenges(now, stale=stale))
         transaction.refuse_stateless(status, headers=headers)
 
