@@ -21,7 +21,7 @@ from tandem.org import model, rules
 from tandem.org.checks import check
 from tandem.org.errors import ConfigError, Finding, Severity
 from tandem.org.findings import DeclaredAt, Findings, expected_of
-from tandem.org.users_csv import UsersFile
+from tandem.org.users_csv import UsersFile, only_choices
 
 MAX_FILE_BYTES = 16 << 20
 _MAX_NODES = 2_000_000
@@ -32,10 +32,11 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(slots=True)
 class Loaded:
-    """What came of a file: the organization unless there are errors, the findings, and where each object is declared."""
+    """What came of a file: the organization unless there are errors, the findings, and how many users were read."""
 
     organization: model.Organization | None
     findings: tuple[Finding, ...]
+    users: int = 0
 
 
 def load_organization(path: Path) -> Loaded:
@@ -48,7 +49,7 @@ def load_organization(path: Path) -> Loaded:
             reader.report(at, found, expected, severity)
     findings = tuple(sorted(reader.findings.found))
     wrong = any(f.severity is Severity.ERROR for f in findings)
-    return Loaded(None if wrong else organization, findings)
+    return Loaded(None if wrong else organization, findings, len(organization.users) if organization else 0)
 
 
 def require_organization(path: Path) -> model.Organization:
@@ -71,26 +72,26 @@ class _OrganizationReader:
     def read(self) -> model.Organization | None:
         """The organization as far as it could be read, or ``None``."""
         root = self._tree()
-        whole = DeclaredAt(file=self.path.name, line=1, key="")
+        top = DeclaredAt(file=self.path.name, line=1, key="")
         if root is None:
             return None
         if not isinstance(root, yaml.MappingNode):
             self.report(
-                whole, "the file is not a mapping", "keys such as 'name:' and 'users:' ('tandem init' shows them all)"
+                top, "the file is not a mapping", "keys such as 'name:' and 'users:' ('tandem init' shows them all)"
             )
             return None
         items = self._items(root, "", ({f.name for f in dataclasses.fields(model.Organization)} | _TOP) - {"path"})
         version = items.pop("tandem", None)
         if version is None or not isinstance(version, yaml.ScalarNode) or version.value != FORMAT_VERSION:
             self.report(
-                dataclasses.replace(whole, key="tandem"),
+                dataclasses.replace(top, key="tandem"),
                 "missing" if version is None else f"found {_shown(version)}",
                 f"tandem: {FORMAT_VERSION}, the version of this file format",
             )
         csv_node = items.pop("users_csv", None)
-        users = self._users_of(csv_node) if csv_node is not None else ()
-        values = self._values(model.Organization, items, "", 1, given={"path": self.path})
-        if values is None:
+        values, whole = self._fields(model.Organization, items, "", 1, given={"path": self.path})
+        users = self._users_of(csv_node, values) if csv_node is not None else ()
+        if not whole:
             return None
         folder = self.path.resolve().parent
         values["users"] = (*values.get("users", ()), *users)
@@ -158,10 +159,10 @@ class _OrganizationReader:
                 items[name] = value
         return items
 
-    def _values(
+    def _fields(
         self, type_: type, items: dict[str, yaml.Node], key: str, line: int, given: dict[str, Any] | None = None
-    ) -> dict[str, Any] | None:
-        """The fields of a type from their nodes; ``None`` if one that is needed is missing or wrong."""
+    ) -> tuple[dict[str, Any], bool]:
+        """The fields of a type from their nodes, as far as they are right, and whether all that is needed is there."""
         hints = typing.get_type_hints(type_)
         values: dict[str, Any] = {}
         whole = True
@@ -184,7 +185,7 @@ class _OrganizationReader:
                 whole = False
             else:
                 values[field.name] = value
-        return values if whole else None
+        return values, whole
 
     def _value(self, node: yaml.Node, hint: Any, key: str, rule: rules.Rule | None) -> Any:
         self._nodes += 1
@@ -226,8 +227,8 @@ class _OrganizationReader:
             )
             return None
         items = self._items(node, key, {f.name for f in dataclasses.fields(hint)})
-        values = self._values(hint, items, key, node.start_mark.line + 1)
-        return None if values is None else self.findings.made(hint, values, self._place(node, key))
+        values, whole = self._fields(hint, items, key, node.start_mark.line + 1)
+        return self.findings.made(hint, values, self._place(node, key)) if whole else None
 
     def _convert(self, text: str, hint: Any, at: DeclaredAt, rule: rules.Rule | None) -> Any:
         """Text to a value of the hinted type; ``None`` and a finding if it is not one."""
@@ -257,13 +258,18 @@ class _OrganizationReader:
         self.report(at, rules.found_text(text), expected)
         return None
 
-    def _users_of(self, node: yaml.Node) -> tuple[model.DeclaredUser, ...]:
-        """The users of a CSV file."""
+    def _users_of(self, node: yaml.Node, values: dict[str, Any]) -> tuple[model.DeclaredUser, ...]:
+        """The users of a CSV file. ``values`` are what the organization declares beside them."""
         at = self._place(node, "users_csv")
         if not isinstance(node, yaml.ScalarNode):
             self.report(at, f"found {_shown(node)}", "the name of a CSV file")
             return ()
-        return UsersFile(self.path.resolve().parent, str(node.value), self.findings).read(at)
+        defaults = only_choices(
+            tuple(forest.name for forest in values.get("forests", ())),
+            values.get("organizational_units", ()),
+            of_contacts=frozenset(contact.ou for contact in values.get("contacts", ())),
+        )
+        return UsersFile(self.path.resolve().parent, str(node.value), self.findings, defaults).read(at)
 
 
 def _shown(node: yaml.Node) -> str:

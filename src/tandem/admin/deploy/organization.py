@@ -15,10 +15,11 @@ from tandem.process.bootstrap import write_example
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validated:
-    """The findings of a file; it is ``usable`` if none of them is an error."""
+    """The findings of a file; it is ``usable`` if none of them is an error. ``users`` is how many could be read."""
 
     findings: tuple[Finding, ...]
     usable: bool
+    users: int
 
     def to_json(self) -> list[dict[str, Any]]:
         """What ``tandem validate --json`` prints."""
@@ -32,7 +33,7 @@ class Validated:
 def validate(file: Path) -> Validated:
     """Check an organization file."""
     loaded = load_organization(file)
-    return Validated(findings=tuple(loaded.findings), usable=loaded.organization is not None)
+    return Validated(findings=tuple(loaded.findings), usable=loaded.organization is not None, users=loaded.users)
 
 
 def initialize(folder: Path) -> Organization:

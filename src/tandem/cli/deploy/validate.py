@@ -27,5 +27,6 @@ def validate(file: Path, as_json: bool) -> None:
     else:
         for finding in found.findings:
             click.echo(str(finding))
-        click.echo(f"{file}: {found.count(Severity.ERROR)} error(s), {found.count(Severity.WARNING)} warning(s)")
+        counted = f"{found.count(Severity.ERROR)} error(s), {found.count(Severity.WARNING)} warning(s)"
+        click.echo(f"{file}: {counted}, {found.users} user(s) read")
     raise click.exceptions.Exit(0 if found.usable else 1)
