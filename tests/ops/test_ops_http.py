@@ -2,7 +2,6 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from tandem.ops import health, http
 from tandem.ops.errors import OpsError
 from tandem.ops.http import Answer, HttpServer
 from tandem.ops.metrics import CONTENT_TYPE, Metrics
-from tandem.service.certificates import unexpired
 
 
 @contextlib.asynccontextmanager
@@ -128,15 +126,12 @@ def test_readiness_says_what_is_wrong_with_each_part(tmp_path: Path) -> None:
     def fails() -> str:
         raise ValueError("cannot tell")
 
-    now = datetime.now(UTC)
     found = health.examine(
         {
             "well": lambda: "",
             "spool": lambda: problem_of(tmp_path),
             "gone": lambda: problem_of(tmp_path / "none"),
             "directory": Freshness(SystemClock()).problem,
-            "certificate": unexpired(lambda: now - timedelta(days=1)),
-            "none": unexpired(lambda: None),
             "broken": fails,
         }
     )
@@ -147,4 +142,3 @@ def test_readiness_says_what_is_wrong_with_each_part(tmp_path: Path) -> None:
     assert wrong["broken"] == "ValueError: cannot tell"
     assert json.loads(json.dumps(found.facts()))["checks"]["well"] == "ok"
     assert list(tmp_path.iterdir()) == []
-    assert health.examine({"certificate": unexpired(lambda: now + timedelta(days=1))}).ready

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import logging
+import os
+import shutil
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,11 +18,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tandem.cli.keeping.pki import pki
-from tandem.pki import examine
+from tandem.core.clock import SystemClock
+from tandem.pki import counts, examine
 from tandem.pki.authority import SERVER_DAYS, Authority
 from tandem.pki.errors import PkiError
 from tandem.pki.identity import Identity
 from tandem.pki.store import CertificateStore
+from tandem.service import certificates
+from tandem.service.threads import ThreadPool
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 NAME = "um1.example.com"
@@ -240,6 +246,127 @@ def test_a_certificate_made_elsewhere_is_not_renewed_here(home: Path, elsewhere:
     assert code == 1 and "tandem pki install" in said
 
 
+def test_renew_says_that_nothing_is_due(home: Path) -> None:
+    assert "renewed, good until" in run("renew", "--due", "--home", home)[1]
+    code, said = run("renew", "--due", "--home", home)
+    assert (code, said) == (0, "Nothing is due: everything of this authority is good for more than 30 days.\n")
+
+
+def test_a_peer_gets_a_certificate_with_every_name_it_answers_to(home: Path) -> None:
+    code, said = run("issue", "pbx.example.com", "--also", "192.0.2.20", "--also", "sbc1.example.com", "--home", home)
+    assert code == 0
+    store = CertificateStore(folder=home / "state" / "pki" / "pbx.example.com")
+    assert [str(path) in said for path in (store.certificate, store.key, store.roots)] == [True] * 3
+    leaf = store.leaf()
+    assert leaf is not None
+    held = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert held.get_values_for_type(x509.DNSName) == ["pbx.example.com", "sbc1.example.com"]
+    assert [str(each) for each in held.get_values_for_type(x509.IPAddress)] == ["192.0.2.20"]
+    assert store.problem("pbx.example.com", (), at=NOW) == ""
+    assert "pbx.example.com" in run("status", "--home", home)[1]
+    run("renew", "pbx.example.com", "--home", home)
+    again = store.leaf()
+    assert again is not None and again != leaf
+    assert again.extensions.get_extension_for_class(x509.SubjectAlternativeName).value == held
+    code, said = run("issue", "pbx.example.com", "--home", home)
+    assert code == 1 and "tandem pki renew pbx.example.com" in said
+
+
+@pytest.mark.parametrize("name", ["../../etc", "*.example.com", "authority", "PBX.example.com", "a/b.example.com", ""])
+def test_a_name_that_cannot_be_in_a_certificate_is_refused(home: Path, name: str) -> None:
+    code, said = run("issue", name, "--home", home)
+    assert code == 1 and "expected a fully qualified name" in said
+    code, said = run("issue", "pbx.example.com", "--also", name, "--home", home)
+    assert code == 1 and "expected a fully qualified name" in said
+    assert sorted(path.name for path in (home / "state" / "pki").iterdir()) == ["authority", "pool1.example.com", NAME]
+
+
+# Revocation lists
+
+
+def aged_list(home: Path, days_left: float) -> bytes:
+    """Revoke a certificate at a time that leaves its list so many days from now, and say what every server then has."""
+    folder = home / "state" / "pki" / "authority"
+    authority = Authority.open_or_create(folder, organization="Example", at=NOW)
+    made = authority.revoke(folder, (12345,), at=NOW - timedelta(days=365 - days_left))
+    for store in stores(home):
+        store.put_list(made)
+    return made
+
+
+def stores(home: Path) -> list[CertificateStore]:
+    return [CertificateStore(folder=home / "state" / "pki" / name) for name in (NAME, "pool1.example.com")]
+
+
+@pytest.mark.parametrize(("days_left", "due"), [(31, False), (29, True), (-1, True)])
+def test_a_revocation_list_is_renewed_before_it_ends_with_all_that_is_on_it(
+    home: Path, elsewhere: Elsewhere, days_left: int, due: bool
+) -> None:
+    run("renew", "--due", "--home", home)
+    before = aged_list(home, days_left)
+    foreign = x509.CertificateRevocationListBuilder(
+        elsewhere.intermediate.subject, NOW - timedelta(days=1), NOW + timedelta(days=6)
+    ).sign(elsewhere.key, hashes.SHA256())
+    for store in stores(home):
+        store.put_list(foreign.public_bytes(serialization.Encoding.PEM))
+    code, said = run("status", "--home", home)
+    assert (code == 3) is due and ("tandem pki renew --due" in said) is due, said
+    code, said = run("renew", "--due", "--home", home)
+    assert code == 0 and ("revocation list: renewed" in said) is due and ("Nothing is due" in said) is not due, said
+    for store in stores(home):
+        ours, theirs = sorted(store.revocations(), key=lambda each: each.issuer == foreign.issuer)
+        assert theirs == foreign
+        assert [entry.serial_number for entry in ours] == [12345]
+        assert (ours.public_bytes(serialization.Encoding.PEM) != before) is due
+        assert ours.next_update_utc is not None and ours.next_update_utc > NOW + timedelta(days=30)
+    assert run("status", "--home", home)[0] == 0
+
+
+def test_a_server_that_is_new_or_missed_the_list_gets_it(home: Path) -> None:
+    run("renew", "--due", "--home", home)
+    made = aged_list(home, 300)
+    late = stores(home)[0]
+    late.revoked.unlink()
+    assert "revocation list: renewed" in run("renew", "--due", "--home", home)[1]
+    run("issue", "pbx.example.com", "--home", home)
+    for store in (late, CertificateStore(folder=home / "state" / "pki" / "pbx.example.com")):
+        assert store.revoked.read_bytes() == made
+
+
+@pytest.mark.parametrize(
+    ("days", "due"),
+    [((-1, 60), False), ((-300, 29), True), ((-4, 3), False), ((-5, 2), True), ((-8, -1), True)],
+    ids=["two months", "a year, soon", "a week, in its middle", "a week, soon", "past"],
+)
+def test_a_list_is_due_a_month_before_its_end_or_a_third_of_its_life(
+    elsewhere: Elsewhere, days: tuple[int, int], due: bool
+) -> None:
+    since, until = (NOW + timedelta(days=each) for each in days)
+    builder = x509.CertificateRevocationListBuilder(elsewhere.root.subject, since, until)
+    assert examine.list_due(builder.sign(elsewhere.root_key, hashes.SHA256()), NOW) is due
+
+
+async def test_a_list_that_has_ended_is_told_before_and_after_and_servers_go_on_with_a_fresh_one(home: Path) -> None:
+    run("renew", "--due", "--home", home)
+    aged_list(home, 20)
+    um_store, pool_store = stores(home)
+    um, pool = Identity(um_store, require_client=True), Identity(pool_store, require_client=False)
+    assert um.problem(NOW) == ""
+    assert "a revocation list" in um.warning(NOW) and "renew --due" in um.warning(NOW + timedelta(days=1))
+    assert counts.lists_expire_at.read() == (NOW + timedelta(days=20)).timestamp()
+    aged_list(home, -1)
+    for identity in (um, pool):
+        identity.reload()
+    assert "peers are refused" in um.problem(NOW)
+    assert await refused(um.server(), pool.client(), NAME)
+    run("renew", "--due", "--home", home)
+    for identity in (um, pool):
+        assert identity.changed()
+        identity.reload()
+    assert um.problem(NOW) == "" == um.warning(NOW + timedelta(days=2))
+    assert not await refused(um.server(), pool.client(), NAME)
+
+
 async def refused(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> bool:
     """Whether one of the two ends the handshake."""
 
@@ -278,6 +405,68 @@ async def test_who_is_revoked_is_refused_after_a_reload_in_both_directions(home:
     um.reload()
     assert not await refused(um.server(), pool.client(), NAME)
     assert json.loads(run("status", "--home", home, "--json")[1])[0]["revocations_until"]
+
+
+DAMAGES: dict[str, Callable[[CertificateStore], object]] = {
+    "no certificate": lambda store: store.certificate.write_bytes(b"garbage"),
+    "another key": lambda store: store.key.write_bytes(key_pem(new_key())),
+    "empty roots": lambda store: store.roots.write_bytes(b""),
+    "a list that is none": lambda store: store.revoked.write_bytes(b"garbage"),
+    "gone": lambda store: store.certificate.unlink(),
+    "a folder": lambda store: (store.certificate.unlink(), store.certificate.mkdir()),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+async def test_files_that_cannot_be_used_are_told_once_and_tried_again_until_they_can(
+    home: Path,
+    damage: Callable[[CertificateStore], object],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(certificates, "LOOK_S", 0.001)
+    identity = Identity(stores(home)[1], require_client=True)
+    store, disk, looks = identity.store, ThreadPool("disk", 1), [NOW]
+    kept = home / "kept"
+    shutil.copytree(store.folder, kept)
+    monkeypatch.setattr(identity, "warning", lambda at: looks.append(at) or "")  # each look ends with it
+    following = asyncio.ensure_future(certificates.follow(identity, SystemClock(), disk))
+
+    async def look_often() -> None:
+        until = len(looks) + 5
+        while len(looks) < until:
+            await asyncio.sleep(0.001)
+
+    async with asyncio.timeout(5):
+        with caplog.at_level(logging.INFO, "tandem.service"):
+            before = identity.server()
+            damage(store)
+            await look_often()
+            assert "stays in force" in identity.problem(NOW) and str(store.folder) in identity.problem(NOW)
+            assert identity.server() is before and counts.expires_at.read() > NOW.timestamp()
+            shutil.rmtree(store.folder)
+            shutil.copytree(kept, store.folder)
+            await look_often()
+    assert identity.problem(NOW) == "" and identity.server() is not before
+    assert [record.getMessage().split()[0] for record in caplog.records].count("service.certificate_not_taken") == 1
+    assert not following.done()
+    following.cancel()
+    disk.close()
+
+
+def test_what_could_not_be_read_is_tried_again_though_its_stamp_is_the_same(home: Path) -> None:
+    store = stores(home)[1]
+    identity, good = Identity(store, require_client=True), store.key.read_bytes()
+    bad = good.replace(b"PRIVATE", b"PRIVATF")
+    store.key.write_bytes(bad)
+    certificates.look(identity, SystemClock())
+    held = store.key.stat()
+    assert identity.unusable
+    store.key.write_bytes(good)
+    os.utime(store.key, ns=(held.st_atime_ns, held.st_mtime_ns))
+    assert not identity.changed()
+    certificates.look(identity, SystemClock())
+    assert identity.unusable == ""
 
 
 def test_files_that_cannot_be_used_leave_what_was_in_force(home: Path) -> None:

@@ -169,6 +169,17 @@ def _unknown(org: m.Organization) -> Iterator[Check]:
             yield server, Severity.WARNING, found, f"servers of one maker; {other[0].fqdn} is of kind {other[0].kind}"
 
 
+def names_of_pool(org: m.Organization, pool: m.DeclaredVoicePool) -> tuple[str, ...]:
+    """What else a pool's certificate is for: its servers, and each SIP domain as phones check it.
+
+    A phone that finds the pool by SRV checks for the domain that it asked for (RFC 5922 section 7.3), one that guesses, for
+    ``sip.DOMAIN``. Any pool may be found so: each is for every SIP domain of the organization.
+    """
+    addresses = (*(user.sip_address for user in org.users), *(contact.sip_address for contact in org.contacts))
+    domains = sorted({address.partition("@")[2].lower() for address in addresses if address})
+    return (*pool.servers, *domains, *(f"sip.{domain}" for domain in domains))
+
+
 def startup_mode(security: set[VoIPSecurity]) -> StartupMode:
     """The startup mode of a UM server by its dial plans: TLS if all are secured, TCP if none is, Dual if they differ."""
     plain = VoIPSecurity.UNSECURED in security

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tandem.pki import examine
 from tandem.pki.errors import PkiError
 from tandem.pki.files import write_whole
 
@@ -22,11 +23,12 @@ _ROOT_YEARS = 20
 SERVER_DAYS = 825
 """The longest life that current TLS clients accept of a server's certificate."""
 _LIST_DAYS = 365
+_LIST = "revoked.pem"
 _CLOCK_SKEW = timedelta(hours=1)
 
 
 class Authority:
-    """An authority in a folder: ``root.pem`` (to be trusted) and ``root.key`` (mode 600)."""
+    """An authority in a folder: ``root.pem`` (to be trusted), ``root.key`` (mode 600) and maybe ``revoked.pem``."""
 
     def __init__(self, root: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
         self._root = root
@@ -103,6 +105,24 @@ class Authority:
             revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(at).build()
             builder = builder.add_revoked_certificate(revoked)
         return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    def kept_list(self, folder: Path, *, at: datetime) -> bytes | None:
+        """The revocation list in the authority's folder, made again where that is due; ``None`` before the first revocation."""
+        path = folder / _LIST
+        if not path.exists():
+            return None
+        data = path.read_bytes()
+        if any(examine.list_due(each, at) for each in examine.read_revocations(data, str(path))):
+            data = self.revoke(folder, (), at=at)
+        return data
+
+    def revoke(self, folder: Path, serials: Iterable[int], *, at: datetime) -> bytes:
+        """Add serial numbers to the revocation list in the authority's folder, which is good for a year from now on."""
+        path = folder / _LIST
+        known = examine.read_revocations(path.read_bytes(), str(path)) if path.exists() else []
+        made = self.revocation_list(sorted({*serials, *(entry.serial_number for crl in known for entry in crl)}), at=at)
+        write_whole(path, made)
+        return made
 
     @staticmethod
     def _refuse_wildcards(*names: str) -> None:

@@ -4,7 +4,7 @@ Every finding is one sentence that says what was found and what was expected. Na
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -42,6 +42,18 @@ def read_revocations(data: bytes, what: str) -> list[x509.CertificateRevocationL
     return found
 
 
+WARN_DAYS = 30
+"""From so many days before a certificate or a revocation list expires it is due: renewed, and warned of once a day."""
+
+
+def list_due(crl: x509.CertificateRevocationList, at: datetime) -> bool:
+    """Whether a revocation list is to be renewed: 30 days before it expires, or a third of its life where that is shorter."""
+    ends_at = crl.next_update_utc
+    if ends_at is None:
+        return False
+    return ends_at - at <= min(timedelta(days=WARN_DAYS), (ends_at - crl.last_update_utc) / 3)
+
+
 def names(certificate: x509.Certificate) -> frozenset[str]:
     """The SIP domains that a certificate is for (RFC 5922 §7.1), in lower case; wildcards are among them as they stand."""
     try:
@@ -53,6 +65,15 @@ def names(certificate: x509.Certificate) -> frozenset[str]:
         alternative.get_values_for_type(x509.UniformResourceIdentifier),
         alternative.get_values_for_type(x509.DNSName),
     )
+
+
+def dns_names_and_addresses(certificate: x509.Certificate) -> tuple[str, ...]:
+    """Every DNS name and IP address that a certificate is for, in its order."""
+    try:
+        alternative = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(name.value) for name in alternative if isinstance(name, x509.DNSName | x509.IPAddress))
 
 
 def sip_identities(uris: Iterable[str], dns: Iterable[str]) -> frozenset[str]:

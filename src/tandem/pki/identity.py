@@ -1,33 +1,37 @@
 """What a running server shows and whom it trusts: the TLS contexts in force, made again when the files change.
 
 New handshakes take the new contexts; connections that stand are not touched. Files that cannot be used leave what was in
-force. Left out: files on network shares whose clocks go backwards.
+force, and are tried again at each look until they can. Left out: files on network shares whose clocks go backwards.
 """
 
 import ssl
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 
-from tandem.pki import counts
+from cryptography import x509
+
+from tandem.pki import counts, examine
+from tandem.pki.errors import PkiError
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, server_context
 
-WARN_DAYS = 30
-"""From so many days before a certificate expires it is warned of, once a day."""
-
 
 class Identity:
-    """The contexts of one server. Raises :class:`tandem.pki.errors.PkiError` where its files cannot be used."""
+    """The contexts of one server. Raises :class:`tandem.pki.errors.PkiError` where its files cannot be used.
+
+    ``unusable`` says why the files as they are now are not in force; it is empty if they are.
+    """
 
     def __init__(self, store: CertificateStore, *, require_client: bool) -> None:
         self.store = store
+        self.unusable = ""
         self._require_client = require_client
-        self._warned_on: object = None
+        self._warned_on: date | None = None
+        self._expires_at: datetime | None = None
+        self._lists: Sequence[x509.CertificateRevocationList] = ()
         self.reload()
-        counts.expires_at.source = self._expiry_s
-
-    def _expiry_s(self) -> float:
-        at = self.store.expires_at()
-        return at.timestamp() if at else 0.0
+        counts.expires_at.source = lambda: _seconds(self._expires_at)
+        counts.lists_expire_at.source = lambda: _seconds(self._lists_expire_at)
 
     def server(self) -> ssl.SSLContext:
         """For connections that come in now."""
@@ -37,22 +41,63 @@ class Identity:
         """For connections that are opened now."""
         return self._client
 
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the certificate in force expires."""
+        return self._expires_at
+
     def reload(self) -> None:
         """Take the files as they are now. Raises :class:`tandem.pki.errors.PkiError`; what was in force stays then."""
         self._stamp = self.store.stamp()
-        server = server_context(self.store, require_client=self._require_client)
-        client = client_context(self.store)
-        self._server, self._client = server, client
+        try:
+            server = server_context(self.store, require_client=self._require_client)
+            client = client_context(self.store)
+            expires_at, lists = self.store.expires_at(), self.store.revocations()
+        except PkiError as error:
+            self.unusable = str(error)
+            raise
+        self._server, self._client, self._expires_at, self._lists = server, client, expires_at, lists
+        self.unusable = ""
 
     def changed(self) -> bool:
         """Whether a file is another one than when :meth:`reload` was last called."""
         return self.store.stamp() != self._stamp
 
+    def problem(self, at: datetime) -> str:
+        """Why peers are refused now, or will be once this server starts again; an empty text otherwise."""
+        if self._expires_at is None:
+            return "there is none"
+        if self._expires_at <= at:
+            return f"it expired on {self._expires_at:%Y-%m-%d}"
+        if self._lists_expire_at is not None and self._lists_expire_at <= at:
+            return f"a revocation list in {self.store.revoked} expired on {self._lists_expire_at:%Y-%m-%d}: peers are refused"
+        if self.unusable:
+            return f"{self.unusable} (what was read before stays in force)"
+        return ""
+
     def warning(self, at: datetime) -> str:
         """What to warn of today, once a day; an empty text otherwise."""
-        expires_at = self.store.expires_at()
-        if self._warned_on == at.date() or expires_at is None or expires_at - at > timedelta(days=WARN_DAYS):
+        if self._warned_on == at.date():
             return ""
-        self._warned_on = at.date()
-        when = f"{expires_at:%Y-%m-%d %H:%M} UTC"
-        return f"the certificate in {self.store.folder} expires on {when}; 'tandem pki renew' or 'install' replaces it"
+        found = []
+        if self._expires_at is not None and self._expires_at - at <= timedelta(days=examine.WARN_DAYS):
+            when = f"{self._expires_at:%Y-%m-%d %H:%M} UTC"
+            found.append(
+                f"the certificate in {self.store.folder} expires on {when}; 'tandem pki renew' or 'install' replaces it"
+            )
+        if due := [crl.next_update_utc for crl in self._lists if crl.next_update_utc and examine.list_due(crl, at)]:
+            found.append(
+                f"a revocation list in {self.store.revoked} expires on {min(due):%Y-%m-%d %H:%M} UTC, and peers are refused "
+                "from then on; 'tandem pki renew --due' renews the own authority's, 'tandem pki install --crl' takes others"
+            )
+        if found:
+            self._warned_on = at.date()
+        return "; ".join(found)
+
+    @property
+    def _lists_expire_at(self) -> datetime | None:
+        return min((crl.next_update_utc for crl in self._lists if crl.next_update_utc), default=None)
+
+
+def _seconds(at: datetime | None) -> float:
+    return at.timestamp() if at else 0.0

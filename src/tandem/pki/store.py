@@ -57,7 +57,7 @@ class CertificateStore:
         return loaded.fingerprint(hashes.SHA1()).hex().upper() if loaded else ""  # noqa: S303 - a name, no protection
 
     def expires_at(self) -> datetime | None:
-        """When the certificate expires; ``None`` without one."""
+        """When the certificate expires; ``None`` without one. Raises :class:`PkiError` where it cannot be read."""
         loaded = self.leaf()
         return loaded.not_valid_after_utc if loaded else None
 
@@ -66,17 +66,18 @@ class CertificateStore:
         chain = self.chain()
         if not chain or not self.key.exists() or not self.roots.exists():
             return "there is none"
-        roots = examine.read_certificates(self.roots.read_bytes(), str(self.roots))
+        roots = examine.read_certificates(_read(self.roots), str(self.roots))
         lists = self.revocations()
-        key = self.key.read_bytes()
+        key = _read(self.key)
         return examine.problem(chain, roots, key, (subject, *names), at=at, revocations=lists)
 
     def chain(self) -> list[x509.Certificate]:
         """The server's certificate and those after it; empty if there is none."""
         if not self.certificate.exists():
             return []
+        data = _read(self.certificate)
         try:
-            return examine.read_certificates(self.certificate.read_bytes(), str(self.certificate))
+            return examine.read_certificates(data, str(self.certificate))
         except PkiError as error:
             raise PkiError(f"{error}; remove it, and apply phase 2 again") from None
 
@@ -88,11 +89,30 @@ class CertificateStore:
         """The revocation lists that are kept here."""
         if not self.revoked.exists():
             return []
-        return examine.read_revocations(self.revoked.read_bytes(), str(self.revoked))
+        return examine.read_revocations(_read(self.revoked), str(self.revoked))
+
+    def put_list(self, made: bytes) -> bool:
+        """Put an authority's revocation list in place of its earlier one, beside those of others; false if it is there."""
+        (own,) = examine.read_revocations(made, "a new revocation list")
+        held = self.revocations()
+        if own in held:
+            return False
+        others = [each for each in held if each.issuer != own.issuer]
+        write_whole(self.revoked, made + b"".join(each.public_bytes(examine.PEM) for each in others))
+        return True
 
     def stamp(self) -> tuple[tuple[int, int, int], ...]:
         """Changes whenever one of the files does; cheap enough to ask every few seconds."""
         return tuple(_stamp(path) for path in (self.certificate, self.key, self.roots, self.revoked))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PkiError(
+            f"{path} cannot be read: {error.strerror}; expected a file in PEM that this account may read"
+        ) from None
 
 
 def _stamp(path: Path) -> tuple[int, int, int]:

@@ -1,10 +1,7 @@
 """Certificates that change under a running server: files are looked at every few seconds, and on request at once."""
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
@@ -22,36 +19,26 @@ def reload(identity: Identity) -> None:
 
     Reads the disk: for a thread.
     """
+    known = identity.unusable
     try:
         identity.reload()
-        event(_log, logging.INFO, "service.certificate", expires=identity.store.expires_at())
+        event(_log, logging.INFO, "service.certificate", expires=identity.expires_at)
     except PkiError as error:
-        event(_log, logging.ERROR, "service.certificate_not_taken", why=error)
+        if str(error) != known:  # said once, and not at every look
+            event(_log, logging.ERROR, "service.certificate_not_taken", why=error)
 
 
 async def follow(identity: Identity, clock: Clock, disk: ThreadPool) -> None:
-    """Reload files that changed, and warn of a certificate that expires soon, until cancelled."""
+    """Reload files that changed, and warn of a certificate or revocation list that expires soon, until cancelled."""
     while True:
-        await disk.run(_look, identity, clock)
+        await disk.run(look, identity, clock)
         await asyncio.sleep(LOOK_S)
 
 
-def _look(identity: Identity, clock: Clock) -> None:
-    if identity.changed():
+def look(identity: Identity, clock: Clock) -> None:
+    """Look once: see :func:`follow`. Reads the disk: for a thread."""
+    # What could not be used may be usable without a change that its stamp shows: its mode, its owner, a clock.
+    if identity.changed() or identity.unusable:
         reload(identity)
-    with contextlib.suppress(PkiError):  # it was logged when it was not taken
-        if warning := identity.warning(clock.at()):
-            event(_log, logging.WARNING, "service.certificate_ends", why=warning)
-
-
-def unexpired(ends_at: Callable[[], datetime | None]) -> Callable[[], str]:
-    """A check of a certificate: that there is one, and that it has not expired."""
-
-    def check() -> str:
-        at = ends_at()
-        if at is None:
-            return "there is none"
-        left = at - datetime.now(UTC)
-        return "" if left > timedelta() else f"it expired on {at:%Y-%m-%d}"
-
-    return check
+    if warning := identity.warning(clock.at()):
+        event(_log, logging.WARNING, "service.certificate_ends", why=warning)

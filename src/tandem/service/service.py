@@ -81,8 +81,8 @@ class Service(Generic[Config]):
             "directory": self.following.freshness.problem,
             "tasks": self.supervisor.problem,
         }
-        if self.identity is not None:
-            checks["certificate"] = certificates.unexpired(self.identity.store.expires_at)
+        if (identity := self.identity) is not None:
+            checks["certificate"] = lambda: identity.problem(self.clock.at())
         return checks
 
     async def start(self) -> None:

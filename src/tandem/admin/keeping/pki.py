@@ -1,21 +1,22 @@
-"""The certificates of a home folder: their state, new ones, those made elsewhere, revoked ones.
+"""The certificates of a home folder: their state, new ones, those made elsewhere, revoked ones; and those of peers.
 
 Running servers take new files within seconds (or at once, by SIGHUP) and drop no call for it.
 """
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
 
 from tandem.core.clock import SystemClock
+from tandem.org.rules import FQDN
 from tandem.pki import examine
 from tandem.pki.authority import Authority
 from tandem.pki.errors import PkiError
-from tandem.pki.files import write_whole
-from tandem.pki.identity import WARN_DAYS
 from tandem.pki.store import CertificateStore
 
 _AUTHORITY = "authority"
@@ -32,11 +33,12 @@ class HeldCertificate:
     days_left: int
     problem: str
     revocations_until: datetime | None
+    revocations_due: bool
 
     @property
     def well(self) -> bool:
         """Whether nobody needs to do anything about it."""
-        return not self.problem and self.days_left >= WARN_DAYS
+        return not self.problem and self.days_left >= examine.WARN_DAYS and not self.revocations_due
 
     def to_json(self) -> dict[str, object]:
         """What ``tandem pki status --json`` prints of it."""
@@ -48,12 +50,13 @@ class HeldCertificate:
             "days_left": self.days_left,
             "problem": self.problem,
             "revocations_until": self.revocations_until.isoformat() if self.revocations_until else None,
+            "revocations_due": self.revocations_due,
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """A certificate that was written for a server or pool."""
+    """A certificate that was written for a server, pool or peer, or a revocation list for all of them."""
 
     name: str
     expires_at: datetime | None
@@ -127,10 +130,39 @@ def install_certificate(
     return Installed(name=name, expires_at=store.expires_at())
 
 
+def issue_certificate(home: Path, name: str, *, also: Sequence[str] = ()) -> CertificateStore:
+    """Make a certificate for a peer that Tandem does not deploy: a PBX, a session border controller, a phone.
+
+    Args:
+        home: the folder with ``state``.
+        name: the peer's FQDN, or its IP address.
+        also: further names and addresses that it answers to.
+
+    Returns:
+        Its files, to be handed to the peer: certificate, key, and the root that it is to trust.
+
+    Raises:
+        PkiError: there is a certificate of this name, a name cannot be one, or the authority's key is elsewhere.
+    """
+    for each in (name, *also):
+        _demand_name(each)
+    at = SystemClock().at()
+    authority = _authority(home, at)
+    store = CertificateStore(folder=home / "state" / "pki" / name)
+    if store.certificate.exists():
+        raise PkiError(
+            f"{store.certificate} is there already; 'tandem pki renew {name}' makes a new one with the same names"
+        )
+    store.install(*authority.issue(name, tuple(also), at=at), authority.root_pem)
+    _renew_list(home, authority, at)
+    return store
+
+
 def renew_certificates(home: Path, names: Sequence[str] = ()) -> Iterator[Installed]:
     """Make new certificates from the organization's own authority, with the names of the old ones; yields each when it is made.
 
-    Without ``names``: those that expire within :data:`WARN_DAYS`.
+    Without ``names``: those that expire within :data:`tandem.pki.examine.WARN_DAYS`, and the authority's revocation list, if
+    it expires that soon or a server has an older one.
 
     Raises:
         PkiError: a certificate is not of this authority, there is none of a name, or the authority's key is elsewhere.
@@ -146,11 +178,13 @@ def renew_certificates(home: Path, names: Sequence[str] = ()) -> Iterator[Instal
                 f"{store.folder.name}: its certificate is of {leaf.issuer.rfc4514_string()}, not of this organization's own "
                 f"authority; have it renewed there, and use 'tandem pki install'"
             )
-        held = tuple(sorted(examine.names(leaf) - {store.folder.name}))
+        held = examine.dns_names_and_addresses(leaf)
         store.install(*authority.issue(store.folder.name, held, at=at), store.roots.read_bytes())
         yield Installed(name=store.folder.name, expires_at=store.expires_at())
     if missing := set(names) - {store.folder.name for store in _stores(home)}:
         raise PkiError(f"there is no certificate for {', '.join(sorted(missing))} in {home / 'state' / 'pki'}")
+    if not names and (until := _renew_list(home, authority, at)) is not None:
+        yield Installed(name="revocation list", expires_at=until)
 
 
 def revoke_certificate(home: Path, certificate: Path) -> Revoked:
@@ -164,16 +198,28 @@ def revoke_certificate(home: Path, certificate: Path) -> Revoked:
     leaf = examine.read_certificates(certificate.read_bytes(), str(certificate))[0]
     if not authority.issued(leaf):
         raise PkiError(f"{certificate} is of {leaf.issuer.rfc4514_string()}, which alone can revoke it")
-    listed = home / "state" / "pki" / _AUTHORITY / "revoked.pem"
-    known = examine.read_revocations(listed.read_bytes(), str(listed)) if listed.exists() else []
-    serials = {entry.serial_number for each in known for entry in each} | {leaf.serial_number}
-    revocations = authority.revocation_list(sorted(serials), at=at)
-    write_whole(listed, revocations)
-    for store in _stores(home):
-        others = [each for each in store.revocations() if each.issuer != leaf.issuer]
-        kept = b"".join(each.public_bytes(examine.PEM) for each in others)
-        write_whole(store.revoked, revocations + kept)
+    _hand_out(home, authority.revoke(home / "state" / "pki" / _AUTHORITY, (leaf.serial_number,), at=at))
     return Revoked(subject=leaf.subject.rfc4514_string(), serial_number=leaf.serial_number)
+
+
+def _renew_list(home: Path, authority: Authority, at: datetime) -> datetime | None:
+    """Renew the authority's revocation list where it is due, for every server; until when it is good if any had another one."""
+    made = authority.kept_list(home / "state" / "pki" / _AUTHORITY, at=at)
+    return _hand_out(home, made) if made is not None else None
+
+
+def _hand_out(home: Path, made: bytes) -> datetime | None:
+    taken = [store.put_list(made) for store in _stores(home)]
+    return examine.read_revocations(made, "the revocation list")[0].next_update_utc if any(taken) else None
+
+
+def _demand_name(name: str) -> None:
+    """Raises :class:`PkiError` for what is neither an FQDN nor an IP address: it becomes a folder's name."""
+    with contextlib.suppress(ValueError):
+        ip_address(name)
+        return
+    if not FQDN.holds(name):
+        raise PkiError(f"{name!r} cannot be a name in a certificate: expected {FQDN.expected}, or an IP address")
 
 
 def _authority(home: Path, at: datetime) -> Authority:
@@ -189,16 +235,16 @@ def _stores(home: Path) -> list[CertificateStore]:
 
 
 def _is_due(leaf: x509.Certificate, authority: Authority, at: datetime) -> bool:
-    return (leaf.not_valid_after_utc - at).days < WARN_DAYS and authority.issued(leaf)
+    return (leaf.not_valid_after_utc - at).days < examine.WARN_DAYS and authority.issued(leaf)
 
 
 def _held(store: CertificateStore, at: datetime) -> HeldCertificate:
     try:
         leaf = store.leaf()
         problem = store.problem(store.folder.name, (), at=at)
-        until = [each.next_update_utc for each in store.revocations() if each.next_update_utc]
+        lists = store.revocations()
     except PkiError as error:
-        leaf, problem, until = None, str(error), []
+        leaf, problem, lists = None, str(error), []
     return HeldCertificate(
         name=store.folder.name,
         names=tuple(sorted(examine.names(leaf))) if leaf else (),
@@ -206,5 +252,6 @@ def _held(store: CertificateStore, at: datetime) -> HeldCertificate:
         expires_at=leaf.not_valid_after_utc if leaf else None,
         days_left=(leaf.not_valid_after_utc - at).days if leaf else 0,
         problem=problem,
-        revocations_until=min(until, default=None),
+        revocations_until=min((each.next_update_utc for each in lists if each.next_update_utc), default=None),
+        revocations_due=any(examine.list_due(each, at) for each in lists),
     )

@@ -1,4 +1,4 @@
-"""``tandem pki``: the certificates of a home folder: their state, new ones, those made elsewhere, revoked ones.
+"""``tandem pki``: the certificates of a home folder: their state, new ones, those made elsewhere, those of peers, revoked ones.
 
 Running servers take new files within seconds (or at once, by SIGHUP) and drop no call for it.
 """
@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from tandem.admin.keeping import pki as admin
 from tandem.cli.common import JSON, console, print_json
-from tandem.pki.identity import WARN_DAYS
+from tandem.pki.examine import WARN_DAYS
 
 HOME = click.option(
     "--home",
@@ -89,7 +89,11 @@ def install(
 @pki.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @HOME
-@click.option("--due", is_flag=True, help=f"Renew what expires within {WARN_DAYS} days, and nothing else.")
+@click.option(
+    "--due",
+    is_flag=True,
+    help=f"Renew what expires within {WARN_DAYS} days, the revocation list too, and nothing else.",
+)
 def renew(names: tuple[str, ...], home: Path, due: bool) -> None:
     """Make new certificates for servers and pools, from this organization's own authority, with the names of the old ones.
 
@@ -102,8 +106,37 @@ def renew(names: tuple[str, ...], home: Path, due: bool) -> None:
     """
     if bool(names) == due:
         raise click.UsageError("name the servers whose certificates are to be renewed, or say --due")
+    done = 0
     for made in admin.renew_certificates(home, names):
         click.echo(f"{made.name}: renewed, {_until(made)}")
+        done += 1
+    if done:
+        click.echo(
+            "Running servers of this home take it within seconds. Other machines and peers need the new files copied to them."
+        )
+    else:
+        click.echo(f"Nothing is due: everything of this authority is good for more than {WARN_DAYS} days.")
+
+
+@pki.command()
+@click.argument("name")
+@HOME
+@click.option("--also", multiple=True, metavar="NAME", help="A further FQDN or IP address that the peer answers to.")
+def issue(name: str, home: Path, also: tuple[str, ...]) -> None:
+    """Make a certificate for a peer that Tandem does not deploy: a PBX, a session border controller, a phone.
+
+    NAME is what the organization file calls it: the FQDN of a gateway. 'tandem pki status' shows the certificate,
+    'renew' makes a new one, 'revoke' revokes it.
+
+    
+    Examples:
+      tandem pki issue pbx.example.com --home example
+      tandem pki issue sbc.example.com --home example --also sbc1.example.com --also 192.0.2.20
+    """
+    store = admin.issue_certificate(home, name, also=also)
+    click.echo(f"{name}: made. Bring these to it, by a way that nobody else can read:")
+    for path, what in ((store.certificate, "certificate"), (store.key, "key"), (store.roots, "the root to trust")):
+        click.echo(f"    {path}  {what}")
 
 
 @pki.command()
@@ -139,6 +172,7 @@ def _show(found: Sequence[admin.HeldCertificate]) -> None:
             )
             out.print(f"    for {', '.join(each.names)}")
         if each.revocations_until is not None:
-            out.print(f"    revocation lists are good until {each.revocations_until:%Y-%m-%d}")
+            due = ", which is soon: 'tandem pki renew --due'" if each.revocations_due else ""
+            out.print(f"    revocation lists are good until {each.revocations_until:%Y-%m-%d}{due}")
     if not found:
         out.print("There are no certificates here.")

@@ -11,7 +11,7 @@ from tandem.directory.layout import ADMINISTRATIVE_GROUP, ORGANIZATION_CLASS
 from tandem.org import model
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import phone_context
-from tandem.org.topology import startup_mode
+from tandem.org.topology import names_of_pool, startup_mode
 from tandem.org.vocabulary import PoolKind, ServerKind, StartupMode, VoIPSecurity
 from tandem.pki.authority import Authority
 from tandem.pki.store import CertificateStore
@@ -132,8 +132,11 @@ def _certificate(context: Context, subject: str, names: tuple[str, ...]) -> Iter
     at = context.clock.at()
 
     def install() -> None:
-        authority = Authority.open_or_create(context.pki / "authority", organization=context.organization.name, at=at)
+        folder = context.pki / "authority"
+        authority = Authority.open_or_create(folder, organization=context.organization.name, at=at)
         store.install(*authority.issue(subject, names, at=at), authority.root_pem)
+        if (revocations := authority.kept_list(folder, at=at)) is not None:
+            store.put_list(revocations)
 
     if why := store.problem(subject, names, at=at):
         action = "~" if store.certificate.exists() else "+"
@@ -147,7 +150,7 @@ def _um_certificates(context: Context) -> Iterator[Step]:
 
 def _voice_certificates(context: Context) -> Iterator[Step]:
     for pool in context.organization.pools_of(PoolKind.TANDEM):
-        yield from _certificate(context, pool.fqdn, pool.servers)
+        yield from _certificate(context, pool.fqdn, names_of_pool(context.organization, pool))
 
 
 def _dial_plans(context: Context) -> Iterator[Step]:
@@ -236,7 +239,8 @@ def _dial_plan_servers(context: Context) -> Iterator[Step]:
         # It can be enabled only with TLS or Dual; until phase 2 has made it, there is nothing to compare with.
         secured = fields["startup_mode"] is not StartupMode.TCP
         thumbprint = CertificateStore(folder=context.pki / server.fqdn).thumbprint() if secured else ""
-        if thumbprint != before.certificate_thumbprint or (secured and not thumbprint):
+        # A renewed certificate is another one, and enabled as the one before: the server takes the file by itself.
+        if bool(thumbprint) != bool(before.certificate_thumbprint) or (secured and not thumbprint):
             details.append("certificate of phase 2 enabled for UM" if secured else "no certificate enabled for UM")
         if details:
             change = Change(action="~", kind="messaging server", name=server.fqdn, details=tuple(details))

@@ -6,6 +6,7 @@ phase it belongs to, and what to do.
 
 from collections.abc import Iterator
 
+from tandem.org.topology import names_of_pool
 from tandem.org.vocabulary import PoolKind
 from tandem.pki.store import CertificateStore
 from tandem.process.plan import Status, make_plan
@@ -35,7 +36,9 @@ def verify_static(context: Context) -> Iterator[Check]:
 
 def _certificates(context: Context) -> Iterator[Check]:
     subjects: list[tuple[str, tuple[str, ...]]] = [(s.fqdn, ()) for s in tandem_um_servers(context.organization)]
-    subjects += [(p.fqdn, p.servers) for p in context.organization.pools_of(PoolKind.TANDEM)]
+    subjects += [
+        (p.fqdn, names_of_pool(context.organization, p)) for p in context.organization.pools_of(PoolKind.TANDEM)
+    ]
     for fqdn, names in subjects:
         why = CertificateStore(folder=context.pki / fqdn).problem(fqdn, names, at=context.clock.at())
         yield check(f"Certificate of {fqdn}", why, "named, trusted, in its time", 2, "apply phase 2")
