@@ -211,10 +211,11 @@ def test_a_bye_during_a_hold_that_is_being_passed_on_ends_both_legs() -> None:
 def test_an_info_is_passed_on_with_its_body_and_so_is_its_response() -> None:
     async def scene(world: Bridged) -> None:
         leg, other = await world.talking()
-        heard: list[tuple[str | None, bytes]] = []
-        other.on_info = lambda info: heard.append((info.headers.get("Content-Type"), info.body))
+        digits: list[str] = []
+        other.negotiation.media.on_digit = digits.append
         assert (await leg.send_info("application/dtmf-relay", b"Signal=5\r\n")).status == 200
-        assert heard == [("application/dtmf-relay", b"Signal=5\r\n")]
+        assert (await leg.send_info("application/x-ours", b"5")).status == 415
+        assert digits == ["5"]
         await other.hangup()
 
     bridged(scene)

@@ -98,7 +98,7 @@ async def serve(call: IncomingCall, plan: Plan) -> None:
             await live(await call.answer(), plan.callee, plan.callee_ends_s)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**16), weather=weathers, plan=plans)
 def test_whatever_two_engines_do_and_the_network_does_everything_ends(seed: int, weather: Weather, plan: Plan) -> None:
     async def scene(world: World) -> None:

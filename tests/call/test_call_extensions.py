@@ -13,7 +13,6 @@ from tandem.call.transfer import Referred, transfer
 from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import OutOfTurn
 from tandem.sip.headers.refer import Refer
-from tandem.sip.message.message import Request
 from tandem.testing.media import QuietSession
 
 RELIABLY = (("Require", "100rel"),)
@@ -335,13 +334,10 @@ def test_a_call_takes_the_place_of_another() -> None:
 
 def test_requests_of_a_leg_that_nobody_takes_are_refused() -> None:
     async def scene(world: World) -> None:
-        alice, bob = parties(world)
-        infos: list[Request] = []
+        alice, _ = parties(world)
         leg = await alice.place("bob").answered()
-        (await bob.legs.get()).on_info = infos.append
         statuses = [(await leg.request(method)).status for method in ("REFER", "NOTIFY", "MESSAGE")]
         assert statuses == [603, 481, 405] or leg.ended.done()
-        assert infos == []
         await leg.hangup()
 
     play(scene)

@@ -306,7 +306,7 @@ def test_what_the_schema_does_not_have_is_refused(adapter: Adapter, attributes: 
     assert adapter.owner.get(dn) is None
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), min_size=1, max_size=200))
 def test_any_text_comes_back(adapter: Adapter, value: str) -> None:
     dn = adapter.people.child("CN", alice(adapter.layout))

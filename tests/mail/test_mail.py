@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.mail.compose import missed_call, voice_message, welcome
@@ -59,7 +59,6 @@ def test_a_missed_call_has_no_attachment() -> None:
     assert not list(message.iter_attachments())
 
 
-@settings(deadline=None)  # it asserts no time, and machines are busy
 @given(st.text(max_size=300), st.text(max_size=300), st.text(max_size=80))
 @pytest.mark.slow
 def test_no_callers_name_adds_a_header_or_markup(name: str, number: str, address: str) -> None:

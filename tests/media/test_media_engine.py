@@ -16,6 +16,7 @@ import pytest
 
 from tandem.media.aio.session import AioMedia, AioSession
 from tandem.media.codec.frames import FrameCache
+from tandem.media.codec.g711 import RATE
 from tandem.media.engine import client, udp, wire
 from tandem.media.engine.engine import MediaEngine
 from tandem.media.engine.session import EngineSession
@@ -181,6 +182,31 @@ async def test_a_peer_that_sends_from_another_port_than_it_hears_is_served(engin
         await until(lambda: len(heard) > 3200)
     session.close()
     ear.close()
+
+
+@pytest.mark.slow
+async def test_a_peer_that_moves_to_another_port_is_heard_there(engine: MediaEngine, tmp_path: Path) -> None:
+    """At first the kernel keeps others out (the socket is connected); a silence of half a second opens it again."""
+    session, mouth = await engine.open("127.0.0.1", range(1)), AudioStream(FrameCache())
+    mouth.start(stream_to(session.port))
+    mouth.play([Sound.of(tone(6))])
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other,
+    ):
+        one.bind(("127.0.0.1", 0))
+        session.start(stream_to(one.getsockname()[1]))
+        recording = session.record(tmp_path / "x.part", idle_s=60)
+        for tick in range(250):  # two seconds from here, three from there
+            (one if tick < 100 else other).sendto(mouth.tick() or b"", ("127.0.0.1", session.port))
+            await asyncio.sleep(0.02)
+    recorded = await recording.stop()
+    session.close()
+    # What is missing was said between the last packet from there and the look after half a second of silence; it is
+    # filled with as much silence, as the numbers tell.
+    assert recorded.samples / RATE == pytest.approx(5.0, abs=0.3)
+    sound = array("h", (tmp_path / "x.part").read_bytes())
+    assert sum(sample == 0 for sample in sound) / RATE < 1.7
 
 
 async def test_no_free_port_is_told(engine: MediaEngine) -> None:

@@ -99,7 +99,7 @@ def test_a_pause_of_40_ms_parts_two_keys_and_a_break_of_10_does_not(start: int) 
     assert heard(quiet(start / 8), tone("8", 50), quiet(10), tone("8", 50)) == "8"
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.sampled_from(DIGITS), st.integers(0, 2**32))
 def test_keys_are_heard_in_noise(key: str, seed: int) -> None:
     # Q.24's table asks for 23 dB between tones and noise; 13 are taken here.
@@ -124,7 +124,7 @@ def test_nobody_speaks_a_key() -> None:
             assert heard([sample * gain for sample in array("h", speech)]) == ""
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.floats(80, 400), st.floats(0.3, 1.0), st.integers(0, 2**32))
 def test_nobody_sings_a_key(pitch: float, fall: float, seed: int) -> None:
     """A voice is a row of harmonics; so are most instruments."""

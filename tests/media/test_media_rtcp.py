@@ -4,7 +4,7 @@ import random
 import struct
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.media.codec.table import CODECS
@@ -156,7 +156,6 @@ def test_a_sender_is_told_what_the_peer_lost_of_its_packets() -> None:
     assert ours.remote_lost == 0.2
 
 
-@settings(deadline=None)
 @given(st.lists(REPORTS, max_size=5))
 @pytest.mark.slow
 def test_a_peer_that_reports_nonsense_changes_nothing_that_cannot_be(reports: list[RtcpReport]) -> None:

@@ -11,10 +11,11 @@ from tandem.media import receiving as module
 from tandem.media.codec.frames import FrameCache
 from tandem.media.codec.table import CODECS, silence
 from tandem.media.events import DtmfReceived, DtmfSent, Played
+from tandem.media.receiving import SILENT_S
 from tandem.media.rtp.packet import RtpPacket, parse_rtp
 from tandem.media.rtp.receiver import SLACK_S, PayloadKind, Receiver, Statistics
 from tandem.media.session import Sound, Stream
-from tandem.media.stream import AudioStream
+from tandem.media.stream import UNANSWERED_S, AudioStream
 
 FRAME_S = 0.02
 PEER = ("192.0.2.1", 4000)
@@ -155,18 +156,61 @@ def test_nothing_is_sent_while_the_peer_holds_the_call() -> None:
     assert audio.tick() is not None
 
 
+STRANGER, OTHER_PORT = ("198.51.100.7", 9), (PEER[0], PEER[1] + 2)
+
+
+def says(audio: AudioStream, sender: AudioStream, source: tuple[str, int], at: float, packets: int = 1) -> int:
+    """Send packets, 20 ms apart; returns how many of them were dropped."""
+    dropped = audio.dropped
+    for number in range(packets):
+        audio.receive_from(sender.tick() or b"", source, at + number * FRAME_S)
+    return audio.dropped - dropped
+
+
 @pytest.mark.parametrize("stream", [PLAIN, SRTP], ids=["rtp", "srtp"])
-def test_only_the_first_source_that_proves_itself_is_heard(stream: Stream) -> None:
-    sender, audio = listening(stream), listening(stream)
-    first, second = sender.tick(), sender.tick()
-    assert first is not None and second is not None
-    other = ("198.51.100.7", 9)
-    audio.receive_from(b"\x80\0" + bytes(170), other, 0.0)
-    assert audio.source is None and audio.dropped == 1
-    audio.receive_from(first, PEER, 1.0)
-    audio.receive_from(second, (PEER[0], PEER[1] + 2), 2.0)
-    assert (audio.source, audio.dropped, audio.last_heard) == (PEER, 2, 1.0)
-    assert len(audio.take_sound(2.0)) == 320
+def test_who_is_not_at_the_peers_host_and_has_no_key_is_never_heard(stream: Stream) -> None:
+    forger, audio = listening(PLAIN), listening(stream)
+    for at in (0.0, 1.0, 60.0):
+        assert says(audio, forger, STRANGER, at) == 1
+        assert says(audio, listening(stream), PEER, at) == 0
+    assert audio.source == PEER
+
+
+def test_where_the_description_says_is_heard_whoever_spoke_before() -> None:
+    """Comfort noise from another port of the gateway, then the caller from the port that its SDP names."""
+    audio = listening()
+    assert says(audio, listening(), OTHER_PORT, 0.0, 10) == 0
+    assert audio.source == OTHER_PORT
+    assert says(audio, listening(), PEER, 0.2, 50) == 0
+    assert says(audio, listening(), OTHER_PORT, 1.2, 10) == 10  # and it is not left for another stream while it speaks
+    assert audio.source == PEER
+    assert len(audio.finish(1.4)) == (10 + 50) * 320
+
+
+def test_a_stream_that_goes_on_from_another_port_is_followed_at_once() -> None:
+    audio, sender = listening(), listening()
+    assert says(audio, sender, PEER, 0.0, 50) + says(audio, sender, OTHER_PORT, 1.0, 50) == 0
+    assert audio.source == OTHER_PORT
+    assert len(audio.finish(2.0)) == 100 * 320
+
+
+def test_another_stream_from_another_port_is_followed_once_the_first_is_silent() -> None:
+    audio, other = listening(), listening()
+    says(audio, listening(), PEER, 0.0)
+    assert says(audio, other, OTHER_PORT, SILENT_S - 0.01) == 1
+    assert says(audio, other, OTHER_PORT, SILENT_S) == 0
+    assert audio.source == OTHER_PORT
+
+
+def test_who_proves_the_key_from_elsewhere_is_followed_and_a_copy_proves_nothing() -> None:
+    audio, sender = listening(SRTP), listening(SRTP)
+    heard = sender.tick() or b""
+    audio.receive_from(heard, PEER, 0.0)
+    audio.receive_from(heard, STRANGER, 0.02)
+    assert (audio.source, audio.target, audio.dropped) == (PEER, PEER, 1)
+    moved = ("203.0.113.5", 30_000)
+    assert says(audio, sender, moved, 0.04) == 0
+    assert (audio.source, audio.target) == (moved, moved)
 
 
 def test_a_peer_behind_address_translation_is_sent_to_where_it_proved_its_key() -> None:
@@ -175,6 +219,40 @@ def test_a_peer_behind_address_translation_is_sent_to_where_it_proved_its_key() 
     assert audio.target == PEER
     audio.receive_from(sender.tick() or b"", outside, 0.0)
     assert audio.target == outside
+
+
+def ticks_sent(audio: AudioStream, seconds: range) -> list[int]:
+    """The seconds in which something was sent; drivers ask for a report each second."""
+    sent = []
+    for second in seconds:
+        audio.control(float(second))
+        if audio.tick() is not None:
+            sent.append(second)
+    return sent
+
+
+def test_a_place_that_answers_nothing_is_not_sent_to_for_ever() -> None:
+    """An offer may name anybody's address: plain RTP stops after half a minute, and goes on when somebody answers."""
+    audio, sender = listening(), listening()
+    limit = int(UNANSWERED_S)
+    assert ticks_sent(audio, range(1000, 1000 + limit + 10)) == list(range(1000, 1000 + limit))
+    assert audio.control(1100.0) is None
+    says(audio, sender, PEER, 1100.5)
+    assert ticks_sent(audio, range(1101, 1300)) == list(range(1101, 1300))  # heard once is enough
+    audio.start(replace(PLAIN, host="198.51.100.7"))  # a re-INVITE names another one
+    assert ticks_sent(audio, range(1300, 1400)) == list(range(1300, 1300 + limit))
+
+
+def test_a_listener_that_only_reports_is_sent_to() -> None:
+    audio, peer = listening(), listening()
+    peer.tick()
+    report = next(filter(None, (peer.control(float(second)) for second in range(20))))
+    audio.receive_control(report, PEER, 10.0)
+    assert ticks_sent(audio, range(100, 110)) == list(range(100, 110))
+
+
+def test_who_has_a_key_is_sent_to_without_an_answer() -> None:
+    assert ticks_sent(listening(SRTP), range(100)) == list(range(100))
 
 
 def test_what_is_not_listened_to_is_counted_and_not_kept() -> None:

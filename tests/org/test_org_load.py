@@ -71,7 +71,7 @@ def test_a_translation_that_names_no_group_is_an_error_at_its_rule(tmp_path: Pat
     assert error.found == r"the translation '+1425555\1' has \1 with a backslash; write $1"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200), st.integers(0, 4000))
 def test_no_bytes_make_the_loader_raise(tmp_path: Path, data: bytes, at: int) -> None:
     path = tmp_path / "fuzz.yaml"

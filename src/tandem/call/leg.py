@@ -50,7 +50,6 @@ class CallLeg(ServerSide):
         self.on_forget: Callable[[], None] = lambda: None
         self.on_refer: Callable[[ServerTransaction], None] | None = None
         self.on_notify: Callable[[ServerTransaction], None] | None = None
-        self.on_info: Callable[[Request], None] = lambda request: None
         self.on_early_bye: Callable[[], None] = _nothing
         """Told when the caller ends the early dialog of a call that came in (RFC 3261 §15.1.2: the INVITE gets 487)."""
         self.give_up: Callable[[], None] = lambda: None

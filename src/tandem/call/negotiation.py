@@ -60,7 +60,7 @@ class Negotiation:
     @property
     def held(self) -> bool:
         """Whether either side holds the other: then silence means nothing (a side that only sends may play no music)."""
-        return self.direction != "sendrecv" or (self.theirs is not None and self.theirs.direction != "sendrecv")
+        return self.direction != "sendrecv" or (self.theirs is not None and direction_of(self.theirs) != "sendrecv")
 
     def fork(self) -> "Negotiation":
         """The negotiation of a further dialog that answers the same offer of ours."""
@@ -190,4 +190,5 @@ def stream_of(ours: Audio, theirs: Audio) -> Stream:
         send_key=ours.cryptos[0].key if secure else b"",
         receive_key=theirs.cryptos[0].key if secure else b"",
         send=not theirs.held and ours.direction not in ("recvonly", "inactive"),
+        held=ours.direction != "sendrecv" or direction_of(theirs) != "sendrecv",
     )

@@ -15,6 +15,7 @@ from tandem.sip.aio.handlers import Handling
 from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import DialogError, IncompatibleMedia, OutOfTurn, SdpError
 from tandem.sip.headers import fields
+from tandem.sip.headers.dtmf import read_dtmf
 from tandem.sip.machines import sessiontimer
 from tandem.sip.machines.dialog import DialogState
 from tandem.sip.machines.offeranswer import Offer
@@ -175,8 +176,10 @@ def _bye(leg: CallLeg, transaction: ServerTransaction) -> None:
 
 
 def _info(leg: CallLeg, transaction: ServerTransaction) -> None:
+    digit = read_dtmf(transaction.request)
     transaction.respond_with(200)
-    leg.on_info(transaction.request)
+    if digit:
+        leg.negotiation.media.on_digit(digit)
 
 
 def _options(leg: CallLeg, transaction: ServerTransaction) -> None:

@@ -26,6 +26,8 @@ _pack = struct.Struct("!BBHII").pack
 _number = int.from_bytes
 _HEADER = 12
 _NEVER = -1
+SILENT_S = 0.5
+"""Seconds without a packet after which a peer may be heard from another port of its host."""
 
 Address = tuple[str, int]
 
@@ -47,8 +49,8 @@ class AudioReceiver:
 
     __slots__ = (
         "_begun", "_byte_a_tick", "_came", "_chunks", "_dtmf", "_expected", "_frame_s", "_jitter_s", "_last", "_length",
-        "_opener", "_reporter", "_sound", "_step", "_tones", "dropped", "events", "listening", "receiver", "relay",
-        "source", "stream",
+        "_opener", "_reporter", "_sound", "_step", "_tones", "answered", "dropped", "events", "listening", "receiver",
+        "relay", "source", "stream",
     )  # fmt: skip
 
     def __init__(self, events: list[StreamEvent], reporter: Reporter) -> None:
@@ -56,6 +58,8 @@ class AudioReceiver:
         self.events = events
         self.source: Address | None = None
         """Where the peer sends from, once that is known; packets from elsewhere are dropped."""
+        self.answered = False
+        """Whether anything came from the peer since its address is this one."""
         self.listening = False
         """Whether sound is kept for :meth:`take_sound`."""
         self.dropped = 0
@@ -91,7 +95,7 @@ class AudioReceiver:
         if before is None or (before.suite, before.receive_key) != (stream.suite, stream.receive_key):
             self._opener = SrtpReceiver(stream.suite, stream.receive_key) if stream.suite else None
         if before is None or (before.host, before.port) != (stream.host, stream.port):
-            self.source = None
+            self.source, self.answered = None, False
         self.settle()
         if before is None or before.codec != stream.codec:
             self._take_codec(stream.codec)
@@ -110,11 +114,29 @@ class AudioReceiver:
         """Take a datagram that anybody may have sent."""
         if self.stream is None:
             return
-        known = self.source
-        if source != known and (known is not None or (self._opener is None and source[0] != self.stream.host)):
+        if source != self.source and not self._may_be_the_peers(data, source, now):
             self.dropped += 1
         elif self.receive(data, now):
-            self.source = source
+            self.source, self.answered = source, True
+
+    def _may_be_the_peers(self, data: bytes, source: Address, now: float) -> bool:
+        """Whether a datagram from elsewhere than what is heard is taken: see docs/protocols/media.md, "From where"."""
+        stream = self.stream
+        if stream is None or self._opener is not None:  # with SRTP the key decides
+            return stream is not None
+        if source[0] != stream.host:
+            return False
+        if self.source is None or source[1] == stream.port or self.silent(now):
+            return True
+        self.report()
+        try:
+            return self.receiver.belongs(parse_rtp(data))
+        except BadPacket:
+            return False
+
+    def silent(self, now: float) -> bool:
+        """Whether the peer has paused so long that it may have moved."""
+        return now - self._came >= SILENT_S
 
     def receive(self, data: bytes, now: float) -> bool:
         """Take a datagram from :attr:`source`; returns whether it was RTP of our peer."""
@@ -151,6 +173,7 @@ class AudioReceiver:
         try:
             opened = data if self._opener is None else self._opener.unprotect_rtcp(data)
             self._reporter.receive(opened, now, self.receiver.ssrc)
+            self.answered = True
         except BadPacket:
             self.dropped += 1
 

@@ -21,19 +21,25 @@ class Recorder:
         self._idle_s = idle_s
         self._begun = now
         self._detector = SpeechDetector()
+        self._held_samples = 0  # of the silence that the detector counts: those from before the end of a hold
         self._unwritten = b""
         self._samples = 0
         self._told = False
 
-    def feed(self, linear: bytes, now: float, last_heard: float | None) -> bool:
+    def feed(self, linear: bytes, now: float, last_heard: float | None, *, held: bool = False) -> bool:
         """Take the sound since the last time; returns whether it has now, for the first time, been silent too long.
 
-        Silence counts also where nothing at all arrives.
+        Silence counts also where nothing at all arrives, but not while one side holds the other (``held``).
         """
         self._detector.feed(linear)
         self._keep(linear)
+        quiet = self._detector.silent_samples
+        if held:
+            self._begun, self._held_samples = now, quiet
+        elif quiet < self._held_samples:  # somebody spoke since
+            self._held_samples = 0
         unheard = now - max(last_heard or 0.0, self._begun)
-        silent = max(self._detector.silent_samples / RATE, unheard) >= self._idle_s
+        silent = max((quiet - self._held_samples) / RATE, unheard) >= self._idle_s
         tell, self._told = silent and not self._told, silent
         return tell
 

@@ -81,6 +81,10 @@ class AudioSender:
         self._second = stream.payload_type | (_MARKER if before is None else 0)
         self._sending = stream.send
 
+    def pause(self, paused: bool) -> None:
+        """Send nothing for a while, and go on where it was."""
+        self._sending = self.stream is not None and self.stream.send and not paused
+
     def protect_control(self, data: bytes) -> bytes:
         """A datagram of RTCP as it goes onto the wire."""
         return data if self._srtp is None else self._srtp.protect_rtcp(data)

@@ -20,6 +20,7 @@ class Stream:
     """What was agreed on: where the peer receives, the codec by its name, and the keys for SRTP (master key and salt).
 
     ``rtcp`` is where the peer receives reports, if not on the port of its RTP. ``tones`` says to detect DTMF in the sound.
+    ``held`` says that one side holds the other: silence then means nothing.
     """
 
     host: str
@@ -34,6 +35,7 @@ class Stream:
     send_key: bytes = field(default=b"", repr=False)
     receive_key: bytes = field(default=b"", repr=False)
     send: bool = True
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,7 +208,11 @@ class MediaSession(Protocol):
         """
 
     def record(self, path: Path, *, idle_s: float) -> Recording:
-        """Append what the peer says to a file, as 16-bit linear sound at 8,000 Hz, each second; one at a time."""
+        """Append what the peer says to a file, as 16-bit linear sound at 8,000 Hz, each second; one at a time.
+
+        :attr:`Recording.on_silence` is called after ``idle_s`` seconds without speech, of which none counts while one side
+        holds the other.
+        """
 
     def send_dtmf(self, digits: str) -> None:
         """Send DTMF digits (``0``-``9``, ``*``, ``#``, ``A``-``D``), one after the other with pauses of 100 ms."""

@@ -1,9 +1,9 @@
 """One audio stream, sans-IO: bytes of datagrams in, sound and events out; each 20 ms one datagram to send.
 
 The core of both drivers. RTP flows without a pause in both directions, so that the peer sees a living stream. Packets are
-heard from one source only: for SRTP the first that proves the key, for plain RTP only the address that the peer's
-description names. Everything else is counted and dropped. The two halves are :mod:`tandem.media.receiving` and
-:mod:`tandem.media.sending`; this joins them with RTCP, which tells of both.
+heard from one source at a time: for SRTP who proves the key, for plain RTP the host that the peer's description names
+(docs/protocols/media.md, "From where"). Everything else is counted and dropped. The two halves are
+:mod:`tandem.media.receiving` and :mod:`tandem.media.sending`; this joins them with RTCP, which tells of both.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,14 @@ from tandem.media.sending import AudioSender
 from tandem.media.session import Sound, Stream
 
 NOWHERE = ("0.0.0.0", "::")  # noqa: S104 - a peer's way to hold, by RFC 2543; the kernel would send to ourselves
+UNANSWERED_S = 30.0
+"""Seconds for which plain RTP goes to an address that sends nothing: it may have been named by who wants it flooded."""
 
 
 class AudioStream:
     """Feed :attr:`receive`, call :attr:`tick` each 20 ms, and :meth:`take_events` after either."""
 
-    __slots__ = ("_frames", "_reporter", "bridge", "events", "receive", "receiving", "sending", "tick")
+    __slots__ = ("_frames", "_reporter", "_since", "bridge", "events", "receive", "receiving", "sending", "tick")
 
     def __init__(self, frames: FrameCache) -> None:
         self.events: list[StreamEvent] = []
@@ -37,6 +39,7 @@ class AudioStream:
         self.receive = self.receiving.receive
         """See :meth:`AudioReceiver.receive`."""
         self._frames = frames
+        self._since: float | None = None  # when this was first asked for a report since the peer's address is this one
         self.bridge: StreamBridge | None = None
         """What joins this stream with another."""
 
@@ -70,6 +73,11 @@ class AudioStream:
         return self.receiving.last_heard
 
     @property
+    def held(self) -> bool:
+        """Whether one side holds the other."""
+        return self.stream is not None and self.stream.held
+
+    @property
     def dtmf_sent(self) -> bool:
         """Whether every digit has gone out."""
         return self.sending.dtmf_sent
@@ -95,6 +103,8 @@ class AudioStream:
     def start(self, stream: Stream) -> None:
         """Begin, or go on with a new agreement."""
         self.receiving.start(stream)
+        if not self.receiving.answered:
+            self._since = None
         self.sending.start(stream)
         if self.bridge is not None:
             self.bridge.settle()
@@ -142,8 +152,13 @@ class AudioStream:
         return self.stream.rtcp or self.target
 
     def control(self, now: float, *, goodbye: bool = False) -> bytes | None:
-        """The report that is due now, or the last one; ask each second."""
-        if self.stream is None or self.stream.host in NOWHERE or not (self._reporter.due(now) or goodbye):
+        """The report that is due now, or the last one; ask each second. Sending pauses while nobody answers RTP."""
+        if self.stream is None or self.stream.host in NOWHERE:
+            return None
+        self._since = now if self._since is None else self._since
+        alone = not (self.receiving.answered or self.stream.suite) and now - self._since >= UNANSWERED_S
+        self.sending.pause(alone)
+        if alone or not (self._reporter.due(now) or goodbye):
             return None
         self.receiving.report()
         data = self._reporter.report(now, self.receiving.receiver, self.sending.state, goodbye=goodbye)

@@ -236,7 +236,7 @@ class _AioRecording(Recording):
 
     def _write(self) -> bool:
         heard, self.heard = bytes(self.heard), bytearray()
-        return self._recorder.feed(heard, self._loop.time(), self._audio.last_heard)
+        return self._recorder.feed(heard, self._loop.time(), self._audio.last_heard, held=self._audio.held)
 
     def _end(self) -> None:
         self._timer.cancel()

@@ -62,9 +62,8 @@ class WorkerCall:
     def start(self, stream: Stream) -> None:
         """Begin, or go on with a new agreement; a peer that moves is looked for again."""
         self.stream.start(stream)
-        if self.connected and self.stream.source is None:
-            disconnect(self._sock)
-            self.connected, self.send = False, self._send_to
+        if self.stream.source is None:
+            self._disconnect()
 
     def receive_anybody(self, now: float) -> None:
         """Read what waits while the peer's address is not known, and bind the socket to it once it is.
@@ -118,6 +117,11 @@ class WorkerCall:
         except OSError:
             return
         self.connected, self.send = True, self._sock.send
+
+    def _disconnect(self) -> None:
+        if self.connected:
+            disconnect(self._sock)
+            self.connected, self.send = False, self._send_to
 
     def _send_to(self, data: bytes) -> int:
         return self._sock.sendto(data, self.stream.target)
@@ -178,7 +182,9 @@ class WorkerCall:
         os.close(self._file)
 
     def each_second(self, now: float) -> None:
-        """Report, write what was heard, and see whether anybody speaks."""
+        """Report, write what was heard, and see whether anybody speaks; a peer that is silent may have moved."""
+        if self.connected and self.stream.receiving.silent(now):
+            self._disconnect()
         self._send_control(self.stream.control(now))
         self.player.report()
         if self.stream.listening or self._other is not None:  # of a bridge, too, no more sound than time is taken
@@ -190,7 +196,7 @@ class WorkerCall:
         if recorder is None:
             return
         failed = recorder.failed
-        if recorder.feed(linear, now, self.stream.last_heard):
+        if recorder.feed(linear, now, self.stream.last_heard, held=self.stream.held):
             self._tell(wire.RecordingSilent(self.number))
         if recorder.failed and not failed:
             self._tell(wire.RecordingNotWritten(self.number, recorder.failed))

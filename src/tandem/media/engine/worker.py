@@ -124,6 +124,8 @@ class Worker:
                 call.each_second(now)
             except Exception:
                 failed.append((call, traceback.format_exc()))
+            if not call.connected:
+                self._receivers.pop(call.fd, None)
         for call, why in failed:
             self._fail(call, now, why)
         if calls and late_s > self._worst_late_s:

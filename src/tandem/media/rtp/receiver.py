@@ -29,7 +29,8 @@ MAX_GAP_S = 60
 SLACK_S = 10.0
 """How far sound may run ahead of the wall clock: bursts after a stop of the network, a sender's clock that is fast."""
 _JITTER_S = 0.2  # below it, time on the wall between two packets is no pause
-_MAX_SEQ_JUMP = 3000  # RFC 3550 appendix A.1 (MAX_DROPOUT): beyond it, the sender began again
+_MAX_DROPOUT, _MAX_MISORDER = 3000, 100
+"""Of :rfc:`3550#appendix-A.1`: numbers further ahead, or further back, are of a sender that began again."""
 _FADE = (0.8, 0.5, 0.25)
 """Gains of the frames that conceal a loss; after 60 ms a repeated sound is heard as a buzz."""
 
@@ -93,7 +94,7 @@ class Receiver:
         elif self._room(now) < 0:
             self.statistics.excess += 1
             return b""
-        elif not self._belongs(packet):
+        elif not self.belongs(packet):
             newcomer, self._newcomer = self._newcomer, (packet, kind)
             if newcomer is None or not _follows(packet, newcomer[0]):
                 return b""
@@ -141,6 +142,11 @@ class Receiver:
         """The sound of packets that were taken past this receiver, in their turn among all others."""
         return self._decoder.decode(payloads)
 
+    def belongs(self, packet: RtpPacket) -> bool:
+        """Whether a packet goes on with the stream that is heard, and does not begin another."""
+        ahead = (packet.sequence - self.next_sequence) % SEQ_MOD
+        return packet.ssrc == self.ssrc and not _MAX_DROPOUT <= ahead <= SEQ_MOD - _MAX_MISORDER
+
     def in_time(self, now: float) -> bool:
         """Whether sound does not run ahead of the wall clock by more than is allowed."""
         return self._room(now) >= 0
@@ -153,10 +159,6 @@ class Receiver:
         self._arrived = None
         self._given_up = range(0)
         self._noise_level = 127
-
-    def _belongs(self, packet: RtpPacket) -> bool:
-        ahead = (packet.sequence - self.next_sequence) % SEQ_MOD
-        return packet.ssrc == self.ssrc and not _MAX_SEQ_JUMP < ahead < SEQ_MOD - _MAX_SEQ_JUMP
 
     def _restarted(self, packet: RtpPacket, now: float) -> bytes:
         """A sender began again: give out what waited, and the pause before it."""
