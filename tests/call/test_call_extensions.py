@@ -304,7 +304,7 @@ def test_each_phone_that_answers_gets_its_ack_and_all_but_the_first_a_bye() -> N
         return attempt, world.seen(), ended
 
     attempt, seen, ended = play(scene)
-    assert attempt.provisional == [180, 183, 180]
+    assert sorted(attempt.provisional) == [180, 180, 183]  # all at the same moment, in no order
     assert ended == [Ended.REMOTE, Ended.REMOTE]
     assert seen.count("alice ACK") == 3 and seen.count("alice BYE") == 3
 

@@ -151,6 +151,8 @@ class Asked:
     def respond_with(self, status: int, *, headers: Headers_ = ()) -> None:
         self.answers.append((status, headers))
 
+    respond_stateless = respond_with
+
 
 ALLOW = ("Allow", "INVITE, OPTIONS")
 BUSY = ("Retry-After", "30")

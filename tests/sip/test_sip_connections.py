@@ -20,6 +20,8 @@ from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop, StreamFlow
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.transactions import ServerTransaction
+from tandem.sip.counts import dropped
+from tandem.sip.machines.limits import Limits, SourceLimits
 from tandem.sip.message.message import Headers, Request
 
 UM, POOL = "um1.example.com", "pool1.example.com"
@@ -179,6 +181,76 @@ def test_half_a_message_and_silence_end_a_connection_in_their_time(
                     assert await reader.read() == b""
                 assert flow.closed
                 writer.close()
+
+    run(scene())
+
+
+def test_strangers_have_ten_seconds_for_a_message_and_a_minute_between_two_until_they_have_proved_something(
+    run: Runner, stores: dict[str, CertificateStore]
+) -> None:
+    async def scene() -> None:
+        limits = SourceLimits(Limits(connections_of_source=1))
+        server = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver(), limits=limits)
+        server.on_request = lambda transaction: transaction.respond_with(200)
+        _, port = await server.listen_tcp("127.0.0.1", 0)
+        asked = options()
+        asked.headers.prepend("Via", "SIP/2.0/TCP x;branch=z9hG4bK1")
+        loop, before = asyncio.get_running_loop(), dropped.of("idle-strangers").value
+        for data, seconds in ((b"\r\n\r\n", flows.FIRST_MESSAGE_S), (asked.to_bytes(), flows.STRANGER_IDLE_S)):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(data)
+            await reader.read(1)
+            (flow,) = server.connections.flows
+            flow.look(loop.time() + seconds - 5)
+            assert not flow.closed
+            flow.look(loop.time() + seconds + 5)
+            with contextlib.suppress(ConnectionError):
+                while await reader.read(4096):
+                    pass
+            writer.close()
+        assert dropped.of("idle-strangers").value - before == 2
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"\r\n\r\n")
+        await reader.readexactly(2)
+        (flow,) = server.connections.flows
+        flow.prove()
+        flow.look(loop.time() + flows.IDLE_S - 5)
+        assert not flow.closed
+        writer.close()
+        await server.close()
+
+    run(scene())
+
+
+def test_a_certificate_or_a_gateways_address_proves_a_connection(
+    run: Runner, stores: dict[str, CertificateStore]
+) -> None:
+    async def scene() -> None:
+        proved: list[bool] = []
+
+        def serve(transaction: ServerTransaction) -> None:
+            proved.append(transaction.proved)
+            transaction.respond_with(200)
+
+        limits = SourceLimits(Limits())
+        um = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver(), peer_names=peer_names, limits=limits)
+        um.on_request = serve
+        _, tls = await um.listen_tls("127.0.0.1", 0, server_context(stores[UM], require_client=False))
+        _, tcp = await um.listen_tcp("127.0.0.1", 0)
+        secure, plain = Hop(transport="tls", host=UM, port=tls), Hop(transport="tcp", host="127.0.0.1", port=tcp)
+        for context, hop, trusted in (
+            (client_context(stores[POOL]), secure, False),
+            (phone_tls_context(stores[POOL].roots), secure, False),
+            (client_context(stores[POOL]), plain, False),
+            (client_context(stores[POOL]), plain, True),
+        ):
+            limits.trusted = lambda source, answer=trusted: answer
+            resolver = Resolver({UM: ("127.0.0.1", tls)})
+            client = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=resolver, client_context=context)
+            assert (await (await client.send(options(), hop)).final()).status == 200
+            await client.close()
+        assert proved == [True, False, False, True]
+        await um.close()
 
     run(scene())
 

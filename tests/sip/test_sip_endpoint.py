@@ -302,35 +302,41 @@ def test_packets_are_marked_as_wanted() -> None:
 
 
 async def test_when_too_many_transactions_are_open_a_further_one_is_told_when_to_come_again(
-    pair: tuple[Endpoint, Endpoint], monkeypatch: pytest.MonkeyPatch
+    pair: tuple[Endpoint, Endpoint],
 ) -> None:
     client, server = pair
-    monkeypatch.setattr("tandem.sip.aio.endpoint.MAX_TRANSACTIONS", 3)
+    server.server_transactions.most = 3
     server.on_request = unanswered
     _, port = await server.listen_udp("127.0.0.1", 0)
     hop = Hop(transport="udp", host="127.0.0.1", port=port)
     sent = [await client.send(request(), hop) for _ in range(4)]
     response = await asyncio.wait_for(sent[3].final(), 5)
     assert response.status == 503 and response.headers.get("Retry-After")
-    assert len(server._server_transactions) == 3
+    assert len(server.server_transactions) == 3
 
 
-async def test_strangers_by_udp_leave_half_of_the_transactions_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tandem.sip.aio.endpoint.MAX_TRANSACTIONS", 4)
-    limits = SourceLimits(Limits())
+async def test_strangers_and_addresses_that_can_be_forged_leave_transactions_to_who_has_proved_something() -> None:
+    limits, before, sent = SourceLimits(Limits()), dropped.of("transactions").value, 0
     server = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver(), limits=limits)
-    client = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver())
+    server.server_transactions.most = 32
     server.on_request = unanswered
-    udp, tcp = (await server.listen_udp("127.0.0.1", 0))[1], (await server.listen_tcp("127.0.0.1", 0))[1]
-    stranger = [await client.send(request(), Hop(transport="udp", host="127.0.0.1", port=udp)) for _ in range(3)]
-    assert (await asyncio.wait_for(stranger[2].final(), 5)).status == 503
-    await client.send(request(), Hop(transport="tcp", host="127.0.0.1", port=tcp))
+    ports = {"udp": (await server.listen_udp("127.0.0.1", 0))[1], "tcp": (await server.listen_tcp("127.0.0.1", 0))[1]}
+
+    async def open_after_a_flood(kind: str) -> int:
+        nonlocal sent
+        client = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver())
+        for _ in range(40):
+            await client.send(request(), Hop(transport=kind, host="127.0.0.1", port=ports[kind]))
+        sent += 40
+        async with asyncio.timeout(5):
+            while len(server.server_transactions) + dropped.of("transactions").value - before < sent:
+                await asyncio.sleep(0)
+        await client.close()
+        return len(server.server_transactions)
+
+    assert [await open_after_a_flood(kind) for kind in ("udp", "tcp")] == [2, 2]  # a sixteenth of one source
     limits.trusted = lambda source: True
-    await client.send(request(), Hop(transport="udp", host="127.0.0.1", port=udp))
-    async with asyncio.timeout(5):
-        while len(server._server_transactions) < 4:
-            await asyncio.sleep(0.01)
-    await client.close()
+    assert [await open_after_a_flood(kind) for kind in ("udp", "tcp")] == [24, 32]
     await server.close()
 
 
@@ -339,7 +345,7 @@ async def test_a_stateless_refusal_is_said_once_for_each_time_it_is_asked(
     pair: tuple[Endpoint, Endpoint], method: str
 ) -> None:
     _, server = pair
-    server.on_request = lambda transaction: transaction.refuse_stateless(403, headers=(("X", "y"),))
+    server.on_request = lambda transaction: transaction.respond_stateless(403, headers=(("X", "y"),))
     _, port = await server.listen_udp("127.0.0.1", 0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         asking.setblocking(False)
@@ -358,4 +364,4 @@ async def test_a_stateless_refusal_is_said_once_for_each_time_it_is_asked(
         await asyncio.sleep(0.7)  # T1 and more
         with pytest.raises(BlockingIOError):
             asking.recv(4096)
-    assert not server._server_transactions
+    assert not server.server_transactions

@@ -156,6 +156,22 @@ async def test_an_endpoint_that_closes_answers_what_its_handlers_still_work_at(p
     await closing
 
 
+async def test_an_invite_that_its_handler_has_forgotten_is_answered_and_its_handler_cancelled(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tandem.sip.machines.transaction.NO_ANSWER_S", 0.05)
+    told: list[str] = []
+
+    async def forgets(transaction: ServerTransaction) -> None:
+        transaction.on_failed = lambda: told.append("failed")
+        transaction.on_ended = lambda: told.append("ended")
+        await asyncio.Event().wait()
+
+    assert await pair.statuses(forgets, "INVITE") == [408]
+    await pair.server.handlers.idle()
+    assert told == ["failed", "ended"]
+
+
 async def in_one_segment(pair: Pair, handle: Handle) -> list[str]:
     """The status lines that come back for an INVITE and its CANCEL in one TCP segment."""
     pair.server.on_request = handle

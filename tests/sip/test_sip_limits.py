@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.sip.counts import dropped
-from tandem.sip.machines.limits import Limits, SourceLimits
+from tandem.sip.machines.limits import Limits, SourceLimits, network_of
 
 FEW = Limits(
     messages_per_s=10,
@@ -45,9 +45,9 @@ def test_a_stream_is_told_how_long_to_wait_and_pays_for_what_it_sent() -> None:
 def test_connections_are_bounded_by_source_and_together() -> None:
     limits = SourceLimits(FEW)
     assert [limits.connected("a", handshake=False, now=0.0) for _ in range(3)] == [True, True, False]
-    limits.disconnected("a")
+    limits.disconnected("a", proved=False)
     assert limits.connected("a", handshake=False, now=0.0)
-    limits.disconnected("a")
+    limits.disconnected("a", proved=False)
     assert not limits.connected("a", handshake=False, now=0.0)  # three in a burst, then one a second
     assert limits.connected("a", handshake=False, now=1.5)
     for source in "bc":
@@ -63,7 +63,8 @@ def test_handshakes_that_do_not_end_are_bounded() -> None:
     assert not limits.connected("c", handshake=True, now=0.0)
     limits.greeted("a")
     assert limits.connected("c", handshake=True, now=0.0)
-    limits.disconnected("b")
+    limits.greeted("b")
+    limits.disconnected("b", proved=False)
     assert limits.connected("d", handshake=True, now=0.0)
 
 
@@ -87,3 +88,69 @@ def test_tables_stay_bounded_and_what_is_kept_out_is_counted() -> None:
             limits.datagram(f"s{source}", 0.0)
     assert limits.remembered <= FEW.sources
     assert dropped.of("udp-messages").value - before == 2000
+
+
+def test_an_ipv6_network_of_64_bits_is_one_source_and_a_site_has_the_share_of_four() -> None:
+    limits = SourceLimits(FEW)
+    passed = [limits.datagram(f"2001:db8:0:1::{host:x}", 0.0) for host in range(8)]
+    assert passed == [True] * 5 + [False] * 3
+    elsewhere = [limits.datagram(f"2001:db8:0:{network:x}::1", 0.0) for network in range(2, 32)]
+    assert 14 <= sum(elsewhere) <= 15 and not any(
+        elsewhere[15:]
+    )  # of 20, less the five before (and what rounding takes)
+    assert limits.datagram("2001:db8:1::1", 0.0) and limits.datagram("192.0.2.1", 0.0)
+
+
+def test_no_ipv6_site_takes_all_connections() -> None:
+    limits = SourceLimits(Limits())
+    taken = sum(
+        limits.connected(f"2001:db8:0:{number % 500:x}::{number:x}", handshake=False, now=number / 100)
+        for number in range(20_000)
+    )
+    assert taken == 4 * Limits().connections_of_source
+    assert limits.connected("192.0.2.1", handshake=True, now=200.0)
+
+
+def test_addresses_with_a_scope_are_read() -> None:
+    assert network_of("fe80::1%eth0") == "fe80::/64" and network_of("192.0.2.1") == "192.0.2.1"
+
+
+WITH_RESERVE = Limits(connections=4, strangers=3, handshakes=3, strangers_handshakes=2)
+
+
+def test_strangers_leave_connections_to_sources_that_have_proved_something() -> None:
+    limits = SourceLimits(WITH_RESERVE)
+    assert limits.connected("office", handshake=False, now=0.0)
+    limits.proved("office")
+    assert [limits.connected(s, handshake=False, now=0.0) for s in "abcd"] == [True, True, True, False]
+    limits.disconnected("a", proved=False)
+    assert limits.connected("office", handshake=False, now=0.0)  # the same source is known from now on
+    assert not limits.connected("office", handshake=False, now=0.0)  # four in all
+    limits.proved("office")
+    limits.disconnected("office", proved=True)
+    assert limits.connected("d", handshake=False, now=0.0)
+
+
+def test_strangers_leave_handshakes_to_sources_that_have_proved_something() -> None:
+    limits = SourceLimits(WITH_RESERVE)
+    assert limits.connected("office", handshake=False, now=0.0)
+    limits.proved("office")
+    limits.disconnected("office", proved=True)
+    assert [limits.connected(s, handshake=True, now=0.0) for s in "abc"] == [True, True, False]
+    assert limits.connected("office", handshake=True, now=0.0)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["1.1.1.1", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]), st.booleans()))
+)
+def test_what_was_let_in_and_is_gone_leaves_nothing(came: list[tuple[str, bool]]) -> None:
+    limits = SourceLimits(Limits(connections=6, strangers=5, handshakes_of_source=1))
+    open_ = [(source, proves) for source, proves in came if limits.connected(source, handshake=True, now=0.0)]
+    for source, proves in open_:
+        limits.greeted(source)
+        if proves:
+            limits.proved(source)
+    for source, proves in open_:
+        limits.disconnected(source, proved=proves)
+    fresh = [limits.connected(f"9.9.9.{number}", handshake=False, now=0.0) for number in range(6)]
+    assert fresh == [True] * 5 + [False]

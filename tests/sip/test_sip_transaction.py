@@ -121,3 +121,19 @@ def test_after_a_final_response_no_other_is_sent() -> None:
     machine = ServerTransactionMachine(request(), reliable=True, now=0.0)
     assert machine.respond(answer(200), 0.0)
     assert machine.respond(answer(486), 0.1) == [] and machine.respond(answer(180), 0.1) == []
+
+
+def test_an_invite_that_its_server_leaves_unanswered_is_given_up_five_minutes_after_the_last_provisional_response() -> (
+    None
+):
+    machine = ServerTransactionMachine(request(), reliable=True, now=0.0)
+    assert machine.next_timeout() == 300
+    machine.respond(answer(180), 200.0)
+    assert machine.next_timeout() == 500
+    assert [each.do for each in machine.timeout(500.0)] == [TransactionVerb.TIME_OUT]
+    assert [each.do for each in machine.respond(answer(408), 500.0)] == [TransactionVerb.SEND]
+    assert machine.next_timeout() == 500 + 64 * T1  # timer H
+
+
+def test_only_an_invite_is_given_up_by_its_server() -> None:
+    assert ServerTransactionMachine(request("OPTIONS"), reliable=True, now=0.0).next_timeout() is None

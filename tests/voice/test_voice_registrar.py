@@ -53,7 +53,7 @@ class Asked:
         for name, value in headers:
             self.answer.headers.add(name, value)
 
-    refuse_stateless = respond_with
+    respond_stateless = respond_with
 
 
 def message(contact: str, *more: tuple[str, str], vias: int = 1) -> Request:

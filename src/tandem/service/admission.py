@@ -42,7 +42,7 @@ class Admission:
         if self.draining:
             self.refuse_busy(transaction)
         else:
-            transaction.respond_with(200, headers=(self._allow,))
+            transaction.respond_stateless(200, headers=(self._allow,))
 
     def refuse_method(self, transaction: ServerTransaction) -> None:
         """The method is not one that is served here: 405, or 501 for one that nobody knows."""

@@ -93,6 +93,7 @@ class MemoryFlow:
         self.local: Address = (local, 5060)
         self.remote: Address = (remote, 5060)
         self.peer_names: frozenset[str] = frozenset()
+        self.proved = False
         self.on_close = OnClose()
         self._network = network
 
@@ -104,6 +105,9 @@ class MemoryFlow:
     def send(self, data: bytes) -> None:
         """Send one message."""
         self._network.carry(self.local[0], self.remote[0], data)
+
+    def prove(self) -> None:
+        """As by UDP: nothing follows from it."""
 
 
 class _Names(Resolver):
@@ -126,7 +130,7 @@ class MemoryEndpoint(Endpoint):
     @property
     def at_rest(self) -> bool:
         """Whether every transaction and every handler has ended."""
-        return not len(self.handlers) and not self._server_transactions and not self._client_transactions
+        return not len(self.handlers) and not self.server_transactions and not self._client_transactions
 
     def flow(self, remote: str) -> MemoryFlow:
         """The flow to a host."""

@@ -194,7 +194,7 @@ class UmServer(Service[UmConfig]):
         if trusted:
             transaction.respond_with(refusal.status, headers=(fields.warning(refusal.why),))
         else:
-            transaction.refuse_stateless(refusal.status)
+            transaction.respond_stateless(refusal.status)
 
     async def _answer_or_refuse(self, transaction: ServerTransaction, answer: MailboxCall) -> None:
         try:

@@ -17,7 +17,8 @@ from tandem.core.log import about, event, get_logger
 from tandem.core.tasks import Tasks, spawn
 from tandem.sip.aio.flow import Flow, Hop, Owner, StreamFlow, UdpFlow, UdpSocket
 from tandem.sip.aio.sockets import ANY, family_of, is_address, source_towards, tcp_listener, tcp_socket, udp_socket
-from tandem.sip.machines.locate import ServerAddress
+from tandem.sip.headers.via import Via
+from tandem.sip.machines.locate import PORTS, ServerAddress
 
 _log = get_logger("sip")
 HANDSHAKE_S = 10.0
@@ -38,11 +39,19 @@ class Gate(Protocol):
         """Whether a new connection is let in; if so, it is counted until :meth:`disconnected`."""
         ...
 
-    def greeted(self, source: str) -> None:
-        """Its handshake is over, one way or the other."""
+    def trusted(self, source: str) -> bool:
+        """Whether its address alone proves who a source is, on a connection."""
         ...
 
-    def disconnected(self, source: str) -> None:
+    def greeted(self, source: str) -> None:
+        """A handshake is over, one way or the other."""
+        ...
+
+    def proved(self, source: str) -> None:
+        """Who is at the other end of a connection has proved who it is."""
+        ...
+
+    def disconnected(self, source: str, *, proved: bool) -> None:
         """A connection that was let in is gone."""
         ...
 
@@ -142,9 +151,10 @@ class Connections:
 
     async def _greet(self, made: socket.socket, kind: str, context: ContextSource, source: str) -> None:
         """Make a flow of an accepted connection, with its handshake."""
-        flow = StreamFlow(kind, self._owner)
+        flow = StreamFlow(kind, self._owner, proved=self._gate is None)
         if (gate := self._gate) is not None:
-            flow.on_close.append(lambda: gate.disconnected(source))
+            flow.on_proved = lambda: gate.proved(source)
+            flow.on_close.append(lambda: gate.disconnected(source, proved=flow.proved))
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: flow,
@@ -159,15 +169,19 @@ class Connections:
             flow.on_close.run()
             raise
         finally:
-            if gate is not None:
+            if gate is not None and context is not None:
                 gate.greeted(source)
 
     # Connecting
 
-    def alias(self, hop: Hop, flow: StreamFlow) -> None:
-        """Use a connection that came in towards this hop as well, unless one is open already."""
-        standing = self._by_hop.get(hop)
-        if standing is None or standing.closed:
+    def note_alias(self, via: Via, flow: Flow) -> None:
+        """Use a connection that came in towards the name that its peer proved as well, if it asked for that (RFC 5923 §5)."""
+        if not isinstance(flow, StreamFlow) or flow.aliased:
+            return
+        flow.aliased = True
+        name = via.host.lower()
+        hop = Hop(transport="tls", host=name, port=via.port or PORTS["tls"])
+        if "alias" in via.parameters and name in flow.peer_names and self.standing(hop) is None:
             self._keep(hop, flow)
 
     def standing(self, hop: Hop) -> Flow | None:
@@ -217,7 +231,7 @@ class Connections:
                 async with asyncio.timeout(CONNECT_S):
                     await loop.sock_connect(made, (place.host, place.port))
                     _, flow = await loop.create_connection(
-                        lambda: StreamFlow(place.transport, self._owner),
+                        lambda: StreamFlow(place.transport, self._owner, proved=True),
                         sock=made,
                         ssl=current(self._client_context) if secure else None,
                         server_hostname=hop.host if secure else None,
@@ -246,6 +260,8 @@ class Connections:
     def opened(self, flow: StreamFlow) -> None:
         """A connection is open: look after it."""
         self.flows.add(flow)
+        if self._gate is not None and self._gate.trusted(flow.remote[0]):
+            flow.prove()
         flow.on_close.append(lambda: self.flows.discard(flow))
         if self._watch is None:
             with about(call=None, peer=None):

@@ -21,6 +21,7 @@ from tandem.sip.aio.handlers import Handler, Handlers, Handling
 from tandem.sip.aio.lingering import LingeringTransactions
 from tandem.sip.aio.outbound import MAGIC, Outbound, Target
 from tandem.sip.aio.resolve import Resolver
+from tandem.sip.aio.table import ServerTransactions, Standing
 from tandem.sip.aio.transactions import Answering, ClientTransaction, Key, ServerTransaction, client_key
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
@@ -35,8 +36,6 @@ from tandem.sip.message.salvage import answer_to_unreadable
 _log = get_logger("sip")
 DialogKey = tuple[str, str, str]
 """Call-ID, our tag, the peer's tag; see :func:`tandem.sip.machines.dialog.dialog_key`."""
-MAX_TRANSACTIONS = 65_536
-"""Open server transactions; 1,000 calls a second by UDP, which linger for 32 s, come to as many."""
 RETRY_AFTER_S = 10
 Tap = Callable[[str, bytes, Flow], None]
 """Sees every message, for traces: ``in`` or ``out``, its bytes, the flow."""
@@ -92,14 +91,14 @@ class Endpoint:
         self._limits = limits
         self.checks_names = peer_names is not no_names
         self._peer_names = peer_names
-        self._server_transactions: dict[Key, Answering] = {}
+        self.server_transactions = ServerTransactions()
         self.handlers = Handlers()
         self.lingering = LingeringTransactions(clock)
         self._client_transactions: dict[tuple[str, str], ClientTransaction] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._outbound = Outbound(self)
         self.closing = False
-        counts.transactions.of("server").source = lambda: len(self._server_transactions)
+        counts.transactions.of("server").source = lambda: len(self.server_transactions)
         counts.transactions.of("client").source = lambda: len(self._client_transactions)
         counts.connections.source = lambda: len(self.connections.flows)
 
@@ -132,7 +131,7 @@ class Endpoint:
         await self._outbound.close()
         for client in list(self._client_transactions.values()):
             client.fail()
-        for transaction in list(self._server_transactions.values()):
+        for transaction in self.server_transactions:
             transaction.forget()
         self.lingering.close()
         await self.connections.close()
@@ -179,7 +178,7 @@ class Endpoint:
 
     def forget_server(self, key: Key) -> None:
         """A server transaction is over."""
-        self._server_transactions.pop(key, None)
+        self.server_transactions.forget(key)
 
     # Receiving: what flows tell their owner
 
@@ -194,7 +193,7 @@ class Endpoint:
     def received(self, data: bytes, flow: Flow) -> None:
         """A message came; whatever is wrong with it costs nobody else anything."""
         try:
-            if self._limits is not None and not flow.peer_names and not self._within(flow):
+            if not flow.peer_names and not self._within(flow):
                 return
             if self.tap is not None:
                 self.tap("in", data, flow)
@@ -213,13 +212,14 @@ class Endpoint:
 
     def kept_alive(self, flow: Flow) -> None:
         """Line ends came, between messages: they count as a message."""
-        if self._limits is not None and not flow.peer_names:
+        if not flow.peer_names:
             self._within(flow)
 
     def _within(self, flow: Flow) -> bool:
         """Whether a source that proved no name is within its rate; a connection beyond it waits, a datagram is dropped."""
-        assert self._limits is not None
         now = self.clock.now()
+        if self._limits is None:
+            return True
         if not isinstance(flow, StreamFlow):
             return self._limits.datagram(flow.remote[0], now)
         if wait := self._limits.streamed(flow.remote[0], now):
@@ -251,12 +251,12 @@ class Endpoint:
         if not branch.startswith(MAGIC) or branch == MAGIC:
             # RFC 2543 branches identify nothing; what does, in our peers' messages, is Call-ID and CSeq.
             branch = f"{fields.call_id(request)}/{fields.cseq(request).sequence}/{fields.from_tag(request)}"
-        existing = self._server_transactions.get((branch, sent_by, method))
+        existing = self.server_transactions.get((branch, sent_by, method))
         if existing is not None:
             existing.received(request)
         elif request.method == "ACK":
             self._acknowledged(request, flow)
-        elif len(self._server_transactions) >= self._most_transactions(flow):
+        elif not self.server_transactions.has_room(standing := self._standing(flow), flow.remote[0]):
             self._overloaded(request, flow)
         else:
             if isinstance(flow, UdpFlow):
@@ -265,12 +265,13 @@ class Endpoint:
                 if "rport" not in via.parameters and via.host.strip("[]") == flow.remote[0]:
                     flow = flow.at_port(via.port or PORTS["udp"])
             elif flow.peer_names:
-                self._note_alias(via, flow)
+                self.connections.note_alias(via, flow)
             key = (branch, sent_by, method)
-            transaction = ServerTransaction(self, request, flow, key, _sender_of(via, flow))
-            self._server_transactions[key] = transaction.answering
+            proved = standing is Standing.PROVED
+            transaction = ServerTransaction(self, request, flow, key, _sender_of(via, flow), proved=proved)
+            self.server_transactions.add(transaction.answering, standing)
             if request.method == "CANCEL":
-                _cancel(transaction, self._server_transactions.get((branch, sent_by, "INVITE")))
+                _cancel(transaction, self.server_transactions.get((branch, sent_by, "INVITE")))
             else:
                 self.handlers.run(self._dispatch, transaction)
 
@@ -279,6 +280,8 @@ class Endpoint:
 
     def _dispatch(self, transaction: ServerTransaction) -> Handling:
         owner = self._owner_of(transaction.request)
+        if owner is not None:
+            transaction.proved = True  # who knows the tags of a dialog is in it
         return self.on_request(transaction) if owner is None else owner.requested(transaction)
 
     def _acknowledged(self, ack: Request, flow: Flow) -> None:
@@ -287,26 +290,23 @@ class Endpoint:
         else:
             self.on_ack(ack, flow)
 
-    def _note_alias(self, via: Via, flow: Flow) -> None:
-        """Use a connection towards the name that its peer proved, if it asked for that (RFC 5923 §5)."""
-        if not isinstance(flow, StreamFlow) or flow.aliased:
-            return
-        flow.aliased = True
-        if "alias" in via.parameters and via.host.lower() in flow.peer_names:
-            self.connections.alias(Hop(transport="tls", host=via.host.lower(), port=via.port or PORTS["tls"]), flow)
-
-    def _most_transactions(self, flow: Flow) -> int:
-        """How many may be open for one more on this flow: UDP, whose senders can be forged, leaves half to others."""
-        forgeable = isinstance(flow, UdpFlow) and self._limits is not None and not self._limits.trusted(flow.remote[0])
-        return MAX_TRANSACTIONS // 2 if forgeable else MAX_TRANSACTIONS
+    def _standing(self, flow: Flow) -> Standing:
+        if self._limits is None or flow.proved:
+            return Standing.PROVED
+        gateway = isinstance(flow, UdpFlow) and self._limits.trusted(flow.remote[0])
+        return Standing.CLAIMED if gateway else Standing.STRANGER
 
     def _overloaded(self, request: Request, flow: Flow) -> None:
         """So many transactions are open that a further one gets its answer without."""
         counts.dropped.of("transactions").value += 1
-        response = response_to(request, 503, to_tag=self.ids.token(8))
-        response.headers.add("Retry-After", str(RETRY_AFTER_S))
         with contextlib.suppress(OSError):
-            self.transmit(response.to_bytes(), flow)
+            self.transmit(_busy(request, self.ids.token(8)), flow)
+
+
+def _busy(request: Request, to_tag: str) -> bytes:
+    response = response_to(request, 503, to_tag=to_tag)
+    response.headers.add("Retry-After", str(RETRY_AFTER_S))
+    return response.to_bytes()
 
 
 def _sender_of(via: Via, flow: Flow) -> Hop | None:

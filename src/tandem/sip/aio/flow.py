@@ -24,6 +24,8 @@ _HIGH_WATER_BYTES, _MAX_UNSENT_BYTES = 1 << 18, 1 << 20
 IDLE_S = 1_000.0
 """Seconds after which a connection that brought nothing is closed; phones send keep-alives or register more often, and a call
 is refreshed after 900 s (half of RFC 4028's interval)."""
+FIRST_MESSAGE_S, STRANGER_IDLE_S = 10.0, 60.0
+"""The same for who has proved nothing yet: until the first whole message, and after one. Keep-alives do not count."""
 MESSAGE_S = 30.0
 """Seconds that one message may take to arrive."""
 STALLED_S = 30.0
@@ -71,12 +73,16 @@ class OnClose(dict[Callable[[], None], None]):
 
 
 class Flow(Protocol):
-    """One way to a peer. ``peer_names`` come from its verified certificate and are empty without one."""
+    """One way to a peer. ``peer_names`` come from its verified certificate and are empty without one.
+
+    ``proved``: the peer has shown a certificate or known a secret, or is a gateway by the address that it connected from.
+    """
 
     transport: str
     local: tuple[str, int]
     remote: tuple[str, int]
     peer_names: frozenset[str]
+    proved: bool
     on_close: OnClose
 
     @property
@@ -86,6 +92,10 @@ class Flow(Protocol):
 
     def send(self, data: bytes) -> None:
         """Send one message; raises :class:`ConnectionError` when closed."""
+        ...
+
+    def prove(self) -> None:
+        """The peer has proved who it is, and stays the same for as long as this is a connection."""
         ...
 
 
@@ -112,10 +122,12 @@ class Owner(Protocol):
 
 
 class StreamFlow(asyncio.Protocol):
-    """A TCP or TLS connection, incoming or outgoing."""
+    """A TCP or TLS connection, incoming or outgoing. ``on_proved`` is called once, when the peer has proved who it is."""
 
-    def __init__(self, transport: str, owner: Owner) -> None:
+    def __init__(self, transport: str, owner: Owner, *, proved: bool = False) -> None:
         self.transport = transport
+        self.proved = proved
+        self.on_proved: Callable[[], None] = lambda: None
         self.local: tuple[str, int] = ("", 0)
         self.remote: tuple[str, int] = ("", 0)
         self.peer_names: frozenset[str] = frozenset()
@@ -124,7 +136,7 @@ class StreamFlow(asyncio.Protocol):
         self._owner = owner
         self._framer = StreamFramer()
         self._writer: asyncio.Transport | None = None
-        self._heard = self._stalled = self._partial = 0.0
+        self._heard = self._stalled = self._partial = self._begun = self._served = 0.0
         self._held_until = 0.0
 
     @property
@@ -136,12 +148,14 @@ class StreamFlow(asyncio.Protocol):
         """Asyncio: the connection (with its TLS handshake) is open."""
         stream = cast(asyncio.Transport, transport)  # uvloop's TLS transport has its methods and is none by name
         self._writer = stream
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = self._begun = asyncio.get_running_loop().time()
         stream.set_write_buffer_limits(high=_HIGH_WATER_BYTES)
         self.local = transport.get_extra_info("sockname")[:2]
         self.remote = transport.get_extra_info("peername")[:2]
         if (tls := transport.get_extra_info("ssl_object")) is not None:
             self.peer_names = self._owner.names_of(tls)
+        if self.peer_names:
+            self.prove()
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -161,6 +175,7 @@ class StreamFlow(asyncio.Protocol):
                     self._keep_alive(item.pairs, answered=not kept_alive)
                     kept_alive = True
                 else:
+                    self._served = self._heard
                     self._owner.received(item, self)
                 if self._stalled or self._held_until or self.closed:
                     return
@@ -227,6 +242,17 @@ class StreamFlow(asyncio.Protocol):
             self.abort()
         elif now - self._heard > IDLE_S:
             self.close()
+        elif not self.proved and now > (
+            self._served + STRANGER_IDLE_S if self._served else self._begun + FIRST_MESSAGE_S
+        ):
+            dropped.of("idle-strangers").value += 1
+            self.abort()
+
+    def prove(self) -> None:
+        """See :meth:`Flow.prove`."""
+        if not self.proved:
+            self.proved = True
+            self.on_proved()
 
     def send(self, data: bytes) -> None:
         """Send one message; raises :class:`ConnectionError` when closed or when the peer does not read."""
@@ -251,13 +277,14 @@ class StreamFlow(asyncio.Protocol):
 class UdpFlow:
     """One remote address as seen from one UDP socket; it never closes by itself."""
 
-    __slots__ = ("_socket", "local", "on_close", "peer_names", "remote", "transport")
+    __slots__ = ("_socket", "local", "on_close", "peer_names", "proved", "remote", "transport")
 
     def __init__(self, socket: "UdpSocket", remote: tuple[str, int]) -> None:
         self.transport = "udp"
         self.local = socket.local
         self.remote = remote
         self.peer_names: frozenset[str] = frozenset()
+        self.proved = False
         self.on_close = OnClose()
         self._socket = socket
 
@@ -273,6 +300,9 @@ class UdpFlow:
     def send(self, data: bytes) -> None:
         """Send one datagram; raises :class:`ConnectionError` when the socket is closed."""
         self._socket.send(data, self.remote)
+
+    def prove(self) -> None:
+        """An address proves nothing for long: the next datagram from it can be anybody's."""
 
 
 class UdpSocket(asyncio.DatagramProtocol):

@@ -3,7 +3,7 @@
 A handler is called with a server transaction. One that needs time returns a coroutine, which runs as a task of the endpoint.
 A handler that raises, is cancelled, or returns without a final response leaves its request answered all the same: with the
 status of a :class:`MalformedMessage`, else with 500. What it had answered with a 2xx is then hung up by the call layer
-(``transaction.on_failed``). A handler that returns needs no task.
+(``transaction.on_failed``). A handler that returns needs no task. One that has not answered an INVITE for minutes is cancelled.
 """
 
 import asyncio
@@ -47,6 +47,7 @@ class Handlers:
             return
         task = self._running.spawn(_await(work), name=f"sip.{transaction.request.method.lower()}")
         transaction.task = task
+        transaction.answering.wait()
         task.add_done_callback(functools.partial(_done, transaction, work))
 
     async def cancel(self) -> None:

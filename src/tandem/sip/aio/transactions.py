@@ -115,7 +115,7 @@ class Answering:
     request and its handler are long forgotten. At 500 calls a second that are 32,000 of them, so it is small.
     """
 
-    __slots__ = ("_alarm", "_machine", "endpoint", "flow", "key", "rerouted", "sender", "until", "user")
+    __slots__ = ("_alarm", "_machine", "endpoint", "flow", "key", "rerouted", "sender", "stranger", "until", "user")
 
     def __init__(self, user: "ServerTransaction", flow: Flow, key: Key, sender: Hop | None) -> None:
         self.user: ServerTransaction | None = user
@@ -124,6 +124,7 @@ class Answering:
         self.key = key
         self.sender = sender
         self.rerouted = False
+        self.stranger = ""
         self.until = 0.0
         now = self.endpoint.clock.now()
         self._machine = ServerTransactionMachine(user.request, reliable=flow.transport != "udp", now=now)
@@ -134,6 +135,11 @@ class Answering:
         if response.status >= 200:
             self.user = None
         self._do(self._machine.respond(response, self.endpoint.clock.now()))
+
+    def wait(self) -> None:
+        """The answer takes time: see to it that it does not take for ever."""
+        if self._alarm is not None:
+            self._rearm(self._alarm)
 
     def received(self, request: Request) -> None:
         """The request came again, or its ACK."""
@@ -152,6 +158,8 @@ class Answering:
         for output in outputs:
             if output.do is TransactionVerb.SEND:
                 self.endpoint.answer(output.data, self)
+            elif output.do is TransactionVerb.TIME_OUT and self.user is not None:
+                self.user.time_out()
         if self._machine.terminated:
             self.forget()
         elif self._alarm is not None:
@@ -177,16 +185,26 @@ class ServerTransaction:
 
     ``on_cancel`` is called when a CANCEL came. Until a handler sets one, a CANCEL answers the request with 487 and cancels the
     handler. ``on_failed`` is called when the handler has raised, was cancelled, or left the request unanswered; the final
-    response has been sent then. ``on_ended`` is called last, however the handler ended.
+    response has been sent then. ``on_ended`` is called last, however the handler ended. Who is not ``proved`` is a
+    stranger, whose refusal leaves nothing here.
     """
 
     def __init__(
-        self, endpoint: TransactionOwner, request: Request, flow: Flow, key: Key, sender: Hop | None = None
+        self,
+        endpoint: TransactionOwner,
+        request: Request,
+        flow: Flow,
+        key: Key,
+        sender: Hop | None = None,
+        *,
+        proved: bool = True,
     ) -> None:
         self.endpoint = endpoint
         self.request = request
         self.to_tag = endpoint.ids.token(8)
         self.final_sent = False
+        self.proved = proved
+        self._said = False
         self.cancelled = False
         self.on_cancel: Callable[[], None] | None = None
         self.on_failed: Callable[[], None] = _nothing
@@ -212,12 +230,25 @@ class ServerTransaction:
         if self.task is not None:
             self.task.cancel()
 
+    def time_out(self) -> None:
+        """The last resort: nobody has answered an INVITE for minutes."""
+        event(_log, logging.ERROR, "sip.no_answer", method=self.request.method, peer=self.flow.remote)
+        self.respond_with(408)
+        if self.task is not None:
+            self.task.cancel()
+
     def forget_handler(self) -> None:
         """The endpoint: the handler has ended, nothing is to be told to it any more."""
         self.on_cancel = self.on_failed = self.on_ended = _nothing
 
+    def prove(self) -> None:
+        """Who sent this knows a secret; on a connection, what comes next is from the same."""
+        self.proved = True
+        self.answering.flow.prove()
+
     def respond(self, response: Response) -> None:
         """Send a response; after a final one, further ones are ignored (but a 2xx to INVITE may be sent again)."""
+        self._said = True
         if response.status >= 200:
             self.final_sent = True
             self.on_cancel = _nothing
@@ -226,26 +257,36 @@ class ServerTransaction:
     def respond_with(
         self, status: int, reason: str = "", *, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
     ) -> None:
-        """Make a response to the request (with this transaction's To tag) and send it."""
-        response = self._response(status, reason, self.to_tag, headers)
-        response.body = body
-        self.respond(response)
+        """Make a response to the request (with this transaction's To tag) and send it; a stranger's refusal is stateless."""
+        if status >= 300 and not self.proved and not self._said:
+            self.respond_stateless(status, reason, headers=headers, body=body)
+        else:
+            self.respond(self._response(status, reason, self.to_tag, headers, body))
 
-    def refuse_stateless(self, status: int, *, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        """Refuse a stranger and forget the request (RFC 3261 §8.2.7): a flood fills no table, and nothing is repeated unasked.
+    def respond_stateless(
+        self, status: int, reason: str = "", *, headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
+    ) -> None:
+        """Answer and forget the request (RFC 3261 §8.2.7): a flood fills no table, and nothing is repeated unasked.
 
-        A peer that asks again is answered again, with the same tag.
+        For a refusal of which nothing was said before, and for what changes nothing, such as OPTIONS: a peer that asks again is
+        answered again, with the same tag.
         """
+        if self.final_sent:
+            return
         tag = hashlib.blake2s(ascii(self.answering.key).encode(), digest_size=8).hexdigest()
-        response = self._response(status, "", tag, headers)
-        self.final_sent, self.on_cancel, self.answering.user = True, _nothing, None
+        response = self._response(status, reason, tag, headers, body)
+        self._said = self.final_sent = True
+        self.on_cancel, self.answering.user = _nothing, None
         self.endpoint.answer(response.to_bytes(), self.answering)
         self.answering.forget()
 
-    def _response(self, status: int, reason: str, to_tag: str, headers: tuple[tuple[str, str], ...]) -> Response:
+    def _response(
+        self, status: int, reason: str, to_tag: str, headers: tuple[tuple[str, str], ...], body: bytes
+    ) -> Response:
         response = response_to(self.request, status, reason, to_tag=to_tag)
         for name, value in headers:
             response.headers.add(name, value)
+        response.body = body
         return response
 
 

@@ -1,11 +1,14 @@
 """How much one source may ask of us: messages, new connections, connections at once, unfinished handshakes. Sans-IO.
 
-A source is an IP address. Rates are token buckets, each kept as one moment (the generic cell rate algorithm: the time at which
-the bucket would be full again). A trusted source has no limits: a gateway of the directory by its address, and on a
+A source is an IPv4 address or an IPv6 network of /64, which is what one peer has; all networks of a /48, which is what one
+site has, count together as well. Rates are token buckets, each kept as one moment (the generic cell rate algorithm: the time
+at which the bucket would be full again). A trusted source has no limits: a gateway of the directory by its address, and on a
 connection a peer with a proven name (the endpoint does not ask then). Tables are bounded: of more than they hold the
 source heard longest ago is forgotten. Left out: a bound on all sources of UDP together, since their addresses can be forged.
 """
 
+import functools
+import ipaddress
 import logging
 from collections import OrderedDict
 from collections.abc import Callable
@@ -19,9 +22,27 @@ _TELL_S = 60.0
 """A source is named in the log once in this time, however much it sends."""
 
 
+@functools.lru_cache(maxsize=4_096)
+def network_of(source: str) -> str:
+    """What a source counts as: an IPv4 address itself, an IPv6 address as its /64."""
+    return _network(source, 64) if ":" in source else source
+
+
+@functools.lru_cache(maxsize=4_096)
+def _site_of(source: str) -> str:
+    """The /48 of an IPv6 address; an empty text for IPv4."""
+    return _network(source, 48) if ":" in source else ""
+
+
+def _network(source: str, bits: int) -> str:
+    address = ipaddress.IPv6Address(source.partition("%")[0])
+    return str(ipaddress.IPv6Network((int(address), bits), strict=False))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Rates per second and bursts are of one source; the last three are of all together.
+    """Rates per second and bursts are of one source, and ``site`` times as much of one site; from ``connections`` on of all
+    together. ``strangers`` and ``strangers_handshakes`` are for sources that have proved nothing yet.
 
     A burst lets the phones of one office, behind one address, come back all at once.
     """
@@ -32,8 +53,11 @@ class Limits:
     connections_burst: float = 400.0
     connections_of_source: int = 1_000
     handshakes_of_source: int = 50
+    site: int = 4
     connections: int = 10_000
+    strangers: int = 8_000
     handshakes: int = 1_000
+    strangers_handshakes: int = 800
     sources: int = 20_000
 
 
@@ -62,7 +86,7 @@ class _Rate:
 
 
 @dataclass(slots=True)
-class _Standing:
+class _Open:
     connections: int = 0
     handshakes: int = 0
 
@@ -73,20 +97,26 @@ class SourceLimits:
     def __init__(self, limits: Limits, trusted: Callable[[str], bool] = lambda source: False) -> None:
         self.limits = limits
         self.trusted = trusted
-        self._messages = _Rate(limits.messages_per_s, limits.messages_burst, limits.sources)
-        self._connections = _Rate(limits.connections_per_s, limits.connections_burst, limits.sources)
-        self._standing: dict[str, _Standing] = {}
-        self._open = self._greeting = 0
+        self._messages = self._rates(limits.messages_per_s, limits.messages_burst)
+        self._connections = self._rates(limits.connections_per_s, limits.connections_burst)
+        self._open: dict[str, _Open] = {}
+        self._all, self._strangers = _Open(), 0
+        self._proved: OrderedDict[str, None] = OrderedDict()
         self._told: OrderedDict[str, float] = OrderedDict()
+
+    def _rates(self, per_s: float, burst: float) -> tuple[_Rate, _Rate]:
+        times, sources = self.limits.site, self.limits.sources
+        return _Rate(per_s, burst, sources), _Rate(per_s * times, burst * times, sources)
 
     @property
     def remembered(self) -> int:
         """Entries in the largest table."""
-        return max(len(self._messages), len(self._connections), len(self._standing), len(self._told))
+        tables = (*self._messages, *self._connections, self._open, self._proved, self._told)
+        return max(len(table) for table in tables)
 
     def datagram(self, source: str, now: float) -> bool:
         """Whether a message by UDP is to be read; it is dropped otherwise, and comes again."""
-        if self.trusted(source) or not self._messages.take(source, now):
+        if self.trusted(source) or not _take(self._messages, source, now):
             return True
         self._refused("udp-messages", source, now)
         return False
@@ -95,61 +125,86 @@ class SourceLimits:
         """Seconds to wait before the next message of a connection is read; nothing is lost by that."""
         if self.trusted(source):
             return 0.0
-        wait = self._messages.take(source, now, always=True)
+        wait = _take(self._messages, source, now, always=True)
         if wait:
             self._refused("stream-messages", source, now)
         return wait
 
     def connected(self, source: str, *, handshake: bool, now: float) -> bool:
         """Whether a new connection is let in; if so, it is counted until :meth:`disconnected`."""
-        standing = self._standing.get(source) or _Standing()
-        if limit := self._beyond(source, standing, handshake, now):
+        if limit := self._beyond(source, handshake, now):
             self._refused(limit, source, now)
             return False
-        self._standing[source] = standing
-        standing.connections += 1
-        self._open += 1
-        if handshake:
-            standing.handshakes += 1
-            self._greeting += 1
+        self._strangers += 1
+        for each in (self._all, *(self._open.setdefault(key, _Open()) for key, _ in self._shares(source))):
+            each.connections += 1
+            each.handshakes += handshake
         return True
 
-    def _beyond(self, source: str, standing: _Standing, handshake: bool, now: float) -> str:
+    def _shares(self, source: str) -> tuple[tuple[str, int], ...]:
+        """What a source counts as, and how many times the share of one source that may have."""
+        network, site = network_of(source), _site_of(source)
+        return ((network, 1), (site, self.limits.site)) if site else ((network, 1),)
+
+    def _beyond(self, source: str, handshake: bool, now: float) -> str:
         limits = self.limits
         if self.trusted(source):  # strangers who have taken all there is must not keep a gateway out
             return ""
-        if self._open >= limits.connections:
+        stranger = network_of(source) not in self._proved
+        if self._all.connections >= limits.connections or (stranger and self._strangers >= limits.strangers):
             return "connections"
-        if handshake and self._greeting >= limits.handshakes:
+        most = min(limits.handshakes, limits.strangers_handshakes) if stranger else limits.handshakes
+        if handshake and self._all.handshakes >= most:
             return "handshakes"
-        if standing.connections >= limits.connections_of_source:
-            return "connections-of-source"
-        if handshake and standing.handshakes >= limits.handshakes_of_source:
-            return "handshakes-of-source"
-        return "new-connections" if self._connections.take(source, now) else ""
+        for key, times in self._shares(source):
+            each = self._open.get(key) or _Open()
+            if each.connections >= limits.connections_of_source * times:
+                return "connections-of-source"
+            if handshake and each.handshakes >= limits.handshakes_of_source * times:
+                return "handshakes-of-source"
+        return "new-connections" if _take(self._connections, source, now) else ""
 
     def greeted(self, source: str) -> None:
         """A handshake is over, one way or the other."""
-        standing = self._standing.get(source)
-        if standing is not None and standing.handshakes:
-            standing.handshakes -= 1
-            self._greeting -= 1
+        for each in (self._all, *(self._open.get(key) or _Open() for key, _ in self._shares(source))):
+            each.handshakes -= 1
 
-    def disconnected(self, source: str) -> None:
-        """A connection that was let in is gone."""
-        standing = self._standing.get(source)
-        if standing is not None:
-            standing.connections -= 1
-            self._open -= 1
-            if standing.connections <= 0:
-                self._greeting -= standing.handshakes
-                del self._standing[source]
+    def proved(self, source: str) -> None:
+        """Who is at the other end of a connection has proved a name or a secret: it takes no stranger's place any more.
+
+        Its source is remembered, and gets in where strangers do not.
+        """
+        self._strangers -= 1
+        network = network_of(source)
+        self._proved[network] = None
+        self._proved.move_to_end(network)
+        if len(self._proved) > self.limits.sources:
+            self._proved.popitem(last=False)
+
+    def disconnected(self, source: str, *, proved: bool) -> None:
+        """A connection that was let in is gone, its handshake over; ``proved``: after :meth:`proved`."""
+        self._strangers -= not proved
+        self._all.connections -= 1
+        for key, _ in self._shares(source):
+            self._open[key].connections -= 1
+            if self._open[key].connections <= 0:
+                del self._open[key]
 
     def _refused(self, limit: str, source: str, now: float) -> None:
         dropped.of(limit).value += 1
+        source = network_of(source)
         if now - self._told.get(source, -_TELL_S) >= _TELL_S:
             self._told[source] = now
             self._told.move_to_end(source)
             if len(self._told) > self.limits.sources:
                 self._told.popitem(last=False)
             event(_log, logging.WARNING, "sip.limited", peer=source, limit=limit)
+
+
+def _take(rates: tuple[_Rate, _Rate], source: str, now: float, *, always: bool = False) -> float:
+    """Take one token of a source, and of its site if it has one; the seconds to wait."""
+    of_source, of_site = rates
+    wait = of_source.take(network_of(source), now, always=always)
+    if (site := _site_of(source)) and (always or not wait):
+        wait = max(wait, of_site.take(site, now, always=always))
+    return wait

@@ -18,6 +18,11 @@ T1, T2, T4 = 0.5, 4.0, 5.0
 """Seconds: round trip estimate, longest retransmit interval, longest time a message stays in the network."""
 
 
+NO_ANSWER_S = 300.0
+"""Seconds after the last provisional response in which an INVITE has to be answered. The RFC has no such timer for servers;
+a proxy gives up after 185 s (timer C), so that only what was forgotten is met by this one."""
+
+
 class TransactionState(Enum):
     """The states of all four machines."""
 
@@ -54,7 +59,7 @@ class TransactionVerb(Enum):
     SEND = auto()  # the request (client) or the last response (server), again or for the first time
     ACK = auto()  # acknowledge a failure to INVITE
     DELIVER = auto()  # give the message to the user
-    TIME_OUT = auto()  # tell the user that no final response came (as 408), or no ACK
+    TIME_OUT = auto()  # tell the user that no final response came (as 408), that it gave none, or no ACK
     BREAK = auto()  # tell the user that the transport failed (as 503)
 
 
@@ -98,6 +103,7 @@ INVITE_SERVER: Rules = {  # RFC 3261 figure 7, RFC 6026 figure 1
     (S.PROCEEDING, I.PROVISIONAL): (S.PROCEEDING, (V.SEND,)),
     (S.PROCEEDING, I.SUCCESS): (S.ACCEPTED, (V.SEND,)),
     (S.PROCEEDING, I.FAILURE): (S.COMPLETED, (V.SEND,)),
+    (S.PROCEEDING, I.EXPIRED): (S.PROCEEDING, (V.TIME_OUT,)),
     (S.ACCEPTED, I.SUCCESS): (S.ACCEPTED, (V.SEND,)),
     (S.ACCEPTED, I.LINGERED): (S.TERMINATED, ()),
     (S.COMPLETED, I.REQUEST): (S.COMPLETED, (V.SEND,)),
@@ -273,10 +279,15 @@ class ServerTransactionMachine(_Machine):
         if (self.state, _kind(response.status)) not in self._rules:
             return []
         self._last = response.to_bytes()
-        return self._input(_kind(response.status), now, response)
+        outputs = self._input(_kind(response.status), now, response)
+        if self.invite and self.state is S.PROCEEDING:
+            self._timers[I.EXPIRED] = now + NO_ANSWER_S
+        return outputs
 
     def _entered(self, state: TransactionState, now: float) -> None:
         match state:
+            case S.PROCEEDING if self.invite:
+                self._timers[I.EXPIRED] = now + NO_ANSWER_S
             case S.ACCEPTED:
                 self._timers[I.LINGERED] = now + 64 * T1  # L, on every transport
             case S.COMPLETED if self.invite:

@@ -66,6 +66,7 @@ class PhoneAuthentication:
         verdict = challenger.verify(credentials, secret=secret, method=transaction.request.method, now=now)
         if verdict is Verdict.ACCEPTED and user is not None:
             self._lockout.succeeded(credentials.username, source)
+            transaction.prove()
             return user
         if verdict is Verdict.STALE:
             self._challenge(transaction, challenger, now, stale=True)
@@ -87,7 +88,7 @@ class PhoneAuthentication:
         served = transaction.request.method in _SERVED
         status, name = (401, "WWW-Authenticate") if served else (407, "Proxy-Authenticate")
         headers = tuple((name, value) for value in challenger.challenges(now, stale=stale))
-        transaction.refuse_stateless(status, headers=headers)
+        transaction.respond_stateless(status, headers=headers)
 
 
 def _domains(request: Request) -> Iterator[str]:
