@@ -57,7 +57,7 @@ class DialogRelay:
         """A request with a To tag came; ``work`` is what is to be forwarded of it."""
         passage = self._routes.take(work, transaction.flow)
         if passage is None:  # it belongs to no dialog that goes through us
-            transaction.refuse_stateless(481)
+            transaction.respond_stateless(481)
             return None
         if refusal := _not_of_a_call(work):
             status, header = refusal

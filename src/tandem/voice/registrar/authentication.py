@@ -51,11 +51,11 @@ class PhoneAuthentication:
         try:
             credentials = parse_credentials(value)
         except MalformedMessage as error:
-            transaction.refuse_stateless(400, headers=(fields.warning(str(error)),))
+            transaction.respond_stateless(400, headers=(fields.warning(str(error)),))
             return None
         if not credentials.is_for(transaction.request.uri):
             why = f"the digest is for {credentials.uri[:80]!r}, not for the Request-URI"
-            transaction.refuse_stateless(400, headers=(fields.warning(why),))
+            transaction.respond_stateless(400, headers=(fields.warning(why),))
             return None
         source = transaction.flow.remote[0]
         if self._lockout.locked(credentials.username, source, now):
