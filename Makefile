@@ -2,7 +2,7 @@
 #              with DIRECTORY=samba, as root, the same in a Samba Active Directory that it installs and starts
 # make test    sets up (as root with the peers from apt) and runs linters, types, import contracts, all tests
 # make check   the developer's loop: no root, no peers, less than a minute on two cores
-# make fuzz    feeds the parsers whatever atheris makes up, FUZZ_S seconds (600) for each target; not a part of make test
+# make fuzz    feeds the parsers whatever atheris makes up, FUZZ_S seconds (300) for each target, FUZZ_JOBS (2) at once; not a part of make test
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -16,8 +16,9 @@ WORKERS ?= 3
 # Tests that pytest has compiled once are not compiled again by each worker of each run, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-FUZZ_S ?= 600
-FUZZ ?= message headers framing sdp sdes rtp srtp
+FUZZ_S ?= 300
+FUZZ_JOBS ?= 2
+FUZZ ?= message headers auth masked framing sdp sdes rtp srtp
 
 demo: .venv/.user
 ifeq ($(DIRECTORY),samba)
@@ -43,10 +44,11 @@ quick:
 
 fuzz: .venv/.developer
 	$(PIP) --editable '.[fuzz]'
-	@for target in $(FUZZ); do \
-		$(BIN)/python fuzz/run.py $$target $(FUZZ_S) > fuzz/$$target.log 2>&1 || { tail -40 fuzz/$$target.log; exit 1; }; \
-		echo "$$target: $$(grep -a ^Done fuzz/$$target.log)"; \
-	done
+	@$(MAKE) --no-print-directory --keep-going --jobs=$(FUZZ_JOBS) --output-sync=target $(FUZZ:%=fuzz-%)
+
+fuzz-%:
+	@$(BIN)/python fuzz/run.py $* $(FUZZ_S) > fuzz/$*.log 2>&1 || { echo "$*: a finding"; tail -40 fuzz/$*.log; exit 1; }
+	@echo "$*: $$(grep -a ^Done fuzz/$*.log)"
 
 lint:
 	$(BIN)/ruff format --check --quiet src tests tools

@@ -1,12 +1,13 @@
 """What must hold for whatever comes off the wire. Each target is a function of bytes; :mod:`run` feeds it by atheris.
 
 Only a room's documented errors may be raised; what was read and written is read the same; a stream gives the same messages
-however it is cut; a recording is no longer than time. Every finding becomes a file in ``tests/vectors/fuzz/TARGET/``, which
-``tests/sip/test_sip_fuzz.py`` keeps from coming back.
+however it is cut; a recording is no longer than time; no input costs more CPU than :data:`MOST_S`. Every finding becomes a
+file in ``tests/vectors/fuzz/TARGET/``, which ``tests/sip/test_sip_fuzz.py`` keeps from coming back.
 """
 
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
@@ -21,8 +22,10 @@ from tandem.media.rtp.srtp import SUITES as SRTP_SUITES
 from tandem.media.rtp.srtp import SrtpReceiver
 from tandem.media.session import Stream
 from tandem.media.stream import AudioStream
+from tandem.ops.trace.mask import mask
 from tandem.sip.errors import DialogError, IllegalHeader, IncompatibleMedia, MalformedMessage, SdpError
 from tandem.sip.headers import digest, fields, history, identity, mwi, refer, replaces
+from tandem.sip.headers.auth import MAX_LENGTH, digest_parameters
 from tandem.sip.headers.diversion import diversions
 from tandem.sip.headers.params import tokens, with_parameters
 from tandem.sip.headers.uri import parse_uri
@@ -30,6 +33,7 @@ from tandem.sip.headers.via import top_via, vias
 from tandem.sip.machines import reliable, retry, sessiontimer, subscription, uas
 from tandem.sip.machines.dialog import Dialog
 from tandem.sip.message.framing import KeepAlive, StreamFramer
+from tandem.sip.message.grammar import quoted
 from tandem.sip.message.message import Headers, Message, Request, Response, response_to
 from tandem.sip.message.parse import parse_message
 from tandem.sip.message.salvage import answer_to_unreadable
@@ -39,6 +43,9 @@ from tandem.sip.sdp.sdes import Crypto, parse_crypto
 
 ABLE = uas.Abilities(methods=("INVITE", "OPTIONS", "REGISTER"), extensions=frozenset({"timer", "100rel"}))
 Reader = Callable[[], object]
+MOST_S = 0.05
+"""What an input may cost: seconds of CPU."""
+RERUNS = 3
 
 
 def message(data: bytes) -> None:
@@ -89,6 +96,28 @@ def headers(data: bytes) -> None:
     _ask(Response(status=200, headers=made.copy(), body=data))
     for _, value in values:
         _ask_text(value)
+
+
+def auth(data: bytes) -> None:
+    """Values of digest headers, one a line: read or refused; a challenge that is answered gives credentials that are read."""
+    for line in data.decode("utf-8", "surrogateescape").split("\n"):
+        with contextlib.suppress(MalformedMessage):
+            read = digest_parameters(line)
+            written = ", ".join(f"{name}={quoted(value)}" for name, value in read.items())
+            assert not all(map(str.isprintable, read.values())) or digest_parameters(f"Digest {written}") == read
+        with contextlib.suppress(MalformedMessage):
+            digest.parse_credentials(line).is_for("sip:x")
+        digest.is_stale(line)
+        answer = digest.answer([line], username="u", secret="s", method="INVITE", uri="sip:x", cnonce="c")
+        if answer is not None and len(answer) <= MAX_LENGTH and '""' not in answer:
+            assert digest.parse_credentials(answer).username == "u"
+
+
+def masked(data: bytes) -> None:
+    """What a trace keeps of a message: as long as it was, and masked once is masked for good."""
+    kept = mask(data)
+    assert len(kept) == len(data)
+    assert mask(kept) == kept
 
 
 def framing(data: bytes) -> None:
@@ -185,8 +214,34 @@ def srtp(data: bytes) -> None:
             raise AssertionError(f"a forged packet was taken by {suite}")
 
 
+class TooSlow(Exception):
+    """An input takes too much CPU, again and again."""
+
+
+def in_time(target: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """The target, which now also fails when an input costs too much CPU."""
+
+    def cpu_s(data: bytes) -> float:
+        begun = time.thread_time()
+        target(data)
+        return time.thread_time() - begun
+
+    def run(data: bytes) -> None:
+        took = cpu_s(data)
+        for _ in range(RERUNS):
+            if took <= MOST_S:
+                return
+            took = min(took, cpu_s(data))
+        if took > MOST_S:
+            raise TooSlow(
+                f"{len(data)} bytes take {1000 * took:.0f} ms of CPU each time; at most {1000 * MOST_S:.0f} ms are allowed"
+            )
+
+    return run
+
+
 TARGETS: dict[str, Callable[[bytes], None]] = {
-    each.__name__: each for each in (message, headers, framing, sdp, sdes, rtp, srtp)
+    each.__name__: each for each in (message, headers, auth, masked, framing, sdp, sdes, rtp, srtp)
 }
 
 

@@ -1,6 +1,7 @@
 """The fuzz targets hold for the vectors, and for everything that fuzzing ever found."""
 
 import importlib.util
+import itertools
 from pathlib import Path
 from types import ModuleType
 
@@ -19,12 +20,28 @@ def module() -> ModuleType:
     return loaded
 
 
-TARGETS = module().TARGETS
+MODULE = module()
+TARGETS = MODULE.TARGETS
 
 
 @pytest.mark.parametrize("path", FOUND, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_what_fuzzing_found_is_mended(path: Path) -> None:
-    TARGETS[path.parent.name](path.read_bytes())
+def test_what_fuzzing_found_is_fixed(path: Path) -> None:
+    MODULE.in_time(TARGETS[path.parent.name])(path.read_bytes())
+
+
+def test_an_input_that_is_slow_each_time_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = itertools.count(step=0.06)  # each look at the clock is 60 ms after the one before it
+    monkeypatch.setattr(MODULE.time, "thread_time", lambda: next(cpu))
+    read: list[bytes] = []
+    with pytest.raises(MODULE.TooSlow, match="2 bytes take 60 ms"):
+        MODULE.in_time(read.append)(b"xx")
+    assert read == [b"xx"] * 4
+
+
+def test_an_input_that_is_slow_once_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu = iter((0.0, 0.06, 1.0, 1.04))
+    monkeypatch.setattr(MODULE.time, "thread_time", lambda: next(cpu))
+    MODULE.in_time(len)(b"xx")
 
 
 @pytest.mark.parametrize("target", TARGETS)
