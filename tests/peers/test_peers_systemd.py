@@ -49,7 +49,7 @@ def test_a_unit_has_no_more_rights_than_it_needs(unit: Path) -> None:
 
 def test_the_command_of_a_unit_is_one_that_tandem_takes(unit: Path) -> None:
     (line,) = re.findall(r"^ExecStart=(.*)$", unit.read_text(), re.MULTILINE)
-    for word, value in (("%i", "a.example.com"), ("/var/lib/tandem", str(unit.parent)), ("$TANDEM_OPTIONS", "")):
+    for word, value in (("/var/lib/tandem/%i", str(unit.parent)), ("%i", "a.example.com"), ("$TANDEM_OPTIONS", "")):
         line = line.replace(word, value)
     _, group, kind, *arguments = shlex.split(line)
     assert group == "serve"
@@ -67,8 +67,9 @@ def test_account_and_folders_are_made_for_the_servers_alone(tmp_path: Path) -> N
     assert line.split(":")[4:6] == ["Tandem servers", "/var/lib/tandem"] and line.endswith("nologin")
     made = run("systemd-tmpfiles", "--create", f"--root={tmp_path}", str(UNITS / "tmpfiles.conf"))
     assert made.returncode == 0, made.stderr
-    folders = ("var/lib/tandem/state", "var/lib/tandem/secrets", "etc/tandem")
-    assert [(tmp_path / folder).stat().st_mode & 0o777 for folder in folders] == [0o700, 0o500, 0o750]
+    folders = ("var/lib/tandem", "etc/tandem")
+    held = [(tmp_path / folder).stat() for folder in folders]
+    assert [(each.st_mode & 0o777, each.st_uid) for each in held] == [(0o750, 0), (0o750, 0)]
 
 
 def test_tcpdump_reads_a_capture_and_finds_every_checksum_right(tmp_path: Path) -> None:

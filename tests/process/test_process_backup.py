@@ -322,7 +322,7 @@ def test_a_damaged_archive_changes_nothing(deployed: Path) -> None:
 def test_an_archive_of_another_organization_or_format_is_refused(deployed: Path) -> None:
     archive = archived(deployed)
     deployment.change(deployed, ("name: Example ", "name: Other "))
-    with pytest.raises(ProcessError, match="is of the organization 'Example', not of 'Other'"):
+    with pytest.raises(ProcessError, match="is of 'Example', not of 'Other'"):
         restored(deployed, archive, replace=True)
     with tarfile.open(archive) as tar:
         facts = json.loads(tar.extractfile("manifest.json").read())  # type: ignore[union-attr]

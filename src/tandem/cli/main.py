@@ -31,6 +31,7 @@ COMMANDS = {
     "import": "tandem.cli.directory.importing:import_",
     "doctor": "tandem.cli.directory.importing:doctor",
     "pki": "tandem.cli.keeping.pki:pki",
+    "install": "tandem.cli.keeping.install:install",
     "backup": "tandem.cli.keeping.backup:backup",
     "restore": "tandem.cli.keeping.backup:restore",
     "serve": "tandem.cli.operate.serve:serve",

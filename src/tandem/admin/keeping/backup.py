@@ -7,7 +7,7 @@ from typing import Any
 from tandem.core.clock import SystemClock
 from tandem.process.keeping import backup as writing
 from tandem.process.keeping import restore as reading
-from tandem.process.keeping.places import organization_places
+from tandem.process.keeping.places import organization_places, server_places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +61,9 @@ class PutBack:
 
 
 def backup(file: Path, archive: Path, *, mail: bool = True) -> BackedUp:
-    """Write an archive of the organization in ``file``; without ``mail``, mailboxes are left out."""
-    made = writing.backup(organization_places(file), archive, at=SystemClock().at(), mail=mail)
+    """Write an archive of the organization in ``file``, or of the server whose home that is; ``mail``: with mailboxes."""
+    places = server_places(file) if file.is_dir() else organization_places(file)
+    made = writing.backup(places, archive, at=SystemClock().at(), mail=mail)
     return BackedUp(archive=archive, files=made.files, bytes=made.size, made_at=made.made_at, left_out=made.left_out)
 
 

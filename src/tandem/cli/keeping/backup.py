@@ -6,26 +6,27 @@ from pathlib import Path
 import click
 
 from tandem.admin.keeping import backup as admin
-from tandem.cli.common import FILE, JSON, print_json
+from tandem.cli.common import JSON, print_json
 
 ARCHIVE = click.argument("archive", type=click.Path(dir_okay=False, path_type=Path))
 
 
 @click.command()
-@FILE
+@click.argument("file", metavar="FILE|HOME", type=click.Path(exists=True, path_type=Path))
 @ARCHIVE
 @click.option("--no-mail", is_flag=True, help="Leave the mailboxes out.")
 @JSON
 def backup(file: Path, archive: Path, no_mail: bool, as_json: bool) -> None:
-    """Write everything that FILE's organization keeps here into ARCHIVE, while its servers run.
+    """Write everything that FILE's organization, or the server of a HOME, keeps here into ARCHIVE, while servers run.
 
     FILE and the files that it names, the embedded directory as of one moment, certificates and their keys, secrets, the PIN
     key, mailboxes, spool, the journal: what 'tandem restore' needs on an empty machine. Symbolic links are not followed.
     The archive holds every secret: only its owner can read it. Keep it as safely as the secrets themselves.
 
     \b
-    Example:
+    Examples:
       tandem backup mine/organization.yaml /backup/mine-monday.tar.gz
+      tandem backup /var/lib/tandem/um1.example.com /backup/um1-monday.tar.gz
     """
     made = admin.backup(file, archive, mail=not no_mail)
     if as_json:

@@ -86,6 +86,29 @@ def organization_places(file: Path, text: bytes | None = None) -> Places:
     )
 
 
+def server_places(home: Path, name: str = "") -> Places:
+    """The places of a server's home, whose name is that of the one password in it, or ``name`` where nothing is there yet.
+
+    Raises:
+        ProcessError: it is no server's home.
+    """
+    secrets = home.resolve() / "secrets"
+    held = [path.name for path in secrets.iterdir()] if secrets.is_dir() else []
+    if len(held) > 1 or not (held or name):
+        raise ProcessError(
+            f"{home} is no home of one server: its secrets folder holds {len(held)} passwords. Of an organization, name "
+            "its file"
+        )
+    return Places(
+        name=held[0] if held else name,
+        home=home.resolve(),
+        file=None,
+        state=home.resolve() / "state",
+        secrets=secrets,
+        directory=None,
+    )
+
+
 def _said(file: Path, text: bytes | None) -> dict[str, str]:
     """The top-level keys of the file that have one value."""
     try:

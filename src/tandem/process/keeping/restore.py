@@ -28,7 +28,7 @@ from tandem.process.apply import alone
 from tandem.process.errors import ProcessError
 from tandem.process.keeping.backup import FORMAT, MANIFEST
 from tandem.process.keeping.owner import make_folder, owner_of
-from tandem.process.keeping.places import DIRECTORY, ORGANIZATION, Places, organization_places
+from tandem.process.keeping.places import DIRECTORY, ORGANIZATION, Places, organization_places, server_places
 
 _GROWING = ("state/mail/", "state/spool/")
 """Where what is there is never replaced: messages, by names that are unique."""
@@ -109,12 +109,17 @@ def _places(archive: Path, facts: dict[str, Any], text: bytes | None, to: Path |
             f"{archive} is of release 0.1 and does not say where it was made; name the folder by --to DIR"
         )
     home = home.resolve()
-    file = home / str(facts.get("file", ORGANIZATION))
-    if text is None or file.parent != home:
-        raise ProcessError(f"{archive} holds no organization file; nothing was changed")
-    places = organization_places(file, None if file.exists() else text)
+    if (name := facts.get("file", ORGANIZATION)) == "":
+        places = server_places(home, facts["organization"])
+    else:
+        file = home / str(name)
+        if text is None or file.parent != home:
+            raise ProcessError(f"{archive} holds no organization file; nothing was changed")
+        places = organization_places(file, None if file.exists() else text)
     if facts["organization"] != places.name:
-        raise ProcessError(f"{archive} is of the organization {facts['organization']!r}, not of {places.name!r}")
+        raise ProcessError(
+            f"{archive} is of {facts['organization']!r}, not of {places.name!r}, whose things are in {home}"
+        )
     for name in facts["files"]:
         places.target(name)
     return places
@@ -263,6 +268,8 @@ def _key(message: Path) -> str:
 
 def _point(places: Places) -> None:
     """Let ``directory.json`` name the files of this home: release 0.1 wrote where they were."""
+    if places.file is None:
+        return
     place = read_place(places.state)
     if place.addresses:
         roots = places.named.get("directory_roots")
