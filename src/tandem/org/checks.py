@@ -110,10 +110,14 @@ def _references(org: m.Organization) -> Iterator[Check]:
             (user, "voice dial plan", user.voice_dial_plan),
             (user, "voice policy", user.voice_policy),
         ]
+    missing: dict[tuple[str, str], list[object]] = {}
     for about, kind, name in wanted:
         if name and name not in known[kind]:
-            names = ", ".join(sorted(known[kind])[:20]) or "none is declared"
-            yield _error(about, f"there is no {kind} {name!r}", f"one of those declared: {names}")
+            missing.setdefault((kind, name), []).append(about)
+    for (kind, name), places in missing.items():  # one mistake, however many refer to it
+        names = ", ".join(sorted(known[kind])[:20]) or "none is declared"
+        often = f", which {len(places)} places name" if len(places) > 1 else ""
+        yield _error(places[0], f"there is no {kind} {name!r}{often}", f"one of those declared: {names}")
     if not org.forests:
         yield _error(org, "no forest is declared", "at least one entry of forests")
         return
@@ -227,10 +231,11 @@ def _security(org: m.Organization) -> Iterator[Check]:
         for pool in org.voice_pools:
             if plan.voip_security not in AGREES[pool.media_encryption]:
                 fitting = " or ".join(AGREES[pool.media_encryption])
+                of_pool = " or ".join(each for each, agreed in AGREES.items() if plan.voip_security in agreed)
                 yield _error(
                     plan,
                     f"VoIP security {plan.voip_security}, but pool {pool.fqdn} has {pool.media_encryption}",
-                    f"{fitting} (phase 4): otherwise every call to UM fails",
+                    f"{fitting} here, or media_encryption: {of_pool} at the pool (phase 4): otherwise every call to UM fails",
                 )
         if plan.max_recording_duration_min >= plan.max_call_duration_min:
             yield _error(

@@ -22,11 +22,13 @@ from tandem.org.checks import check
 from tandem.org.errors import ConfigError, Finding, Severity
 from tandem.org.findings import DeclaredAt, Findings, expected_of
 from tandem.org.users_csv import UsersFile, only_choices
+from tandem.org.yamltext import mistake_of
 
 MAX_FILE_BYTES = 16 << 20
 _MAX_NODES = 2_000_000
 FORMAT_VERSION = "1"
 _TOP = {"tandem", "users_csv"}  # keys beside the fields of Organization
+_PEOPLE = {model.DeclaredUser: "user", model.Administrator: "administrator"}
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -45,6 +47,8 @@ def load_organization(path: Path) -> Loaded:
     organization = reader.read()
     if organization is not None:
         for place, severity, found, expected in check(organization):
+            if reader.is_partial(place):
+                continue
             at = reader.findings.places.get(id(place)) or DeclaredAt(file=path.name, line=0, key="")
             reader.report(at, found, expected, severity)
     findings = tuple(sorted(reader.findings.found))
@@ -68,6 +72,12 @@ class _OrganizationReader:
         self.findings = Findings()
         self.report = self.findings.report
         self._nodes = 0
+        self._partial: set[str] = set()
+
+    def is_partial(self, about: object) -> bool:
+        """Whether a key of an object (or of the whole file) could not be read: what it lacks follows from that."""
+        place = self.findings.places.get(id(about))
+        return "" in self._partial or (place is not None and place.key in self._partial)
 
     def read(self) -> model.Organization | None:
         """The organization as far as it could be read, or ``None``."""
@@ -127,12 +137,8 @@ class _OrganizationReader:
         try:
             root: yaml.Node | None = yaml.compose(text, Loader=_Loader)
         except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = mark.line + 1 if mark else 0
-            problem = getattr(error, "problem", None) or "it cannot be read"
-            self.report(
-                dataclasses.replace(whole, line=line), f"not YAML: {problem}", "indentation by spaces, 'key: value'"
-            )
+            mistake = mistake_of(text, error)
+            self.report(dataclasses.replace(whole, line=mistake.line), mistake.found, mistake.expected)
             return None
         except RecursionError:
             self.report(whole, "nested too deeply", "the structure that 'tandem init' shows")
@@ -149,12 +155,17 @@ class _OrganizationReader:
         items: dict[str, yaml.Node] = {}
         for name_node, value in node.value:
             name = str(name_node.value) if isinstance(name_node, yaml.ScalarNode) else "?"
-            at = self._place(name_node, f"{key}.{name}" if key else name)
+            at = self._place(name_node, _under(key, name))
             if name not in known:
                 near = difflib.get_close_matches(name, sorted(known), 1)
-                self.report(at, "unknown key", f"'{near[0]}'?" if near else f"one of {', '.join(sorted(known))}")
+                blank = " (with a non-breaking space, which looks like a blank)" if "\u00a0" in name else ""
+                self.report(
+                    at, f"unknown key{blank}", f"'{near[0]}'?" if near else f"one of {', '.join(sorted(known))}"
+                )
+                self._partial.add(key)
             elif name in items:
                 self.report(at, "appears twice", "each key once")
+                self._partial.add(key)
             else:
                 items[name] = value
         return items
@@ -169,7 +180,7 @@ class _OrganizationReader:
         for field in dataclasses.fields(type_):
             if field.name in (given or {}):
                 continue
-            at = f"{key}.{field.name}" if key else field.name
+            at = _under(key, field.name)
             node = items.get(field.name)
             if node is None or (isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null")):
                 # 'key:' with nothing behind it is a key that was left out.
@@ -215,7 +226,10 @@ class _OrganizationReader:
         if not isinstance(node, yaml.SequenceNode):
             self.report(self._place(node, key), f"found {_shown(node)}", "a list (lines that begin with '- ')")
             return None
-        values = [self._value(item, hint, f"{key}[{at}]", rule) for at, item in enumerate(node.value)]
+        values = [
+            self._value(item, hint, _account_key(item, hint) or f"{key}[{at}]", rule)
+            for at, item in enumerate(node.value)
+        ]
         return None if any(v is None for v in values) else tuple(values)
 
     def _object(self, node: yaml.Node, hint: type, key: str) -> Any:
@@ -270,6 +284,20 @@ class _OrganizationReader:
             of_contacts=frozenset(contact.ou for contact in values.get("contacts", ())),
         )
         return UsersFile(self.path.resolve().parent, str(node.value), self.findings, defaults).read(at)
+
+
+def _under(key: str, name: str) -> str:
+    return f"{key}{', ' if ' ' in key else '.'}{name}" if key else name
+
+
+def _account_key(node: yaml.Node, hint: Any) -> str:
+    """A person by account, as administrators know them, and not by the place in the list."""
+    called = _PEOPLE.get(hint)
+    if called is None or not isinstance(node, yaml.MappingNode):
+        return ""
+    accounts = (value.value for name, value in node.value if name.value == "account")
+    account = next(accounts, "")
+    return f"{called} {account[:64]}" if isinstance(account, str) and account.isprintable() and account else ""
 
 
 def _shown(node: yaml.Node) -> str:

@@ -4,10 +4,21 @@ from collections.abc import Iterator
 
 from tandem.org import model as m
 from tandem.org.errors import Severity
+from tandem.org.groups import GROUPS
 from tandem.org.numbers import phone_context
 from tandem.org.patterns import compile_pattern, translation_problem
 from tandem.org.versions import ROLES, generations, names_must_match, roles_of
-from tandem.org.vocabulary import PoolKind, PoolType, ServerKind, ServerRole, StartupMode, UriType, VoIPSecurity
+from tandem.org.vocabulary import (
+    GLOBAL,
+    PoolKind,
+    PoolType,
+    ServerKind,
+    ServerRole,
+    StartupMode,
+    UriType,
+    VoIPSecurity,
+    registrar_identity,
+)
 
 Check = tuple[object, Severity, str, str]
 _SCHEMES = ("ldaps://", "ldap+starttls://")
@@ -18,6 +29,7 @@ MOST_GATEWAYS = 200
 def check(org: m.Organization) -> Iterator[Check]:
     """Every finding about the topology."""
     yield from _forests(org)
+    yield from _directory_administrators(org)
     yield from _roles(org)
     yield from _pools(org)
     yield from _dial_plans(org)
@@ -43,6 +55,19 @@ def _forests(org: m.Organization) -> Iterator[Check]:
         if forest.name not in voice.trusts:
             found = f"the voice forest does not trust the messaging forest {forest.name}"
             yield voice, Severity.WARNING, found, "trust both ways: messaging administrators and servers read its users"
+
+
+def _directory_administrators(org: m.Organization) -> Iterator[Check]:
+    """An account is of one forest: who prepares one directory cannot prepare another."""
+    first = org.forests[0].name if org.forests else ""
+    held = {admin.forest or first for admin in org.administrators if set(admin.groups) & set(GROUPS["D"])}
+    for forest in org.forests:
+        if held and forest.name not in held:
+            found = "no declared administrator is in Domain Admins there, and one of another forest cannot be"
+            expected = (
+                f"an entry of administrators with forest: {forest.name}; else its initial administrator does the work"
+            )
+            yield forest, Severity.INFO, found, expected
 
 
 def _roles(org: m.Organization) -> Iterator[Check]:
@@ -88,7 +113,11 @@ def _dial_plans(org: m.Organization) -> Iterator[Check]:
             gateways += len(org.voice_pools)
         if gateways > MOST_GATEWAYS:
             yield plan, Severity.ERROR, f"{gateways} UM IP gateways", f"at most {MOST_GATEWAYS}"
+    with_plans = {plan.forest for plan in org.um_dial_plans}
     for server in org.messaging_servers:
+        if org.um_dial_plans and server.forest not in with_plans:
+            found = f"a messaging server of {server.forest}, which has no UM dial plan: it answers no call"
+            yield server, Severity.WARNING, found, f"a server of {' or '.join(sorted(with_plans))}"
         for name in server.dial_plans or ():
             if any(p.name == name and p.forest != server.forest for p in org.um_dial_plans):
                 yield server, Severity.ERROR, f"UM dial plan {name} is of another forest", f"one of {server.forest}"
@@ -110,6 +139,7 @@ def _voice_dial_plans(org: m.Organization) -> Iterator[Check]:
             if problem := translation_problem(compile_pattern(rule.pattern), rule.translation):
                 found = f"the translation '{rule.translation}' has {problem}"
                 yield rule, Severity.ERROR, found, "references to groups of the pattern, such as +1425555$1"
+    yield from _without_voice_dial_plan(org)
     if org.voice_pools and not org.voice_dial_plans:
         yield (
             org.voice_pools[0],
@@ -117,6 +147,20 @@ def _voice_dial_plans(org: m.Organization) -> Iterator[Check]:
             "no voice dial plan is declared",
             "a suitable one: Global, or of the pool",
         )
+
+
+def _without_voice_dial_plan(org: m.Organization) -> Iterator[Check]:
+    """Pools with users for whom no voice dial plan is in force: every number that they dial is refused."""
+    declared = {plan.identity for plan in org.voice_dial_plans}
+    sites = any(identity.startswith("Site:") for identity in declared)
+    for pool in org.pools_of(PoolKind.TANDEM):
+        if sites or not declared or {GLOBAL, registrar_identity(pool.fqdn)} & declared:
+            continue
+        if users := [user.account for user in org.users if user.pool == pool.fqdn and not user.voice_dial_plan]:
+            found = (
+                f"no voice dial plan is in force for {len(users)} user(s), such as {users[0]}: they can dial no number"
+            )
+            yield pool, Severity.WARNING, found, f"a voice dial plan {GLOBAL} or {registrar_identity(pool.fqdn)}"
 
 
 def _attendants(org: m.Organization) -> Iterator[Check]:

@@ -16,6 +16,7 @@ class Side(StrEnum):
 
 
 TEAMS = {"directory": Side.DIRECTORY, "exchange": Side.MESSAGING, "voice": Side.VOICE}
+TEAM_WORDS = TEAMS | {"messaging": Side.MESSAGING}
 """The teams, as options name them."""
 
 

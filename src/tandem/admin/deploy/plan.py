@@ -11,7 +11,7 @@ from tandem.process.agreement import agreed
 from tandem.process.apply import selection
 from tandem.process.errors import ProcessError
 from tandem.process.guard import Guard
-from tandem.process.phases import TEAMS, Phase, Side
+from tandem.process.phases import TEAM_WORDS, Phase, Side
 from tandem.process.plan import Plan, make_plan
 from tandem.process.runbook.further import further_steps
 from tandem.process.task import Context
@@ -64,10 +64,10 @@ def save_plan(planned: PlanResult, out: Path, *, file: Path) -> None:
 
 
 def _share_of(made: Plan, who: str) -> Plan:
-    if who in TEAMS:
-        return made.only(lambda planned: planned.task.side is TEAMS[who])
+    if who in TEAM_WORDS:
+        return made.only(lambda planned: planned.task.side is TEAM_WORDS[who])
     known = sorted({holder for planned in made.tasks for holder in planned.holders})
     if who not in known:
-        teams, names = ", ".join(TEAMS), ", ".join(known) or "nobody yet"
+        teams, names = ", ".join(TEAM_WORDS), ", ".join(known) or "nobody yet"
         raise ProcessError(f"--for {who!r}: expected a team ({teams}) or an account that holds a role ({names})")
     return made.only(lambda planned: who in planned.holders)

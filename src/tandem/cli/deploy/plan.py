@@ -20,7 +20,10 @@ from tandem.process.phases import Phase
 @PHASE
 @TARGET
 @click.option(
-    "--for", "share", metavar="WHO", help="Only the share of a team (directory, exchange, voice) or an ADMIN."
+    "--for",
+    "share",
+    metavar="WHO",
+    help="Only the share of a team (directory, exchange or messaging, voice) or an ADMIN.",
 )
 @click.option("--destroy", is_flag=True, help="What 'tandem destroy' would remove.")
 @REMOVALS

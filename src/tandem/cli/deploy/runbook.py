@@ -8,14 +8,14 @@ import click
 from tandem.admin.deploy import runbook as admin
 from tandem.cli.common import FILE
 from tandem.pki.files import write_whole
-from tandem.process.phases import TEAMS
+from tandem.process.phases import TEAM_WORDS
 from tandem.process.runbook.model import Language
 from tandem.process.runbook.render import RENDERERS
 
 
 @click.command()
 @FILE
-@click.option("--for", "team", type=click.Choice([*TEAMS, "all"]), default="all", help="One team's share.")
+@click.option("--for", "team", type=click.Choice([*TEAM_WORDS, "all"]), default="all", help="One team's share.")
 @click.option("--format", "format_", type=click.Choice(list(RENDERERS)), default="md", help="Text, page or script.")
 @click.option("--lang", type=click.Choice(["en", "fr"]), default="en", help="English or French.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file; otherwise standard output.")

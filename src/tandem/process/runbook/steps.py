@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tandem.org.model import Organization
 from tandem.org.vocabulary import PoolKind, ServerKind
-from tandem.process.phases import TEAMS
+from tandem.process.phases import TEAM_WORDS
 from tandem.process.runbook.exchange.forest import ExchangeForest
 from tandem.process.runbook.exchange.steps import exchange_steps
 from tandem.process.runbook.lync.side import LyncSide
@@ -25,4 +25,4 @@ def runbook_steps(organization: Organization) -> tuple[RunbookStep, ...]:
 
 def for_team(steps: Iterable[RunbookStep], team: str) -> tuple[RunbookStep, ...]:
     """The share of a team, or with ``all`` everything."""
-    return tuple(step for step in steps if team == "all" or step.side is TEAMS[team])
+    return tuple(step for step in steps if team == "all" or step.side is TEAM_WORDS[team])
