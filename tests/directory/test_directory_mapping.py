@@ -84,6 +84,7 @@ ATTRIBUTES = [
     "msExchUMPinChecksum",
     "tandemForeignUMTemplate",
     "tandemForeignUMDialPlan",
+    "tandemSipUnlocks",
 ]
 CLASSES = [
     "msExchOrganizationContainer",

@@ -10,7 +10,6 @@ from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Headers, Request
 from tandem.voice.config import VoiceConfig
 from tandem.voice.proxy.identity import TRUST_HEADERS, assert_identity, strip_trust
-from tandem.voice.registrar.lockout import FAILURES, WINDOW_S, Lockout
 from tandem.voice.routing.decision import CallUM, Reject, RingUser, decide
 from tandem.voice.routing.normalization import normalize
 
@@ -173,20 +172,6 @@ def test_who_wants_privacy_is_shown_as_nobody_and_told_to_servers_only(
     assert asserted(request).private is hidden
     assert ("bob" not in (request.headers.get("From") or "")) is hidden
     assert fields.from_tag(request) == "1"
-
-
-def test_who_guesses_is_locked_for_that_account_and_then_for_all() -> None:
-    lockout = Lockout()
-    for _ in range(FAILURES):
-        assert not lockout.locked("Alice", "1.1.1.1", 0.0)
-        lockout.failed("alice", "1.1.1.1", 0.0)
-    assert lockout.locked("ALICE", "1.1.1.1", 1.0)
-    assert not lockout.locked("alice", "2.2.2.2", 1.0)
-    assert not lockout.locked("bob", "1.1.1.1", 1.0)
-    for number in range(2 * FAILURES):
-        lockout.failed(f"user{number}", "1.1.1.1", 1.0)
-    assert lockout.locked("bob", "1.1.1.1", 2.0)
-    assert not lockout.locked("bob", "1.1.1.1", 2.0 + WINDOW_S)
 
 
 @given(st.text(max_size=80), st.text(max_size=20))

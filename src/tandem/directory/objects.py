@@ -223,7 +223,9 @@ class User:
     not the account's.
 
     ``sip_address`` has its ``sip:``, ``line_uri`` its ``tel:``; ``option_flags`` and ``um_flags`` are bits.
-    ``pin_state`` is written by UM servers during calls.
+    ``pin_state`` is written by UM servers during calls. ``sip_unlocks`` counts how often an administrator unlocked the user's
+    phones: a voice server forgets what it had counted against the account when it changes. Only who has full control of the
+    domain may write it.
     """
 
     account: str
@@ -244,6 +246,7 @@ class User:
     voice_dial_plan: Annotated[str, kept_in("tandemAssignedDialPlan", 44)] = ""
     voice_policy: Annotated[str, kept_in("tandemAssignedVoicePolicy", 45)] = ""
     managed_by: Annotated[str, kept_in(MANAGED_BY, 49, indexed=True)] = ""
+    sip_unlocks: Annotated[int, kept_in("tandemSipUnlocks", 69)] = 0
 
     @property
     def enterprise_voice(self) -> bool:

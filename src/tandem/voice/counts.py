@@ -14,3 +14,10 @@ registrations = counter(
 bound, unbound = registrations.of("bound"), registrations.of("unbound")
 held = gauge("tandem_voice_contacts", "Contacts of phones that are registered now.").of()
 mwi_received = counter("tandem_voice_mwi_received_total", "Message waiting states that UM sent.").of()
+lockouts = counter(
+    "tandem_voice_lockouts_total",
+    "Lock-outs that began after too many wrong SIP secrets: of an account at an address, of an address, of an account.",
+    "what",
+)
+locks = gauge("tandem_voice_locked", "Lock-outs that are in force now.").of()
+locked_refusals = counter("tandem_voice_locked_refusals_total", "Requests refused for a lock-out.").of()

@@ -2,8 +2,9 @@
 
 import contextlib
 import logging
+import math
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
@@ -17,10 +18,13 @@ from tandem.sip.headers.digest import Challenger, Verdict, parse_credentials
 from tandem.sip.headers.lenient import readable_addresses
 from tandem.sip.headers.uri import URI
 from tandem.sip.message.message import Request
+from tandem.voice import counts
 from tandem.voice.config import VoiceConfig, sip_of
-from tandem.voice.registrar.lockout import Lockout
+from tandem.voice.registrar.lockout import LOCKED_S, Lockout
 
 _log = get_logger("voice")
+_SHOWN = 80
+"""Characters of a name off the wire that are logged."""
 _SERVED = ("REGISTER", "SUBSCRIBE")
 """Requests that end at this server, so that it challenges as a user agent server does (RFC 3261 §22.2), not as a proxy."""
 
@@ -33,6 +37,7 @@ class PhoneAuthentication:
         self._clock = clock
         self._realm = realm
         self._lockout = Lockout()
+        counts.locks.source = lambda: self._lockout.locks(clock.now())
         self._key = secrets.token_bytes(32)
         self._decoy = secrets.token_hex(16)
         self._nobody = o.User(account="nobody", container="CN=Users,DC=invalid", display_name="")
@@ -58,23 +63,45 @@ class PhoneAuthentication:
             transaction.respond_stateless(400, headers=(fields.warning(why),))
             return None
         source = transaction.flow.remote[0]
-        if self._lockout.locked(credentials.username, source, now):
-            transaction.respond_with(403)
-            return None
-        user = _user_named(config, credentials.username, (*_domains(transaction.request), self._realm))
+        domains = (*_domains(transaction.request), self._realm)
+        user = _user_named(config, credentials.username, domains)
+        account = sip_of(user) if user else _full_name(credentials.username, domains)
         secret = self._index.sip_secret(user or self._nobody) or self._decoy
+        epoch = hash((secret, user.sip_unlocks if user else 0))
+        if locked_s := self._lockout.locked_s(account, source, now, epoch):
+            self._refuse_locked(transaction, locked_s)
+            return None
         verdict = challenger.verify(credentials, secret=secret, method=transaction.request.method, now=now)
         if verdict is Verdict.ACCEPTED and user is not None:
-            self._lockout.succeeded(credentials.username, source)
             transaction.prove()
+            if self._lockout.succeeded(account, source):
+                event(_log, logging.INFO, "voice.unlocked", account=account, source=source)
             return user
         if verdict is Verdict.STALE:
             self._challenge(transaction, challenger, now, stale=True)
-        else:
-            self._lockout.failed(credentials.username, source, now)
-            event(_log, logging.WARNING, "voice.wrong_secret", account=credentials.username[:64], source=source)
-            self._challenge(transaction, challenger, now)
+            return None
+        event(_log, logging.WARNING, "voice.wrong_secret", account=account[:_SHOWN], source=source)
+        for what in self._lockout.failed(account, source, now, epoch):
+            counts.lockouts.of(what).value += 1
+            # Once, when it begins: what is refused until its end is only counted.
+            event(
+                _log,
+                logging.WARNING,
+                "voice.locked",
+                what=what,
+                account=account[:_SHOWN],
+                source=source,
+                seconds=LOCKED_S,
+            )
+        self._challenge(transaction, challenger, now)
         return None
+
+    @staticmethod
+    def _refuse_locked(transaction: ServerTransaction, locked_s: float) -> None:
+        counts.locked_refusals.value += 1
+        seconds = math.ceil(locked_s)
+        why = f"too many wrong secrets from this address; no answer is taken for {seconds} s"
+        transaction.respond_stateless(403, headers=(("Retry-After", str(seconds)), fields.warning(why)))
 
     def _challenger_for(self, config: VoiceConfig) -> Challenger:
         algorithms = config.pool.digest if config.pool else (DigestAlgorithm.SHA256,)
@@ -99,7 +126,13 @@ def _domains(request: Request) -> Iterator[str]:
         yield preferred.uri.host
 
 
-def _user_named(config: VoiceConfig, username: str, domains: Iterable[str]) -> o.User | None:
+def _full_name(username: str, domains: Sequence[str]) -> str:
+    """A name that is nobody's, in the one spelling that it is counted by."""
+    name = username.lower()
+    return name if "@" in name else f"{name}@{domains[0].lower()}"
+
+
+def _user_named(config: VoiceConfig, username: str, domains: Sequence[str]) -> o.User | None:
     """A user by SIP address, or by its user part in one of the domains."""
     name = username.lower()
     addresses = (name, *(f"{name}@{domain.lower()}" for domain in domains))

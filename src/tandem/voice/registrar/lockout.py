@@ -1,51 +1,110 @@
 """Lock-out of those who guess: per account and per source address, the same for accounts that do not exist.
 
-Ten wrong answers within five minutes lock an account for the address that guessed, thirty lock an address for every account.
-A hundred, from wherever they come, lock an account for addresses from which it was never proved: many addresses that guess
-together get nowhere, and still nobody can lock a user's own phone out.
+Ten wrong answers within five minutes lock an account for the address that guessed; thirty lock an address for every account;
+a hundred, from wherever they come, lock an account for every address. Each lasts for five minutes and then starts over. None
+is for an address from which the account was proved before: there a right answer is always taken, so that no neighbour behind
+the same address can lock a phone out. SIP secrets are 128 random bits (phase 0), so guesses at the rate that a source
+is allowed get nowhere.
 """
 
 from collections import OrderedDict
+from dataclasses import dataclass
+from enum import StrEnum
 
 FAILURES, WINDOW_S = 10, 300.0
+LOCKED_S = 300.0
 _OF_SOURCE, _OF_ACCOUNT = 3 * FAILURES, 10 * FAILURES
 _MOST = 20_000
 
 
+class Locked(StrEnum):
+    """What is locked."""
+
+    ACCOUNT_AT_SOURCE = "account_at_source"
+    SOURCE = "source"
+    ACCOUNT = "account"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Wrong:
+    """Wrong answers; ``until`` is the end of the lock, 0 while there is none. ``epoch`` as in :meth:`Lockout.failed`."""
+
+    epoch: object
+    count: int = 0
+    at: float = 0.0
+    until: float = 0.0
+
+
+_Key = tuple[str, str]
+
+
 class Lockout:
-    """Counts wrong answers; memory is bounded, the oldest are forgotten first."""
+    """Counts wrong answers. Memory is bounded: what was counted longest ago is forgotten first.
+
+    ``account`` is an account's one name, however the phone wrote it. ``epoch`` is anything that changes when an administrator
+    unlocks the account or gives it another secret: what was counted before does not count any more.
+    """
 
     def __init__(self) -> None:
-        self._failures: OrderedDict[tuple[str, str], tuple[int, float]] = OrderedDict()
-        self._proved: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._wrong: OrderedDict[_Key, _Wrong] = OrderedDict()
+        self._proved: OrderedDict[_Key, None] = OrderedDict()
 
-    def locked(self, account: str, source: str, now: float) -> bool:
-        """Whether an answer for this account from this address is not even looked at."""
-        name = account.lower()
-        return (
-            self._count((name, source), now) >= FAILURES
-            or self._count(("", source), now) >= _OF_SOURCE
-            or (self._count((name, ""), now) >= _OF_ACCOUNT and (name, source) not in self._proved)
-        )
+    def locked_s(self, account: str, source: str, now: float, epoch: object = None) -> float:
+        """Seconds for which an answer for this account from this address is not taken; 0 if it is."""
+        if self.is_proved(account, source):
+            return 0.0
+        held = (self._held(key, now, epoch if key[0] else None) for key, _, _ in _counted(account, source))
+        return max((wrong.until - now for wrong in held if wrong and wrong.until), default=0.0)
 
-    def failed(self, account: str, source: str, now: float) -> None:
-        """A wrong answer came."""
-        name = account.lower()
-        for key in ((name, source), ("", source), (name, "")):
-            self._failures[key] = self._count(key, now) + 1, now
-            self._failures.move_to_end(key)
-        while len(self._failures) > _MOST:
-            self._failures.popitem(last=False)
+    def is_proved(self, account: str, source: str) -> bool:
+        """Whether the account was proved from this address before."""
+        return (account, source) in self._proved
 
-    def succeeded(self, account: str, source: str) -> None:
-        """A right answer came: the account's count for this address starts over, and the address is known."""
-        key = account.lower(), source
-        self._failures.pop(key, None)
+    def failed(self, account: str, source: str, now: float, epoch: object = None) -> tuple[Locked, ...]:
+        """A wrong answer came; what it has locked."""
+        locked = []
+        for key, most, what in _counted(account, source):
+            epoch_of = epoch if key[0] else None
+            wrong = self._held(key, now, epoch_of) or _Wrong(epoch=epoch_of)
+            self._wrong[key] = wrong
+            self._wrong.move_to_end(key)
+            if wrong.until:
+                continue
+            wrong.count, wrong.at = wrong.count + 1, now
+            if wrong.count >= most:
+                wrong.until = now + LOCKED_S
+                locked.append(what)
+        while len(self._wrong) > _MOST:
+            self._wrong.popitem(last=False)
+        return tuple(locked)
+
+    def succeeded(self, account: str, source: str) -> bool:
+        """A right answer came: the account's count for this address starts over, and the address is known.
+
+        Returns whether that ended a lock.
+        """
+        key = account, source
+        wrong = self._wrong.pop(key, None)
         self._proved[key] = None
         self._proved.move_to_end(key)
         if len(self._proved) > _MOST:
             self._proved.popitem(last=False)
+        return wrong is not None and bool(wrong.until)
 
-    def _count(self, key: tuple[str, str], now: float) -> int:
-        count, at = self._failures.get(key, (0, 0.0))
-        return count if now - at < WINDOW_S else 0
+    def locks(self, now: float) -> int:
+        """How many locks there are now."""
+        return sum(wrong.until > now for wrong in self._wrong.values())
+
+    def _held(self, key: _Key, now: float, epoch: object) -> _Wrong | None:
+        wrong = self._wrong.get(key)
+        if wrong is None or wrong.epoch != epoch or now >= (wrong.until or wrong.at + WINDOW_S):
+            return None
+        return wrong
+
+
+def _counted(account: str, source: str) -> tuple[tuple[_Key, int, Locked], ...]:
+    return (
+        ((account, source), FAILURES, Locked.ACCOUNT_AT_SOURCE),
+        (("", source), _OF_SOURCE, Locked.SOURCE),
+        ((account, ""), _OF_ACCOUNT, Locked.ACCOUNT),
+    )
