@@ -2,6 +2,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,13 @@ from tandem.directory.errors import (
 )
 from tandem.directory.filters import escape, parse_filter
 from tandem.directory.layout import Layout
-from tandem.directory.port import Right, Scope
+from tandem.directory.port import Ace, Feed, Part, Right, Scope
 from tandem.directory.repository import Repository
 from tandem.directory.sqlite.session import EmbeddedDirectory, EmbeddedSession
-from tandem.directory.sqlite.store import create_embedded
+from tandem.directory.sqlite.store import backup, create_embedded, restore
 from tandem.org.groups import GROUPS
 from tandem.org.vocabulary import UriType, VoIPSecurity
+from tandem.testing.clock import ManualClock
 
 LAYOUT = Layout(forest="example.com", organization="Example")
 PEOPLE = "OU=People,DC=example,DC=com"
@@ -212,3 +214,135 @@ def test_no_text_makes_the_filter_parser_raise_anything_else(text: str) -> None:
             parse_filter(candidate)
         except BadName:
             pass
+
+
+@pytest.mark.parametrize("jump_s", [-86_400.0, 0.0, 86_400.0], ids=["back a day", "none", "forward a day"])
+def test_a_lock_lasts_no_longer_than_a_quarter_of_an_hour_however_the_clock_jumps(
+    directory: EmbeddedDirectory, tmp_path: Path, jump_s: float
+) -> None:
+    clock = ManualClock()
+    guarded = EmbeddedDirectory(tmp_path / "directory.db", clock)
+    for _ in range(10):
+        with pytest.raises(InvalidCredentials):
+            guarded.bind("DomainAdmins", "wrong")
+    clock.advance(jump_s)
+    if jump_s <= 0:
+        with pytest.raises(InvalidCredentials, match="locked"):
+            guarded.bind("DomainAdmins", PASSWORD)
+    clock.advance(901)
+    guarded.bind("DomainAdmins", PASSWORD).close()
+
+
+def test_guesses_at_the_same_time_are_all_counted(directory: EmbeddedDirectory) -> None:
+    def guess(_: int) -> None:
+        with pytest.raises(InvalidCredentials):
+            directory.bind("DomainAdmins", "wrong")
+
+    with ThreadPoolExecutor(5) as pool:
+        list(pool.map(guess, range(10)))
+    with pytest.raises(InvalidCredentials, match="locked"):
+        directory.bind("DomainAdmins", PASSWORD)
+
+
+# Following
+
+
+USERS = (Part(base=DN.parse(PEOPLE), classes=frozenset({"user"})),)
+
+
+def told(feed: Feed) -> tuple[list[str], bool] | None:
+    """The names of entries that a poll tells of, and whether everything was read."""
+    changes = feed.poll()
+    return None if changes is None else ([entry.dn.name for entry in changes.entries], bool(changes.present))
+
+
+def test_everything_is_read_again_for_rights_of_ones_own_and_not_for_those_of_others(
+    directory: EmbeddedDirectory,
+) -> None:
+    owner, reader = directory.trusted(), bound(directory, "RTCUniversalUserAdmins")
+    feed = reader.follow(USERS)
+    assert told(feed) == (["alice"], True)
+    people, group = DN.parse(PEOPLE), LAYOUT.group("UM Management")
+    foreign = Ace(principal=LAYOUT.group("UM Management"), rights=Right.WRITE)
+    owner.grant(people, (foreign,))
+    owner.replace(group, {"member": ()})
+    owner.replace(people.child("CN", "alice"), {"displayName": ["Alice"]})
+    assert told(feed) == (["alice"], False)
+    assert told(feed) is None
+    own = Ace(principal=reader.identity, rights=Right.READ)
+    owner.grant(people, (own,))
+    assert told(feed) == (["alice"], True)
+    owner.revoke(people, (own,))
+    assert told(feed) == (["alice"], True)
+    mine = LAYOUT.group("RTCUniversalUserAdmins people")
+    owner.replace(mine, {"member": ()})
+    assert told(feed) == ([], True), "who is in no group any more sees nobody"
+
+
+def test_a_restored_directory_is_read_again_though_its_changes_are_older(
+    directory: EmbeddedDirectory, tmp_path: Path
+) -> None:
+    owner, alice = directory.trusted(), DN.parse(PEOPLE).child("CN", "alice")
+    kept = other(directory, tmp_path)
+    owner.replace(alice, {"displayName": ["Later"]})
+    feed = bound(directory, "RTCUniversalUserAdmins").follow(USERS)
+    feed.poll()
+    for _ in range(2):
+        restore(kept, tmp_path / "directory.db")
+        assert told(feed) == (["alice"], True)
+        assert told(feed) is None
+
+
+def other(directory: EmbeddedDirectory, tmp_path: Path, **names: str) -> Path:
+    """A copy of the directory, in which accounts are displayed by other names."""
+    copy = tmp_path / "other.db"
+    backup(tmp_path / "directory.db", copy)
+    owner = EmbeddedDirectory(copy).trusted()
+    for account, name in names.items():
+        owner.replace(DN.parse(PEOPLE).child("CN", account), {"displayName": [name]})
+    owner.close()
+    return copy
+
+
+def test_a_file_that_is_moved_in_place_of_the_directory_is_read_and_written_from_then_on(
+    directory: EmbeddedDirectory, tmp_path: Path
+) -> None:
+    copy = other(directory, tmp_path, alice="Of the copy")
+    reader, writer = bound(directory, "RTCUniversalUserAdmins"), directory.trusted()
+    alice = DN.parse(PEOPLE).child("CN", "alice")
+    # What is only in the log of the file before must not show in the one after.
+    writer.replace(alice, {"displayName": ["Of the log"]})
+    feed = reader.follow(USERS)
+    assert told(feed) == (["alice"], True)
+    assert told(feed) is None
+    copy.rename(tmp_path / "directory.db")
+    changes = feed.poll()
+    assert changes is not None
+    assert [entry.first("displayName") for entry in changes.entries] == ["Of the copy"]
+    writer.replace(alice, {"displayName": ["Written since"]})
+    assert told(feed) == (["alice"], False)
+    again = EmbeddedDirectory(tmp_path / "directory.db").trusted().get(alice)
+    assert again is not None and again.first("displayName") == "Written since"
+
+
+def test_a_session_is_let_in_by_the_file_that_takes_the_place_or_waits_for_one_that_does(
+    directory: EmbeddedDirectory, tmp_path: Path
+) -> None:
+    reader = bound(directory, "RTCUniversalUserAdmins")
+    feed = reader.follow(USERS)
+    feed.poll()
+    place = tmp_path / "directory.db"
+    good, changed = other(directory, tmp_path).rename(tmp_path / "good.db"), other(directory, tmp_path)
+    owner = EmbeddedDirectory(changed).trusted()
+    owner.set_password(reader.identity, "another one")
+    owner.close()
+    (tmp_path / "bad.db").write_bytes(b"no directory")
+    place.unlink()
+    assert feed.poll() is None, "a file that is gone for a moment is no reason to forget what is known"
+    for file, error in ((tmp_path / "bad.db", DirectoryUnavailable), (changed, InvalidCredentials)):
+        file.rename(place)
+        for _ in range(2):
+            with pytest.raises(error):
+                feed.poll()
+    good.rename(place)
+    assert told(feed) == (["alice"], True)

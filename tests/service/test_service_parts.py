@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from tandem.core.log import about, surroundings
-from tandem.directory.errors import DirectoryUnavailable
-from tandem.directory.port import Changes
+from tandem.directory.errors import DirectoryUnavailable, InvalidCredentials
+from tandem.directory.index import Snapshot
 from tandem.service import following
 from tandem.service.admission import Admission
 from tandem.service.following import Following
@@ -84,24 +84,24 @@ async def test_what_runs_last_waits_for_calls_that_were_cancelled_and_go_on_in_t
 class Index:
     """Gives what it is told to, one for each poll."""
 
-    found: list[Changes | Exception | None]
-    taken: list[Changes] = field(default_factory=list)
+    found: list[Snapshot | Exception | None]
+    taken: list[Snapshot] = field(default_factory=list)
 
-    def poll(self) -> Changes | None:
+    def poll(self) -> Snapshot | None:
         found = self.found.pop(0) if self.found else None
         if isinstance(found, Exception):
             raise found
         return found
 
-    def take(self, changes: Changes) -> None:
-        self.taken.append(changes)
+    def take(self, found: Snapshot) -> None:
+        self.taken.append(found)
 
     def __len__(self) -> int:
         return len(self.taken)
 
 
 class Directory:
-    def __init__(self, *found: Changes | Exception | None) -> None:
+    def __init__(self, *found: Snapshot | Exception | None) -> None:
         self.index = Index(list(found))
 
     def config(self) -> int:
@@ -119,7 +119,9 @@ async def test_a_snapshot_stays_in_force_while_the_directory_fails_and_is_follow
         if config == 2:
             twice.set()
 
-    directory = Directory(Changes(), DirectoryUnavailable("away"), ValueError("defect"), None, Changes())
+    refused = InvalidCredentials("refused")
+    failing = (DirectoryUnavailable("away"), ValueError("defect"), refused, refused, refused, None, refused)
+    directory = Directory(Snapshot(tables={}), *failing, Snapshot(tables={}))
     followed: Following[int] = Following(
         directory,  # type: ignore[arg-type]
         clock=ManualClock(),
@@ -138,7 +140,15 @@ async def test_a_snapshot_stays_in_force_while_the_directory_fails_and_is_follow
     await asyncio.gather(running, return_exceptions=True)
     threads.close()
     assert taken == [1, 2]
-    assert [record.getMessage() for record in caplog.records] == ["test.directory error=defect"]
+    said = ["defect", "refused", "refused"]  # once for each row of failures that are the same
+    assert [record.getMessage() for record in caplog.records] == [f"test.directory error={text}" for text in said]
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"), [(0, 1.0), (1, 2.0), (2, 4.0), (5, 32.0), (6, 60.0), (1_000_000, 60.0)]
+)
+def test_a_directory_that_refuses_is_asked_less_and_less_often(failures: int, seconds: float) -> None:
+    assert following.pause_s(failures) == seconds
 
 
 class Asked:

@@ -18,8 +18,15 @@ from tandem.service.threads import ThreadPool
 
 FOLLOW_S = 1.0
 """Seconds between two looks into the directory: a change is in force within a second or two."""
+LONGEST_PAUSE_S = 60.0
+"""Seconds between two looks that the directory refuses: it may lock an account that asks too often."""
 Config = TypeVar("Config")
 Made = TypeVar("Made", covariant=True)
+
+
+def pause_s(failures: int) -> float:
+    """Seconds until the next look, after so many in a row that were refused: they double up to :data:`LONGEST_PAUSE_S`."""
+    return min(FOLLOW_S * 2.0 ** min(failures, 10), LONGEST_PAUSE_S)
 
 
 class ServerDirectory(Protocol[Made]):
@@ -77,15 +84,21 @@ class Following(Generic[Config]):
 
     async def run(self) -> None:
         """Ask again and again, until cancelled."""
+        failures, told = 0, ""
         while True:
-            await asyncio.sleep(FOLLOW_S)
+            await asyncio.sleep(pause_s(failures))
             try:
                 await self.look()
             except DirectoryUnavailable:
                 counts.failed.value += 1  # it was logged when it was lost
             except Exception as error:  # whatever it is, the current snapshot stays in force, and we go on following
                 counts.failed.value += 1
-                event(self._log, logging.ERROR, f"{self._room}.directory", error=error)
+                failures += 1
+                if str(error) != told:  # said once, not at every look
+                    event(self._log, logging.ERROR, f"{self._room}.directory", error=error)
+                told = str(error)
+            else:
+                failures, told = 0, ""
 
     def close(self) -> None:
         """Give back the session with the directory."""

@@ -25,6 +25,8 @@ class Access:
         self._identity = identity
         self._everything = everything
         self._number = -1
+        self.changes = 0
+        """Rises whenever this identity's own rights have become others; most changes of rights concern other identities."""
         self._aces: dict[str, list[Ace]] = {}
         self._protected: set[str] = set()
         self._own_rights: set[str] = set()
@@ -39,6 +41,7 @@ class Access:
         number = int(self._db.execute("SELECT number FROM state WHERE name = 'access'").fetchone()["number"])
         if number == self._number:
             return
+        before = self._facts()
         groups = self.groups_of(self._identity)
         principals = {self._identity.path, *(g.path for g in groups)}
         self._aces, self._memo = {}, {}
@@ -51,6 +54,12 @@ class Access:
         self.roots = tuple(sorted(roots, key=len, reverse=True))  # of two that fit, the longer is nearer
         self._closed = {root for root in roots if not self._everything and not self._trusted(root, groups)}
         self._number = number
+        if self._facts() != before:
+            self.changes += 1
+
+    def _facts(self) -> tuple[object, ...]:
+        """Everything that decides what this identity may do."""
+        return self._aces, self._protected, self.roots, self._closed
 
     def forget(self) -> None:
         """What is known is out of date."""

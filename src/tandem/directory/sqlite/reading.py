@@ -1,10 +1,13 @@
 """What a session reads of the embedded directory: no more than its identity may see; and how a server follows it."""
 
+import logging
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from tandem.core.log import event, get_logger
 from tandem.directory import filters
 from tandem.directory.dn import DN
 from tandem.directory.errors import (
@@ -12,27 +15,67 @@ from tandem.directory.errors import (
 )
 from tandem.directory.port import Ace, Changes, Entry, Feed, Part, Right, Scope
 from tandem.directory.sqlite.access import CONFIDENTIAL, Access, ace_of
+from tandem.directory.sqlite.store import StoreFile
 
+_log = get_logger("directory")
 _CHUNK = 400
 """Entries whose values are read at once."""
 _COMMON = {"objectclass": 1, "tandemmanagedby": 2}
 """What many entries have alike narrows a search least."""
 
 
-class EmbeddedReader:
-    """What a session reads, and which rights its identity has. See :class:`EmbeddedSession`."""
+LetIn = Callable[[sqlite3.Connection], DN | None]
+"""Proves an account to an open file, and says who it is; ``None`` is the file's owner, who may do everything."""
 
-    def __init__(self, db: sqlite3.Connection, account: str, identity: DN | None) -> None:
-        self._db = db
+
+class EmbeddedReader:
+    """What a session reads, and which rights its identity has. See :class:`EmbeddedSession`.
+
+    Where another file takes the place of the one that is open, as a backup does that is moved there, the session goes on
+    with that one, if its account is let in there.
+    """
+
+    def __init__(self, path: Path, account: str, let_in: LetIn) -> None:
         self.account = account
+        self._path = path
+        self._let_in = let_in
+        self._depth = 0
+        self._enter(StoreFile(path))
+
+    def _enter(self, file: StoreFile) -> None:
+        try:
+            identity = self._let_in(file.db)
+        except BaseException:
+            file.db.close()
+            raise
+        self._file = file
         self._owner = identity is None
         self.identity = identity or DN(())
-        self._access = Access(db, self.identity, everything=self._owner)
-        self._depth = 0
+        self._access = Access(file.db, self.identity, everything=self._owner)
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        """The file that is in place; within a transaction or a snapshot, the one in which that was begun."""
+        if not self._file.db.in_transaction:
+            self.follow_file()
+        return self._file.db
+
+    def follow_file(self) -> bool:
+        """Open the file that is in place, if it is another one than before; whether it is.
+
+        Raises :class:`DirectoryUnavailable` if it cannot be used, :class:`InvalidCredentials` if it does not let us in.
+        """
+        if not self._file.replaced():
+            return False
+        before = self._file
+        self._enter(before.opened_again())
+        before.db.close()
+        event(_log, logging.WARNING, "directory.file_replaced", file=self._path)
+        return True
 
     def close(self) -> None:
         """See the port."""
-        self._db.close()
+        self._file.db.close()
 
     # Reading
 
@@ -107,9 +150,10 @@ class EmbeddedReader:
         hidden = {str(row["id"]) for row in rows} - {entry.uid for entry in entries}
         return entries, frozenset(str(row["id"]) for row in gone) | hidden
 
-    def numbers(self) -> tuple[int, int]:
-        """The number of the last change, and of the last one that concerned rights."""
-        return self._state("change"), self._state("access")
+    def numbers(self) -> tuple[int, int, int]:
+        """The numbers of the last change, of the last one of this identity's rights, and of the last restore."""
+        self._access.refresh(alone=self._depth > 0)
+        return self._state("change"), self._access.changes, self._state("restored")
 
     def change_number(self) -> int:
         """See the port."""
@@ -117,7 +161,7 @@ class EmbeddedReader:
 
     def _state(self, name: str) -> int:
         row = self._db.execute("SELECT number FROM state WHERE name = ?", (name,)).fetchone()
-        return int(row["number"])
+        return int(row["number"]) if row is not None else 0
 
     # Rights
 
@@ -183,21 +227,27 @@ class EmbeddedReader:
 
 
 class EmbeddedFeed:
-    """See :class:`tandem.directory.port.Feed`. A change of rights, or of memberships, has everything read again."""
+    """See :class:`tandem.directory.port.Feed`. Everything is read again when the reader's rights have changed, or the file.
+
+    The file has, where it was restored, where another one is in its place, and where its number went back.
+    """
 
     def __init__(self, session: EmbeddedReader, parts: Sequence[Part]) -> None:
         self._session = session
         self._parts = parts
-        self._change, self._access = -1, -1
+        self._reached: tuple[int, ...] = ()
 
     def poll(self) -> Changes | None:
         """See the port."""
+        if self._session.follow_file():
+            self._reached = ()
         with self._session.snapshot():
-            change, access = self._session.numbers()
-            if (change, access) == (self._change, self._access):
+            now = self._session.numbers()
+            if now == self._reached:
                 return None
-            changes = self._whole() if access != self._access else self._more()
-        self._change, self._access = change, access
+            whole = now[1:] != self._reached[1:] or now[0] < self._reached[0]
+            changes = self._whole() if whole else self._more(self._reached[0])
+        self._reached = now
         return changes
 
     def _whole(self) -> Changes:
@@ -209,8 +259,8 @@ class EmbeddedFeed:
             entries += found
         return Changes(entries=tuple(entries), present=present)
 
-    def _more(self) -> Changes:
-        entries, gone = self._session.changed_since(self._change, self._parts)
+    def _more(self, since: int) -> Changes:
+        entries, gone = self._session.changed_since(since, self._parts)
         return Changes(entries=tuple(entries), gone=gone)
 
 

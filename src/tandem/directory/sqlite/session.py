@@ -30,7 +30,7 @@ from tandem.directory.errors import (
     SchemaViolation,
 )
 from tandem.directory.port import Ace, Right
-from tandem.directory.sqlite.reading import EmbeddedReader
+from tandem.directory.sqlite.reading import EmbeddedReader, LetIn
 from tandem.directory.sqlite.store import open_store
 
 _FAILURES_TO_LOCK = 10
@@ -52,19 +52,11 @@ class EmbeddedDirectory:
         """See :class:`tandem.directory.port.Directory`. After 10 failures an account is locked for 15 minutes."""
         if password is None:
             raise InvalidCredentials(f"{account}: the embedded directory takes no Kerberos tickets; give a password")
-        db = open_store(self._path)
-        try:
-            identity = self._authenticated(db, account, password)
-        except BaseException:
-            db.close()
-            raise
-        if self._read_only:
-            db.execute("PRAGMA query_only = ON")
-        return EmbeddedSession(db, account, identity)
+        return EmbeddedSession(self._path, account, lambda db: self._let_in(db, account, password))
 
     def trusted(self) -> "EmbeddedSession":
         """A session that may do everything: for the owner of the file, who makes the first entries."""
-        return EmbeddedSession(open_store(self._path), "(owner)", None)
+        return EmbeddedSession(self._path, "(owner)", lambda _: None)
 
     def knows(self, account: str) -> bool:
         """Whether an account can bind: it is there, and has a password."""
@@ -74,30 +66,42 @@ class EmbeddedDirectory:
         finally:
             db.close()
 
+    def _let_in(self, db: sqlite3.Connection, account: str, password: str) -> DN:
+        identity = self._authenticated(db, account, password)
+        if self._read_only:
+            db.execute("PRAGMA query_only = ON")
+        return identity
+
     def _authenticated(self, db: sqlite3.Connection, account: str, password: str) -> DN:
         row = _credential(db, account)
-        now = self._clock.at().timestamp()
         try:
             _HASHER.verify(row["hash"] if row else _NOBODY, password)
             right = row is not None
         except VerificationError:
             right = False
-        if row is None or row["locked_until"] > now or not right:
-            if row is not None and row["locked_until"] <= now:
-                failures = row["failures"] + 1
-                until = now + _LOCK_S if failures % _FAILURES_TO_LOCK == 0 else 0
-                with db:
-                    db.execute(
-                        "UPDATE credential SET failures = ?, locked_until = ? WHERE entry = ?",
-                        (failures, until, row["id"]),
-                    )
+        now = self._clock.at().timestamp()
+        # Others may have been guessing while this one was being hashed: the lock is looked at now.
+        if row is None or self._locked(db, row["id"], now) or not right:
+            if row is not None:
+                db.execute(
+                    "UPDATE credential SET failures = failures + 1, "
+                    "locked_until = CASE WHEN (failures + 1) % ? = 0 THEN ? ELSE 0 END WHERE entry = ? AND locked_until <= ?",
+                    (_FAILURES_TO_LOCK, now + _LOCK_S, row["id"], now),
+                )
             raise InvalidCredentials(
                 f"{account}: wrong account or password, or locked after {_FAILURES_TO_LOCK} failures (for 15 minutes)"
             )
         if row["failures"]:
-            with db:
-                db.execute("UPDATE credential SET failures = 0, locked_until = 0 WHERE entry = ?", (row["id"],))
+            db.execute("UPDATE credential SET failures = 0, locked_until = 0 WHERE entry = ?", (row["id"],))
         return DN.parse(row["dn"])
+
+    @staticmethod
+    def _locked(db: sqlite3.Connection, entry: int, now: float) -> bool:
+        """Whether an account is locked; for no longer than it ever is, though the machine's clock was put back since."""
+        until = db.execute("SELECT locked_until FROM credential WHERE entry = ?", (entry,)).fetchone()["locked_until"]
+        if until > now + _LOCK_S:
+            db.execute("UPDATE credential SET locked_until = ? WHERE entry = ?", (now + _LOCK_S, entry))
+        return bool(until > now)
 
 
 def _credential(db: sqlite3.Connection, account: str) -> Any:
@@ -109,10 +113,10 @@ def _credential(db: sqlite3.Connection, account: str) -> Any:
 
 
 class EmbeddedSession(EmbeddedReader):
-    """See :class:`tandem.directory.port.Session`. ``identity`` ``None`` is the file's owner, who may do everything."""
+    """See :class:`tandem.directory.port.Session`."""
 
-    def __init__(self, db: sqlite3.Connection, account: str, identity: DN | None) -> None:
-        super().__init__(db, account, identity)
+    def __init__(self, path: Path, account: str, let_in: LetIn) -> None:
+        super().__init__(path, account, let_in)
         self._number = 0
         """The change number of the transaction."""
 

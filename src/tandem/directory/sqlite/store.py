@@ -5,6 +5,7 @@ of it was put beside it; one of a newer Tandem is left alone.
 """
 
 import logging
+import os
 import sqlite3
 import uuid
 from collections.abc import Callable
@@ -105,6 +106,39 @@ def open_store(path: Path) -> sqlite3.Connection:
     return db
 
 
+class StoreFile:
+    """The file, open, and by what it is known again: another one that is renamed to its path is another file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.db = open_store(path)
+        self._at, self._log_at = _place(path), _place(self._log)
+
+    @property
+    def _log(self) -> Path:
+        return self._path.with_name(f"{self._path.name}-wal")
+
+    def replaced(self) -> bool:
+        """Whether another file is at the path now. One that is gone is not replaced yet."""
+        return _place(self._path) not in (self._at, None)
+
+    def opened_again(self) -> "StoreFile":
+        """The file that is at the path now; this one stays open. Raises :class:`DirectoryUnavailable`."""
+        if _place(self._log) == self._log_at is not None:
+            # It is the write-ahead log of the file that was here before: SQLite would apply it to the new one.
+            for suffix in ("-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        return StoreFile(self._path)
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    try:
+        held = os.stat(path)  # noqa: PTH116 - Path.stat is this, and slower; it is asked at each request
+    except OSError:
+        return None
+    return held.st_dev, held.st_ino
+
+
 def _version(db: sqlite3.Connection) -> int:
     row = db.execute("SELECT number FROM state WHERE name = 'version'").fetchone()
     return int(row["number"])
@@ -158,8 +192,11 @@ def restore(source: Path, target: Path) -> None:
     try:
         numbers = {row["name"]: row["number"] for row in now.execute("SELECT name, number FROM state")}
         held.backup(now)
-        for name in ("change", "access"):
-            now.execute("UPDATE state SET number = max(number, ?) + 1 WHERE name = ?", (numbers[name], name))
+        now.execute(
+            "INSERT OR IGNORE INTO state VALUES ('restored', 0)"
+        )  # what changed by it bears no number of a change
+        for name in ("change", "access", "restored"):
+            now.execute("UPDATE state SET number = max(number, ?) + 1 WHERE name = ?", (numbers.get(name, 0), name))
     except sqlite3.Error as error:
         raise DirectoryError(f"{target} cannot be replaced by {source}: {error}") from None
     finally:
