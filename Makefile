@@ -3,12 +3,14 @@
 # make test    sets up (as root with the peers from apt) and runs linters, types, import contracts, all tests
 # make check   the developer's loop: no root, no peers, less than a minute on two cores
 # make fuzz    feeds the parsers whatever atheris makes up, FUZZ_S seconds (300) for each target, FUZZ_JOBS (2) at once; not a part of make test
+# make chaos   injects faults while honest calls go on, as root, half an hour, FAULTS="clock kill" for some; not a part of make test
+# make soak    half an hour of calls of all kinds: nothing lost, nothing doubled, everything given back; not a part of make test
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check quick fuzz lint format clean
+.PHONY: demo test check quick fuzz chaos soak lint format clean
 
 # Tests wait for real peers more than they compute: more of them at once than there are cores.
 WORKERS ?= 3
@@ -49,6 +51,13 @@ fuzz: .venv/.developer
 fuzz-%:
 	@$(BIN)/python fuzz/run.py $* $(FUZZ_S) > fuzz/$*.log 2>&1 || { echo "$*: a finding"; tail -40 fuzz/$*.log; exit 1; }
 	@echo "$*: $$(grep -a ^Done fuzz/$*.log)"
+
+chaos: .venv/.developer
+	$(BIN)/python bench/chaos.py $(FAULTS)
+
+MINUTES ?= 30
+soak: .venv/.developer
+	$(BIN)/python bench/soak.py --minutes $(MINUTES)
 
 lint:
 	$(BIN)/ruff format --check --quiet src tests tools

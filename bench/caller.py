@@ -104,7 +104,8 @@ def offer(host: str, port: int, *, crypto: str = "", codecs: str = "0 8 101", di
 class Caller:
     """Places ``calls`` calls, ``rate`` a second, each held for ``hold_s`` from its answer.
 
-    ``body`` gives the offer of a call by its index. ``on_answer`` is called with each 200, before its ACK is sent;
+    ``body`` gives the offer of a call by its index, ``headers`` whole lines that its INVITE has beside the usual ones.
+    ``on_answer`` is called with each 200, before its ACK is sent;
     ``on_end`` with the index of a call that is over, whatever became of it. :meth:`hang_up` ends a call earlier.
     """
 
@@ -118,7 +119,7 @@ class Caller:
         body: Callable[[int], bytes],
         local: str = "127.0.0.1",
         user: str = "4101",
-        headers: bytes = b"",
+        headers: Callable[[int], bytes] = lambda index: b"",
         on_answer: Callable[[Answered], None] = lambda answered: None,
         on_end: Callable[[int], None] = lambda index: None,
     ) -> None:
@@ -129,7 +130,7 @@ class Caller:
             self.socket.setsockopt(socket.SOL_SOCKET, option, 1 << 22)
         self.socket.bind((local, 0))
         self.socket.connect(target)
-        self._rate, self._hold_s, self._body = rate, hold_s, body
+        self._rate, self._hold_s, self._body, self._headers = rate, hold_s, body, headers
         self._on_answer, self._on_end = on_answer, on_end
         self._calls: dict[int, _Call] = {}
         self._timers: list[tuple[float, int, str]] = []
@@ -137,18 +138,17 @@ class Caller:
         self._setups: list[float] = []
         self._late: list[float] = []
         self._cpu = 0.0
+        self._name = f"-{os.urandom(6).hex()}@bench"
         here = f"{local}:{self.socket.getsockname()[1]}"
         self._uri = f"sip:{user}@{target[0]}:{target[1]}".encode()
         self._head = (
             b"%s %s SIP/2.0\r\nVia: SIP/2.0/UDP " + here.encode() + b";rport;branch=z9hG4bK-%d-%s\r\n"
             b'Max-Forwards: 70\r\nFrom: "Bench" <sip:bench@' + here.encode() + b">;tag=%d\r\nTo: %s\r\n"
-            b"Call-ID: %d-" + os.urandom(6).hex().encode() + b"@bench\r\nCSeq: %d %s\r\n"
+            b"Call-ID: %d" + self._name.encode() + b"\r\nCSeq: %d %s\r\n"
         )
         self._more = (
             b"Contact: <sip:bench@" + here.encode() + b">\r\nUser-Agent: bench\r\n"
-            b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\n"
-            + headers
-            + b"Content-Type: application/sdp\r\n"
+            b"Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\nContent-Type: application/sdp\r\n"
         )
 
     # For a loop of one's own
@@ -165,6 +165,10 @@ class Caller:
     def begin(self, now: float) -> None:
         """The first call is due now."""
         self._begun, self._cpu = now, time.process_time()
+
+    def call_id(self, index: int) -> str:
+        """The Call-ID of a call."""
+        return f"{index}{self._name}"
 
     def next_due(self) -> float:
         """When to call :meth:`tick` next."""
@@ -238,7 +242,8 @@ class Caller:
     ) -> None:
         index = call.index
         head = self._head % (method, target, index, method, index, to, index, cseq, method)
-        data = head + (self._more if body else b"") + b"Content-Length: %d\r\n\r\n" % len(body) + body
+        more = self._more + self._headers(index) if body else b""
+        data = head + more + b"Content-Length: %d\r\n\r\n" % len(body) + body
         if method != b"ACK":
             call.waiting, call.interval = data, T1_S
             heapq.heappush(self._timers, (now + T1_S, index, method.decode()))

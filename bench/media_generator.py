@@ -17,6 +17,7 @@ import socket
 import struct
 import time
 from array import array
+from collections.abc import Callable
 
 import caller
 from pylibsrtp import Policy, Session
@@ -81,10 +82,19 @@ class Generator:
                 rate=args.rate,
                 hold_s=args.hold,
                 body=self._offer,
+                local=args.local,
+                user=args.user,
+                headers=self._diverted(args.diverted.split(",")),
                 on_answer=lambda answered: self._speak(self._lines[answered.index], answered.port),
                 on_end=self._ended,
             )
             self._poll.register(self._caller.fileno(), select.EPOLLIN)
+
+    @staticmethod
+    def _diverted(extensions: list[str]) -> Callable[[int], bytes]:
+        """The calls are for each of these extensions in turn, and were diverted to voice mail."""
+        lines = [b"Diversion: <tel:%s>;reason=no-answer;counter=1\r\n" % each.encode() for each in extensions if each]
+        return lambda index: lines[index % len(lines)] if lines else b""
 
     def _new(self, index: int) -> Line:
         line = self._lines[index] = Line(index)
@@ -136,6 +146,7 @@ class Generator:
             "cpu": (time.process_time() - cpu) / elapsed,
             "elapsed_s": elapsed,
             "calls": caller.as_json(report) if report else None,
+            "call_ids": {line.index: self._caller.call_id(line.index) for line in self._all} if self._caller else {},
         }
 
     def _loop(self, now: float, ends: float) -> None:
@@ -205,6 +216,11 @@ def main() -> None:
     parser.add_argument("--hold", type=float, default=10)
     parser.add_argument("--core", type=int, default=1)
     parser.add_argument("--srtp", action="store_true")
+    parser.add_argument("--local", default="127.0.0.1", help="the address that calls come from")
+    parser.add_argument("--user", default="4101", help="whom the Request-URI names")
+    parser.add_argument(
+        "--diverted", default="", help="extensions with commas: each call was diverted from one of them"
+    )
     args = parser.parse_args()
     os.sched_setaffinity(0, {args.core})
     with contextlib.suppress(OSError):  # as the worker does
