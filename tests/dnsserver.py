@@ -14,6 +14,8 @@ import dns.rrset
 
 Zone = Mapping[tuple[str, str], Sequence[str]]
 """Records as text, by name and type: ``("example.com", "A"): ["127.0.0.1"]``."""
+SERVFAIL = ["SERVFAIL"]
+"""In place of records: the server cannot say."""
 
 
 class _Server(asyncio.DatagramProtocol):
@@ -31,7 +33,9 @@ class _Server(asyncio.DatagramProtocol):
         self._asked.append((name, kind))
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.AA
-        if records := self._zone.get((name, kind)):
+        if (records := self._zone.get((name, kind))) == SERVFAIL:
+            answer.set_rcode(dns.rcode.SERVFAIL)
+        elif records:
             answer.answer.append(dns.rrset.from_text(question.name, 60, dns.rdataclass.IN, kind, *records))
         elif not any(known == name for known, _ in self._zone):
             answer.set_rcode(dns.rcode.NXDOMAIN)

@@ -301,6 +301,26 @@ def test_packets_are_marked_as_wanted() -> None:
             made.close()
 
 
+@pytest.mark.parametrize("kind", ["udp", "tcp"])
+async def test_what_goes_out_comes_from_the_address_that_is_listened_on(kind: str) -> None:
+    one, other = endpoint(), endpoint()
+    seen: list[tuple[str, int]] = []
+
+    def serve(transaction: ServerTransaction) -> None:
+        via = top_via(transaction.request)
+        seen.append((transaction.flow.remote[0], via.port or 0))
+        transaction.respond_with(200)
+
+    other.on_request = serve
+    _, theirs = await (other.listen_udp if kind == "udp" else other.listen_tcp)("127.0.0.2", 0)
+    _, ours = await (one.listen_udp if kind == "udp" else one.listen_tcp)("127.0.0.3", 0)
+    assert (await (await one.send(request(), Hop(transport=kind, host="127.0.0.2", port=theirs))).final()).status == 200
+    assert seen == [("127.0.0.3", ours)]
+    assert len(one.connections.udp) == (kind == "udp")
+    await one.close()
+    await other.close()
+
+
 async def test_when_too_many_transactions_are_open_a_further_one_is_told_when_to_come_again(
     pair: tuple[Endpoint, Endpoint],
 ) -> None:

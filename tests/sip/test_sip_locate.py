@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnsserver import Zone, serving
+from dnsserver import SERVFAIL, Zone, serving
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.sip.aio.endpoint import Endpoint
@@ -97,6 +97,21 @@ async def test_a_place_that_failed_is_tried_last() -> None:
         first = (await resolver.locate(hop("tcp", "b.example.com", 5060)))[0]
         resolver.failed(first)
         assert (await resolver.locate(hop("tcp", "b.example.com", 5060)))[-1] == first
+
+
+async def test_a_name_that_dns_cannot_answer_for_silences_no_other() -> None:
+    broken: Zone = {("broken.example.com", "A"): SERVFAIL, ("broken.example.com", "AAAA"): SERVFAIL}
+    async with serving({**ZONE, **broken}) as (dns_resolver, asked):
+        resolver = Resolver(dns_resolver=dns_resolver)
+        for _ in range(2):
+            with pytest.raises(OSError, match=r"broken\.example\.com"):
+                await resolver.locate(hop("tcp", "broken.example.com", 5060))
+        times = Counter(asked)
+        (place,) = await resolver.locate(hop("tcp", "a.example.com", 5060))
+        assert place.host == "127.0.0.11"
+        with pytest.raises(OSError, match="known"):
+            await resolver.locate(hop("tcp", "broken.example.com", 5060))
+        assert Counter(asked)["broken.example.com", "A"] == times["broken.example.com", "A"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
 from tandem.call.leg import CallLeg
+from tandem.directory.objects import MessagingServer
+from tandem.org.vocabulary import ServerKind
 from tandem.sip.aio.flow import Flow
 from tandem.sip.aio.handlers import Handling
 from tandem.sip.aio.transactions import ServerTransaction
@@ -26,10 +28,10 @@ from tandem.voice.registrar.location import Binding, Location
 class Proxy:
     """The proxy parts of a voice server: rings the phones that it was given, then nobody."""
 
-    def __init__(self, world: World, phones: Sequence[str], ring_s: float = 20.0) -> None:
+    def __init__(self, world: World, phones: Sequence[str], ring_s: float = 20.0, um: Sequence[str] = ()) -> None:
         self.endpoint: MemoryEndpoint = world.network.endpoint("proxy")
         self.routes = Routes(self.endpoint, Location(), bytes(KEY_BYTES))
-        self.phones = phones
+        self.phones, self.um = phones, um
         self.ring_s = ring_s
         self.tasks: set[asyncio.Task[None]] = set()
         self.endpoint.on_request = self.received
@@ -51,7 +53,11 @@ class Proxy:
         bindings = [
             Binding(contact=f"sip:{name}@{name}", flow=self.endpoint.flow(name), expires_at=1e9) for name in self.phones
         ]
-        refusal = await call.ring("bob", bindings, self.ring_s)
+        if self.um:
+            servers = [MessagingServer(fqdn=name, kind=ServerKind.TANDEM, sip_tls_port=5060) for name in self.um]
+            refusal = await call.call_um(servers, "Main")
+        else:
+            refusal = await call.ring("bob", bindings, self.ring_s)
         if refusal is not None:
             call.finish(refusal)
 
@@ -86,6 +92,13 @@ async def only_rings(call: IncomingCall) -> None:
 def refuses(status: int) -> Serve:
     async def serve(call: IncomingCall) -> None:
         call.refuse(status)
+
+    return serve
+
+
+def said(retry_after: str) -> Serve:
+    async def serve(call: IncomingCall) -> None:
+        call.refuse(503, "", ("Retry-After", retry_after))
 
     return serve
 
@@ -244,3 +257,53 @@ def test_over_a_bad_network_every_call_through_the_proxy_ends(seed: int) -> None
         await leg.hangup()
 
     play(scene, seed=seed, weather=weather)
+
+
+@pytest.mark.parametrize(
+    ("serve", "first_s", "avoided_s"),
+    [(None, 5, 60), (refuses(503), 0, 60), (said("120"), 0, 120), (said("7 (soon)"), 0, 7)],
+    ids=["silent", "503", "503 for two minutes", "503 for seven seconds"],
+)
+def test_a_um_server_that_failed_comes_last_for_a_while(serve: Serve | None, first_s: int, avoided_s: int) -> None:
+    async def scene(world: World) -> None:
+        um1, um2, alice = world.party("um1"), world.party("um2"), world.party("alice")
+        Proxy(world, (), um=["um1", "um2"])
+        if serve is None:
+            world.network.lose = lambda sent: sent.destination == "um1"
+        else:
+            um1.serve = serve
+
+        async def calls() -> float:
+            begun = world.loop.time()
+            leg = await call(alice).answered()
+            took = world.loop.time() - begun
+            await um2.legs.get()
+            await leg.hangup()
+            return took
+
+        assert first_s <= await calls() < first_s + 1
+        asked = len(um1.incoming), sum(sent.destination == "um1" for sent in world.network.log)
+        await asyncio.sleep(avoided_s - 2 - first_s)
+        assert await calls() < 1
+        assert len(um1.incoming) == asked[0]
+        await asyncio.sleep(3 + first_s)
+        um1.serve, world.network.lose = answers_after(0), lambda sent: False
+        leg = await call(alice).answered()
+        await um1.legs.get()
+        await leg.hangup()
+
+    play(scene)
+
+
+def test_a_um_server_that_refused_one_call_is_asked_the_next_time() -> None:
+    async def scene(world: World) -> None:
+        um1, um2, alice = world.party("um1"), world.party("um2"), world.party("alice")
+        Proxy(world, (), um=["um1", "um2"])
+        um1.serve = refuses(500)
+        for _ in range(2):
+            leg = await call(alice).answered()
+            await um2.legs.get()
+            await leg.hangup()
+        assert len(um1.incoming) == 2
+
+    play(scene)

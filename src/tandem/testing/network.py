@@ -136,7 +136,7 @@ class MemoryEndpoint(Endpoint):
         """The flow to a host."""
         return self._memory_flows.setdefault(remote, MemoryFlow(self._network, self.host, remote))
 
-    async def flow_to(self, target: Target) -> Flow:
+    async def flow_to(self, target: Target, patience_s: float = 0.0) -> Flow:
         """See :meth:`Endpoint.flow_to`; a name is its own address here."""
         await asyncio.sleep(0)
         return self.flow(target.host) if isinstance(target, Hop) else target

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from tandem.core.log import about, event, get_logger
 from tandem.core.tasks import Tasks, spawn
+from tandem.sip.aio.attempts import CONNECT_S, Attempts
 from tandem.sip.aio.flow import Flow, Hop, Owner, StreamFlow, UdpFlow, UdpSocket
 from tandem.sip.aio.sockets import ANY, family_of, is_address, source_towards, tcp_listener, tcp_socket, udp_socket
 from tandem.sip.headers.via import Via
@@ -22,7 +23,6 @@ from tandem.sip.machines.locate import PORTS, ServerAddress
 
 _log = get_logger("sip")
 HANDSHAKE_S = 10.0
-CONNECT_S = 5.0
 LOOK_S = 5.0
 """Seconds between two looks at every connection."""
 _BACKLOG = 512
@@ -68,10 +68,11 @@ class Connections:
         self._client_context = client_context
         self._gate = gate
         self._dscp = dscp
+        self._hosts: list[str] = []
         self._listeners: dict[socket.socket, asyncio.Task[None]] = {}
         self._closing: list[asyncio.Task[None]] = []
         self._by_hop: dict[Hop, StreamFlow] = {}
-        self._connecting: dict[Hop, asyncio.Lock] = {}
+        self._attempts = Attempts(self._connect)
         self._handshakes = Tasks(_log)
         self._watch: asyncio.TimerHandle | None = None
 
@@ -84,16 +85,22 @@ class Connections:
 
     async def listen_udp(self, host: str, port: int) -> tuple[str, int]:
         """Bind a UDP socket; return the address that it has."""
+        bound = await self._bind_udp(host, port)
+        self._hosts.append(bound.local[0])
+        return self._bound("udp", bound.local)
+
+    async def _bind_udp(self, host: str, port: int) -> UdpSocket:
         made = udp_socket(host, port, dscp=self._dscp)
         _, bound = await asyncio.get_running_loop().create_datagram_endpoint(lambda: UdpSocket(self._owner), sock=made)
         self.udp.append(bound)
-        return self._bound("udp", bound.local)
+        return bound
 
     async def listen_stream(self, kind: str, host: str, port: int, context: ContextSource = None) -> tuple[str, int]:
         """Listen for connections of TCP or TLS; return the address bound."""
         made = tcp_listener(host, port, dscp=self._dscp)
         made.listen(_BACKLOG)
         self._listeners[made] = spawn(self._accept(made, kind, context), name="sip.accept", log=_log)
+        self._hosts.append(made.getsockname()[0])
         return self._bound(kind, made.getsockname())
 
     def _bound(self, kind: str, address: tuple[str, int]) -> tuple[str, int]:
@@ -120,6 +127,7 @@ class Connections:
         self.stop_listening()
         if self._watch:
             self._watch.cancel()
+        await self._attempts.stop()
         await self._handshakes.stop()
         await asyncio.gather(*self._closing, return_exceptions=True)
         for flow in list(self.flows):
@@ -189,18 +197,14 @@ class Connections:
         flow = self._by_hop.get(hop)
         return None if flow is None or flow.closed else flow
 
-    async def connect(self, hop: Hop, place: ServerAddress, *, fresh: bool = False) -> Flow:
+    async def connect(
+        self, hop: Hop, place: ServerAddress, *, fresh: bool = False, patience_s: float = CONNECT_S
+    ) -> Flow:
         """The flow to a hop at a place: the open one (unless ``fresh``), or a new one. Raises :class:`OSError`."""
         if place.transport == "udp":
             return await self._udp_to(place.host, place.port)
-        lock = self._connecting.setdefault(hop, asyncio.Lock())
-        try:
-            async with lock:
-                standing = None if fresh else self.standing(hop)
-                return standing or await self._connect(hop, place)
-        finally:
-            if not lock.locked():
-                self._connecting.pop(hop, None)
+        standing = None if fresh else self.standing(hop)
+        return standing or await self._attempts.connect(hop, place, patience_s=patience_s)
 
     async def _udp_to(self, host: str, port: int) -> UdpFlow:
         bound = self._udp_towards.get(host)
@@ -212,30 +216,35 @@ class Connections:
         return bound.flow_to((host, port))
 
     async def _udp_from(self, source: str) -> UdpSocket:
-        """A socket that sends from this address of ours: one that listens there, or a client's."""
-        for bound in self.udp:
-            if bound.local[0] == source or (bound.local[0] in ANY and family_of(bound.local[0]) is family_of(source)):
-                return bound
-        await self.listen_udp(source, 0)
-        return self.udp[-1]
+        """A socket that listens, by whose address peers know us, if possible at this address of ours; else a client's."""
+        known = self._known_at(source)
+        for wanted in (source, *ANY, known):
+            for bound in self.udp:
+                if bound.local[0] == wanted and family_of(wanted) is family_of(source):
+                    return bound
+        return await self._bind_udp(source, 0)
+
+    def _known_at(self, towards: str) -> str:
+        """The address that we listen on in the family of another one, if it is a certain one."""
+        hosts = (host for host in self._hosts if host not in ANY and family_of(host) is family_of(towards))
+        return next(hosts, "")
 
     async def _connect(self, hop: Hop, place: ServerAddress) -> StreamFlow:
         loop = asyncio.get_running_loop()
         secure = place.transport == "tls"
         if secure and self._client_context is None:
             raise ConnectionError("no TLS context to connect with")
-        made = tcp_socket(place.host, dscp=self._dscp)
+        made = tcp_socket(place.host, dscp=self._dscp, source=self._known_at(place.host))
         try:
             # The connection outlives the call that it is opened for: what is logged of it belongs to no call.
             with about(call=None, peer=None):
-                async with asyncio.timeout(CONNECT_S):
-                    await loop.sock_connect(made, (place.host, place.port))
-                    _, flow = await loop.create_connection(
-                        lambda: StreamFlow(place.transport, self._owner, proved=True),
-                        sock=made,
-                        ssl=current(self._client_context) if secure else None,
-                        server_hostname=hop.host if secure else None,
-                    )
+                await loop.sock_connect(made, (place.host, place.port))
+                _, flow = await loop.create_connection(
+                    lambda: StreamFlow(place.transport, self._owner, proved=True),
+                    sock=made,
+                    ssl=current(self._client_context) if secure else None,
+                    server_hostname=hop.host if secure else None,
+                )
         except BaseException:
             made.close()
             raise

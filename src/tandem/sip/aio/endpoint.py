@@ -15,6 +15,7 @@ from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.core.log import about, event, get_logger
 from tandem.sip import counts
+from tandem.sip.aio.attempts import CONNECT_S
 from tandem.sip.aio.connections import Connections, ContextSource
 from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
 from tandem.sip.aio.handlers import Handler, Handlers, Handling
@@ -27,6 +28,7 @@ from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
 from tandem.sip.headers.via import Via, note_source, top_via
 from tandem.sip.machines.dialog import dialog_key
+from tandem.sip.machines.failures import Failures
 from tandem.sip.machines.limits import SourceLimits
 from tandem.sip.machines.locate import PORTS
 from tandem.sip.message.message import Request, Response, response_to
@@ -64,6 +66,7 @@ class Endpoint:
     ``name`` is in Via (an FQDN for servers); ``client_context`` is for TLS connections that we open. Set
     ``on_request`` (every new request but CANCEL and ACK) and, where calls are answered, ``on_ack`` (ACK to a 2xx).
     Requests within one of ``dialogs`` go to its owner instead: so a proxy and call legs share an endpoint.
+    ``failures`` is for its users: what of their own choice failed of late, such as a server among several.
     ``on_request`` answers, or returns a coroutine that will: see :mod:`tandem.sip.aio.handlers`.
     """
 
@@ -82,6 +85,7 @@ class Endpoint:
         self.clock = clock
         self.ids = ids
         self.resolver = resolver
+        self.failures = Failures()
         self.name = name
         self.on_request: Handler = lambda tx: tx.respond_with(501)
         self.on_ack: Callable[[Request, Flow], None] = lambda request, flow: None
@@ -138,21 +142,21 @@ class Endpoint:
 
     # Sending
 
-    async def send(self, request: Request, target: Target) -> ClientTransaction:
-        """Start a client transaction: adds Via with a new branch. Failures of the transport appear as a local 503."""
-        return await self._outbound.send(request, target)
+    async def send(self, request: Request, target: Target, *, patience_s: float = CONNECT_S) -> ClientTransaction:
+        """Start a client transaction, see :meth:`Outbound.send`."""
+        return await self._outbound.send(request, target, patience_s=patience_s)
 
     async def send_ack(self, ack: Request, target: Target) -> None:
         """Send the ACK to a 2xx; what fails is logged, since the 2xx then comes again."""
         await self._outbound.send_ack(ack, target)
 
-    async def flow_to(self, target: Target) -> Flow:
+    async def flow_to(self, target: Target, patience_s: float = CONNECT_S) -> Flow:
         """The flow for a target: itself, one that is open to the same name, or a new one. Raises :class:`OSError`."""
         if not isinstance(target, Hop):
             if target.closed:
                 raise ConnectionError(f"the connection to {target.remote} is closed")
             return target
-        return self.connections.standing(target) or await self._outbound.reach(target, set())
+        return self.connections.standing(target) or await self._outbound.reach(target, set(), patience_s)
 
     def transmit(self, data: bytes, flow: Flow) -> None:
         """Send bytes on a flow. Raises :class:`OSError`."""

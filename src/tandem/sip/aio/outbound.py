@@ -12,6 +12,7 @@ from typing import Protocol
 from tandem.core.log import event, get_logger
 from tandem.core.tasks import Tasks
 from tandem.sip import counts
+from tandem.sip.aio.attempts import CONNECT_S
 from tandem.sip.aio.connections import Connections
 from tandem.sip.aio.flow import Flow, Hop
 from tandem.sip.aio.resolve import Resolver
@@ -25,6 +26,8 @@ _log = get_logger("sip")
 MAGIC = "z9hG4bK"
 """What a branch begins with (RFC 3261 §8.1.1.7)."""
 Target = Flow | Hop
+HURRY_S = 1.5
+"""Seconds that a connection may take to open where there is another place to go to."""
 _MOST_BY_UDP = 1_300 - 120
 """Bytes of a request that still goes by UDP (RFC 3261 §18.1.1), less the Via that it gets."""
 _TRY_TCP_S, _NO_TCP_S, _MAX_NO_TCP = 1.0, 3_600.0, 1_000
@@ -39,7 +42,7 @@ class Sender(TransactionOwner, Protocol):
     connections: Connections
     closing: bool
 
-    async def flow_to(self, target: Target) -> Flow:
+    async def flow_to(self, target: Target, patience_s: float = CONNECT_S) -> Flow:
         """The flow for a target: itself, one that is open to the same name, or a new one. Raises :class:`OSError`."""
         ...
 
@@ -52,14 +55,15 @@ class Outbound:
         self._tasks = Tasks(_log)
         self._no_tcp: dict[Hop, float] = {}
 
-    async def send(self, request: Request, target: Target) -> ClientTransaction:
+    async def send(self, request: Request, target: Target, *, patience_s: float = CONNECT_S) -> ClientTransaction:
         """Start a client transaction: adds Via with a new branch. Failures of the transport appear as a local 503.
 
         Where DNS knows several places for a hop, those after the first are tried when it fails, says 503 or nothing.
+        ``patience_s`` is how long a connection may take to open.
         """
         transaction = ClientTransaction(self._endpoint, request)
         try:
-            flow = await self.flow_for(request, target)
+            flow = await self.flow_for(request, target, patience_s)
         except (OSError, TimeoutError) as error:
             counts.unreachable.value += 1
             event(_log, logging.WARNING, "sip.unreachable", method=request.method, target=target, error=error)
@@ -94,27 +98,30 @@ class Outbound:
         """Try nothing further."""
         await self._tasks.stop()
 
-    async def reach(self, hop: Hop, tried: set[ServerAddress]) -> Flow:
+    async def reach(self, hop: Hop, tried: set[ServerAddress], patience_s: float = CONNECT_S) -> Flow:
         """A new flow to the first place of a hop that can be reached and was not tried. Raises :class:`OSError`."""
         why: Exception = ConnectionError(f"there is no other place for {hop}")
-        for place in await self._endpoint.resolver.locate(hop, transports=self._transports):
-            if place not in tried:
-                try:
-                    return await self._endpoint.connections.connect(hop, place, fresh=bool(tried))
-                except (OSError, TimeoutError) as error:
-                    self._endpoint.resolver.failed(place)
-                    tried.add(place)
-                    why = error
+        places = await self._endpoint.resolver.locate(hop, transports=self._transports)
+        left = [place for place in places if place not in tried]
+        for place in left:
+            patience = patience_s if place is left[-1] else min(patience_s, HURRY_S)
+            connect = self._endpoint.connections.connect(hop, place, fresh=bool(tried), patience_s=patience)
+            try:
+                return await connect
+            except (OSError, TimeoutError) as error:
+                self._endpoint.resolver.failed(place)
+                tried.add(place)
+                why = error
         raise why
 
     @property
     def _transports(self) -> tuple[str, ...]:
         return ("tls", "tcp", "udp") if self._endpoint.connections.has_tls else ("tcp", "udp")
 
-    async def flow_for(self, request: Request, target: Target) -> Flow:
+    async def flow_for(self, request: Request, target: Target, patience_s: float = CONNECT_S) -> Flow:
         """The flow for a request: a large one goes by TCP where UDP was meant (§18.1.1), if the target takes that."""
         if not isinstance(target, Hop) or target.transport != "udp" or len(request.to_bytes()) <= _MOST_BY_UDP:
-            return await self._endpoint.flow_to(target)
+            return await self._endpoint.flow_to(target, patience_s)
         now = self._endpoint.clock.now()
         if self._no_tcp.get(target, 0.0) <= now:
             try:

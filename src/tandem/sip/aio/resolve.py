@@ -11,7 +11,6 @@ import logging
 import secrets
 import socket
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,15 +23,15 @@ from tandem.core.log import event, get_logger
 from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.sockets import is_address
 from tandem.sip.headers.uri import URI
+from tandem.sip.machines.failures import Failures
 from tandem.sip.machines.locate import PORTS, SERVICES, Naptr, ServerAddress, Srv, order_servers, order_services
 
 _log = get_logger("sip")
 LOOKUP_S = 3.0
 """Seconds that DNS has to answer one question."""
-AVOIDED_S = 60.0
 SILENT_S = 15.0
-"""Seconds that DNS is not asked after it did not answer."""
-_MAX_AVOIDED, _MAX_CACHED = 1_000, 4_096
+"""Seconds that DNS is not asked after it did not answer, or not for a name that it could not say anything about."""
+_MAX_CACHED = 4_096
 
 
 class BadOverride(TandemError):
@@ -86,7 +85,7 @@ class Resolver:
         self._dns = dns_resolver
         self._configured = dns_resolver is not None
         self._pick = pick
-        self._avoided: OrderedDict[ServerAddress, float] = OrderedDict()
+        self._avoided, self._unanswered = Failures(), Failures()
         self._silent_until = 0.0
 
     async def locate(self, hop: Hop, *, transports: Sequence[str] = tuple(SERVICES)) -> list[ServerAddress]:
@@ -108,9 +107,7 @@ class Resolver:
 
     def failed(self, place: ServerAddress) -> None:
         """A place could not be reached: for a while it is tried after all others."""
-        self._avoided[place] = time.monotonic() + AVOIDED_S
-        if len(self._avoided) > _MAX_AVOIDED:
-            self._avoided.popitem(last=False)
+        self._avoided.failed(place, time.monotonic())
 
     def _known(self, hop: Hop) -> ServerAddress | None:
         """A place that needs no question."""
@@ -138,7 +135,7 @@ class Resolver:
         return await self._addresses(transport, hop.host, PORTS[transport])
 
     def _avoid(self, place: ServerAddress) -> bool:
-        return self._avoided.get(place, 0.0) > time.monotonic()
+        return self._avoided.avoided(place, time.monotonic())
 
     # Questions
 
@@ -171,16 +168,19 @@ class Resolver:
 
     async def _ask(self, name: str, kind: str) -> list[Any]:  # records of the kind that was asked for
         """The records of a name; none where there are none, or DNS does not answer."""
-        asked = self._asked()
-        if asked is None or time.monotonic() < self._silent_until:
+        asked, now = self._asked(), time.monotonic()
+        if asked is None or now < self._silent_until or self._unanswered.avoided((name, kind), now):
             return []
         try:
             return list(await asked.resolve(name, kind, search=False, lifetime=LOOKUP_S))
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except dns.exception.DNSException as error:
-            # Nobody answers: the next calls do not wait for that as well, the system's resolver has to know.
-            self._silent_until = time.monotonic() + SILENT_S
+            # The next calls do not wait for that as well, the system's resolver has to know.
+            if isinstance(error, dns.exception.Timeout):  # nobody answers
+                self._silent_until = time.monotonic() + SILENT_S
+            else:  # SERVFAIL and the like are about this name
+                self._unanswered.failed((name, kind), time.monotonic(), for_s=SILENT_S)
             event(_log, logging.WARNING, "sip.dns_failed", name=name, kind=kind, why=error)
             return []
 

@@ -10,6 +10,8 @@ DEAD_AFTER_S = 30
 """Seconds without an acknowledgement after which the kernel gives a TCP connection up: a peer that vanished is noticed."""
 ANY = ("0.0.0.0", "::")  # noqa: S104 - recognized, not bound
 _IDLE_S, _PROBE_S, _PROBES = 60, 10, 3
+_BIND_ADDRESS_NO_PORT = 24
+"""Linux: the port is chosen when the connection is opened, so that it has to be free towards that peer only."""
 UDP_BUFFER_BYTES = 1 << 21
 """Asked of the kernel (which may give less): a burst of 500 calls a second waits here and is not lost."""
 
@@ -19,8 +21,8 @@ def family_of(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def tcp_socket(host: str, *, dscp: int) -> socket.socket:
-    """A TCP socket towards (or at) a host's family."""
+def tcp_socket(host: str, *, dscp: int, source: str = "") -> socket.socket:
+    """A TCP socket towards (or at) a host's family, from the address ``source`` if there is one. Raises :class:`OSError`."""
     made = _socket(host, socket.SOCK_STREAM, dscp)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -28,6 +30,9 @@ def tcp_socket(host: str, *, dscp: int) -> socket.socket:
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_S)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
     made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_S * 1000)
+    if source:
+        made.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
+        return _bound(made, source, 0)
     return made
 
 

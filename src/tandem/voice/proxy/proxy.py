@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.org.vocabulary import Transport
+from tandem.sip.aio.attempts import CONNECT_S
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop
-from tandem.sip.aio.outbound import Target
+from tandem.sip.aio.outbound import HURRY_S, Target
 from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
@@ -23,6 +24,7 @@ from tandem.sip.headers.history import entries_for, history
 from tandem.sip.headers.identity import asserted
 from tandem.sip.headers.uri import URI, parse_uri
 from tandem.sip.headers.via import remove_top_via
+from tandem.sip.machines.retry import retry_after_s
 from tandem.sip.message.message import Request, Response
 from tandem.voice.config import sip_of
 from tandem.voice.proxy.encryption import EncryptionGuard
@@ -39,12 +41,13 @@ _MAX_FORWARDS = 70
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Branch:
-    """One place to try: the Request-URI there, the way to it, and the proxies on it (its Path)."""
+    """One place to try: the Request-URI there, the way to it and how long that may take to open, the proxies on it (Path)."""
 
     uri: str
     target: Target
     side: Side
     path: tuple[str, ...] = ()
+    patience_s: float = CONNECT_S
 
 
 class ProxiedCall:
@@ -92,16 +95,25 @@ class ProxiedCall:
         return await self.call_um(servers, pilot)
 
     async def call_um(self, servers: Sequence[o.MessagingServer], pilot: str) -> Response | None:
-        """Call UM; the next server is tried where one fails or does not answer at all."""
+        """Call UM; the next server is tried where one fails or does not answer at all.
+
+        A server that failed of late, or said for how long it takes no call, comes last.
+        """
+        failures, now = self._endpoint.failures, self._endpoint.clock.now()
+        hops = [Hop(transport=Transport.TLS, host=each.fqdn, port=each.sip_tls_port) for each in servers]
+        hops.sort(key=lambda hop: failures.avoided(hop, now))
         last: Response | None = None
-        for server in servers:
-            hop = Hop(transport=Transport.TLS, host=server.fqdn, port=server.sip_tls_port)
-            side = ProvenServer(host=server.fqdn, port=server.sip_tls_port)
-            uri = f"sip:{pilot}@{server.fqdn}:{server.sip_tls_port};transport=tls"
-            last = await self._fork([Branch(uri=uri, target=hop, side=side)], None, silent_s=UM_ANSWERS_S)
+        for hop in hops:
+            patience_s = CONNECT_S if hop is hops[-1] else HURRY_S
+            side = ProvenServer(host=hop.host, port=hop.port)
+            uri = f"sip:{pilot}@{hop.host}:{hop.port};transport=tls"
+            branch = Branch(uri=uri, target=hop, side=side, patience_s=patience_s)
+            last = await self._fork([branch], None, silent_s=UM_ANSWERS_S)
             if last is None or self.over or not (last.status >= 500 or last.status == 408):
                 return last
-            event(_log, logging.WARNING, "voice.um_failed", server=server.fqdn, status=last.status)
+            if last.status in (408, 503):  # of the server, not of this call (RFC 3261 §21.5.4)
+                failures.failed(hop, self._endpoint.clock.now(), for_s=retry_after_s(last))
+            event(_log, logging.WARNING, "voice.um_failed", server=hop.host, status=last.status)
         return last
 
     def finish(self, response: Response | int, *headers: tuple[str, str]) -> None:
@@ -119,7 +131,7 @@ class ProxiedCall:
             return None
         self._fork_of = fork = Fork(self._relay, self._guard)
         for branch in branches:
-            fork.add(await self._endpoint.send(self._copy(branch), branch.target))
+            fork.add(await self._endpoint.send(self._copy(branch), branch.target, patience_s=branch.patience_s))
         try:
             best = await fork.result(ring_s, silent_s)
         finally:
