@@ -15,7 +15,7 @@ from typing import Protocol
 
 from tandem.core.log import about, event, get_logger
 from tandem.core.tasks import Tasks, spawn
-from tandem.sip.aio.attempts import CONNECT_S, Attempts
+from tandem.sip.aio.connecting import CONNECT_S, Connecting
 from tandem.sip.aio.flow import Flow, Hop, Owner, StreamFlow, UdpFlow, UdpSocket
 from tandem.sip.aio.sockets import ANY, family_of, is_address, source_towards, tcp_listener, tcp_socket, udp_socket
 from tandem.sip.headers.via import Via
@@ -72,7 +72,7 @@ class Connections:
         self._listeners: dict[socket.socket, asyncio.Task[None]] = {}
         self._closing: list[asyncio.Task[None]] = []
         self._by_hop: dict[Hop, StreamFlow] = {}
-        self._attempts = Attempts(self._connect)
+        self._connecting = Connecting(self._connect)
         self._handshakes = Tasks(_log)
         self._watch: asyncio.TimerHandle | None = None
 
@@ -127,7 +127,7 @@ class Connections:
         self.stop_listening()
         if self._watch:
             self._watch.cancel()
-        await self._attempts.stop()
+        await self._connecting.stop()
         await self._handshakes.stop()
         await asyncio.gather(*self._closing, return_exceptions=True)
         for flow in list(self.flows):
@@ -204,7 +204,7 @@ class Connections:
         if place.transport == "udp":
             return await self._udp_to(place.host, place.port)
         standing = None if fresh else self.standing(hop)
-        return standing or await self._attempts.connect(hop, place, patience_s=patience_s)
+        return standing or await self._connecting.connect(hop, place, patience_s=patience_s)
 
     async def _udp_to(self, host: str, port: int) -> UdpFlow:
         bound = self._udp_towards.get(host)

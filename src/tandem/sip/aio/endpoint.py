@@ -15,7 +15,7 @@ from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.core.log import about, event, get_logger
 from tandem.sip import counts
-from tandem.sip.aio.attempts import CONNECT_S
+from tandem.sip.aio.connecting import CONNECT_S
 from tandem.sip.aio.connections import Connections, ContextSource
 from tandem.sip.aio.flow import Flow, Hop, PeerNames, StreamFlow, UdpFlow
 from tandem.sip.aio.handlers import Handler, Handlers, Handling

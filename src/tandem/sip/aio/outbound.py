@@ -12,7 +12,7 @@ from typing import Protocol
 from tandem.core.log import event, get_logger
 from tandem.core.tasks import Tasks
 from tandem.sip import counts
-from tandem.sip.aio.attempts import CONNECT_S
+from tandem.sip.aio.connecting import CONNECT_S
 from tandem.sip.aio.connections import Connections
 from tandem.sip.aio.flow import Flow, Hop
 from tandem.sip.aio.resolve import Resolver

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.org.vocabulary import Transport
-from tandem.sip.aio.attempts import CONNECT_S
+from tandem.sip.aio.connecting import CONNECT_S
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.outbound import HURRY_S, Target

@@ -9,7 +9,7 @@ import pytest
 
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
-from tandem.sip.aio import attempts
+from tandem.sip.aio import connecting
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver
@@ -39,7 +39,7 @@ def endpoint() -> Endpoint:
 
 
 async def test_calls_to_a_silent_place_fail_together_and_the_next_ones_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts, "CONNECT_S", 0.2)
+    monkeypatch.setattr(connecting, "CONNECT_S", 0.2)
     client, loop = endpoint(), asyncio.get_running_loop()
 
     async def connects(port: int, patience_s: float) -> float:

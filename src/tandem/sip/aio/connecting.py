@@ -21,7 +21,7 @@ _Where = tuple[Hop, ServerAddress]
 Open = Callable[[Hop, ServerAddress], Awaitable[StreamFlow]]
 
 
-class Attempts:
+class Connecting:
     """Of one endpoint. ``open_`` connects, and raises :class:`OSError` or :class:`TimeoutError`."""
 
     def __init__(self, open_: Open) -> None:
