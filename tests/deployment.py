@@ -64,3 +64,10 @@ def copy(template: Path, folder: Path) -> Path:
     """A deployed organization of one's own."""
     shutil.copytree(template, folder)
     return folder
+
+
+def deploy_own_share(folder: Path, account: str = "administrator") -> None:
+    """Apply what Tandem does itself, where other tasks are done by hand on servers of kind exchange and lync."""
+    worker = context(folder, account)
+    apply(worker)
+    worker.session.close()

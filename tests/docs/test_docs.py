@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from docs.printed import shell
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tandem"
 
@@ -58,19 +60,6 @@ def test_the_tutorial_deploys_two_forests_as_it_stands(tmp_path: Path) -> None:
     assert "um2.mail.example.com answers for Main: answered over SRTP" in done.stdout
     assert "it is in the mailbox, MWI shows 1 new" in done.stdout and ", 0 failed" in done.stdout
     assert done.stderr.count("have not agreed") == 1  # before they agree, and no more after
-
-
-def shell(commands: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Commands of a page, run as they stand; what they left running is stopped."""
-    return subprocess.run(
-        ["bash", "-euc", "trap 'kill $(jobs -p); wait' EXIT\n" + commands],
-        cwd=folder,
-        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "LANG": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        timeout=170,
-        check=False,
-    )
 
 
 @pytest.mark.slow

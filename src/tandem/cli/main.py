@@ -77,13 +77,19 @@ def tandem() -> None:
 
     \b
     An organization, from a file to an answered call:
-      export TANDEM_FROM_SECRETS=1                  a trial: you hold everybody's passwords
-      tandem init example                           write a commented organization file
-      tandem plan example/organization.yaml         the tasks, and who does them
-      tandem apply example/organization.yaml        do it
-      tandem serve um um1.example.com --home example
-      tandem serve voice pool1.example.com --home example
-      tandem verify example/organization.yaml --live
+      export TANDEM_FROM_SECRETS=1                  # a trial: you hold everybody's passwords
+      tandem init example                           # write a commented organization file
+      tandem plan example/organization.yaml         # the tasks, and who does them
+      tandem apply example/organization.yaml        # do it
+      tandem serve um um1.example.com --home example --tls-port 15061 \\
+          --resolve pool1.example.com=127.0.0.1:15062
+      tandem serve voice pool1.example.com --home example --tls-port 15062 \\
+          --resolve um1.example.com=127.0.0.1:15061
+      tandem verify example/organization.yaml --live \\
+          --resolve um1.example.com=127.0.0.1:15061 --resolve pool1.example.com=127.0.0.1:15062
+
+    \b
+    The servers run in the foreground, each in a terminal of its own.
     """
 
 

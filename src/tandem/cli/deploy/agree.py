@@ -38,7 +38,7 @@ def confirm(file: Path, steps: tuple[str, ...], operator: Operator) -> None:
 
     \b
     Example:
-      tandem confirm example/organization.yaml 3/exchange-dial-plans 4/exchange-security --as maria
+      tandem confirm contoso/organization.yaml 3/exchange-dial-plans 4/exchange-security --as maria
     """
     admin.confirm(open_organization(file, operator), steps)
     click.echo(f"{len(steps)} step(s) confirmed by {operator.account}.")

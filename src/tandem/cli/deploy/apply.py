@@ -55,6 +55,7 @@ def apply(
       tandem apply example/organization.yaml
       tandem apply example/organization.yaml --as maria
       tandem apply example/organization.yaml --as victor --phase ocsumutil
+      tandem plan example/organization.yaml --out monday.plan
       tandem apply monday.plan --as maria
     """
     context, plan = admin.open_file_or_plan(file, operator)

@@ -59,7 +59,7 @@ def restore(archive: Path, to: Path | None, replace: bool, owner: str | None, as
     \b
     Examples:
       tandem restore /backup/mine-monday.tar.gz
-      tandem restore /backup/mine-monday.tar.gz --to mine
+      tandem restore /backup/mine-monday.tar.gz --to copy
       tandem restore /backup/mine-monday.tar.gz --to mine --replace
     """
     done = admin.restore(archive, to=to, replace=replace, owner=owner)

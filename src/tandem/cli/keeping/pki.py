@@ -101,7 +101,7 @@ def renew(names: tuple[str, ...], home: Path, due: bool) -> None:
 
     \b
     Examples:
-      tandem pki renew um1.example.com --home example
+      tandem pki renew pool1.example.com --home example
       tandem pki renew --due --home example    # once a day, by a timer
     """
     if bool(names) == due:
@@ -149,8 +149,8 @@ def revoke(certificate: Path, home: Path) -> None:
 
     \b
     Example:
-      cp example/state/pki/um2.example.com/certificate.pem stolen.pem
-      tandem pki renew um2.example.com --home example
+      cp example/state/pki/pool1.example.com/certificate.pem stolen.pem
+      tandem pki renew pool1.example.com --home example
       tandem pki revoke stolen.pem --home example
     """
     revoked = admin.revoke_certificate(home, certificate)

@@ -164,7 +164,8 @@ def add(
     \b
     Examples:
       tandem ocsumutil contacts add example/organization.yaml --as victor --dial-plan Main --pool pool1.example.com \\
-          --ou "OU=UM Contacts,DC=example,DC=com" --number +14255550199
+          --ou "OU=UM Contacts,DC=example,DC=com" --number +14255550199 \\
+          --sip-address sip:um-desk@example.com --display-name "Main Desk"
     """
     made = admin.add_contact(
         open_organization(file, operator),
@@ -201,7 +202,7 @@ def edit(
 
     \b
     Example:
-      tandem ocsumutil contacts edit example/organization.yaml +14255550100 --number +14255550199 --as victor
+      tandem ocsumutil contacts edit example/organization.yaml "Main Subscriber Access" --display-name "Voice Mail" --as victor
     """
     changed = admin.edit_contact(
         open_organization(file, operator),
@@ -223,7 +224,7 @@ def remove(file: Path, name: str, operator: Operator) -> None:
 
     \b
     Example:
-      tandem ocsumutil contacts remove example/organization.yaml +14255550199 --as victor
+      tandem ocsumutil contacts remove example/organization.yaml um-desk@example.com --as victor
     """
     click.echo(f"removed: {_line(admin.remove_contact(open_organization(file, operator), name))}")
 

@@ -31,6 +31,11 @@ def demo(
 
     Takes about half a minute, needs no root and no network but loopback. Exit code 0: every proof holds. With --directory the
     same is done in Active Directory; "make demo DIRECTORY=samba" starts one for it.
+
+    \b
+    Examples:
+      tandem demo
+      tandem demo --stay
     """
     if directory is not None and password_file is None:
         raise click.UsageError("--directory needs --password-file, with the password of its administrator")

@@ -81,7 +81,9 @@ def register(
 
     \b
     Example:
-      tandem phone register alice@example.com --pool pool1.example.com --secret-file alice.secret --roots roots.pem
+      tandem directory sip-secret example/organization.yaml pool1.example.com alice@example.com > alice.secret
+      tandem phone register alice@example.com --pool pool1.example.com --resolve pool1.example.com=127.0.0.1:15062 \\
+          --secret-file alice.secret --roots example/state/pki/pool1.example.com/roots.pem
     """
 
     async def run() -> dict[str, object]:
@@ -128,7 +130,9 @@ def call(
 
     \b
     Example, a voice message:
-      tandem phone call bob@example.com 4101 --pool pool1.example.com --secret-file bob.secret --roots roots.pem \\
+      tandem directory sip-secret example/organization.yaml pool1.example.com bob@example.com > bob.secret
+      tandem phone call bob@example.com 4101 --pool pool1.example.com --resolve pool1.example.com=127.0.0.1:15062 \\
+          --secret-file bob.secret --roots example/state/pki/pool1.example.com/roots.pem \\
           --after-tone --say hello.wav --dtmf '#' --seconds 4 --record heard.wav
     """
 
@@ -187,7 +191,9 @@ def listen(
 
     \b
     Example:
-      tandem phone listen alice@example.com --pool pool1.example.com --secret-file alice.secret --roots roots.pem
+      tandem directory sip-secret example/organization.yaml pool1.example.com alice@example.com > alice.secret
+      tandem phone listen alice@example.com --pool pool1.example.com --resolve pool1.example.com=127.0.0.1:15062 \\
+          --secret-file alice.secret --roots example/state/pki/pool1.example.com/roots.pem
     """
 
     async def run() -> PhoneCall:
