@@ -220,6 +220,31 @@ async def test_a_phone_that_registers_by_sips_is_called_by_sip(pool: Pool) -> No
         assert (await alice.received("INVITE")).uri.startswith("sip:")
 
 
+# A registered contact as Request-URI
+
+
+async def test_a_contact_in_the_request_uri_rings_that_phone_of_its_user_alone(pool: Pool) -> None:
+    alice, kitchen, bob = Handset(pool, CALLED), Handset(pool, CALLED), Handset(pool, CALLER)
+    async with handsets(pool, alice, kitchen, bob):
+        wanted = bob.request("INVITE", alice.contact[1:-1], body=SECURE)
+        assert (await bob.ask(wanted)).status == 200
+        assert (await alice.received("INVITE")).uri == alice.contact[1:-1]
+        assert kitchen.got.empty()
+        alice.status = 486
+        assert (await bob.ask(bob.request("INVITE", alice.contact[1:-1], body=SECURE))).status == 486
+
+
+@pytest.mark.parametrize("contact", ["<sip:4103@example.com>", "<sip:4103@127.0.0.1>"])
+async def test_a_contact_that_is_what_others_dial_catches_no_call(pool: Pool, contact: str) -> None:
+    bob, carla = Handset(pool, CALLER), Handset(pool, CARLA)
+    async with handsets(pool, bob, carla):
+        await bob.register(("Contact", contact))
+        called = contact[1:-1]
+        assert (await bob.ask(bob.request("INVITE", called, body=SECURE))).status == 200
+        await carla.received("INVITE")
+        assert bob.got.empty()
+
+
 # RequireEncryption
 
 

@@ -1,6 +1,8 @@
 """The registration flows of RFC 3665 §2 and calls by way of the registrar (§3.2, §3.3, §3.9), with the whole voice server."""
 
 import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
 from tandem.call.negotiation import MediaPolicy
+from tandem.core.counters import families
 from tandem.sip.aio.flow import Flow
 from tandem.sip.headers import digest, fields
 from tandem.sip.machines.transaction import cancel_for
@@ -28,6 +31,7 @@ class Phone(Party):
         super().__init__(world.network, host)
         world.parties[host] = self
         self.address, self.secret = address, secret
+        self.server: VoiceServer
         self.policy = MediaPolicy(host="127.0.0.1", encryption=Encryption.REQUIRE)
         self._cseq = 0
 
@@ -145,10 +149,15 @@ def installed(world: World, folder: Path) -> tuple[Phone, Phone]:
     voice.following.take(changes)
     secrets = {user.sip_address: index.sip_secret(user) for user in voice.config.users.values()}
     index.close()
-    return (
-        Phone(world, "desk", CALLED, secrets[f"sip:{CALLED}"] or ""),
-        Phone(world, "mobile", CALLER, secrets[f"sip:{CALLER}"] or ""),
-    )
+    alice = Phone(world, "desk", CALLED, secrets[f"sip:{CALLED}"] or "")
+    bob = Phone(world, "mobile", CALLER, secrets[f"sip:{CALLER}"] or "")
+    alice.server = bob.server = voice
+    return alice, bob
+
+
+def changed(voice: VoiceServer, **fields_: object) -> None:
+    """The configuration in force is another one in these fields."""
+    voice.following.config = dataclasses.replace(voice.config, **fields_)
 
 
 def contacts(response: Response) -> list[str]:
@@ -386,3 +395,141 @@ def test_a_cancel_that_is_read_with_a_re_invite_ends_it_and_the_call_goes_on(dep
         return world.seen("mobile", POOL)
 
     assert f"{POOL} 487 INVITE" in play(scene)
+
+
+# What UM refuses, and what phones refuse
+
+
+def refuses(status: int) -> Callable[[IncomingCall], Awaitable[None]]:
+    async def serve(call: IncomingCall) -> None:
+        call.refuse(status)
+
+    return serve
+
+
+def no_um() -> float:
+    return next(family.total() for family in families() if family.name == "tandem_voice_no_um_total")
+
+
+def um_servers(world: World, voice: VoiceServer, *names: str) -> list[Party]:
+    """These UM servers are in every dial plan."""
+    (one,) = {server for servers in voice.config.um_servers.values() for server in servers}
+    made = tuple(dataclasses.replace(one, fqdn=name) for name in names)
+    changed(voice, um_servers=dict.fromkeys(voice.config.um_servers, made))
+    parties = [world.party(name) for name in names]
+    for party in parties:
+        party.policy = MediaPolicy(host="127.0.0.1", encryption=Encryption.REQUIRE)
+    return parties
+
+
+@pytest.mark.parametrize("status", [403, 404, 408, 480, 500, 503])
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_um_server_that_does_not_know_the_dial_plan_yet_is_passed_over(
+    deployed: Path, status: int, turn: int
+) -> None:
+    async def scene(world: World) -> None:
+        _, bob = installed(world, deployed)
+        voice = bob.server
+        voice._setup._turn = turn  # type: ignore[attr-defined]
+        one, other = um_servers(world, voice, "um-a", "um-b")
+        one.serve = refuses(status)
+        before = no_um()
+        leg = await bob.call("4101").answered()
+        assert len(other.incoming) == 1
+        await leg.hangup()
+        assert no_um() == before
+
+    play(scene)
+
+
+@pytest.mark.parametrize(("status", "told"), [(404, 404), (480, 480), (503, 480), (603, 603)])
+def test_a_call_that_no_um_server_takes_is_counted_and_logged(
+    deployed: Path, status: int, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene(world: World) -> None:
+        _, bob = installed(world, deployed)
+        for server in um_servers(world, bob.server, "um-a", "um-b"):
+            server.serve = refuses(status)
+        before = no_um()
+        for _ in range(3):
+            with pytest.raises(CallFailed, match=str(told)):
+                await bob.call("4101").answered()
+        assert no_um() == before + 3
+
+    play(scene)
+    assert caplog.text.count("voice.no_um called=alice@example.com") == 3
+
+
+def test_a_call_is_counted_whose_um_servers_are_all_gone(deployed: Path) -> None:
+    async def scene(world: World) -> None:
+        _, bob = installed(world, deployed)
+        before = no_um()
+        with pytest.raises(CallFailed, match="480"):
+            await bob.call("4101").answered()
+        assert no_um() == before + 1
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(302, "deflection"), (401, "unavailable"), (407, "unavailable"), (486, "user-busy"), (603, "deflection")],
+)
+@pytest.mark.parametrize("has_um", [True, False])
+def test_what_a_phone_says_to_us_alone_goes_to_um_and_never_to_the_caller(
+    deployed: Path, status: int, reason: str, has_um: bool
+) -> None:
+    async def scene(world: World) -> None:
+        alice, bob = installed(world, deployed)
+        (um,) = um_servers(world, bob.server, "um-a")
+        if not has_um:
+            changed(bob.server, um_servers={})
+        alice.serve = refuses(status)
+        await alice.registered(alice.contact)
+        if has_um:
+            await (await bob.call("4101").answered()).hangup()
+            assert f"reason={reason}" in (um.incoming[0].headers.get("Diversion") or "")
+        else:
+            with pytest.raises(CallFailed) as failed:
+                await bob.call("4101").answered()
+            assert failed.value.status == (480 if status in (302, 401, 407) else status)
+
+    play(scene)
+
+
+# Several pools (issue 16)
+
+
+def at_home_elsewhere(voice: VoiceServer, address: str) -> None:
+    users = dict(voice.config.users)
+    users[address] = dataclasses.replace(users[address], home_pool="pool2.example.com")
+    lines = dict(voice.config.lines)
+    lines[users[address].line_uri.lower()] = users[address]
+    changed(voice, users=users, lines=lines)
+
+
+def test_a_phone_at_a_pool_that_is_not_its_users_is_refused_with_the_name_of_the_right_one(
+    deployed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scene(world: World) -> None:
+        alice, _ = installed(world, deployed)
+        at_home_elsewhere(alice.server, CALLED)
+        refused = await alice.registered(alice.contact)
+        assert refused.status == 403
+        assert "is at home in pool pool2.example.com" in (refused.headers.get("Warning") or "")
+        assert (await alice.subscribed(call_id="s")).status == 403
+
+    play(scene)
+    assert "voice.wrong_pool" in caplog.text
+
+
+@pytest.mark.parametrize("number", ["4101", "alice"])
+def test_a_call_to_a_user_of_another_pool_is_refused_with_the_reason(deployed: Path, number: str) -> None:
+    async def scene(world: World) -> None:
+        _, bob = installed(world, deployed)
+        at_home_elsewhere(bob.server, CALLED)
+        with pytest.raises(CallFailed, match="at home in pool pool2") as failed:
+            await bob.call(number).answered()
+        assert failed.value.status == 480
+
+    play(scene)

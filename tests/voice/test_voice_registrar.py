@@ -1,5 +1,6 @@
 """Registrations: outbound, Path, lock-out, and answers that do not tell whether an account exists."""
 
+import logging
 import statistics
 import time
 from collections.abc import Callable
@@ -10,11 +11,13 @@ from tandem.core.clock import SystemClock
 from tandem.directory import objects as o
 from tandem.org.vocabulary import MediaEncryption, PoolKind, PoolType
 from tandem.sip.aio.flow import OnClose
+from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import digest
+from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Headers, Request, Response, response_to
 from tandem.voice.config import VoiceConfig
 from tandem.voice.registrar.authentication import PhoneAuthentication
-from tandem.voice.registrar.location import Binding, Location
+from tandem.voice.registrar.location import MAX_BINDINGS, Binding, Location
 from tandem.voice.registrar.lockout import FAILURES
 from tandem.voice.registrar.registrar import register
 
@@ -102,6 +105,41 @@ def test_the_way_back_through_proxies_is_kept_and_told() -> None:
     assert answer.status == 200 and answer.headers.get("Path") == path[1]
     (binding,) = location.of("alice@example.com", time.monotonic())
     assert binding.path == ("<sip:edge@192.0.2.7;lr;ob>", "<sip:inner.example.com;lr;ob>")
+
+
+def test_more_contacts_than_a_user_may_have_are_refused_before_they_are_read() -> None:
+    location = Location()
+    assert asked(location, Connection(), ", ".join(f"<sip:a@192.0.2.1:{n}>" for n in range(11))).status == 403
+    with pytest.raises(MalformedMessage):  # the endpoint answers 400
+        asked(location, Connection(), ", ".join(f"<sip:a@192.0.2.1:{n}>" for n in range(1_000)))
+    assert (
+        asked(
+            location, Connection(), ", ".join(["<sip:a@192.0.2.1>"] * 5), *[("Contact", "<sip:b@192.0.2.1>")] * 6
+        ).status
+        == 403
+    )
+    assert location.of("alice@example.com", 0.0) == []
+
+
+def test_one_register_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    asked(Location(), Connection(), ", ".join(f"<sip:alice@192.0.2.{n}>" for n in range(MAX_BINDINGS)))
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert f"contacts={MAX_BINDINGS}" in line
+
+
+def test_a_contact_leads_to_its_phone_until_it_is_taken_back_or_its_connection_is_gone() -> None:
+    location, flow = Location(), Connection()
+    asked(location, flow, PHONE)
+    called = parse_uri("sip:alice@192.0.2.1:5061")
+    ((user, binding),) = location.at(called, time.monotonic())
+    assert (user, binding.flow) == ("alice@example.com", flow)
+    assert location.at(parse_uri("sip:alice@192.0.2.1:5062"), time.monotonic()) == []
+    asked(location, flow, PHONE.replace("5061", "5063"))  # the same phone, at another port
+    assert location.at(called, time.monotonic()) == []
+    flow.close()
+    assert location.at(parse_uri("sip:alice@192.0.2.1:5063"), time.monotonic()) == []
+    assert location._by_address == {}
 
 
 @pytest.mark.parametrize(

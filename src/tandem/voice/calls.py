@@ -7,10 +7,12 @@ from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.flow import Flow
+from tandem.sip.aio.sockets import is_address
 from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.headers.diversion import Reason
-from tandem.sip.headers.uri import parse_uri
+from tandem.sip.headers.uri import URI, parse_uri
 from tandem.sip.message.message import Request, Response
 from tandem.voice import counts
 from tandem.voice.config import VoiceConfig, sip_of
@@ -74,7 +76,7 @@ class CallSetup:
         transaction.respond_with(100)
         strip_trust(work)
         assert_identity(work, caller)
-        decision = routing.decide(config, caller=caller, called=called)
+        decision = self._phone_at(called, transaction.flow) or routing.decide(config, caller=caller, called=called)
         side = self._routes.caller(sip_of(caller), work, transaction.flow, self._clock.now())
         guard = self._guard if required else None
         call = ProxiedCall(self._endpoint, self._routes, transaction, work, caller=side, guard=guard)
@@ -96,29 +98,56 @@ class CallSetup:
                 call.finish(decision.status, fields.warning(decision.why))
             case routing.CallUM():
                 servers = self._servers(decision.dial_plan)
-                _end(call, await call.call_um(servers, decision.dial_plan.name))
+                _end(call, await call.call_um(servers, decision.dial_plan.name), decision.contact.display_name)
+            case routing.RingPhone():
+                await self._ring_phone(call, decision)
             case routing.RingUser():
                 await self._ring(call, decision.user)
 
-    async def _ring(self, call: ProxiedCall, user: o.User) -> None:
+    def _phone_at(self, called: URI, flow: Flow) -> routing.RingPhone | None:
+        """The one phone that a registered contact names, as phones write it into Refer-To when they transfer a call.
+
+        Only an address with a port counts, and not where we listen: what a phone registers must not catch other calls.
+        """
+        host = called.host.strip("[]")
+        if called.port is None or not is_address(host) or self._routes.is_here(host, called.port, flow):
+            return None
+        found = self._location.at(called, self._clock.now())
+        if len(found) != 1:
+            return None
+        (address, binding), *_ = found
+        user = self._config().users.get(address)
+        why = f"{called} is a contact that {address} registered"
+        return None if user is None else routing.RingPhone(user=user, contact=binding.contact, trace=(why,))
+
+    async def _ring_phone(self, call: ProxiedCall, decision: routing.RingPhone) -> None:
+        """Ring one phone of a user; its refusal is the answer, since it was wanted by name."""
+        address = sip_of(decision.user)
+        found = [b for b in self._location.of(address, self._clock.now()) if b.contact == decision.contact]
+        refusal = await call.ring(address, found, self._ring_s()) if found else Response(status=480)
+        if refusal is not None and not call.over:
+            call.finish(_told(refusal.status))
+
+    def _ring_s(self) -> float:
         pool = self._config().pool
+        return float(pool.ring_s) if pool else RING_S
+
+    async def _ring(self, call: ProxiedCall, user: o.User) -> None:
         bindings = self._location.of(sip_of(user), self._clock.now())
-        ring_s = float(pool.ring_s) if pool else RING_S
-        refusal = await call.ring(sip_of(user), bindings, ring_s) if bindings else Response(status=480)
+        refusal = await call.ring(sip_of(user), bindings, self._ring_s()) if bindings else Response(status=480)
         if refusal is None or call.over:
             return
         plan = self._config().um_dial_plan_of(user)
         servers = self._servers(plan) if plan else ()
         if plan is None or not servers:
             why = _why_no_um(self._config(), user, plan)
-            counts.no_um.value += 1
-            event(_log, logging.WARNING, "voice.no_um", user=sip_of(user), why=why)
-            call.finish(refusal.status if refusal.status != 408 else 480, fields.warning(why))
+            _no_um(sip_of(user), why)
+            call.finish(_told(refusal.status), fields.warning(why))
             return
-        reason = _REASONS.get(refusal.status, Reason.UNAVAILABLE)
+        reason = _reason(refusal.status)
         counts.diverted.of(reason.value).value += 1
         event(_log, logging.INFO, "voice.divert", user=sip_of(user), reason=reason, dial_plan=plan.name)
-        _end(call, await call.divert(user, reason, servers, plan.name))
+        _end(call, await call.divert(user, reason, servers, plan.name), sip_of(user))
 
     def _servers(self, plan: o.UMDialPlan) -> tuple[o.MessagingServer, ...]:
         """The UM servers of a dial plan, beginning with another one at each call."""
@@ -129,9 +158,28 @@ class CallSetup:
         return servers[self._turn :] + servers[: self._turn]
 
 
-def _end(call: ProxiedCall, refusal: Response | None) -> None:
-    if refusal is not None and not call.over:
-        call.finish(480 if refusal.status in (408, 503) else refusal, fields.warning("UM did not take the call"))
+def _end(call: ProxiedCall, refusal: Response | None, called: str) -> None:
+    """UM is over with a call: what it refused is told, and counted as a call that had to go to UM and could not."""
+    if refusal is None or call.over:
+        return
+    _no_um(called, f"every UM server failed or refused, the last one with {refusal.status}")
+    told = _told(refusal.status)
+    call.finish(refusal if told == refusal.status else told, fields.warning("UM did not take the call"))
+
+
+def _no_um(called: str, why: str) -> None:
+    counts.no_um.value += 1
+    event(_log, logging.ERROR, "voice.no_um", called=called, why=why)
+
+
+def _reason(status: int) -> Reason:
+    """Why a call goes to UM (RFC 5806): a phone that sends it elsewhere deflects it. Where to is not followed yet."""
+    return Reason.DEFLECTION if 300 <= status < 400 else _REASONS.get(status, Reason.UNAVAILABLE)
+
+
+def _told(status: int) -> int:
+    """What a caller is told of a refusal: what a phone says to us alone (redirections, challenges, no answer) is 480."""
+    return 480 if 300 <= status < 400 or status in (401, 407, 408, 503) else status
 
 
 def _why_no_um(config: VoiceConfig, user: o.User, plan: o.UMDialPlan | None) -> str:

@@ -21,7 +21,7 @@ from tandem.sip.headers import fields
 from tandem.sip.machines.uas import Abilities
 from tandem.sip.message.message import Request
 from tandem.voice.calls import CallSetup
-from tandem.voice.config import VoiceConfig, VoiceDirectory
+from tandem.voice.config import VoiceConfig, VoiceDirectory, sip_of
 from tandem.voice.mwi import MwiRelay
 from tandem.voice.proxy.active import ActiveCalls
 from tandem.voice.proxy.encryption import EncryptionGuard
@@ -169,6 +169,12 @@ class VoiceServer(Service[VoiceConfig]):
             return None
         user = self._authentication.authenticate(transaction, self.config)
         if user is None:
+            return None
+        if (pool := self.config.other_pool(user)) is not None:
+            event(self.log, logging.WARNING, "voice.wrong_pool", user=sip_of(user), method=method, home=pool)
+            transaction.respond_with(
+                403, headers=(fields.warning(f"{sip_of(user)} is at home in pool {pool}; use that"),)
+            )
             return None
         caller = fields.from_(transaction.request).uri
         anonymous = method == "INVITE" and is_anonymous(caller)

@@ -109,7 +109,7 @@ class ProxiedCall:
             uri = f"sip:{pilot}@{hop.host}:{hop.port};transport=tls"
             branch = Branch(uri=uri, target=hop, side=side, patience_s=patience_s)
             last = await self._fork([branch], None, silent_s=UM_ANSWERS_S)
-            if last is None or self.over or not (last.status >= 500 or last.status == 408):
+            if last is None or self.over or not _fails(last.status):
                 return last
             if last.status in (408, 503):  # of the server, not of this call (RFC 3261 §21.5.4)
                 failures.failed(hop, self._endpoint.clock.now(), for_s=retry_after_s(last))
@@ -175,6 +175,14 @@ class ProxiedCall:
             self._fork_of.give_up()
         else:
             self.finish(487)
+
+
+def _fails(status: int) -> bool:
+    """Whether the next UM server may take what this one refused.
+
+    It failed, was silent, or does not know the dial plan, the user or this pool, as one that still follows the directory.
+    """
+    return 500 <= status < 600 or status in (403, 404, 408, 480)
 
 
 def forwarded(request: Request) -> Request:

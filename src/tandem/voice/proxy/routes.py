@@ -131,7 +131,7 @@ class Routes:
         while routes:
             uri = routes[0].uri
             opened = self._seal.opened(uri.user or "", request)
-            if opened is None and not self._is_named(uri.host) and not self._is_here(uri.host, uri.port, flow):
+            if opened is None and not self._is_named(uri.host) and not self.is_here(uri.host, uri.port, flow):
                 break
             passage = opened or passage
             routes.pop(0)
@@ -148,7 +148,8 @@ class Routes:
     def _is_named(self, host: str) -> bool:
         return host.lower() == self._host.name.lower()
 
-    def _is_here(self, host: str, port: int | None, flow: Flow) -> bool:
+    def is_here(self, host: str, port: int | None, flow: Flow) -> bool:
+        """Whether this is the address and a port that we are reached at by this connection."""
         ports = self._host.connections.ports.values()
         return host.strip("[]") == flow.local[0] and (port or PORTS[flow.transport]) in ports
 

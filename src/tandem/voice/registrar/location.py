@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tandem.sip.aio.flow import Flow
+from tandem.sip.headers.uri import URI, parse_uri
 from tandem.voice import counts
 
 MAX_BINDINGS = 10
@@ -31,6 +32,11 @@ class Binding:
         return f"sip:{self.contact[5:]}" if self.contact[:5].lower() == "sips:" else self.contact
 
     @property
+    def address(self) -> str:
+        """User, host and port of the contact: by these it is found when somebody calls it."""
+        return _address(parse_uri(self.contact))
+
+    @property
     def key(self) -> tuple[str, int]:
         """What a later registration takes the place of: the same flow of the same phone, or the same contact."""
         return (self.instance, self.reg_id) if self.instance and self.reg_id else (self.contact, 0)
@@ -41,14 +47,17 @@ class Location:
 
     def __init__(self) -> None:
         self._bindings: dict[str, dict[tuple[str, int], Binding]] = {}
+        self._by_address: dict[str, dict[tuple[str, tuple[str, int]], Binding]] = {}
         self._watched: dict[tuple[str, tuple[str, int]], tuple[Flow, Callable[[], None]]] = {}
-        counts.held.source = lambda: sum(len(held) for held in list(self._bindings.values()))
+        counts.held.source = lambda: len(self._watched)
 
     def bind(self, user: str, binding: Binding) -> None:
         """Keep a contact, in place of the same one before."""
         held = self._bindings.setdefault(user, {})
-        held.pop(binding.key, None)
+        if (before := held.pop(binding.key, None)) is not None:
+            self._unlist(user, before)
         held[binding.key] = binding
+        self._by_address.setdefault(binding.address, {})[user, binding.key] = binding
         while len(held) > MAX_BINDINGS:
             self._forget(user, next(iter(held)))
         self._watch(user, binding)
@@ -63,6 +72,17 @@ class Location:
         """The contacts that are valid now and whose connection is open; of one phone only its newest (RFC 5626 §5.3)."""
         valid = [b for b in self._bindings.get(user, {}).values() if b.expires_at > now and not b.flow.closed]
         return list({binding.instance or binding.contact: binding for binding in valid}.values())
+
+    def at(self, uri: URI, now: float) -> list[tuple[str, Binding]]:
+        """Who registered this as a contact, and the binding; parameters do not count."""
+        found = self._by_address.get(_address(uri), {})
+        return [(user, b) for (user, _), b in found.items() if b.expires_at > now and not b.flow.closed]
+
+    def _unlist(self, user: str, binding: Binding) -> None:
+        listed = self._by_address[binding.address]
+        listed.pop((user, binding.key), None)
+        if not listed:
+            del self._by_address[binding.address]
 
     def _watch(self, user: str, binding: Binding) -> None:
         """Forget a binding when its connection is gone; one that is renewed on its connection is watched once."""
@@ -85,6 +105,11 @@ class Location:
     def _forget(self, user: str, key: tuple[str, int]) -> None:
         self._unwatch((user, key))
         held = self._bindings.get(user, {})
-        held.pop(key, None)
+        if (binding := held.pop(key, None)) is not None:
+            self._unlist(user, binding)
         if not held:
             self._bindings.pop(user, None)
+
+
+def _address(uri: URI) -> str:
+    return f"{uri.user or ''}@{uri.host}:{uri.port or ''}".lower()

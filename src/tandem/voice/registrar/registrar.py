@@ -19,7 +19,7 @@ from tandem.sip.message.message import Request
 from tandem.voice import counts
 from tandem.voice.config import sip_of
 from tandem.voice.registrar.authentication import is_own
-from tandem.voice.registrar.location import Binding, Location
+from tandem.voice.registrar.location import MAX_BINDINGS, Binding, Location
 
 _log = get_logger("voice")
 DEFAULT_S, SHORTEST_S, LONGEST_S = 3600, 30, 3600
@@ -41,6 +41,9 @@ def register(transaction: ServerTransaction, user: o.User, location: Location, c
     values = request.headers.all("Contact")
     if everything := [v.strip() for v in values] == ["*"]:
         values = []
+    if sum(len(fields.split_list(value)) for value in values) > MAX_BINDINGS:
+        transaction.respond_with(403, headers=(fields.warning(f"at most {MAX_BINDINGS} contacts are taken"),))
+        return
     contacts = fields.addresses(values)
     wishes = [(c, fields.number(c.parameters.get("expires"), default=default)) for c in contacts]
     path = tuple(fields.paths(request))
@@ -57,7 +60,17 @@ def register(transaction: ServerTransaction, user: o.User, location: Location, c
         else:
             location.bind(address, _binding(contact, transaction, path, now + min(wish, LONGEST_S)))
             counts.bound.value += 1
-        event(_log, logging.INFO, "voice.register", user=address, source=transaction.flow.remote[0], expires=wish)
+    if wishes:
+        longest = max(wish for _, wish in wishes)
+        event(
+            _log,
+            logging.INFO,
+            "voice.register",
+            user=address,
+            source=transaction.flow.remote[0],
+            contacts=len(wishes),
+            expires=longest,
+        )
     held = location.of(address, now)
     transaction.respond_with(200, headers=(*(("Contact", _contact(b, now)) for b in held), *_outbound(request, wishes)))
 

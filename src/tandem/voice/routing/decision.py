@@ -21,6 +21,15 @@ class RingUser:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RingPhone:
+    """Ring one phone of a user, by the contact that it registered."""
+
+    user: o.User
+    contact: str
+    trace: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallUM:
     """Call UM itself, by a contact object."""
 
@@ -38,7 +47,7 @@ class Reject:
     trace: tuple[str, ...]
 
 
-Decision = RingUser | CallUM | Reject
+Decision = RingUser | RingPhone | CallUM | Reject
 
 
 def decide(config: VoiceConfig, *, caller: o.User, called: URI) -> Decision:
@@ -46,7 +55,7 @@ def decide(config: VoiceConfig, *, caller: o.User, called: URI) -> Decision:
     user_part = (called.user or "").partition(";")[0]
     direct = f"{user_part}@{called.host}".lower() if called.scheme != "tel" else ""
     if direct in config.users:
-        return RingUser(user=config.users[direct], trace=(f"{direct} is a user's SIP address",))
+        return _user(config, config.users[direct], (f"{direct} is a user's SIP address",))
     if direct in config.contacts:
         return _contact(config, config.contacts[direct], (f"{direct} is a contact's SIP address",))
     plan = _plan(config, caller, called.user or "")
@@ -64,12 +73,19 @@ def decide(config: VoiceConfig, *, caller: o.User, called: URI) -> Decision:
     found = config.lines.get(line_key(normalized.number))
     match found:
         case o.User():
-            return RingUser(user=found, trace=(*trace, f"the line of {sip_of(found)}"))
+            return _user(config, found, (*trace, f"the line of {sip_of(found)}"))
         case o.Contact():
             return _contact(config, found, (*trace, f"the number of contact {found.display_name}"))
         case None:
             why = f"{normalized.number} is nobody's line, and calls to the PSTN come with a later release"
             return Reject(status=404, why=why, trace=trace)
+
+
+def _user(config: VoiceConfig, user: o.User, trace: tuple[str, ...]) -> Decision:
+    if (pool := config.other_pool(user)) is not None:
+        why = f"{sip_of(user)} is at home in pool {pool}, and calls between pools come with a later release"
+        return Reject(status=480, why=why, trace=trace)
+    return RingUser(user=user, trace=trace)
 
 
 def _plan(config: VoiceConfig, caller: o.User, user_part: str) -> o.VoiceDialPlan | None:
