@@ -279,6 +279,18 @@ def test_secrets_are_their_owners_and_never_shown(fresh: Path) -> None:
     assert not any(path.read_text().strip() in journal for path in files)
 
 
+def test_what_the_process_keeps_is_its_owners(deployed: Path) -> None:
+    public = {"certificate.pem", "root.pem", "roots.pem"}
+    kept = [path for path in (deployed / "state").rglob("*") if path.name not in public]
+    assert {path for path in kept if path.stat().st_mode & 0o077} == set()
+    assert {path.name for path in kept} >= {"journal.jsonl", "directory.db", "apply.lock", "authority"}
+    journal = deployed / "state" / "journal.jsonl"
+    journal.chmod(0o644)  # as release 0.1 made it
+    context = deployment.context(deployed)
+    Journal(path=journal).append(at=context.clock.at(), who="x", task="y", state="done", changes=())
+    assert journal.stat().st_mode & 0o777 == 0o600
+
+
 def test_no_administrator_reads_a_sip_secret(deployed: Path) -> None:
     for account in ("administrator", "maria", "victor"):
         repository = deployment.context(deployed, account).repository

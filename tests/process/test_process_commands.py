@@ -438,3 +438,39 @@ def test_servers_use_the_directory_of_the_last_create(deployed: Path) -> None:
     assert tandem(deployed, "directory", "create", "FILE").exit_code == 0
     with pytest.raises(InvalidCredentials):  # this one is new, and empty
         connect(own, "um1.example.com")
+
+
+@pytest.mark.slow
+def test_a_plan_before_phase_0_says_who_will_hold_the_roles(tmp_path: Path) -> None:
+    deployment.make_example(tmp_path / "x")
+    shown = tandem(tmp_path / "x", "plan", "FILE").stdout
+    assert "0/pools  Voice pools  for administrator after phase 0" in shown and "not for administrator" not in shown
+    assert "needs RTCUniversalServerAdmins; held by nobody yet, after phase 0 by administrator, victor" in shown
+    mine = json.loads(tandem(tmp_path / "x", "plan", "FILE", "--json", "--for", "maria").stdout)["tasks"]
+    ids = {task["id"] for task in mine}
+    assert "3/dial-plans" in ids and "9/contacts" not in ids
+    # As was said: one apply by the initial administrator does everything.
+    assert tandem(tmp_path / "x", "apply", "FILE").exit_code == 0
+
+
+@pytest.mark.slow
+def test_before_phase_7_the_voice_side_is_told_that_it_cannot_see_what_it_waits_for(tmp_path: Path) -> None:
+    deployment.make_example(tmp_path / "x")
+    tandem(tmp_path / "x", "apply", "FILE", "--phase", "preconditions")
+    for phase in ("servers", "um-dial-plans"):
+        tandem(tmp_path / "x", "apply", "FILE", "--phase", phase)
+    told = (
+        "waits for um-dial-plans (um-dial-plans: maybe done, but you cannot read that); then for administrator, victor"
+    )
+    assert told in tandem(tmp_path / "x", "apply", "FILE", "--as", "victor").stdout
+    shown = tandem(tmp_path / "x", "plan", "FILE", "--as", "victor", "--json").stdout
+    unseen = {task["id"]: task["unseen"] for task in json.loads(shown)["tasks"]}
+    assert unseen["8/voice-dial-plans"] == ["um-dial-plans"] and unseen["10/users"] == []
+
+
+def test_agreements_count_for_taking_away_too(deployed: Path) -> None:
+    for account in ("maria", "victor"):
+        assert tandem(deployed, "agree", "FILE", "--as", account).exit_code == 0
+    planned = tandem(deployed, "plan", "FILE", "--destroy")
+    assert "agreed to by: messaging administrators (maria), voice administrators (victor)" in planned.stdout
+    assert "have not agreed" not in tandem(deployed, "destroy", "FILE").stderr

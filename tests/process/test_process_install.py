@@ -16,6 +16,7 @@ from tandem.directory.address import Address, Place, read_place, write_place
 from tandem.org.load import require_organization
 from tandem.process.bootstrap import place_of
 from tandem.process.errors import ProcessError
+from tandem.speech.samples.recorded import bob_message
 
 HOMES = {UM: f"pki/{UM}", POOL: f"pki/{POOL}"}
 CERTIFICATE = ("certificate.pem", "key.pem", "roots.pem")
@@ -170,7 +171,14 @@ async def test_servers_answer_a_call_from_their_homes_while_the_organization_is_
                 command = ["serve", kind, name, f"--home={homes[name]}", f"--tls-port={ports[name]}", *names, *more]
                 stack.enter_context(server_process(homes[name], name, command))
             await alice.register()
+            await alice.subscribe_mwi()
             await bob.register()
             call = await bob.call("4101")
             await call.wait_for_tone()
+            await call.speak(bob_message())
             await call.hang_up()
+            await alice.wait_mwi(lambda summary: summary.waiting)
+    public = {"certificate.pem", "roots.pem"}
+    for home in homes.values():
+        opened = [path for path in home.rglob("*") if path.stat().st_mode & 0o077 and path.name not in public]
+        assert {path for path in opened if path.suffix != ".log"} == set()

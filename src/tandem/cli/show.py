@@ -53,12 +53,28 @@ def _counts(planned: Iterable[Planned]) -> str:
 def _show_task(planned: Planned, operator: str, out: Console) -> None:
     task = planned.task
     mine = "" if planned.permitted else f"  [red]not for {escape(operator)}[/]"
+    if operator in planned.expected:
+        mine = f"  [yellow]for {escape(operator)} after phase 0[/]"
     out.print(f"    [bold]{task.id}[/]  {escape(task.title)}{mine}")
-    holders = ", ".join(planned.holders) or "nobody yet"
-    out.print(f"        [dim]{task.side}; needs {requirement_text(task.required)}; held by {escape(holders)}[/]")
-    for note in filter(None, (planned.reason, planned.advice)):
+    out.print(
+        f"        [dim]{task.side}; needs {requirement_text(task.required)}; held by {escape(_holders(planned))}[/]"
+    )
+    for note in filter(None, (_reason(planned), planned.advice)):
         out.print(f"        [yellow]{escape(note)}[/]")
     show_changes(planned.changes, out)
+
+
+def _holders(planned: Planned) -> str:
+    if not planned.holders and planned.expected:
+        return f"nobody yet, after phase 0 by {', '.join(planned.expected)}"
+    return ", ".join(planned.holders) or "nobody yet"
+
+
+def _reason(planned: Planned) -> str:
+    if not planned.unseen:
+        return planned.reason
+    names = ", ".join(planned.unseen)
+    return f"{planned.reason} ({names}: maybe done, but you cannot read that)"
 
 
 def show_changes(changes: Sequence[Change], out: Console) -> None:
@@ -129,9 +145,9 @@ def show_applied(applied: Applied, account: str, out: Console) -> None:
 
 
 def _why(planned: Planned) -> str:
-    holders = ", ".join(planned.holders) or "nobody yet"
+    holders = _holders(planned)
     if planned.status is Status.WAITING:
-        return f"{planned.reason}; then for {holders}"
+        return f"{_reason(planned)}; then for {holders}"
     needs = f"needs {requirement_text(planned.task.required)}: {holders}"
     return f"{planned.reason}; {needs}" if planned.reason else needs
 

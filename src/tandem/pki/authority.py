@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tandem.pki import examine
 from tandem.pki.errors import PkiError
-from tandem.pki.files import write_whole
+from tandem.pki.files import private_folder, write_whole
 
 _ROOT_YEARS = 20
 SERVER_DAYS = 825
@@ -43,7 +43,7 @@ class Authority:
                 raise PkiError(
                     f"{root_file} is there without {key_file}: restore the key, or remove both to make a new authority"
                 )
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            private_folder(folder)
             key = ec.generate_private_key(ec.SECP256R1())
             write_whole(key_file, _pem(key), secret=True)
             write_whole(root_file, _root(key, organization, at).public_bytes(serialization.Encoding.PEM))

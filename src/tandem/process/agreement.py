@@ -4,10 +4,12 @@ The topic's first advice is that the two teams agree beforehand who performs whi
 it is: tasks, teams and roles. When the split changes, it is void. So is a confirmation when the step's text changes.
 """
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 
 from tandem.process.apply import alone
+from tandem.process.destroy import Emptied
 from tandem.process.errors import NotPermitted, ProcessError
 from tandem.process.holders import Roles, require
 from tandem.process.journal import Journal
@@ -20,8 +22,11 @@ from tandem.process.tasks.every import all_tasks
 def split(context: Context) -> str:
     """The split of work as a hash: each task, its team and what it requires.
 
-    Without phase 1, whose role changes when the first server is there, and without what is only sometimes due.
+    Without phase 1, whose role changes when the first server is there, and without what is only sometimes due. What is
+    agreed on is the split of what is declared, also when it is to be removed.
     """
+    if isinstance(context.organization, Emptied):
+        context = dataclasses.replace(context, organization=context.organization.declared)
     tasks = (task for task in all_tasks(context) if task.phase.number != 1 and not task.only_when_due)
     lines = (f"{task.id}|{task.side}|{requirement_text(task.required)}" for task in tasks)
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]

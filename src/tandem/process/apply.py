@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tandem.directory.errors import DirectoryError, DirectoryUnavailable
+from tandem.pki.files import private_folder
 from tandem.process.errors import Busy, NotPermitted, ProcessError
 from tandem.process.guard import Guard
 from tandem.process.holders import Roles
@@ -200,7 +201,7 @@ def carry_out(context: Context, name: str, steps: Iterable[Step]) -> tuple[Chang
 @contextmanager
 def alone(state: Path) -> Iterator[None]:
     """Nobody else changes the directory by the process at the same time. Raises :class:`Busy`."""
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(state)
     descriptor = os.open(state / "apply.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         try:

@@ -29,14 +29,14 @@ _GONE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Emptied(Organization):
-    """An organization with nothing to deploy, which still knows where its voice side was."""
+    """An organization with nothing to deploy, which still knows what it was."""
 
-    voice_home: str
+    declared: Organization
 
     @property
     def voice_forest(self) -> str:
         """The forest of what is to be removed."""
-        return self.voice_home
+        return self.declared.voice_forest
 
 
 def emptied(organization: Organization) -> Organization:
@@ -44,4 +44,4 @@ def emptied(organization: Organization) -> Organization:
     kept: dict[str, Any] = {
         f.name: getattr(organization, f.name) for f in dataclasses.fields(organization) if f.name not in _GONE
     }
-    return Emptied(**kept, voice_home=organization.voice_forest)
+    return Emptied(**kept, declared=organization)

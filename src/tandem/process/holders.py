@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 
 from tandem.directory.layout import Layout
-from tandem.directory.port import Session
+from tandem.directory.port import Right, Session
+from tandem.org.groups import SERVICE_GROUPS
 from tandem.process.errors import NotPermitted
 from tandem.process.roles import Requirement, requirement_text
 from tandem.process.task import Context, layout_of
+from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 
 
 class Roles:
@@ -44,6 +46,25 @@ class Roles:
             sets = [self._of(self._layout(forest), group) for group in alternative]
             found |= frozenset.intersection(*sets) if sets else frozenset()
         return tuple(sorted(found))
+
+    def expected(self, required: Requirement, forest: str) -> tuple[str, ...]:
+        """The accounts to which phase 0 will give what is required, as far as it has still to make the groups; sorted."""
+        found: set[str] = set()
+        for alternative in required:
+            sets = [self._declared_in(group, forest) for group in alternative]
+            found |= set.intersection(*sets) if sets else set()
+        return tuple(sorted(found))
+
+    def _declared_in(self, group: str, forest: str) -> set[str]:
+        layout, first = self._layout(forest), self._organization.forests[0].name
+        if not self._session.may(Right.READ, layout.domain) or self._session.get(layout.group(group)) is not None:
+            return set(self._of(layout, group))
+        named = {
+            each.account
+            for each in self._organization.administrators
+            if group in each.groups and (each.forest or first) == forest
+        }
+        return named | ({INITIAL_ADMINISTRATOR} if group not in SERVICE_GROUPS else set())
 
     def _lacking(self, alternative: Iterable[str], forest: str) -> list[str]:
         return sorted(name for name in alternative if self._layout(forest).group(name) not in self._own)

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from tandem.pki.files import private_folder
 from tandem.process.errors import ProcessError
 
 _START = "0" * 64
@@ -34,8 +35,10 @@ class Journal:
             "before": self._last_hash(),
         }
         line["hash"] = _hash(line)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab") as file:
+        private_folder(self.path.parent)
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            os.fchmod(descriptor, 0o600)  # release 0.1 let others read it
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())

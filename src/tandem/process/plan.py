@@ -30,8 +30,9 @@ class Status(StrEnum):
 class Planned:
     """A task as it was observed.
 
-    ``reason`` says what a task that is not ready waits for; ``holders`` are the accounts that may do it; ``advice`` is
-    what the operator should know of his roles.
+    ``reason`` says what a task that is not ready waits for, of which the operator cannot see whether ``unseen`` is done;
+    ``holders`` are the accounts that may do it, where there are none ``expected`` those that will when phase 0 is done;
+    ``advice`` is what the operator should know of his roles.
     """
 
     task: Task
@@ -41,6 +42,8 @@ class Planned:
     holders: tuple[str, ...]
     permitted: bool
     advice: str = ""
+    expected: tuple[str, ...] = ()
+    unseen: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For scripts, and for a saved plan."""
@@ -52,9 +55,11 @@ class Planned:
             "forest": self.task.forest,
             "required": requirement_text(self.task.required),
             "holders": list(self.holders),
+            "expected_holders": list(self.expected),
             "permitted": self.permitted,
             "status": self.status,
             "reason": self.reason,
+            "unseen": list(self.unseen),
             "advice": self.advice,
             "changes": [str(change) for change in self.changes],
         }
@@ -105,6 +110,7 @@ class Observer:
         self._context = context
         self._guard = guard
         self._open: dict[str, Task] = {}
+        self._hidden: set[str] = set()
         self._own = forest_of(context.session.identity)
         self.roles = Roles(context)
 
@@ -115,8 +121,9 @@ class Observer:
         if hidden and self._own not in (task.forest, context.organization.voice_forest):
             task = dataclasses.replace(task, gate=False)  # another messaging forest's: nothing here waits for it
         changes = () if hidden else task.changes(context)
-        status, reason = Status.READY, ""
+        status, reason, waits = Status.READY, "", []
         if hidden:
+            self._hidden.add(task.id)
             status, reason = Status.UNREADABLE, task.hidden
         elif not changes:
             status = Status.DONE
@@ -128,12 +135,15 @@ class Observer:
             status, reason = Status.GUARDED, refusal
         if status is not Status.DONE and (status is not Status.UNREADABLE or task.gate):
             self._open[task.id] = task
+        holders = self.roles.holders(task.required, task.forest)
         return Planned(
             task=task,
             status=status,
             changes=changes,
             reason=reason,
-            holders=self.roles.holders(task.required, task.forest),
+            unseen=tuple(name for name in waits if self._unseen(name)),
+            holders=holders,
+            expected=() if holders else self.roles.expected(task.required, task.forest),
             permitted=self.roles.permits(task.required, task.forest),
             advice=self.roles.advice(task.required, task.forest),
         )
@@ -143,6 +153,11 @@ class Observer:
         self._open.pop(task.id, None)
         if task.side is Side.DIRECTORY:
             self.roles = Roles(self._context)
+
+    def _unseen(self, name: str) -> bool:
+        """Whether a task or a phase is only waited for because the operator cannot see what it has done."""
+        waited = [id_ for id_, each in self._open.items() if name in (id_, each.phase.id) and each.gate]
+        return bool(waited) and self._hidden.issuperset(waited)
 
     def _waits(self, task: Task) -> list[str]:
         """Messaging tasks of a forest wait for what is of their forest or of the voice forest; voice tasks for all."""

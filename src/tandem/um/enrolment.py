@@ -192,7 +192,7 @@ async def _locked(path: Path, disk: ThreadPool) -> AsyncIterator[None]:
 
 
 def _lock(path: Path) -> IO[bytes]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("wb")
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
     fcntl.flock(file, fcntl.LOCK_EX)
     return file

@@ -66,8 +66,8 @@ def save_plan(planned: PlanResult, out: Path, *, file: Path) -> None:
 def _share_of(made: Plan, who: str) -> Plan:
     if who in TEAM_WORDS:
         return made.only(lambda planned: planned.task.side is TEAM_WORDS[who])
-    known = sorted({holder for planned in made.tasks for holder in planned.holders})
+    known = sorted({holder for planned in made.tasks for holder in (*planned.holders, *planned.expected)})
     if who not in known:
         teams, names = ", ".join(TEAM_WORDS), ", ".join(known) or "nobody yet"
         raise ProcessError(f"--for {who!r}: expected a team ({teams}) or an account that holds a role ({names})")
-    return made.only(lambda planned: who in planned.holders)
+    return made.only(lambda planned: who in (*planned.holders, *planned.expected))

@@ -5,6 +5,7 @@ answered 503, active calls may end within ``drain_s``; a second one ends at once
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import Awaitable, Callable
 
@@ -20,7 +21,8 @@ Start = Callable[[Tap], Awaitable[Running]]
 
 
 async def run(start: Start, fqdn: str, operation: Operation, *, drain_s: float) -> None:
-    """Serve until a signal ends it."""
+    """Serve until a signal ends it. What the server writes is for its account alone."""
+    os.umask(0o077)
     signals: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for name in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, signals.put_nowait, name)

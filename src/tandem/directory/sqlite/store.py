@@ -68,7 +68,7 @@ def create_embedded(path: Path) -> None:
     """Make the file. Raises :class:`DirectoryError` if it is there."""
     if path.exists():
         raise DirectoryError(f"{path} is there already; a directory is made only once")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_suffix(".new")
     temporary.unlink(missing_ok=True)
     db = sqlite3.connect(temporary)
