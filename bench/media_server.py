@@ -24,7 +24,8 @@ from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.counters import families
 from tandem.core.ids import SystemIds
-from tandem.mail.spool import Envelope, Spool
+from tandem.mail.envelope import Envelope
+from tandem.mail.spool import Spool
 from tandem.media.engine.engine import MediaEngine
 from tandem.media.session import Sound
 from tandem.sip.aio.endpoint import Endpoint

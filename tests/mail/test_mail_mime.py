@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.mail.compose import missed_call, voice_message, welcome
+from tandem.mail.envelope import Envelope
 from tandem.mail.mime import Correspondent, Mail, read_back, write_mail
-from tandem.mail.spool import Envelope
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 ENVELOPE = Envelope(

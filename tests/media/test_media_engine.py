@@ -101,6 +101,35 @@ async def test_a_recording_is_on_disk_while_somebody_speaks(engine: MediaEngine,
     session.close()
 
 
+async def test_a_recording_whose_file_cannot_be_opened_ends_and_says_so(engine: MediaEngine, tmp_path: Path) -> None:
+    session, phone = await call(engine)
+    phone.play([Sound.of(tone(8))])
+    await until(lambda: session.last_heard is not None)
+    recording = session.record(tmp_path / "gone" / "x.part", idle_s=60)
+    await asyncio.sleep(0.1)  # something is said
+    recorded = await asyncio.wait_for(recording.stop(), 5)
+    assert (recorded.samples, recorded.failed) == (0, "No such file or directory")
+    again = session.record(tmp_path / "gone" / "x.part", idle_s=60)
+    await asyncio.sleep(0.1)
+    session.close()  # while it goes on
+    assert (await asyncio.wait_for(again.done, 5)).failed == "No such file or directory"
+    phone.close()
+
+
+@pytest.mark.slow
+async def test_sound_of_a_file_that_can_be_opened_later_is_not_lost(engine: MediaEngine, tmp_path: Path) -> None:
+    session, phone = await call(engine)
+    recording = session.record(tmp_path / "later" / "x.part", idle_s=60)
+    phone.play([Sound.of(tone(8))])
+    await asyncio.sleep(1.2)
+    (tmp_path / "later").mkdir()
+    await until((tmp_path / "later" / "x.part").exists)
+    recorded = await asyncio.wait_for(recording.stop(), 5)
+    assert not recorded.failed and recorded.samples > 8000
+    phone.close()
+    session.close()
+
+
 @pytest.mark.slow
 async def test_silence_is_told_once_until_somebody_speaks_again(engine: MediaEngine, tmp_path: Path) -> None:
     session, phone = await call(engine)

@@ -65,7 +65,7 @@ async def operated(server: Service[Any], folder: Path) -> AsyncIterator[Operatio
     """The HTTP pages of a server that serves."""
     operation = Operation(Settings(port=0), fqdn="x", traces=folder, service_manager=ServiceManager())
     await operation.start()
-    operation.serves("serves", server.checks())
+    operation.serves("serves", server.checks(), server.notices())
     yield operation
     await operation.stop()
 

@@ -18,6 +18,7 @@ from tandem.admin.trial.demo import CALLED, CALLER, POOL, UM
 from tandem.call.errors import CallFailed
 from tandem.call.incoming import IncomingCall
 from tandem.core.tasks import Supervisor, Work
+from tandem.mail.errors import SpoolTaken
 from tandem.mail.spool import Spool
 from tandem.probe.errors import PhoneError
 from tandem.probe.phone import When
@@ -31,13 +32,14 @@ from tandem.um.delivery import Delivery
 from tandem.um.menu.driver import MenuCall
 from tandem.um.menu.runner import MenuRunner
 from tandem.um.prompts import Prompts
+from tandem.um.telling import AT_ONCE
 from tandem.voice.mwi import MwiRelay
 from tandem.voice.proxy import fork
 from tandem.voice.proxy.proxy import ProxiedCall
 from tandem.voice.registrar.authentication import PhoneAuthentication
 from tandem.voice.registrar.location import Location
 from tandem.voice.routing import decision
-from tandem.wiring import CannotServe, Home, Listen, start_um
+from tandem.wiring import CannotServe, Home, Listen, start_um, start_voice
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -65,6 +67,8 @@ async def broken_later(*_: Any, **__: Any) -> Any:
 
 BEFORE_THE_ANSWER = [
     (um_server, "classify", broken),
+    (um_server, "make_envelope", broken),
+    (Spool, "begin", broken),
     (IncomingCall, "ring", broken_later),
     (IncomingCall, "answer", broken_later),
     (PhoneAuthentication, "authenticate", broken),
@@ -73,14 +77,12 @@ BEFORE_THE_ANSWER = [
     (ProxiedCall, "call_um", broken_later),
 ]
 AFTER_THE_ANSWER = [
-    (um_server, "make_envelope", broken),
     (CallAnswering, "run", broken_later),
     (CallAnswering, "recording_file", broken_later),
     (CallAnswering, "perform", broken_later),
     (Prompts, "speak", broken),
     (MenuRunner, "receive", broken),
     (MenuCall, "_do", broken_later),
-    (Spool, "begin", broken),
     (Delivery, "keep", broken_later),
 ]
 
@@ -222,7 +224,11 @@ async def test_background_work_that_raises_is_named_by_readyz_restarted_and_coun
 
     monkeypatch.setattr(service, "Supervisor", functools.partial(Failing, first_delay_s=5.0))
     expected = {
-        "um": ["certificate", "delivery", "directory", "enrolment", "mwi"],
+        "um": [
+            *("certificate", "delivery", "directory", "enrolment", "mwi.look", "mwi.refresh"),
+            *(f"mwi.tell.{number}" for number in range(AT_ONCE)),
+            *("mwi.tell_again", "mwi.watch"),
+        ],
         "voice": ["certificate", "directory", "mwi"],
     }
     async with (
@@ -254,7 +260,15 @@ def restarts(metrics: str, task: str) -> float:
 
 async def test_a_server_whose_port_is_taken_stops_what_it_had_started(servers: Servers) -> None:
     before = asyncio.all_tasks()
-    listen = Listen(ports={"tls": servers.ports[UM], "tcp": 0, "udp": 0}, media_workers=1)
+    listen = Listen(ports={"tls": servers.ports[POOL]})
     with pytest.raises(CannotServe, match=r"cannot bind 127.0.0.1:\d+ \(tls\): Address already in use"):
+        await start_voice(Home(folder=servers.folder), POOL, listen)
+    assert asyncio.all_tasks() == before
+
+
+async def test_a_second_process_of_a_um_server_is_refused_and_cuts_no_recording_of_the_first(servers: Servers) -> None:
+    before = asyncio.all_tasks()
+    listen = Listen(ports={"tls": 0, "tcp": 0, "udp": 0}, media_workers=1)
+    with pytest.raises(SpoolTaken, match="this UM server runs already"):
         await start_um(Home(folder=servers.folder), UM, listen)
     assert asyncio.all_tasks() == before

@@ -5,6 +5,8 @@ import math
 from array import array
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -13,17 +15,18 @@ from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
-from tandem.mail.errors import MailError
-from tandem.mail.spool import Draft, Envelope, Spool, SpooledMessage
+from tandem.mail.envelope import Envelope, SpooledMessage
+from tandem.mail.spool import Draft, Spool
 from tandem.media.engine.engine import MediaEngine
-from tandem.media.session import Sound
+from tandem.media.session import Recorded, Sound
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.sdp.offer import Encryption
 from tandem.speech.catalogue import silence
-from tandem.um.answering import CallAnswering
+from tandem.um.answering import CallAnswering, samples_to_keep
+from tandem.um.applications.answering import KEEP
 from tandem.um.menu.events import Phrase
 from tandem.um.prompts import Prompts
 
@@ -44,6 +47,7 @@ class Um:
         self.kept: asyncio.Queue[SpooledMessage] = asyncio.Queue()
         self.answering: list[asyncio.Task[object]] = []
         self.greeting = SHORT
+        self.said: list[str] = []
         self.slow_disk, self.closing = asyncio.Event(), False
         self.slow_disk.set()
         self._limits = idle_s, recording_s
@@ -66,12 +70,13 @@ class Um:
         assert transaction.task is not None
         self.answering.append(transaction.task)
         envelope = Envelope(message_id="voice-1", mailbox="a@example.com", recipient_name="A", call_id="c", begun_at="")
+        draft = await asyncio.to_thread(self.spool.begin, envelope)
         leg = await self._um.answer(transaction, POLICY)
         await CallAnswering(
             leg,
             extension="4101",
             speak=self._speak,
-            begin=lambda: asyncio.to_thread(self.spool.begin, envelope),
+            draft=draft,
             keep=self._keep,
             idle_s=self._limits[0],
             recording_s=self._limits[1],
@@ -79,6 +84,7 @@ class Um:
         ).run()
 
     def _speak(self, phrases: Sequence[Phrase]) -> Sequence[Sound]:
+        self.said.append(phrases[0].sentence)
         if phrases[0].sentence == "tone":
             return Prompts("en-US").speak(phrases)
         return self.greeting if phrases[0].sentence == "lead-in" else SHORT
@@ -184,24 +190,66 @@ async def test_a_server_that_stops_while_a_message_is_kept_keeps_it(um: Um) -> N
     assert await asyncio.wait_for(leg.ended, 5) == "remote"
 
 
-async def test_a_disk_that_fails_while_a_message_is_kept_ends_the_call(um: Um) -> None:
-    um.greeting = [tone(30)]
+@pytest.mark.slow
+async def test_a_disk_that_fails_while_a_message_is_kept_ends_the_call_and_promises_nothing(um: Um) -> None:
     leg = await um.call()
-    leg.media.send_dtmf("#")
-    await recorded(um, 0.1)
-    um.spool.folder.rename(um.spool.folder.with_name("lost"))
+    leg.play(tone(20))
+    await recorded(um, 1.9)
+    away = um.spool.folder.rename(um.spool.folder.with_name("lost"))
+    said = len(um.said)
     leg.media.send_dtmf("#")
     assert await asyncio.wait_for(leg.ended, 5) == "remote"
-    with pytest.raises(MailError):
-        await um.answering[0]
+    await um.answering[0]
+    assert um.said[said:] == []
+    away.rename(um.spool.folder)
+    (item,) = um.spool.recover(ended_at="")
+    assert item.samples >= 1.9 * 8000 and item.sound is not None
 
 
-async def test_a_disk_that_takes_no_message_ends_the_call(um: Um) -> None:
-    um.spool.folder.rename(um.spool.folder.with_name("gone"))
-    leg = await um.call()
-    assert await asyncio.wait_for(leg.ended, 10) == "remote"
-    with pytest.raises(MailError):
-        await um.answering[0]
+@pytest.mark.parametrize(
+    ("heard", "result", "kept"),
+    [
+        (Recorded(samples=40_000, speech_ends_at=20_000), "message", (22_400, False)),
+        (Recorded(samples=12_000, speech_ends_at=40_000, failed="No space left on device"), "message", (12_000, True)),
+        (Recorded(samples=0, speech_ends_at=40_000, failed="No such file"), "nothing", (0, True)),
+    ],
+)
+async def test_a_message_is_cut_where_the_disk_did_not_take_its_sound(
+    tmp_path: Path, heard: Recorded, result: str, kept: tuple[int, bool]
+) -> None:
+    loop, taken = asyncio.get_running_loop(), []
+
+    async def keep(draft: Draft, samples: int, cut: bool) -> None:
+        taken.append((samples, cut))
+
+    envelope = Envelope(message_id="voice-1", mailbox="a@example.com", recipient_name="A", call_id="c", begun_at="")
+    answering = CallAnswering(
+        cast(CallLeg, SimpleNamespace(ended=loop.create_future())),
+        extension="4101",
+        speak=lambda phrases: SHORT,
+        draft=Spool(tmp_path).begin(envelope),
+        keep=keep,
+        idle_s=1,
+        recording_s=1,
+        call_s=1,
+    )
+    recorded: asyncio.Future[Recorded] = loop.create_future()
+    recorded.set_result(heard)
+    assert await answering.perform(KEEP, {}, recorded) == (result, {}) and taken == [kept]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "samples"),
+    [
+        (Recorded(samples=40_000, speech_ends_at=20_000), 22_400),
+        (Recorded(samples=20_000, speech_ends_at=20_000), 20_000),
+        (Recorded(samples=40_000, speech_ends_at=7_999), 0),
+        (Recorded(samples=7_999, speech_ends_at=40_000, failed="full"), 0),
+        (Recorded(samples=8_000, speech_ends_at=40_000, failed="full"), 8_000),
+    ],
+)
+def test_a_message_ends_with_its_speech_and_is_one_second_long_at_least(recorded: Recorded, samples: int) -> None:
+    assert samples_to_keep(recorded) == samples
 
 
 def test_a_sentence_is_made_of_sounds_that_every_call_shares() -> None:

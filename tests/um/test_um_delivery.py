@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tandem.mail.envelope import Envelope
 from tandem.mail.errors import MailError
 from tandem.mail.port import MessageKind
-from tandem.mail.spool import Envelope, Spool
+from tandem.mail.spool import Spool
 from tandem.mail.submission import MailboxSubmission
 from tandem.testing.loop import JumpingLoop
 from tandem.testing.mail import InlineCalls, MemoryMailStore
@@ -30,11 +31,8 @@ class Post:
             clock=self.loop,
             disk=InlineCalls(),
             submission=MailboxSubmission(self.store),
-            delivered=self._tell,
+            delivered=self.told.append,
         )
-
-    async def _tell(self, address: str) -> None:
-        self.told.append(address)
 
     async def leave(self, number: int, address: str, *, seconds: float = 2.0, wanted: bool = True) -> None:
         """A call for a mailbox ends; ``seconds`` of it were recorded."""
@@ -55,6 +53,7 @@ class Post:
             running = asyncio.ensure_future(self.delivery.run())
             await scene()
             running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
         self.loop.complete(work())
 

@@ -14,8 +14,9 @@ from tandem.sip.headers.mwi import MessageSummary, parse_summary
 from tandem.testing.loop import JumpingLoop
 from tandem.testing.mail import MemoryMailStore
 from tandem.testing.network import Network
+from tandem.um import mwi
 from tandem.um.config import UmConfig
-from tandem.um.mwi import REFRESH_S, MwiNotifier
+from tandem.um.mwi import MwiNotifier
 
 ALICE = "alice@example.com"
 VOICE = b"Content-Class: voice-ca\r\n\r\n"
@@ -65,9 +66,11 @@ class Gateways:
 
     def run(self, scene: Callable[[], Coroutine[None, None, None]]) -> None:
         async def work() -> None:
-            running = asyncio.ensure_future(self.notifier.run())
+            running = [asyncio.ensure_future(work()) for work in self.notifier.works().values()]
             await scene()
-            running.cancel()
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
 
         self.loop.complete(work())
 
@@ -83,7 +86,7 @@ def test_the_first_gateway_that_takes_it_is_told_of_each_change_once(gateways: G
         await asyncio.sleep(1)
         assert gateways.received == []  # there is no mailbox yet
         await box.append("voice-1", VOICE)
-        await gateways.notifier.look(ALICE)  # as delivery does; the watch sees it too
+        gateways.notifier.changed(ALICE)  # as delivery does; the watch sees it too
         await asyncio.sleep(1)
         assert gateways.received == [("gateway1", "alice", MessageSummary(new=1))]
         box.remove("voice-1")
@@ -117,11 +120,13 @@ def test_a_gateway_that_refuses_is_passed_over_and_all_are_tried_again_while_non
     gateways.run(scene)
 
 
-@pytest.mark.slow
-def test_gateways_are_told_again_twice_a_day(gateways: Gateways) -> None:
+def test_gateways_are_told_again_twice_a_day(gateways: Gateways, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert mwi.REFRESH_S == 12 * 3600
+    monkeypatch.setattr(mwi, "REFRESH_S", 60.0)
+
     async def scene() -> None:
         await gateways.store.mailbox(ALICE).append("voice-1", VOICE)
-        await asyncio.sleep(REFRESH_S - 10)
+        await asyncio.sleep(mwi.REFRESH_S - 10)
         assert len(gateways.received) == 1
         await asyncio.sleep(20)
         assert gateways.received == [("gateway1", "alice", MessageSummary(new=1))] * 2

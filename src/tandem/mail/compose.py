@@ -12,9 +12,9 @@ from datetime import datetime
 from email.utils import format_datetime
 
 from tandem.core.log import event, get_logger
+from tandem.mail.envelope import Envelope
 from tandem.mail.mime import Attachment, Correspondent, Mail, read_back, write_mail
 from tandem.mail.port import MessageKind
-from tandem.mail.spool import Envelope
 
 _log = get_logger("mail")
 _ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}\Z")

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
@@ -70,12 +71,43 @@ def write_synced(path: Path, data: bytes) -> None:
         ) from error
 
 
-def replace_synced(path: Path, data: bytes) -> None:
-    """Write a file whole: a crash leaves the old one or the new one."""
+def replace(path: Path, data: bytes) -> None:
+    """Write a file whole: a crash leaves the old one or the new one. Its name lasts once the folder is synced."""
     temporary = path.with_name(f".{path.name}.new")
     write_synced(temporary, data)
     temporary.rename(path)
-    sync_folder(path.parent)
+
+
+class SharedSync:
+    """Syncs a folder for several threads at once: who asks while a sync runs shares the next one with all others who do."""
+
+    def __init__(self, folder: Path, sync: Callable[[Path], None] = sync_folder) -> None:
+        self._folder = folder
+        self._sync = sync
+        self._turn = threading.Condition()
+        self._asked = self._synced = 0
+        self._running = False
+
+    def __call__(self) -> None:
+        """Return when everything that was done in the folder before lasts. Raises :class:`OSError`."""
+        with self._turn:
+            self._asked += 1
+            mine = self._asked
+            while self._running:
+                self._turn.wait()
+                if self._synced >= mine:
+                    return
+            self._running, asked = True, self._asked
+        try:
+            self._sync(self._folder)
+        except OSError:
+            asked = 0  # the others try for themselves
+            raise
+        finally:
+            with self._turn:
+                self._running = False
+                self._synced = max(self._synced, asked)
+                self._turn.notify_all()
 
 
 ROOM_BYTES = 50 << 20

@@ -1,5 +1,7 @@
 """What can go wrong with mail."""
 
+from pathlib import Path
+
 from tandem.core.errors import TandemError
 
 
@@ -17,4 +19,15 @@ class NoSuchMessage(MailError):
     def __init__(self, key: str) -> None:
         super().__init__(
             f"message {key} is not in its mailbox; another mail program may have removed it", retryable=False
+        )
+
+
+class SpoolTaken(MailError):
+    """Another process works on the same spool."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"{folder} is in use by another process: this UM server runs already. Stop that one first "
+            "('systemctl stop tandem-um@NAME'), or give this one a home of its own",
+            retryable=True,
         )

@@ -143,7 +143,8 @@ class MailStore(Protocol):
     def watch(self, addresses: Callable[[], Iterable[str]]) -> AsyncGenerator[frozenset[str], None]:
         """Yield the addresses whose mailboxes may have changed; see :meth:`Mailbox.watch`. Costs less than one each.
 
-        ``addresses`` is asked again at each look, and answers are given in its spelling. An address is first yielded when its
+        Of many mailboxes it looks at 2,000 a second or more. ``addresses`` is asked again when all were looked at, in any
+        thread, and answers are given in its spelling. An address is first yielded when its
         mailbox exists; one that cannot be of a mailbox never is.
         """
         ...

@@ -1,227 +1,307 @@
-"""The spool: recordings that grow while the caller speaks, and messages that wait to be delivered (docs/adr/0006).
+"""The spool: recordings that grow while the caller speaks, and messages that wait to be delivered (docs/adr/0006, 0028).
 
-Of a message ``ID`` there are, in this order: ``ID.open`` (who calls whom, JSON, synced before anything is heard),
-``ID.part`` (16-bit linear sound at 8,000 Hz, grows), then ``ID.json`` (closed: what was known at the end) with the part
-renamed to ``ID.pcm``. What dies in between is closed at the next start. Media writes the part, each second, and waits for no
-disk; a thread here syncs what was written, every two.
+Files and their order are in :mod:`tandem.mail.spoolfiles`. A message that the disk did not take when its call ended is closed
+later by :meth:`Spool.recover`, as is what a dead server left open. Media writes the sound, each second, and waits for no disk;
+a thread here syncs what was written, every two, and looks whether the disk takes anything at all.
 """
 
 import contextlib
-import dataclasses
-import json
 import logging
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tandem.core.log import event, get_logger
 from tandem.mail import counts
-from tandem.mail.disk import replace_synced, sync_files, sync_folder, write_synced
-from tandem.mail.errors import MailError
+from tandem.mail.disk import sync_files
+from tandem.mail.envelope import Envelope, SpooledMessage
+from tandem.mail.errors import MailError, SpoolTaken
+from tandem.mail.spooldisk import SpoolDisk, why
+from tandem.mail.spoolfiles import OPEN, PART, RECORD, SOUND, SpoolFiles
 
 _log = get_logger("mail")
 SYNC_S = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Envelope:
-    """What is known of a message when its call is answered. ``mailbox`` is a mail address; ``begun_at`` ISO 8601, UTC."""
-
-    message_id: str
-    mailbox: str
-    recipient_name: str
-    call_id: str
-    begun_at: str
-    caller_number: str = ""
-    caller_name: str = ""
-    caller_address: str = ""
-    phone_context: str = ""
-    account: str = ""
-    missed_call_wanted: bool = True
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpooledMessage:
-    """A closed message. ``sound`` is the file of its recording, or ``None`` if nothing was recorded (a missed call).
-
-    ``samples`` is how much of the recording is meant (trailing silence is not), ``cut`` whether the server died.
-    """
-
-    envelope: Envelope
-    sound: Path | None
-    samples: int
-    ended_at: str
-    cut: bool = False
+PROBE_ROUNDS = 5
+"""The disk is tried once in so many rounds, and in each round while it takes nothing."""
 
 
 class Draft:
     """A message whose call goes on; media appends what is heard to :attr:`part`."""
 
-    def __init__(self, spool: "Spool", envelope: Envelope) -> None:
+    def __init__(self, spool: "Spool", envelope: Envelope, part: Path) -> None:
         self.envelope = envelope
-        self.part = spool.folder / f"{envelope.message_id}.part"
+        self.part = part
         self._spool = spool
-        write_synced(spool.folder / f"{envelope.message_id}.open", _json(dataclasses.asdict(envelope)))
-        self.part.touch(mode=0o600)
-        sync_folder(spool.folder)
 
     def close(self, *, samples: int, ended_at: str, cut: bool = False) -> SpooledMessage:
-        """The call is over (blocks; call it in a thread). ``samples`` 0 keeps no sound: a missed call."""
-        self._spool.forget(self)
-        sync_files(self._spool.folder, [self.part])
-        return self._spool.seal(self.envelope, samples=samples, ended_at=ended_at, cut=cut)
+        """The call is over (blocks; call it in a thread). ``samples`` 0 keeps no sound: a missed call.
+
+        Raises:
+            MailError: the disk does not take it now. :meth:`Spool.recover` closes it as soon as it does.
+        """
+        return self._spool.close(self.envelope, samples=samples, ended_at=ended_at, cut=cut)
+
+    def discard(self) -> None:
+        """The call was never answered: there is no message (blocks)."""
+        self._spool.discard(self.envelope)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Closing:
+    """A message whose call is over; ``failed`` while nobody tries to write it. ``since`` is in seconds of the epoch."""
+
+    envelope: Envelope
+    samples: int
+    ended_at: str
+    cut: bool
+    since: float
+    failed: bool = False
 
 
 class Spool:
-    """A folder of one UM server; :meth:`start` begins its thread, :meth:`recover` is called once before, and makes it."""
+    """A folder of one UM server; :meth:`hold` comes first and makes it, :meth:`start` begins the thread.
+
+    Methods block, and may be called in any thread, but :meth:`problem`, which does not.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._open: set[Draft] = set()
+        self._files = SpoolFiles(folder)
+        self._disk = SpoolDisk(folder)
         self._lock = threading.Lock()
+        self._recovering = threading.Lock()
+        self._live: dict[str, Draft] = {}
+        self._closing: dict[str, _Closing] = {}
+        self._waiting: dict[str, tuple[SpooledMessage, float]] = {}
+        self._delivered: set[str] = set()
+        self._unreadable: dict[str, str] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="spool", daemon=True)
-        counts.pending.source = lambda: len(self.waiting())
-        counts.oldest_s.source = self.oldest_s
+        counts.pending.source = lambda: len(self._since())
+        counts.oldest_s.source = lambda: max(0.0, time.time() - min(self._since(), default=time.time()))
+
+    # The life of the server
+
+    def hold(self) -> None:
+        """Make the folder where there is none, and hold it until :meth:`stop`, or until this process dies.
+
+        A disk that takes nothing now is no error: :meth:`problem` tells it, and :meth:`recover` tries again.
+
+        Raises:
+            SpoolTaken: another process holds it.
+        """
+        try:
+            self._disk.hold()
+            self._files.remove_unfinished()
+        except OSError as error:
+            self._disk.failed(error)
 
     def start(self) -> None:
         """Begin to sync what is written."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Sync a last time and end the thread."""
+        """Sync a last time, end the thread, and let the folder go."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._disk.let_go()
+
+    def problem(self) -> str:
+        """Why no message can be taken now, or an empty text; does not block."""
+        return self._disk.problem()
+
+    # Messages of calls
 
     def begin(self, envelope: Envelope) -> Draft:
         """A new message. Raises :class:`MailError` if the disk does not take it."""
-        try:
-            draft = Draft(self, envelope)
-        except OSError as error:
-            counts.disk_errors.value += 1
-            raise MailError(f"{self.folder}: no recording can begin ({error.strerror})", retryable=True) from error
+        if self.problem():  # it would fail, or fill the last of the disk
+            raise MailError(f"no recording can begin: {self.problem()}", retryable=True)
         with self._lock:
-            self._open.add(draft)
+            self._live[envelope.message_id] = draft = Draft(self, envelope, self._files.path(envelope.message_id, PART))
+        try:
+            self._files.begin(envelope)
+        except (OSError, MailError) as error:
+            with self._lock:
+                del self._live[envelope.message_id]
+            raise self._disk.failed(error) from error
         return draft
 
-    def forget(self, draft: Draft) -> None:
-        """A message is being closed: the thread leaves it alone."""
+    def close(self, envelope: Envelope, *, samples: int, ended_at: str, cut: bool) -> SpooledMessage:
+        """See :meth:`Draft.close`."""
+        closing = _Closing(envelope=envelope, samples=samples, ended_at=ended_at, cut=cut, since=time.time())
         with self._lock:
-            self._open.discard(draft)
+            self._live.pop(envelope.message_id, None)
+            self._closing[envelope.message_id] = closing
+        try:
+            return self._seal(closing)
+        except (OSError, MailError) as error:
+            closing.failed = True
+            raise self._disk.failed(error) from error
 
-    def seal(self, envelope: Envelope, *, samples: int, ended_at: str, cut: bool) -> SpooledMessage:
-        """Close a message: from here on it waits to be delivered, whatever dies."""
-        name = envelope.message_id
-        facts = {"envelope": dataclasses.asdict(envelope), "samples": samples, "ended_at": ended_at, "cut": cut}
-        replace_synced(self.folder / f"{name}.json", _json(facts))
-        part = self.folder / f"{name}.part"
-        if part.exists():
-            part.rename(self.folder / f"{name}.pcm")
-        (self.folder / f"{name}.open").unlink(missing_ok=True)
-        sync_folder(self.folder)
-        return self._item(self.folder / f"{name}.json")
+    def discard(self, envelope: Envelope) -> None:
+        """See :meth:`Draft.discard`."""
+        try:
+            self._files.discard(envelope.message_id)
+        except OSError as error:
+            self._disk.failed(error)
+        with self._lock:
+            self._live.pop(envelope.message_id, None)
 
-    def recover(self, *, ended_at: str) -> list[SpooledMessage]:
-        """Close what a dead server left open; returns those. What cannot be read is set aside as ``*.bad``.
+    def _seal(self, closing: _Closing) -> SpooledMessage:
+        name = closing.envelope.message_id
+        message = self._files.seal(
+            closing.envelope, samples=closing.samples, ended_at=closing.ended_at, cut=closing.cut
+        )
+        with self._lock:
+            self._waiting[name] = message, closing.since
+            del self._closing[name]
+        return message
 
-        The folder is made where there is none. Blocks.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        found = []
-        for path in sorted(self.folder.glob("*.open")):
-            try:
-                envelope = _envelope(json.loads(path.read_bytes()))
-            except (ValueError, TypeError, KeyError) as error:
-                self._set_aside(path, error)
-                continue
-            if (self.folder / f"{envelope.message_id}.json").exists():
-                self._finish_sealing(envelope.message_id)
-                continue
-            part = self.folder / f"{envelope.message_id}.part"
-            samples = part.stat().st_size // 2 if part.exists() else 0
-            found.append(self.seal(envelope, samples=samples, ended_at=ended_at, cut=True))
-            counts.recovered.value += 1
-            event(_log, logging.WARNING, "spool.recovered", message=envelope.message_id, seconds=samples / 8000)
-        return found
-
-    def _finish_sealing(self, name: str) -> None:
-        part = self.folder / f"{name}.part"
-        if part.exists():
-            part.rename(self.folder / f"{name}.pcm")
-        (self.folder / f"{name}.open").unlink(missing_ok=True)
+    # Delivery
 
     def pending(self) -> list[SpooledMessage]:
-        """What waits to be delivered, oldest name first."""
-        items = []
-        for path in sorted(self.folder.glob("*.json")):
+        """What waits to be delivered, as far as it is known; :meth:`recover` finds the rest."""
+        with self._lock:
+            return [message for message, _ in self._waiting.values()]
+
+    def done(self, message: SpooledMessage) -> None:
+        """It is delivered: forget it. Where the disk does not, it is not delivered again, and :meth:`recover` removes it."""
+        name = message.envelope.message_id
+        with self._lock:
+            self._waiting.pop(name, None)
+            self._delivered.add(name)
+        self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        try:
+            self._files.remove(name)
+        except OSError as error:
+            self._disk.failed(error)
+            return
+        with self._lock:
+            self._delivered.discard(name)
+
+    def recover(self, *, ended_at: str) -> list[SpooledMessage]:
+        """Find what waits and was not known: what another process left, or what the disk did not take when its call ended.
+
+        Call it at the start, and then from time to time. It raises nothing: what cannot be done now is told, counted, and
+        tried again the next time. What will never be readable is set aside as ``*.bad``.
+        """
+        with self._recovering:
             try:
-                items.append(self._item(path))
-            except (ValueError, TypeError, KeyError) as error:
-                self._set_aside(path, error)
-        return items
+                self._disk.hold()
+                scanned = self._files.scan()
+            except (OSError, SpoolTaken) as error:
+                self._disk.failed(error)
+                return []
+            for name in tuple(self._delivered):
+                self._remove(name)
+            self._unreadable = {name: why for name, why in self._unreadable.items() if name in scanned}
+            found = (self._take_up(name, kinds, ended_at) for name, kinds in scanned.items())
+            return [message for message in found if message is not None]
 
-    def waiting(self) -> list[float]:
-        """When each message that waits was closed, in seconds of the epoch."""
-        found = []
-        for path in self.folder.glob("*.json"):
-            with contextlib.suppress(FileNotFoundError):  # it was delivered meanwhile
-                found.append(path.stat().st_mtime)
-        return found
+    def _take_up(self, name: str, kinds: frozenset[str], ended_at: str) -> SpooledMessage | None:
+        with self._lock:
+            if name in self._live or name in self._waiting or name in self._delivered:
+                return None
+            closing = self._closing.get(name)
+        if closing is not None and not closing.failed:
+            return None
+        try:
+            if closing is not None:
+                message = self._try_again(closing, kinds)
+            elif RECORD in kinds:
+                message = self._take_record(name, kinds)
+            elif OPEN in kinds:
+                message = self._close_orphan(name, kinds, ended_at)
+            else:
+                self._files.remove(name)  # it was delivered
+                return None
+        except ValueError as error:
+            self._set_aside(name, RECORD if RECORD in kinds else OPEN, error)
+        except (OSError, MailError) as error:
+            if self._files.exists(name):  # else it was delivered while we looked
+                self._not_read(name, error)
+        else:
+            self._unreadable.pop(name, None)
+            return message
+        return None
 
-    def oldest_s(self) -> float:
-        """How long the message that waits longest has waited, in seconds; 0 if none waits."""
-        return max(0.0, time.time() - min(self.waiting(), default=time.time()))
+    def _try_again(self, closing: _Closing, kinds: frozenset[str]) -> SpooledMessage:
+        if not self._files.length(closing.envelope.message_id, kinds):
+            closing.samples, closing.cut = 0, True  # somebody removed the sound: what is known is that there was a call
+        message = self._seal(closing)
+        event(_log, logging.WARNING, "spool.closed_late", message=closing.envelope.message_id)
+        return message
 
-    def done(self, item: SpooledMessage) -> None:
-        """It is delivered: forget it. The description goes first, so that a crash leaves no message without sound."""
-        name = item.envelope.message_id
-        for kind in ("json", "pcm", "part", "open"):
-            (self.folder / f"{name}.{kind}").unlink(missing_ok=True)
-        sync_folder(self.folder)
+    def _take_record(self, name: str, kinds: frozenset[str]) -> SpooledMessage:
+        message, since = self._files.message(name, kinds), self._files.closed_at(name)
+        if OPEN in kinds:
+            with contextlib.suppress(OSError):
+                self._files.path(name, OPEN).unlink(missing_ok=True)
+        with self._lock:
+            self._waiting[name] = message, since
+        return message
 
-    def _item(self, path: Path) -> SpooledMessage:
-        facts = json.loads(path.read_bytes())
-        sound = path.with_suffix(".pcm")
-        if not sound.exists():
-            sound = path.with_suffix(".part")
-        return SpooledMessage(
-            envelope=_envelope(facts["envelope"]),
-            sound=sound if facts["samples"] and sound.exists() else None,
-            samples=int(facts["samples"]),
-            ended_at=str(facts["ended_at"]),
-            cut=bool(facts["cut"]),
+    def _close_orphan(self, name: str, kinds: frozenset[str], ended_at: str) -> SpooledMessage:
+        samples = self._files.length(name, kinds)
+        closing = _Closing(
+            envelope=self._files.envelope(name),
+            samples=samples,
+            ended_at=ended_at,
+            cut=SOUND not in kinds,
+            since=time.time(),
+            failed=True,
         )
+        with self._lock:  # if the disk does not take it, it is tried again with what is known now
+            self._closing[name] = closing
+        message = self._seal(closing)
+        counts.recovered.value += 1
+        event(_log, logging.WARNING, "spool.recovered", message=name, seconds=samples / 8000)
+        return message
 
-    @staticmethod
-    def _set_aside(path: Path, error: Exception) -> None:
-        path.rename(path.with_suffix(path.suffix + ".bad"))
-        event(_log, logging.ERROR, "spool.unreadable", file=path.name, error=error, kept_as=path.name + ".bad")
+    def _set_aside(self, name: str, kind: str, error: ValueError) -> None:
+        try:
+            kept = self._files.set_aside(name, kind)
+        except OSError as refused:
+            self._not_read(name, refused)
+        else:
+            event(_log, logging.ERROR, "spool.unreadable", file=f"{name}.{kind}", error=error, kept_as=kept.name)
+
+    def unreadable(self) -> dict[str, str]:
+        """Why messages cannot be read or closed, by their names; each is tried again."""
+        return self._unreadable.copy()
+
+    def _not_read(self, name: str, error: OSError | MailError) -> None:
+        counts.disk_errors.value += 1
+        found = why(error)
+        if self._unreadable.get(name) != found:
+            event(_log, logging.ERROR, "spool.not_read", message=name, error=found)
+        self._unreadable[name] = found
+
+    def _since(self) -> list[float]:
+        """When each message was closed that is not delivered, in seconds of the epoch."""
+        with self._lock:
+            waiting = [since for _, since in self._waiting.values()]
+            return waiting + [closing.since for closing in self._closing.values()]
+
+    # The thread
 
     def _run(self) -> None:
+        rounds = 0
         while not self._stop.wait(SYNC_S):
             self._sync()
+            rounds = (rounds + 1) % PROBE_ROUNDS
+            if self.problem() or not rounds:
+                self._disk.probe()
         self._sync()
 
     def _sync(self) -> None:
         with self._lock:
-            parts = [draft.part for draft in self._open]
+            parts = [draft.part for draft in self._live.values()]
         try:
             sync_files(self.folder, parts)
         except OSError as error:
-            counts.disk_errors.value += 1
-            event(_log, logging.ERROR, "spool.not_synced", messages=len(parts), error=error.strerror)
-
-
-def _json(facts: dict[str, Any]) -> bytes:
-    return json.dumps(facts, ensure_ascii=False, indent=1).encode("utf-8", "replace")
-
-
-def _envelope(facts: dict[str, Any]) -> Envelope:
-    envelope = Envelope(**facts)
-    if not envelope.message_id.replace("-", "").isalnum():
-        raise ValueError("the message id is no plain name")
-    return envelope
+            self._disk.failed(error)

@@ -24,6 +24,7 @@ class Recorder:
         self._held_samples = 0  # of the silence that the detector counts: those from before the end of a hold
         self._unwritten = b""
         self._samples = 0
+        self._lost = False
         self._told = False
 
     def feed(self, linear: bytes, now: float, last_heard: float | None, *, held: bool = False) -> bool:
@@ -54,11 +55,13 @@ class Recorder:
         except OSError as error:
             self.failed = error.strerror or "disk error"
         self._unwritten = data[:MAX_UNWRITTEN]
+        self._lost = self._lost or len(data) > MAX_UNWRITTEN
 
     def end(self) -> Recorded:
         """What there is; sound that the disk did not take is tried a last time."""
         self._keep(b"")
-        return Recorded(samples=self._samples, speech_ends_at=self._detector.speech_ends_at, failed=self.failed)
+        failed = self.failed or ("the disk took nothing for too long" if self._lost else "")
+        return Recorded(samples=self._samples, speech_ends_at=self._detector.speech_ends_at, failed=failed)
 
 
 def recorded(linear: bytes) -> Recorded:

@@ -5,7 +5,7 @@ only whether the process still answers at all.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Check = Callable[[], str]
 """Returns what is wrong, as a text for people; an empty one if nothing is. May take a moment: it runs in a thread."""
@@ -16,6 +16,8 @@ class Health:
     """What came of the checks: each by its name, with what is wrong or an empty text."""
 
     checks: Mapping[str, str]
+    notices: Mapping[str, str] = field(default_factory=dict)
+    """What does not count for readiness: only what there is to say, by its name."""
 
     @property
     def ready(self) -> bool:
@@ -24,12 +26,17 @@ class Health:
 
     def facts(self) -> dict[str, object]:
         """As a body in JSON."""
-        return {"ready": self.ready, "checks": {name: wrong or "ok" for name, wrong in self.checks.items()}}
+        said = {"notices": dict(self.notices)} if self.notices else {}
+        return {"ready": self.ready, "checks": {name: wrong or "ok" for name, wrong in self.checks.items()}, **said}
 
 
-def examine(checks: Mapping[str, Check]) -> Health:
+def examine(checks: Mapping[str, Check], notices: Mapping[str, Check] | None = None) -> Health:
     """Run all checks. One that raises counts as failing."""
-    return Health(checks={name: _ask(check) for name, check in checks.items()})
+    said = {name: _ask(check) for name, check in (notices or {}).items()}
+    return Health(
+        checks={name: _ask(check) for name, check in checks.items()},
+        notices={name: notice for name, notice in said.items() if notice},
+    )
 
 
 def _ask(check: Check) -> str:

@@ -59,6 +59,7 @@ class Operation:
         self._service_manager = service_manager
         self._supervisor = Supervisor(_log)
         self._checks: Mapping[str, Check] = {}
+        self._notices: Mapping[str, Check] = {}
         self._metrics = Metrics()
         self._collector = Collector(*settings.collector) if settings.collector else None
         self._trace = self._tap_into(traces / fqdn)
@@ -87,9 +88,12 @@ class Operation:
         if self._trace is not None:
             self._trace(direction, data, flow)
 
-    def serves(self, status: str, checks: Mapping[str, Check]) -> None:
-        """Calls are taken from now on; readiness depends on ``checks``. Called again when a reload is over."""
-        self._checks, self.state = checks, State.SERVING
+    def serves(self, status: str, checks: Mapping[str, Check], notices: Mapping[str, Check] | None = None) -> None:
+        """Calls are taken from now on; readiness depends on ``checks``, and ``notices`` are only shown.
+
+        Called again when a reload is over.
+        """
+        self._checks, self._notices, self.state = checks, notices or {}, State.SERVING
         _state.value = 1
         self._service_manager.ready(status)
 
@@ -123,9 +127,8 @@ class Operation:
         return Answer.of_json({"alive": True, "state": self.state, "pid": os.getpid()})
 
     def _show_readiness(self) -> Answer:
-        health = examine(
-            {**self._checks, "operation": self._supervisor.problem} if self._supervisor.problem() else self._checks
-        )
+        own = {"operation": self._supervisor.problem} if self._supervisor.problem() else {}
+        health = examine({**self._checks, **own}, self._notices)
         ready = health.ready and self.state is State.SERVING
         return Answer.of_json({**health.facts(), "ready": ready, "state": self.state}, 200 if ready else 503)
 

@@ -85,6 +85,10 @@ class Service(Generic[Config]):
             checks["certificate"] = lambda: identity.problem(self.clock.at())
         return checks
 
+    def notices(self) -> dict[str, Callable[[], str]]:
+        """What an operator is to know and that keeps no call away, as :meth:`checks` has it: one bad mailbox, for example."""
+        return {}
+
     async def start(self) -> None:
         """Read the directory and follow it from now on, look after the certificate. Raises what the directory raises."""
         await self.following.look()

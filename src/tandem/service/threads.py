@@ -1,7 +1,8 @@
-"""Threads for what blocks: one pool each for the disk, the directory and hashing.
+"""Threads for what blocks: one pool each for the disk, mailboxes, the directory and hashing.
 
-A directory that hangs takes the threads of its own pool and no others, so that messages are still written; hashing, which takes
-a core for a while, cannot take more of them than its pool has. asyncio's default executor is one pool for everything.
+A directory or a mailbox that hangs takes the threads of its own pool and no others, so that messages are still written;
+hashing, which takes a core for a while, cannot take more of them than its pool has. asyncio's default executor is one pool for
+everything.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
-DISK_THREADS, DIRECTORY_THREADS, HASHING_THREADS = 16, 4, 2
+DISK_THREADS, MAIL_THREADS, DIRECTORY_THREADS, HASHING_THREADS = 16, 16, 4, 2
 """At most this many threads of each kind. A thread that hashes takes a core (Argon2id); two tasks ask the directory."""
 
 
@@ -55,10 +56,11 @@ class Threads:
 
     def __init__(self, room: str) -> None:
         self.disk = ThreadPool(f"{room}-disk", DISK_THREADS)
+        self.mail = ThreadPool(f"{room}-mail", MAIL_THREADS)
         self.directory = ThreadPool(f"{room}-directory", DIRECTORY_THREADS)
         self.hashing = ThreadPool(f"{room}-hashing", HASHING_THREADS)
 
     def close(self) -> None:
         """See :meth:`ThreadPool.close`."""
-        for pool in (self.disk, self.directory, self.hashing):
+        for pool in (self.disk, self.mail, self.directory, self.hashing):
             pool.close()

@@ -1,12 +1,11 @@
 """Call answering's part outside its table: the message in the spool, and how much of the recording it keeps."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from tandem.call.errors import Ended
 from tandem.call.leg import CallLeg
-from tandem.core.tasks import spawn
+from tandem.mail.errors import MailError
 from tandem.mail.spool import Draft
 from tandem.media.session import Recorded, Sound
 from tandem.um.applications.answering import IDLE_S, KEEP, MINIMUM_S, RECORDING_S, TABLE, TAIL_S
@@ -27,8 +26,9 @@ class CallAnswering:
         leg: the call, answered.
         extension: the called user's.
         speak: makes phrases sound.
-        begin: makes a message of the call (on disk); called as soon as the call is answered.
-        keep: closes that with the number of samples to keep, 0 for no message, and whether we, not the caller, cut it off.
+        draft: the message of the call, on disk.
+        keep: closes that with the number of samples to keep, 0 for no message, and whether some of it is missing. It raises
+            :class:`MailError` where the disk does not take it now.
         idle_s: seconds of silence that end the recording.
         recording_s: the longest recording, in seconds.
         call_s: the longest call, in seconds.
@@ -40,7 +40,7 @@ class CallAnswering:
         *,
         extension: str,
         speak: Callable[[Sequence[Phrase]], Sequence[Sound]],
-        begin: Callable[[], Awaitable[Draft]],
+        draft: Draft,
         keep: Callable[[Draft, int, bool], Awaitable[None]],
         idle_s: float,
         recording_s: float,
@@ -48,7 +48,7 @@ class CallAnswering:
     ) -> None:
         self.sounds = speak
         self._leg = leg
-        self._begin, self._keep = begin, keep
+        self._draft, self._keep = draft, keep
         self._runner = MenuRunner(
             _TABLES,
             TABLE.name,
@@ -56,37 +56,31 @@ class CallAnswering:
             facts={"extension": extension},
             call_limit_s=call_s,
         )
-        self._draft: asyncio.Future[Draft] = asyncio.get_running_loop().create_future()
 
     async def run(self) -> None:
-        """Answer until the call is over. Raises what ``begin`` and ``keep`` raise; the call has ended then, too."""
-        spawn(self._begin_draft(), name="um.begin_message")  # the disk takes its time while the greeting plays
+        """Answer until the call is over."""
         await MenuCall(self._leg, self._runner, self).run()
-
-    async def _begin_draft(self) -> None:
-        try:
-            self._draft.set_result(await self._begin())
-        except Exception as error:  # raised where the draft is needed
-            self._draft.set_exception(error)
 
     async def recording_file(self) -> Path:
         """See :class:`tandem.um.menu.driver.MenuApplication`."""
-        return (await asyncio.shield(self._draft)).part
+        return self._draft.part
 
     async def perform(
         self, operation: MenuOperation, facts: Mapping[str, FactValue], recorded: Awaitable[Recorded] | None
     ) -> tuple[str, Mapping[str, FactValue]]:
         """See :class:`tandem.um.menu.driver.MenuApplication`."""
         assert operation == KEEP
-        draft = await self._draft
-        samples = samples_to_keep(await recorded) if recorded is not None else 0
-        cut = self._leg.ended.done() and self._leg.ended.result() is Ended.MEDIA
-        await self._keep(draft, samples, cut)
+        heard = await recorded if recorded is not None else Recorded(samples=0, speech_ends_at=0)
+        samples = samples_to_keep(heard)
+        media_died = self._leg.ended.done() and self._leg.ended.result() is Ended.MEDIA
+        try:
+            await self._keep(self._draft, samples, media_died or bool(heard.failed))
+        except MailError:  # it is told and kept as soon as the disk takes it; the caller is promised nothing
+            return "failed", {}
         return "message" if samples else "nothing", {}
 
 
 def samples_to_keep(recorded: Recorded) -> int:
     """How many samples of a recording are the message; 0 if it is none."""
-    if recorded.speech_ends_at < MINIMUM_S * _RATE:
-        return 0
-    return min(recorded.samples, recorded.speech_ends_at + int(TAIL_S * _RATE))
+    samples = min(recorded.samples, recorded.speech_ends_at + int(TAIL_S * _RATE))
+    return samples if min(samples, recorded.speech_ends_at) >= MINIMUM_S * _RATE else 0

@@ -13,7 +13,7 @@ refused, busy, failed = ended.of("refused"), ended.of("busy"), ended.of("failed"
 pins_made = counter("tandem_um_pins_made_total", "PINs that were made and mailed.").of()
 mwi = counter(
     "tandem_um_mwi_sent_total",
-    "Changes of message waiting that a gateway took: told, or not_told in five minutes.",
+    "Message waiting of a user: told (a gateway took it), or not_told (none did; it is tried again).",
     "outcome",
 )
 mwi_sent, mwi_not_sent = mwi.of("told"), mwi.of("not_told")

@@ -1,22 +1,28 @@
 """Delivery: what waits in the spool goes to its mailbox, as a voice message or as a notice of a missed call.
 
-A message that cannot be delivered now is tried again every five seconds and holds up no other. It leaves the spool only when
-its mailbox has it, and a mailbox takes the same message once: so it is delivered exactly once, whatever dies.
+Mailboxes are served side by side, the messages of one mailbox one after another. A mailbox that takes nothing now is tried
+again, with a growing delay, and holds up no other; so is a message that can never be delivered, once an hour, since somebody
+may have repaired what it lacks. A message leaves the spool only when its mailbox has it, and a mailbox takes the same message
+once: so it is delivered exactly once, whatever dies.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
+from tandem.core.tasks import Tasks
 from tandem.mail import compose
 from tandem.mail import counts as mail_counts
 from tandem.mail.disk import BlockingCalls
+from tandem.mail.envelope import Envelope, SpooledMessage
+from tandem.mail.errors import MailError
 from tandem.mail.port import MessageKind, Submission
-from tandem.mail.spool import Draft, Envelope, Spool, SpooledMessage
+from tandem.mail.spool import Draft, Spool
 from tandem.media.codec.wav import write_wav
 from tandem.sip.headers import fields
 from tandem.sip.message.message import Request
@@ -26,7 +32,15 @@ from tandem.um.config import UmConfig
 from tandem.um.identity import MailboxCall, identify_caller
 
 _log = get_logger("um")
-_AGAIN_S = 5.0
+LOOK_S = 5.0
+"""Seconds between two looks for what the disk did not take when its call ended."""
+FIRST_DELAY_S, LONGEST_DELAY_S = 5.0, 60.0
+"""Seconds after which a mailbox that took nothing is tried again; it doubles each time, up to the longest."""
+HOPELESS_DELAY_S = 3600.0
+"""Seconds after which a message is tried again whose failure does not end by itself."""
+SIDE_BY_SIDE = 8
+"""Mailboxes that are served at once."""
+_NAMED = 5
 _RATE = 8000
 
 
@@ -39,6 +53,23 @@ class _Mail:
     seconds: float = 0.0
 
 
+@dataclass(slots=True, kw_only=True)
+class _MailboxQueue:
+    """The messages of one mailbox that wait, and what came of the last try."""
+
+    waiting: deque[SpooledMessage] = field(default_factory=deque)
+    tries: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _PutOff:
+    """Why a message was put off, and what tries it again."""
+
+    why: str
+    timer: asyncio.TimerHandle
+
+
 class Delivery:
     """Closes the recordings of calls that are over, and delivers them until cancelled (:meth:`run`)."""
 
@@ -49,7 +80,7 @@ class Delivery:
         clock: Clock,
         disk: BlockingCalls,
         submission: Submission,
-        delivered: Callable[[str], Awaitable[None]],
+        delivered: Callable[[str], None],
     ) -> None:
         """``delivered`` is called with the mail address of a mailbox that has a new message."""
         self._spool = spool
@@ -57,40 +88,127 @@ class Delivery:
         self._clock = clock
         self._submission = submission
         self._delivered = delivered
-        self._work = asyncio.Event()
+        self._queues: dict[str, _MailboxQueue] = {}
+        self._hopeless: dict[str, _PutOff] = {}
+        self._tasks = Tasks(_log)
+        self._turns = asyncio.Semaphore(SIDE_BY_SIDE)
+        self._busy = 0
+        self._at_rest = asyncio.Event()
+        self._at_rest.set()
 
     async def keep(self, draft: Draft, samples: int, cut: bool) -> None:
-        """A call is over: close its draft and deliver it. ``samples`` 0 means that nothing was recorded."""
+        """A call is over: close its draft and deliver it. ``samples`` 0 means that nothing was recorded.
+
+        Raises:
+            MailError: the disk does not take it now. It is closed and delivered as soon as the disk does.
+        """
         ended_at = self._clock.at().isoformat()
-        await self._disk.run(draft.close, samples=samples, ended_at=ended_at, cut=cut)
+        try:
+            message = await self._disk.run(draft.close, samples=samples, ended_at=ended_at, cut=cut)
+        except MailError as error:
+            counts.failed.value += 1
+            event(_log, logging.ERROR, "um.not_kept", call=draft.envelope.call_id, seconds=samples / _RATE, error=error)
+            raise
         (counts.message if samples else counts.no_message).value += 1
         event(_log, logging.INFO, "um.kept", call=draft.envelope.call_id, seconds=samples / _RATE, cut=cut)
-        self._work.set()
+        self._queue(message)
 
     async def run(self) -> None:
         """Deliver what waits in the spool: now, and whenever there is something."""
-        self._work.set()
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            if not await self._deliver_pending():
-                asyncio.get_running_loop().call_later(_AGAIN_S, self._work.set)
+        try:
+            queued = {message.envelope.message_id for queue in self._queues.values() for message in queue.waiting}
+            for message in self._spool.pending():  # this may be a restart
+                if message.envelope.message_id not in queued:
+                    self._queue(message)
+            while True:
+                for message in await self._disk.run(self._spool.recover, ended_at=self._clock.at().isoformat()):
+                    self._queue(message)
+                await asyncio.sleep(LOOK_S)
+        finally:
+            await self._tasks.stop()
+            for put_off in self._hopeless.values():
+                put_off.timer.cancel()
+            self._hopeless.clear()
 
-    async def _deliver_pending(self) -> bool:
-        """Whether all that waited could be delivered."""
-        all_delivered = True
-        for item in await self._disk.run(self._spool.pending):
-            try:
-                await self._deliver(item)
-            except Exception as error:  # one message that cannot be delivered holds up no other
-                all_delivered = False
-                mail_counts.not_delivered.value += 1
-                event(_log, logging.ERROR, "um.not_delivered", message=item.envelope.message_id, error=error)
-        return all_delivered
+    async def idle(self) -> None:
+        """Wait until everything is delivered but what failed and waits for its next try."""
+        await self._at_rest.wait()
 
-    async def _deliver(self, item: SpooledMessage) -> None:
-        envelope = item.envelope
-        mail = await self._disk.run(_compose, item)
+    def problem(self) -> str:
+        """Which messages cannot be delivered, and why; an empty text if all can. May be called in any thread."""
+        held_up = [
+            f"mailbox {address}: {queue.error} (messages: {len(queue.waiting)}, tries: {queue.tries})"
+            for address, queue in sorted(self._queues.copy().items())
+            if queue.error
+        ]
+        held_up += [f"message {name}: {put_off.why}" for name, put_off in sorted(self._hopeless.copy().items())]
+        held_up += [f"message {name}: {why}" for name, why in sorted(self._spool.unreadable().items())]
+        more = (f"and {len(held_up) - _NAMED} more",) if len(held_up) > _NAMED else ()
+        return "; ".join((*held_up[:_NAMED], *more))
+
+    def _queue(self, message: SpooledMessage) -> None:
+        address = message.envelope.mailbox.lower()
+        queue = self._queues.get(address)
+        if queue is None:
+            queue = self._queues[address] = _MailboxQueue()
+            self._works(1)
+            self._tasks.spawn(self._serve(address, queue), name="um.deliver")
+        queue.waiting.append(message)
+
+    def _works(self, change: int) -> None:
+        self._busy += change
+        (self._at_rest.clear if self._busy else self._at_rest.set)()
+
+    async def _serve(self, address: str, queue: _MailboxQueue) -> None:
+        """Deliver all that waits for one mailbox."""
+        try:
+            while queue.waiting:
+                async with self._turns:
+                    taken = await self._deliver_first(queue)
+                if not taken:
+                    self._works(-1)
+                    await asyncio.sleep(min(FIRST_DELAY_S * 2.0 ** min(queue.tries - 1, 30), LONGEST_DELAY_S))
+                    self._works(1)
+        finally:
+            self._works(-1)
+            self._queues.pop(address, None)
+
+    async def _deliver_first(self, queue: _MailboxQueue) -> bool:
+        """Whether to go on with the next message at once."""
+        message = queue.waiting[0]
+        try:
+            await self._deliver(message)
+        except Exception as error:  # one message that cannot be delivered holds up no other
+            mail_counts.not_delivered.value += 1
+            if isinstance(error, OSError) or (isinstance(error, MailError) and error.retryable):
+                queue.tries, queue.error = queue.tries + 1, str(error)
+                queue.waiting.rotate(-1)  # it may be this message alone
+                self._tell(message, queue.error)
+                return False
+            self._put_off(message, error)
+        else:
+            queue.tries, queue.error = 0, ""
+            self._hopeless.pop(message.envelope.message_id, None)
+        queue.waiting.popleft()
+        return True
+
+    def _put_off(self, message: SpooledMessage, error: Exception) -> None:
+        """Trying again does not help as long as nobody repairs it: told once, then seldom tried."""
+        name, why = message.envelope.message_id, str(error) or repr(error)
+        before = self._hopeless.get(name)
+        if before is None or before.why != why:
+            self._tell(message, why)
+        timer = asyncio.get_running_loop().call_later(HOPELESS_DELAY_S, self._queue, message)
+        self._hopeless[name] = _PutOff(why=why, timer=timer)
+
+    @staticmethod
+    def _tell(message: SpooledMessage, why: str) -> None:
+        envelope = message.envelope
+        event(_log, logging.ERROR, "um.not_delivered", message=envelope.message_id, mailbox=envelope.mailbox, error=why)
+
+    async def _deliver(self, message: SpooledMessage) -> None:
+        envelope = message.envelope
+        mail = await self._disk.run(_compose, message)
         if mail is not None:
             await self._submission.send(message_id=envelope.message_id, recipient=envelope.mailbox, data=mail.data)
             if mail.kind is MessageKind.VOICE:
@@ -99,9 +217,9 @@ class Delivery:
             else:
                 mail_counts.missed_call.value += 1
                 event(_log, logging.INFO, "um.missed_call", message=envelope.message_id)
-        await self._disk.run(self._spool.done, item)
+        await self._disk.run(self._spool.done, message)
         if mail is not None:
-            await self._delivered(envelope.mailbox)
+            self._delivered(envelope.mailbox)
 
 
 def _compose(item: SpooledMessage) -> _Mail | None:

@@ -1,111 +1,116 @@
-"""Message waiting: tells the gateways of a user's dial plan how many voice messages wait (RFC 3842, unsolicited NOTIFY).
+"""Message waiting: looks what waits in mailboxes, and has the gateways told of it (:mod:`tandem.um.telling`).
 
-Of several gateways the first that accepts is enough, as Exchange does it; while none does, it is tried again for five
-minutes. Mailboxes are watched, so that message waiting ends when the messages are read.
+Mailboxes are watched, so that message waiting ends when the messages are read. Each is counted alone, in a thread, those that
+got a message from us before the others; whatever there is to do for all users is done a few at a time.
 """
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tandem.core.log import event, get_logger
-from tandem.core.tasks import spawn
+from tandem.core.tasks import Work
 from tandem.directory import objects as o
 from tandem.mail.port import MailStore, VoiceCounts
 from tandem.sip.aio.endpoint import Endpoint
-from tandem.sip.aio.flow import Hop
-from tandem.sip.headers.mwi import MessageSummary, unsolicited_notify
-from tandem.um import counts
+from tandem.sip.headers.mwi import MessageSummary
 from tandem.um.config import UmConfig
+from tandem.um.telling import MwiTeller
 
 _log = get_logger("um")
 REFRESH_S = 12 * 3600.0
-RETRY_S, RETRIES = 10.0, 30
+LOOKS_PER_S = 200.0
+"""Mailboxes that are counted a second, beside those that got a message: after a start, all of them are."""
+AGAIN_S = 60.0
+"""A mailbox that could not be read is counted again after so many seconds."""
+_NAMED = 5
 
 
 class MwiNotifier:
-    """Message waiting of every user that this server is responsible for."""
+    """Message waiting of every user that this server is responsible for. What :meth:`works` has is to be run."""
 
     def __init__(self, endpoint: Endpoint, config: Callable[[], UmConfig], store: MailStore, contact: str) -> None:
-        self._endpoint = endpoint
         self._config = config
         self._store = store
-        self._contact = contact
-        self._told: dict[str, MessageSummary] = {}
-        self._telling: dict[str, asyncio.Task[None]] = {}
-        self._looking = asyncio.Lock()
+        self._teller = MwiTeller(endpoint, config, contact)
+        self._urgent: dict[str, None] = {}
+        self._seen: dict[str, None] = {}
+        self._unread: dict[str, str] = {}
+        self._due = asyncio.Event()
 
-    async def run(self) -> None:
-        """Follow the mailboxes until cancelled; twice a day, tell the gateways all of them again."""
-        try:
-            while True:
-                self._told.clear()
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(REFRESH_S):
-                        await self._follow()
-        finally:
-            for task in self._telling.values():
-                task.cancel()
+    def works(self) -> Mapping[str, Work]:
+        """What runs as long as the server does, by name."""
+        return {"mwi.watch": self.watch, "mwi.look": self.look, "mwi.refresh": self.refresh, **self._teller.works()}
 
-    async def look(self, address: str) -> None:
-        """Count the messages of a mail address, and tell what changed."""
-        user = self._config().by_mail.get(address)
-        if user is None:
-            return
-        try:
-            async with self._looking:  # of two counts the later one is told last
-                counted = await self._store.mailbox(address).counts()
-                self._changed(user, _summary(counted))
-        except Exception as error:  # one mailbox that cannot be read holds up no other
-            event(_log, logging.WARNING, "um.mailbox", account=user.account, error=error)
+    def changed(self, address: str) -> None:
+        """A mailbox has a new message of ours: look soon."""
+        self._urgent[address] = None
+        self._due.set()
 
-    async def _follow(self) -> None:
+    def problem(self) -> str:
+        """Which mailboxes cannot be read, and why; an empty text if all can. May be called in any thread."""
+        unread = [f"mailbox {address}: {why}" for address, why in sorted(self._unread.copy().items())]
+        more = (f"and {len(unread) - _NAMED} more",) if len(unread) > _NAMED else ()
+        return "; ".join((*unread[:_NAMED], *more))
+
+    async def watch(self) -> None:
+        """Follow the mailboxes until cancelled."""
         async with contextlib.aclosing(self._store.watch(lambda: self._config().by_mail)) as changes:
             async for addresses in changes:
-                for address in addresses:
-                    await self.look(address)
+                self._seen.update(dict.fromkeys(addresses))
+                self._due.set()
 
-    def _changed(self, user: o.User, summary: MessageSummary) -> None:
-        if self._told.get(user.account) == summary or not self._wanted(user):
+    async def look(self) -> None:
+        """Count the mailboxes that changed, one after another, until cancelled."""
+        while True:
+            await self._due.wait()
+            if self._urgent:
+                await self._count(_take_first(self._urgent), at_once=True)
+            elif self._seen:
+                await self._count(_take_first(self._seen), at_once=False)
+                await asyncio.sleep(1 / LOOKS_PER_S)
+            else:
+                self._due.clear()
+
+    async def refresh(self) -> None:
+        """Twice a day, tell the gateways all again, until cancelled."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            await self._teller.refresh()
+
+    async def _count(self, address: str, *, at_once: bool) -> None:
+        user = self._config().by_mail.get(address)
+        if user is None or not self._wanted(user):
+            self._teller.forget(address)
             return
-        self._told[user.account] = summary
-        if before := self._telling.get(user.account):
-            before.cancel()
-        self._telling[user.account] = spawn(self._tell(user, summary), name="um.mwi_notify", log=_log)
+        try:
+            counted = await self._store.mailbox(address).counts()
+        except Exception as error:  # one mailbox that cannot be read holds up no other
+            self._not_counted(address, str(error))
+        else:
+            self._unread.pop(address, None)
+            self._teller.tell(address, _summary(counted), at_once=at_once)
+
+    def _not_counted(self, address: str, why: str) -> None:
+        if self._unread.get(address) != why:
+            event(_log, logging.WARNING, "um.mailbox", mailbox=address, error=why)
+        self._unread[address] = why
+        asyncio.get_running_loop().call_later(AGAIN_S, self._look_again, address)
+
+    def _look_again(self, address: str) -> None:
+        self._seen[address] = None
+        self._due.set()
 
     def _wanted(self, user: o.User) -> bool:
         policy = self._config().policies.get(user.um_mailbox_policy)
         return policy is None or policy.allow_message_waiting_indicator
 
-    async def _tell(self, user: o.User, summary: MessageSummary) -> None:
-        for _ in range(RETRIES):
-            gateways = self._config().gateways_of(user.um_dial_plan)
-            # The user's own pool first: a PBX may take what is for nobody it knows, and other pools refuse it.
-            for gateway in sorted(gateways, key=lambda each: each.address.lower() != user.home_pool.lower()):
-                if gateway.mwi_allowed and await self._notify(user, gateway, summary):
-                    counts.mwi_sent.value += 1
-                    event(_log, logging.INFO, "um.mwi", account=user.account, gateway=gateway.name, new=summary.new)
-                    return
-            await asyncio.sleep(RETRY_S)
-        counts.mwi_not_sent.value += 1
-        event(_log, logging.WARNING, "um.mwi_not_sent", account=user.account, new=summary.new)
 
-    async def _notify(self, user: o.User, gateway: o.UMIPGateway, summary: MessageSummary) -> bool:
-        ids = self._endpoint.ids
-        request = unsolicited_notify(
-            summary,
-            uri=self._config().mwi_uri(user, gateway),
-            account=self._config().mwi_address(user, gateway),
-            contact=self._contact,
-            from_tag=ids.token(8),
-            call_id=ids.token(12),
-        )
-        hop = Hop(transport=gateway.transport, host=gateway.address, port=gateway.port)
-        response = await (await self._endpoint.send(request, hop)).final()
-        if response.status >= 300:
-            event(_log, logging.INFO, "um.notify_refused", gateway=gateway.name, status=response.status)
-        return response.status < 300
+def _take_first(due: dict[str, None]) -> str:
+    address = next(iter(due))
+    del due[address]
+    return address
 
 
 def _summary(counted: VoiceCounts) -> MessageSummary:

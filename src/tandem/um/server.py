@@ -1,5 +1,6 @@
 """The UM server: answers the calls of its gateways into mailboxes. Puts identity, enrolment, delivery and MWI together."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,15 +8,17 @@ from pathlib import Path
 
 from tandem.call.calls import EXTENSIONS, Calls
 from tandem.call.errors import CallRefused
+from tandem.call.incoming import IncomingCall
 from tandem.call.negotiation import MediaPolicy
 from tandem.call.reoffer import ALLOW
 from tandem.core.clock import Clock
 from tandem.core.log import event
 from tandem.directory.index import Connect
 from tandem.directory.repository import Repository
-from tandem.mail.disk import problem_of
+from tandem.mail.envelope import Envelope
+from tandem.mail.errors import MailError
 from tandem.mail.port import MailStore
-from tandem.mail.spool import Spool
+from tandem.mail.spool import Draft, Spool
 from tandem.mail.submission import MailboxSubmission
 from tandem.media.session import Media
 from tandem.org.vocabulary import DEFAULT_LANGUAGE, Transport, VoIPSecurity
@@ -38,6 +41,10 @@ from tandem.um.identity import CallRefusal, MailboxCall, classify, find_gateway,
 from tandem.um.mwi import MwiNotifier
 from tandem.um.prompts import Prompts
 
+BEGIN_S = 3.0
+"""A disk that takes longer than this to begin a message takes none; the caller is sent elsewhere."""
+RETRY_AFTER_S = 10
+"""After which time a call whose message no disk took may be tried again."""
 _ABLE = uas.Abilities(methods=tuple(ALLOW.split(", ")), extensions=EXTENSIONS)
 _ENCRYPTION = {
     VoIPSecurity.SECURED: Encryption.REQUIRE,
@@ -96,11 +103,11 @@ class UmServer(Service[UmConfig]):
         self._spool = Spool(paths.spool)
         self._prompts = {DEFAULT_LANGUAGE: Prompts(DEFAULT_LANGUAGE)}
         contact = f"<sip:{fqdn}:{contact_port(Transport.TLS)};transport={Transport.TLS}>"
-        store = mail(self.threads.disk)
+        store = mail(self.threads.mail)
         self._mwi = MwiNotifier(endpoint, lambda: self.config, store, contact)
         submission = MailboxSubmission(store)
         self._delivery = Delivery(
-            self._spool, clock=clock, disk=self.threads.disk, submission=submission, delivered=self._mwi.look
+            self._spool, clock=clock, disk=self.threads.disk, submission=submission, delivered=self._mwi.changed
         )
         self._enrolment = Enrolment(
             config=lambda: self.config,
@@ -120,16 +127,15 @@ class UmServer(Service[UmConfig]):
         self._enrolment.wake()
 
     async def prepare(self) -> None:
-        """Close what a dead server left open; begin to deliver, to enrol, and to watch mailboxes."""
+        """Hold the spool; begin to deliver (also what a dead server left), to enrol, and to watch mailboxes."""
+        await self.threads.disk.run(self._spool.hold)
         await self._media.start()
         await self._enrolment.prepare()
-        recovered = await self.threads.disk.run(self._spool.recover, ended_at=self.clock.at().isoformat())
-        for item in recovered:
-            event(self.log, logging.WARNING, "um.recovered", message=item.envelope.message_id)
         self._spool.start()
         self.supervise("delivery", self._delivery.run)
         self.supervise("enrolment", self._enrolment.run)
-        self.supervise("mwi", self._mwi.run)
+        for name, work in self._mwi.works().items():
+            self.supervise(name, work)
 
     async def release(self) -> None:
         """Calls have ended; what was recorded is kept."""
@@ -145,9 +151,18 @@ class UmServer(Service[UmConfig]):
         """See :meth:`Service.checks`."""
         return {
             **super().checks(),
-            "spool": lambda: problem_of(self._paths.spool),
+            "spool": self._spool.problem,
             "media": self._media.problem,
         }
+
+    def notices(self) -> dict[str, Callable[[], str]]:
+        """See :meth:`Service.notices`."""
+        return {**super().notices(), "delivery": self._delivery.problem, "mwi": self._mwi.problem}
+
+    async def idle(self) -> None:
+        """See :meth:`Service.idle`; what was recorded is delivered too, as far as mailboxes take it."""
+        await super().idle()
+        await self._delivery.idle()
 
     # Calls
 
@@ -164,14 +179,13 @@ class UmServer(Service[UmConfig]):
             self._refuse(transaction, refusal, trusted=False)
         elif self.admission.refuse_unable(transaction):
             return None
-        elif request.method == "OPTIONS":
+        elif request.method == "OPTIONS" and not self._spool.problem():
             self.admission.answer_options(transaction)
-        elif request.method != "INVITE":
+        elif request.method not in ("INVITE", "OPTIONS"):
             self.admission.refuse_method(transaction)
-        elif self.admission.draining or len(self.calls) >= self._max_calls:
+        elif why := self._busy():
             counts.busy.value += 1
-            draining = self.admission.draining
-            event(self.log, logging.WARNING, "um.busy", call=call_id, calls=len(self.calls), draining=draining)
+            event(self.log, logging.WARNING, "um.busy", call=call_id, calls=len(self.calls), why=why)
             self.admission.refuse_busy(transaction)
         elif isinstance(decision := classify(self.config, call), CallRefusal):
             self._refuse(transaction, decision, trusted=True)
@@ -179,6 +193,14 @@ class UmServer(Service[UmConfig]):
             self.calls.begin(transaction)
             return self._answer_or_refuse(transaction, decision)
         return None
+
+    def _busy(self) -> str:
+        """Why no call is taken now, so that the peer tries another server; an empty text if one is."""
+        if self.admission.draining:
+            return "the server ends"
+        if len(self.calls) >= self._max_calls:
+            return "too many calls"
+        return self._spool.problem()
 
     def _refuse(self, transaction: ServerTransaction, refusal: CallRefusal, *, trusted: bool) -> None:
         counts.refused.value += 1
@@ -216,7 +238,6 @@ class UmServer(Service[UmConfig]):
         )
         call = self._legs.incoming(transaction, policy)
         await call.ring()
-        leg = await call.answer()
         envelope = make_envelope(
             self.config,
             transaction.request,
@@ -224,15 +245,44 @@ class UmServer(Service[UmConfig]):
             message_id=f"voice-{self.endpoint.ids.token(12)}",
             begun_at=self.clock.at(),
         )
+        draft = await self._begin_message(call, envelope)
+        try:
+            leg = await call.answer()
+        except BaseException:
+            self._discard(draft)
+            raise
         event(self.log, logging.INFO, "um.answered", call=envelope.call_id, account=user.account, dial_plan=plan.name)
         prompts = self._prompts.get(plan.language) or self._prompts[DEFAULT_LANGUAGE]
         await CallAnswering(
             leg,
             extension=self.config.extension(user),
             speak=prompts.speak,
-            begin=lambda: self.threads.disk.run(self._spool.begin, envelope),
+            draft=draft,
             keep=self._delivery.keep,
             idle_s=plan.recording_idle_timeout_s,
             recording_s=plan.max_recording_duration_min * 60,
             call_s=plan.max_call_duration_min * 60,
         ).run()
+
+    async def _begin_message(self, call: IncomingCall, envelope: Envelope) -> Draft:
+        """A message on disk, before the call is answered: where the disk takes none, the caller is sent elsewhere."""
+        begun = self.tasks.spawn(self._try_to_begin(envelope), name="um.begin_message")
+        await asyncio.wait((begun,), timeout=BEGIN_S)
+        draft = begun.result() if begun.done() else None
+        if draft is None:
+            begun.add_done_callback(self._begun_late)
+            raise call.refuse(503, "no message can be taken now", ("Retry-After", str(RETRY_AFTER_S)))
+        return draft
+
+    async def _try_to_begin(self, envelope: Envelope) -> Draft | None:
+        try:
+            return await self.threads.disk.run(self._spool.begin, envelope)
+        except MailError:  # the spool has told it
+            return None
+
+    def _begun_late(self, begun: "asyncio.Task[Draft | None]") -> None:
+        if not begun.cancelled() and begun.exception() is None and (draft := begun.result()) is not None:
+            self._discard(draft)
+
+    def _discard(self, draft: Draft) -> None:
+        self.tasks.spawn(self.threads.disk.run(draft.discard), name="um.discard_message")

@@ -1,6 +1,6 @@
 """Maildirs behind the port of mail: one folder for each address, all disk work in threads.
 
-Maildirs tell nobody of a change, so that watching is looking at the times of two folders, all mailboxes in one go.
+Maildirs tell nobody of a change, so that watching is looking at the times of two folders, of some mailboxes at a time.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from tandem.mail.port import MessageFlag, MessageInfo, VoiceCounts
 WATCH_S = 2.0
 SETTLED_NS = 1_000_000_000
 """A folder that changed less than this ago can change again without another time: no filesystem in use is coarser."""
+SLICE, SLICE_S = 500, 0.25
+"""A store's watcher looks at so many mailboxes, and then waits so many seconds before the next ones: 2,000 a second."""
 _UNREADABLE: Stamp = (-1, -1)
 _UNSETTLED: Stamp = (-2, -2)
 
@@ -89,8 +91,12 @@ class MaildirStore:
         """See :meth:`tandem.mail.port.MailStore.watch`."""
         watched = _Watched()
         while True:
-            if changed := await self._disk.run(self._changed, watched, tuple(addresses())):
-                yield changed
+            everybody = await self._disk.run(_listed, addresses)
+            for first in range(0, len(everybody), SLICE):
+                if first:
+                    await asyncio.sleep(min(SLICE_S, self._watch_s))
+                if changed := await self._disk.run(self._changed, watched, everybody[first : first + SLICE]):
+                    yield changed
             await asyncio.sleep(self._watch_s)
 
     def _folder(self, address: str) -> MaildirFolder:
@@ -106,6 +112,15 @@ class MaildirStore:
             except MailError:
                 continue  # no mailbox can have this name
         return frozenset(found)
+
+
+def _listed(addresses: Callable[[], Iterable[str]]) -> tuple[str, ...]:
+    """All addresses as they are now, in a thread: a table of the loop's that changes meanwhile is listed again."""
+    while True:
+        try:
+            return tuple(addresses())
+        except RuntimeError:
+            continue
 
 
 class _Watched:

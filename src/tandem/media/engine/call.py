@@ -1,5 +1,6 @@
 """One call in a worker: its socket, its stream, and what is done with both. The loop is :mod:`tandem.media.engine.worker`."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from socket import socket
@@ -29,6 +30,7 @@ class WorkerCall:
         "_file",
         "_hearing",
         "_other",
+        "_path",
         "_recorder",
         "_sock",
         "_tell",
@@ -54,7 +56,7 @@ class WorkerCall:
         self._other: WorkerCall | None = None
         self._hearing = False
         self._recorder: Recorder | None = None
-        self._file = -1
+        self._path, self._file = "", -1
         self._control: socket | None = None
 
     # The sockets
@@ -160,16 +162,22 @@ class WorkerCall:
         self._hearing = self.stream.listening = True
 
     def record(self, path: str, idle_s: float, now: float) -> None:
-        """Append what is heard to a file."""
+        """Append what is heard to a file; one that cannot be opened is tried again each second, as it is written."""
         self.end_record(now)
-        try:
-            file = self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            self._tell(wire.RecordingNotWritten(self.number, f"{path}: {error.strerror}"))
-            return
+        self._path = path
+        with contextlib.suppress(OSError):  # told when there is something to write
+            self._open()
         self.stream.listening = True
         self.stream.take_sound(now)
-        self._recorder = Recorder(lambda data: os.write(file, data), idle_s=idle_s, now=now)
+        self._recorder = Recorder(self._write, idle_s=idle_s, now=now)
+
+    def _open(self) -> int:
+        if self._file < 0:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return self._file
+
+    def _write(self, data: bytes) -> int:
+        return os.write(self._open(), data)
 
     def end_record(self, now: float) -> None:
         """Record no more; all that was heard is in the file."""
@@ -179,7 +187,9 @@ class WorkerCall:
         self._take_sound(self.stream.take_sound(now), recorder, now)
         self.stream.listening = self._hearing
         self._tell(wire.RecordingEnded(self.number, recorder.end()))
-        os.close(self._file)
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
     def each_second(self, now: float) -> None:
         """Report, write what was heard, and see whether anybody speaks; a peer that is silent may have moved."""

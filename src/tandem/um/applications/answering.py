@@ -47,8 +47,8 @@ class AnsweringState(Enum):
 
 
 S, H = AnsweringState, Happening
-KEEP = MenuOperation("keep", ("message", "nothing"))
-"""Close the recording; it is a message, or too short for one."""
+KEEP = MenuOperation("keep", ("message", "nothing", "failed"))
+"""Close the recording; it is a message, too short for one, or the disk does not take it now."""
 TABLE = checked(
     MenuTable(
         name="call-answering",
@@ -75,6 +75,7 @@ TABLE = checked(
             Row(S.RECORDING, H.CALL_LIMIT, S.KEEPING),
             Row(S.KEEPING, Result(KEEP, "message"), S.THANKING),
             Row(S.KEEPING, Result(KEEP, "nothing"), S.REGRETTING),
+            Row(S.KEEPING, Result(KEEP, "failed"), Then.END),
             Row(S.THANKING, H.PLAYED, Then.END),
             Row(S.REGRETTING, H.PLAYED, Then.END),
         ),
