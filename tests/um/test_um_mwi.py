@@ -40,6 +40,7 @@ class Gateways:
         network = Network(self.loop)
         self.statuses = {"gateway1": 200, "gateway2": 200}
         self.received: list[tuple[str, str, MessageSummary]] = []
+        self.contacts: list[str | None] = []
         for name in self.statuses:
             network.endpoint(name).on_request = self._answering(name)
         config = UmConfig(
@@ -52,12 +53,15 @@ class Gateways:
             },
             by_mail={ALICE: user},
         )
-        self.notifier = MwiNotifier(network.endpoint("um"), lambda: config, self.store, "<sip:um>")
+        self.notifier = MwiNotifier(
+            network.endpoint("um"), lambda: config, self.store, lambda transport: f"<sip:um;transport={transport}>"
+        )
 
     def _answering(self, name: str) -> Callable[[ServerTransaction], None]:
         def answer(transaction: ServerTransaction) -> None:
             request = transaction.request
             if self.statuses[name] == 200:
+                self.contacts.append(request.headers.get("Contact"))
                 user = fields.to(request).uri.user or ""
                 self.received.append((name, user, parse_summary(request.body)))
             transaction.respond_with(self.statuses[name])
@@ -89,6 +93,7 @@ def test_the_first_gateway_that_takes_it_is_told_of_each_change_once(gateways: G
         gateways.notifier.changed(ALICE)  # as delivery does; the watch sees it too
         await asyncio.sleep(1)
         assert gateways.received == [("gateway1", "alice", MessageSummary(new=1))]
+        assert gateways.contacts == ["<sip:um;transport=udp>"]  # ours for the transport that the gateway has
         box.remove("voice-1")
         await asyncio.sleep(1)
         assert gateways.received[1:] == [("gateway1", "alice", MessageSummary())]

@@ -28,9 +28,14 @@ _NAMED = 5
 
 
 class MwiNotifier:
-    """Message waiting of every user that this server is responsible for. What :meth:`works` has is to be run."""
+    """Message waiting of every user that this server is responsible for. What :meth:`works` has is to be run.
 
-    def __init__(self, endpoint: Endpoint, config: Callable[[], UmConfig], store: MailStore, contact: str) -> None:
+    ``contact`` is our Contact for a transport.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, config: Callable[[], UmConfig], store: MailStore, contact: Callable[[str], str]
+    ) -> None:
         self._config = config
         self._store = store
         self._teller = MwiTeller(endpoint, config, contact)

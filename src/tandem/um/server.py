@@ -31,15 +31,17 @@ from tandem.sip.aio.handlers import Handling
 from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.machines import uas
+from tandem.sip.message.grammar import bracketed
 from tandem.sip.sdp.offer import Encryption
 from tandem.um import counts
 from tandem.um.answering import CallAnswering
 from tandem.um.config import UmConfig, UmDirectory
 from tandem.um.delivery import Delivery, make_envelope
 from tandem.um.enrolment import Enrolment
-from tandem.um.identity import CallRefusal, MailboxCall, classify, find_gateway, read_invite
+from tandem.um.identity import CallRefusal, MailboxCall, classify, find_gateway, identify_caller, read_invite
 from tandem.um.mwi import MwiNotifier
 from tandem.um.prompts import Prompts
+from tandem.um.shares import shares_of
 
 BEGIN_S = 3.0
 """A disk that takes longer than this to begin a message takes none; the caller is sent elsewhere."""
@@ -102,9 +104,8 @@ class UmServer(Service[UmConfig]):
         self._legs.on_request = self._received
         self._spool = Spool(paths.spool)
         self._prompts = {DEFAULT_LANGUAGE: Prompts(DEFAULT_LANGUAGE)}
-        contact = f"<sip:{fqdn}:{contact_port(Transport.TLS)};transport={Transport.TLS}>"
         store = mail(self.threads.mail)
-        self._mwi = MwiNotifier(endpoint, lambda: self.config, store, contact)
+        self._mwi = MwiNotifier(endpoint, lambda: self.config, store, self._contact_at)
         submission = MailboxSubmission(store)
         self._delivery = Delivery(
             self._spool, clock=clock, disk=self.threads.disk, submission=submission, delivered=self._mwi.changed
@@ -167,8 +168,12 @@ class UmServer(Service[UmConfig]):
     # Calls
 
     def _contact(self, flow: Flow) -> str:
-        host = self._fqdn if flow.transport == Transport.TLS else flow.local[0]
-        return f"<sip:{host}:{self._contact_port(flow.transport)};transport={flow.transport}>"
+        return self._contact_at(flow.transport, flow.local[0])
+
+    def _contact_at(self, transport: str, address: str = "") -> str:
+        """Where we are reached by a transport: over TLS by name, otherwise by the address that is listened on."""
+        host = self._fqdn if transport == Transport.TLS else address or self._media_host
+        return f"<sip:{bracketed(host)}:{self._contact_port(transport)};transport={transport}>"
 
     def _received(self, transaction: ServerTransaction) -> Handling:
         request = transaction.request
@@ -190,8 +195,23 @@ class UmServer(Service[UmConfig]):
         elif isinstance(decision := classify(self.config, call), CallRefusal):
             self._refuse(transaction, decision, trusted=True)
         else:
-            self.calls.begin(transaction)
-            return self._answer_or_refuse(transaction, decision)
+            return self._begin(transaction, decision)
+        return None
+
+    def _begin(self, transaction: ServerTransaction, answer: MailboxCall) -> Handling:
+        """Take a call, unless its caller, mailbox or gateway has its share of calls already."""
+        caller = identify_caller(self.config, transaction.request, proven=answer.proven)
+        shares = tuple(shares_of(self.config, answer, caller, max_calls=self._max_calls))
+        full = next((share for share in shares if self.calls.count(share.key) >= share.most), None)
+        if full is None:
+            self.calls.begin(transaction, *(share.key for share in shares))
+            return self._answer_or_refuse(transaction, answer)
+        counts.busy.value += 1
+        event(self.log, logging.WARNING, "um.busy", call=fields.call_id(transaction.request), why=full.why)
+        if full.status == 503:
+            self.admission.refuse_busy(transaction)
+        else:
+            transaction.respond_with(full.status, headers=(fields.warning(full.why),))
         return None
 
     def _busy(self) -> str:

@@ -65,7 +65,7 @@ class _Due:
 class MwiTeller:
     """Mailboxes are named by their mail addresses, as in :attr:`UmConfig.by_mail`."""
 
-    def __init__(self, endpoint: Endpoint, config: Callable[[], UmConfig], contact: str) -> None:
+    def __init__(self, endpoint: Endpoint, config: Callable[[], UmConfig], contact: Callable[[str], str]) -> None:
         self._endpoint = endpoint
         self._config = config
         self._contact = contact
@@ -172,7 +172,7 @@ class MwiTeller:
             summary,
             uri=self._config().mwi_uri(user, gateway),
             account=self._config().mwi_address(user, gateway),
-            contact=self._contact,
+            contact=self._contact(gateway.transport),
             from_tag=ids.token(8),
             call_id=ids.token(12),
         )
