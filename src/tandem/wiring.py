@@ -4,6 +4,8 @@ A server reads the directory with its own account, and nothing of the organizati
 (directory, certificates, spool, mailboxes) and ``secrets`` (its password).
 """
 
+import difflib
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, TypeVar
 from tandem.core.clock import Clock, SystemClock
 from tandem.core.errors import TandemError
 from tandem.core.ids import SystemIds
+from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.directory.address import read_place
 from tandem.directory.opening import open_directory
@@ -34,6 +37,7 @@ from tandem.sip.machines.limits import Limits, SourceLimits
 from tandem.um.server import UmPaths, UmServer
 from tandem.voice.server import VoiceFiles, VoiceServer
 
+_log = get_logger("service")
 T = TypeVar("T")
 CS3 = 24
 """The code point that RFC 4594 §2.3 has for signalling that is no flow of its own; for routers that prefer AF31, use 26."""
@@ -72,7 +76,19 @@ class Home:
         try:
             return path.read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise CannotServe(f"{path}: {error.strerror}; expected the password of {account} there (phase 0)") from None
+            raise CannotServe(
+                f"{path}: {error.strerror}; expected the password of {account} there. {self._held(account)}"
+            ) from None
+
+    def _held(self, account: str) -> str:
+        """Whose home it is, for who has mistyped a name or is in another folder."""
+        folder = self.folder / "secrets"
+        names = sorted(path.name for path in folder.iterdir() if "." in path.name) if folder.is_dir() else []
+        if not names:
+            return f"{self.folder} is no home of a server: name another by --home; 'tandem install' makes one"
+        near = difflib.get_close_matches(account.lower(), names, 1)
+        hint = f" Is it {near[0]}?" if near else ""
+        return f"{self.folder} is the home of {', '.join(names)}; another is named by --home.{hint}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,21 +140,25 @@ class _UmFound:
     repository: Repository
     server: o.MessagingServer
     identity: Identity | None
+    unknown: tuple[str, ...]
 
 
-def _find_um(home: Home, fqdn: str) -> _UmFound:
+def _find_um(home: Home, fqdn: str, listen: Listen) -> _UmFound:
     """Ask the directory and read the certificate of a UM server. Takes as long as they do."""
     repository = bind(home, fqdn)
     try:
         server = repository.get(o.MessagingServer, fqdn)
         if server is None:
+            if any(fqdn in (pool.fqdn, *pool.servers) for pool in repository.all(o.VoicePool)):
+                raise CannotServe(f"{fqdn} is a voice server: tandem serve voice {fqdn}")
             raise CannotServe(f"{fqdn} is no messaging server of the directory; 'tandem apply' deploys it (phase 1)")
         speaks_tls = server.startup_mode is not StartupMode.TCP
         identity = Identity(home.certificates(fqdn), require_client=True) if speaks_tls else None
+        unknown = _unknown(repository, listen)
     except BaseException:
         repository.session.close()
         raise
-    return _UmFound(repository=repository, server=server, identity=identity)
+    return _UmFound(repository=repository, server=server, identity=identity, unknown=unknown)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,33 +168,55 @@ class _VoiceFound:
     forest: str
     pool: o.VoicePool
     identity: Identity
+    unknown: tuple[str, ...]
 
 
-def _find_voice(home: Home, fqdn: str) -> _VoiceFound:
+def _find_voice(home: Home, fqdn: str, listen: Listen) -> _VoiceFound:
     """Ask the directory and read the certificate of a voice server. Takes as long as they do."""
     repository = bind(home, fqdn)
     try:
         pool = next((p for p in repository.all(o.VoicePool) if fqdn in p.servers), None)
+        if pool is None and repository.get(o.MessagingServer, fqdn) is not None:
+            raise CannotServe(f"{fqdn} is a UM server: tandem serve um {fqdn}")
+        unknown = _unknown(repository, listen)
     finally:
         repository.session.close()
     if pool is None:
         raise CannotServe(f"{fqdn} is in no voice pool of the directory; 'tandem apply' makes its pool (phase 0)")
     identity = Identity(home.certificates(pool.fqdn), require_client=False)
-    return _VoiceFound(forest=repository.layout.forest, pool=pool, identity=identity)
+    return _VoiceFound(forest=repository.layout.forest, pool=pool, identity=identity, unknown=unknown)
 
 
-async def _in_thread(find: Callable[[Home, str], T], home: Home, fqdn: str) -> T:
+def _unknown(repository: Repository, listen: Listen) -> tuple[str, ...]:
+    """Names given by ``--resolve`` that no server, pool or gateway of the directory has: mistyped, most likely."""
+    if not listen.resolve:
+        return ()
+    known = {server.fqdn for server in repository.all(o.MessagingServer)}
+    known |= {name for pool in repository.all(o.VoicePool) for name in (pool.fqdn, *pool.servers)}
+    known |= {gateway.address for gateway in repository.all(o.UMIPGateway)}
+    known |= {gateway.fqdn for gateway in repository.all(o.PstnGateway)}
+    return tuple(sorted(set(listen.resolve) - {name.lower() for name in known}))
+
+
+def _warn(unknown: tuple[str, ...]) -> None:
+    for name in unknown:
+        why = "no server, pool or gateway of the directory has this name; is it mistyped?"
+        event(_log, logging.WARNING, "service.resolve_unknown", name=name, why=why)
+
+
+async def _in_thread(find: Callable[[Home, str, Listen], T], home: Home, fqdn: str, listen: Listen) -> T:
     """In a thread of its own: the server, which has the pools, is not made yet, and /healthz answers meanwhile."""
     thread = ThreadPool("start", 1)
     try:
-        return await thread.run(find, home, fqdn)
+        return await thread.run(find, home, fqdn, listen)
     finally:
         thread.close()
 
 
 async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
     """Start a UM server. ``tap`` sees every message."""
-    found = await _in_thread(_find_um, home, fqdn)
+    found = await _in_thread(_find_um, home, fqdn, listen)
+    _warn(found.unknown)
     server, identity = found.server, found.identity
     clock = SystemClock()
     # Plain gateways are exempt from rate limits: a trunk is one address with many calls.
@@ -203,7 +245,8 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
 
 async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
     """Start a voice server. ``tap`` sees every message. TCP and UDP are listened on only where ``listen`` has their ports."""
-    found = await _in_thread(_find_voice, home, fqdn)
+    found = await _in_thread(_find_voice, home, fqdn, listen)
+    _warn(found.unknown)
     pool, identity = found.pool, found.identity
     clock = SystemClock()
     endpoint = _endpoint(pool.fqdn, clock, listen, identity, SourceLimits(Limits()), tap)

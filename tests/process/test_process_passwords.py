@@ -100,3 +100,9 @@ def test_without_a_ticket_of_the_account_kerberos_never_asks(monkeypatch: pytest
 
     with pytest.raises(ProcessError, match=r"expected one of maria@example\.com: kinit maria@example\.com"):
         Operator(account="maria", kerberos=True, ask=ask).password(login="maria@example.com")
+
+
+@pytest.mark.parametrize("command", ["import", "doctor"])
+def test_commands_without_an_organization_speak_of_no_secrets_folder(command: str) -> None:
+    help_ = " ".join(CliRunner().invoke(tandem, [command, "--help"]).output.split())
+    assert "Kerberos ticket, or it is asked for" in help_ and "secrets" not in help_.lower()

@@ -62,7 +62,14 @@ def _set_level(tandem: logging.Logger, text: str) -> None:
         raise OpsError(
             f"--log-level {text!r}: expected [ROOM=]LEVEL, such as sip=debug; levels are {', '.join(LEVELS)}"
         )
+    if room and room not in (known := _rooms()):
+        raise OpsError(f"--log-level {text!r}: nothing logs as {room}; rooms are {', '.join(known)}")
     (tandem.getChild(room) if room else tandem).setLevel(LEVELS[level.lower()])
+
+
+def _rooms() -> list[str]:
+    """The rooms that log, of what the program has imported."""
+    return sorted({name.split(".")[1] for name in logging.root.manager.loggerDict if name.startswith("tandem.")})
 
 
 class TextFormatter(logging.Formatter):

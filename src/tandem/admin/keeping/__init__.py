@@ -1,1 +1,1 @@
-"""Backup and restore, certificates."""
+"""Backup and restore, homes of servers, certificates."""

@@ -1,1 +1,1 @@
-"""Backup, and certificates."""
+"""Backup, homes of servers, certificates."""

@@ -1,1 +1,1 @@
-"""Backup, copy and import."""
+"""Backup, homes of servers, copy and import."""
