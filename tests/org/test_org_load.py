@@ -183,3 +183,10 @@ def test_two_spellings_of_an_address_are_one_gateway(tmp_path: Path) -> None:
     assert [f.found for f in loaded.findings if f.severity is Severity.ERROR] == [
         "gateway address '2001:db8::10' is used 2 times"
     ] * 2
+
+
+def test_phones_that_insist_on_srtp_are_warned_of_where_um_speaks_rtp_only(tmp_path: Path) -> None:
+    path = write(tmp_path, ("voip_security: Secured ", "voip_security: SIPSecured "), ("RequireE", "SupportE"))
+    (finding,) = (each for each in load_organization(path).findings if "SIPSecured" in each.found)
+    assert finding.severity is Severity.WARNING
+    assert "one that insists on it gets no voice mail" in finding.expected and "pool1.example.com" in finding.found

@@ -327,9 +327,31 @@ async def test_verify_live_proves_a_deployment_and_names_a_dead_server(deployed:
             "it is in the mailbox, MWI shows 1 new",
         ):
             assert proof in good.stdout
-        assert "voice-ca" not in kinds(deployed)  # the message that it left is deleted again
+        assert "Mails of these checks are gone: 2 deleted" in good.stdout
+        assert {"voice-ca", "missedcall"}.isdisjoint(kinds(deployed))
     bad = await tandem("verify", str(deployed / "organization.yaml"), "--live", *names)
     assert bad.returncode == 1 and "is the UM server running" in bad.stdout
+
+
+async def test_a_dial_plan_that_is_sip_secured_is_proved_over_rtp(deployed: Path, tmp_path: Path) -> None:
+    deployment.change(
+        deployed, ("voip_security: Secured ", "voip_security: SIPSecured "), ("RequireEncryption", "SupportEncryption")
+    )
+    deployment.deploy(deployed)
+    (tmp_path / "secret").write_text(sip_secret(deployed, CALLER))
+    async with running(deployed) as servers:
+        names = [f"--resolve={name}=127.0.0.1:{port}" for name, port in servers.items()]
+        good = await tandem("verify", str(deployed / "organization.yaml"), "--live", *names)
+        assert good.returncode == 0, good.stdout
+        assert "um1.example.com answers for Main: answered over RTP" in good.stdout
+        assert "it is in the mailbox, MWI shows 1 new" in good.stdout
+        phone = ("phone", "call", CALLER, "4101", f"--pool={POOL}", *names, f"--roots={roots(deployed)}")
+        secret = f"--secret-file={tmp_path / 'secret'}"
+        strict = await tandem(*phone, secret)
+        assert strict.returncode == 1 and "offer RTP/AVP" in strict.stderr, strict.stderr
+        assert "try --media-encryption optional" in strict.stderr
+        assert "over RTP;" in (await tandem(*phone, secret, "--media-encryption=optional")).stdout
+        assert "over RTP;" in (await tandem(*phone, secret, "--media-encryption=none")).stdout
 
 
 async def test_the_phone_commands_register_listen_and_call(deployed: Path, tmp_path: Path) -> None:

@@ -237,6 +237,16 @@ def _security(org: m.Organization) -> Iterator[Check]:
                     f"VoIP security {plan.voip_security}, but pool {pool.fqdn} has {pool.media_encryption}",
                     f"{fitting} here, or media_encryption: {of_pool} at the pool (phase 4): otherwise every call to UM fails",
                 )
+        if plan.voip_security is VoIPSecurity.SIP_SECURED and (
+            mixed := [pool.fqdn for pool in org.voice_pools if pool.media_encryption is MediaEncryption.SUPPORT]
+        ):
+            found = f"VoIP security SIPSecured (UM speaks RTP only), and phones of {', '.join(mixed)} may use SRTP"
+            yield (
+                plan,
+                Severity.WARNING,
+                found,
+                "Secured, or SRTP optional at every phone: one that insists on it gets no voice mail",
+            )
         if plan.max_recording_duration_min >= plan.max_call_duration_min:
             yield _error(
                 plan, "max_recording_duration_min is not below max_call_duration_min", "a shorter recording than call"

@@ -9,12 +9,12 @@ import math
 import ssl
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tandem.call.attempt import Attempt
 from tandem.call.calls import Calls
-from tandem.call.errors import CallRefused
+from tandem.call.errors import CallFailed, CallRefused
 from tandem.call.leg import CallLeg
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
@@ -135,6 +135,7 @@ class Phone:
         host: str = "127.0.0.1",
         encryption: Encryption = Encryption.REQUIRE,
     ) -> None:
+        """``PREFER`` offers SRTP, and RTP to a peer that refuses it (488), as desk phones do whose SRTP is optional."""
         self.account = account
         self.when = When.RING
         self.mwi = MessageSummary()
@@ -189,19 +190,30 @@ class Phone:
 
     def dial(self, number: str, *, headers: Iterable[tuple[str, str]] = ()) -> Attempt:
         """Begin to call a number or SIP address; wait for ``answered()``, or use :meth:`call`."""
-        target = number if "@" in number else f"{number}@{self.account.address.partition('@')[2]}"
+        return self._place(self._target(number), self._policy, headers)
+
+    def _place(self, target: str, policy: MediaPolicy, headers: Iterable[tuple[str, str]]) -> Attempt:
         return self._calls.place(
             uri=f"sip:{target}",
             from_=f"<sip:{self.account.address}>",
             target=self._pool,
-            policy=self._policy,
+            policy=policy,
             headers=headers,
             credentials=(self._user, self.account.secret),
         )
 
     async def call(self, number: str, *, headers: Iterable[tuple[str, str]] = ()) -> PhoneCall:
         """Call and wait for the answer. Raises :class:`tandem.call.errors.CallFailed`."""
-        return PhoneCall(await self.dial(number, headers=headers).answered())
+        try:
+            return PhoneCall(await self.dial(number, headers=headers).answered())
+        except CallFailed as failed:
+            if failed.status != 488 or self._policy.encryption is not Encryption.PREFER:
+                raise
+        plain = replace(self._policy, encryption=Encryption.REFUSE)
+        return PhoneCall(await self._place(self._target(number), plain, headers).answered())
+
+    def _target(self, number: str) -> str:
+        return number if "@" in number else f"{number}@{self.account.address.partition('@')[2]}"
 
     # Inside
 
@@ -235,9 +247,6 @@ class Phone:
                 self.incoming.put_nowait(PhoneCall(await call.answer()))
             else:
                 await call.cancelled.wait()
-
-    async def _answer(self, transaction: ServerTransaction) -> None:
-        self.incoming.put_nowait(PhoneCall(await self._calls.answer(transaction, self._policy)))
 
     def _notified(self, transaction: ServerTransaction) -> None:
         try:

@@ -34,8 +34,9 @@ def verify(
     """Check the deployment of FILE against the expected result of every phase; changes nothing.
 
     With --live every UM server and pool connect to each other by TLS, in both directions, and ask (OPTIONS); each UM
-    server is called in each of its dial plans; and for each dial plan a user leaves a message for another: it must arrive,
-    and the other's phone must show message waiting (MWI). That phone rings meanwhile; the message is deleted again.
+    server is called in each of its dial plans (from verify@POOL); and for each dial plan a user leaves a message for another:
+    it must arrive, and the other's phone must show message waiting (MWI). That phone rings meanwhile. The message, and the
+    notices of missed calls that come of these calls, are deleted again.
 
     Exit code 0: nothing failed (there may be warnings); 1: something did.
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,18 +17,23 @@ from tandem.pki.tls import phone_tls_context
 from tandem.probe.errors import PhoneError
 from tandem.probe.phone import Account, Phone, PhoneCall, When
 from tandem.sip.aio.resolve import Resolver, parse_overrides
+from tandem.sip.sdp.offer import Encryption
 
 _PATH = click.Path(dir_okay=False, path_type=Path)
 _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+_MEDIA = {"required": Encryption.REQUIRE, "optional": Encryption.PREFER, "none": Encryption.REFUSE}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
-    """Who phones, and by which pool."""
+    """Who phones, by which pool, and with which media."""
 
     account: Account
     roots: Path
     resolver: Resolver
+    encryption: Encryption
 
 
 @click.group()
@@ -35,6 +42,29 @@ def phone() -> None:
 
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say who phones; the command gets them as one argument ``line``."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *,
+        address: str,
+        pool: str,
+        port: int,
+        secret_file: Path,
+        roots: Path,
+        resolve: tuple[str, ...],
+        media_encryption: str,
+        **others: Any,
+    ) -> None:
+        secret = secret_file.read_text(encoding="utf-8").strip()
+        line = _Line(
+            account=Account(address=address, secret=secret, pool=pool, port=port),
+            roots=roots,
+            resolver=Resolver(parse_overrides(resolve)),
+            encryption=_MEDIA[media_encryption],
+        )
+        command(line=line, **others)
+
     for option in (
         click.argument("address"),
         click.option("--pool", required=True, metavar="FQDN", help="The pool to register at."),
@@ -42,20 +72,21 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--secret-file", required=True, type=_EXISTING, help="A file with the SIP secret."),
         click.option("--roots", required=True, type=_EXISTING, help="The root certificates to trust (PEM)."),
         click.option("--resolve", multiple=True, metavar="FQDN=IP:PORT", help="Where a name is."),
+        click.option(
+            "--media-encryption",
+            type=click.Choice([*_MEDIA]),
+            default="required",
+            show_default=True,
+            help="SRTP: required; optional (RTP where it is refused); none, as UM speaks in SIPSecured dial plans.",
+        ),
     ):
-        command = option(command)
-    return command
-
-
-def _line(address: str, pool: str, port: int, secret_file: Path, roots: Path, resolve: tuple[str, ...]) -> _Line:
-    secret = secret_file.read_text(encoding="utf-8").strip()
-    account = Account(address=address, secret=secret, pool=pool, port=port)
-    return _Line(account=account, roots=roots, resolver=Resolver(parse_overrides(resolve)))
+        wrapped = option(wrapped)
+    return wrapped
 
 
 @contextlib.asynccontextmanager
 async def _registered(line: _Line) -> AsyncIterator[Phone]:
-    made = Phone(line.account, phone_tls_context(line.roots), resolver=line.resolver)
+    made = Phone(line.account, phone_tls_context(line.roots), resolver=line.resolver, encryption=line.encryption)
     try:
         await made.register()
         yield made
@@ -69,12 +100,7 @@ async def _registered(line: _Line) -> AsyncIterator[Phone]:
 @_options
 @JSON
 def register(
-    address: str,
-    pool: str,
-    port: int,
-    secret_file: Path,
-    roots: Path,
-    resolve: tuple[str, ...],
+    line: _Line,
     as_json: bool,
 ) -> None:
     """Register ADDRESS, show message waiting (MWI), unregister.
@@ -87,19 +113,26 @@ def register(
     """
 
     async def run() -> dict[str, object]:
-        async with _registered(_line(address, pool, port, secret_file, roots, resolve)) as made:
+        async with _registered(line) as made:
             await made.subscribe_mwi()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(2):
                     await made.mwi_changed.wait()
-            return {"registered": address, "waiting": made.mwi.waiting, "new": made.mwi.new, "old": made.mwi.old}
+            return {
+                "registered": line.account.address,
+                "waiting": made.mwi.waiting,
+                "new": made.mwi.new,
+                "old": made.mwi.old,
+            }
 
     result = asyncio.run(run())
     if as_json:
         print_json(result)
     else:
         waiting = "on" if result["waiting"] else "off"
-        click.echo(f"{address} is registered; message waiting {waiting}: {result['new']} new, {result['old']} old")
+        click.echo(
+            f"{line.account.address} is registered; message waiting {waiting}: {result['new']} new, {result['old']} old"
+        )
 
 
 @phone.command()
@@ -112,13 +145,8 @@ def register(
 @click.option("--record", type=_PATH, help="Write what was heard to this WAV file.")
 @JSON
 def call(
-    address: str,
+    line: _Line,
     number: str,
-    pool: str,
-    port: int,
-    secret_file: Path,
-    roots: Path,
-    resolve: tuple[str, ...],
     say: Path | None,
     after_tone: bool,
     dtmf: str,
@@ -139,7 +167,7 @@ def call(
     speech = say.read_bytes() if say is not None else b""
 
     async def run() -> PhoneCall:
-        async with _registered(_line(address, pool, port, secret_file, roots, resolve)) as made:
+        async with _registered(line) as made:
             placed = await made.call(number)
             if after_tone:
                 await placed.wait_for_tone()
@@ -155,7 +183,12 @@ def call(
     try:
         placed = asyncio.run(run())
     except CallFailed as failed:
-        raise PhoneError(f"{number} was not answered: {failed}") from None
+        hint = (
+            "; try --media-encryption optional"
+            if failed.status == 488 and line.encryption is not Encryption.PREFER
+            else ""
+        )
+        raise PhoneError(f"{number} was not answered: {failed}{hint}") from None
     _heard(placed, record)
     result = {
         "answered": True,
@@ -177,12 +210,7 @@ def call(
 @click.option("--record", type=_PATH, help="Write what was heard to this WAV file.")
 @JSON
 def listen(
-    address: str,
-    pool: str,
-    port: int,
-    secret_file: Path,
-    roots: Path,
-    resolve: tuple[str, ...],
+    line: _Line,
     seconds: float,
     record: Path | None,
     as_json: bool,
@@ -197,13 +225,13 @@ def listen(
     """
 
     async def run() -> PhoneCall:
-        async with _registered(_line(address, pool, port, secret_file, roots, resolve)) as made:
+        async with _registered(line) as made:
             made.when = When.ANSWER
             try:
                 async with asyncio.timeout(seconds):
                     answered = await made.incoming.get()
             except TimeoutError:
-                raise PhoneError(f"nobody called {address} within {seconds:g} s") from None
+                raise PhoneError(f"nobody called {line.account.address} within {seconds:g} s") from None
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
                     await asyncio.shield(answered.leg.ended)

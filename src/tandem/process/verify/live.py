@@ -1,25 +1,25 @@
 """Live checks, in both directions: each UM server and each pool by TLS with the name checked, a call to each UM server in
 each dial plan, and for each dial plan a message that a user leaves for another, whose phone then shows message waiting.
 
-The message is deleted again. What the checks need of secrets they get from the voice server's account.
+What comes of these calls in mailboxes is deleted again. Secrets are read with the voice server's account.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tandem.call.errors import CallFailed
 from tandem.directory import objects as o
 from tandem.mail.errors import MailError
-from tandem.mail.port import Mailbox, MailStore, MessageKind
-from tandem.org.vocabulary import MediaEncryption, PoolKind, UriType, VoIPSecurity
+from tandem.mail.port import MailStore
+from tandem.org.vocabulary import PoolKind, UriType, VoIPSecurity
 from tandem.pki.store import CertificateStore
 from tandem.pki.tls import client_context, phone_tls_context
 from tandem.probe.errors import PhoneError
 from tandem.probe.live import Outcome, ask_options
 from tandem.probe.phone import Account, Phone
 from tandem.process.task import Context
+from tandem.process.verify.arrivals import Cleaner
 from tandem.process.verify.matrix import Check, check
 from tandem.sip.aio.resolve import Resolver
 from tandem.sip.headers.diversion import Diversion, Reason
@@ -43,6 +43,10 @@ class Live:
     mail: MailStore
     caller: str = ""
     called: str = ""
+    _cleaner: Cleaner = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_cleaner", Cleaner(mail=self.mail))
 
     async def checks(self) -> AsyncIterator[Check]:
         """Every live check, as it ends."""
@@ -63,6 +67,9 @@ class Live:
                 for pool in pools:
                     if users := self._users(pool, plan):
                         yield await self._message(pool, plan, *users)
+        removed = await self._cleaner.remove(ARRIVES_S)
+        said = f"{removed.count} deleted (calls from verify@POOL, and the messages left above)"
+        yield check("Mails of these checks are gone", removed.wrong, said, 11, "look into the mailbox", warn=True)
 
     async def _pair(
         self, server: o.MessagingServer, pool: o.VoicePool, plans: dict[str, o.UMDialPlan]
@@ -78,6 +85,12 @@ class Live:
         for name in server.dial_plans:
             if name in plans and not there.wrong and (users := self._users(pool, plans[name])):
                 yield await self._call(server, pool, plans[name], users[1])
+
+    def _missed_calls_are_told(self, user: o.User) -> bool:
+        forests = [self.context.at(forest).repository for forest in self.context.organization.messaging_forests]
+        policies = {policy.name: policy for repository in forests for policy in repository.all(o.UMMailboxPolicy)}
+        policy = policies.get(user.um_mailbox_policy)
+        return policy is None or policy.allow_missed_call_notifications
 
     def _store(self, fqdn: str) -> CertificateStore:
         return CertificateStore(folder=self.context.pki / fqdn)
@@ -101,6 +114,8 @@ class Live:
             uri = f"{plan.name}@{server.fqdn}:{server.sip_tls_port};transport=tls"
             call = await phone.call(uri, headers=[("Diversion", header)])
             media = "SRTP" if call.leg.secure else "RTP"
+            if self._missed_calls_are_told(called):
+                self._cleaner.expect(called.mail, call.leg.dialog.call_id)
             await asyncio.sleep(0.5)
             heard = len(call.heard)
             await call.hang_up()
@@ -115,26 +130,26 @@ class Live:
 
     async def _message(self, pool: o.VoicePool, plan: o.UMDialPlan, caller: o.User, called: o.User) -> Check:
         """One user leaves a message for another, whose phone shows message waiting (MWI); then the message is deleted."""
-        phones = self._phone(pool, caller), self._phone(pool, called)
+        phones = self._phone(pool, caller, _encryption(plan)), self._phone(pool, called, Encryption.PREFER)
         try:
-            async with _Arrivals.watched(self.mail.mailbox(called.mail), caller) as arrivals:
-                outcome = await self._leave(*phones, arrivals)
+            outcome = await self._leave(*phones, called.mail)
         except (PhoneError, CallFailed, MailError, OSError, TimeoutError) as error:
             outcome = Outcome(evidence="", wrong=f"{caller.bare_sip_address} called {called.bare_sip_address}: {error}")
         finally:
             for phone in phones:
                 await _leave_quietly(phone)
-        advice = "see the servers' logs for this call; 'tandem verify' without --live shows what is missing"
+        advice = "see this call by 'tandem trace' and in the servers' logs"
         return _check(
             f"A message for {called.bare_sip_address} in {plan.name} arrives, and MWI is shown", outcome, 11, advice
         )
 
-    async def _leave(self, caller: Phone, called: Phone, arrivals: "_Arrivals") -> Outcome:
+    async def _leave(self, caller: Phone, called: Phone, mail: str) -> Outcome:
         await caller.register()
         await called.register()
         await called.subscribe_mwi()
         before = called.mwi.new
         call = await caller.call(called.account.address)
+        arrivals = self._cleaner.expect(mail, call.leg.dialog.call_id)
         await call.wait_for_tone(timeout_s=TONE_S)
         await call.speak(bob_message())
         await call.hang_up()
@@ -144,49 +159,12 @@ class Live:
         said = f"{caller.account.address} left a message, it is in the mailbox, MWI shows {mwi.new} new"
         return Outcome(evidence=said)
 
-    def _phone(self, pool: o.VoicePool, user: o.User) -> Phone:
+    def _phone(self, pool: o.VoicePool, user: o.User, encryption: Encryption) -> Phone:
         account = Account(
             address=user.bare_sip_address, secret=self.secret_of(user), pool=pool.fqdn, port=pool.sip_tls_port
         )
-        encryption = (
-            Encryption.REFUSE if pool.media_encryption is MediaEncryption.DO_NOT_SUPPORT else Encryption.REQUIRE
-        )
         context = phone_tls_context(self._store(pool.fqdn).roots)
         return Phone(account, context, resolver=self.resolver, encryption=encryption)
-
-
-class _Arrivals:
-    """Voice messages from a caller that came into a mailbox since we began to look; they are deleted in the end."""
-
-    def __init__(self, mailbox: Mailbox, sender: str, before: frozenset[str]) -> None:
-        self._mailbox = mailbox
-        self._sender = sender
-        self._before = before
-
-    @classmethod
-    @contextlib.asynccontextmanager
-    async def watched(cls, mailbox: Mailbox, caller: o.User) -> AsyncIterator["_Arrivals"]:
-        arrivals = cls(mailbox, caller.mail.lower(), frozenset(info.key for info in await mailbox.list()))
-        try:
-            yield arrivals
-        finally:
-            for key in await arrivals.keys():
-                await mailbox.delete(key)
-
-    async def keys(self) -> list[str]:
-        """The messages that have come since."""
-        return [
-            info.key
-            for info in await self._mailbox.list()
-            if info.kind is MessageKind.VOICE and info.sender == self._sender and info.key not in self._before
-        ]
-
-    async def wait(self) -> None:
-        """Wait until one has come."""
-        async with contextlib.aclosing(self._mailbox.watch()) as changes:
-            async for _ in changes:
-                if await self.keys():
-                    return
 
 
 async def _leave_quietly(phone: Phone) -> None:
