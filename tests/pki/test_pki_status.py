@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tandem.cli.keeping.pki import pki
 from tandem.core.clock import SystemClock
+from tandem.core.ids import SystemIds
 from tandem.pki import counts, examine
 from tandem.pki.authority import SERVER_DAYS, Authority
 from tandem.pki.errors import PkiError
@@ -26,6 +27,8 @@ from tandem.pki.identity import Identity
 from tandem.pki.store import CertificateStore
 from tandem.service import certificates
 from tandem.service.threads import ThreadPool
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.resolve import Resolver
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 NAME = "um1.example.com"
@@ -430,7 +433,8 @@ async def test_files_that_cannot_be_used_are_told_once_and_tried_again_until_the
     kept = home / "kept"
     shutil.copytree(store.folder, kept)
     monkeypatch.setattr(identity, "warning", lambda at: looks.append(at) or "")  # each look ends with it
-    following = asyncio.ensure_future(certificates.follow(identity, SystemClock(), disk))
+    connections = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver()).connections
+    following = asyncio.ensure_future(certificates.follow(identity, SystemClock(), disk, connections))
 
     async def look_often() -> None:
         until = len(looks) + 5

@@ -187,9 +187,14 @@ def _list_problem(crl: x509.CertificateRevocationList, leaf: x509.Certificate, a
         return (
             f"the revocation list of {crl.issuer.rfc4514_string()} was to be renewed by {crl.next_update_utc:%Y-%m-%d}"
         )
-    if crl.issuer == leaf.issuer and crl.get_revoked_certificate_by_serial_number(leaf.serial_number) is not None:
-        return "it is revoked"
-    return ""
+    return "it is revoked" if is_revoked(leaf, (crl,)) else ""
+
+
+def is_revoked(certificate: x509.Certificate, lists: Iterable[x509.CertificateRevocationList]) -> bool:
+    """Whether a revocation list of its issuer names a certificate."""
+    serial = certificate.serial_number
+    own = (crl for crl in lists if crl.issuer == certificate.issuer)
+    return any(crl.get_revoked_certificate_by_serial_number(serial) is not None for crl in own)
 
 
 def _name(certificate: x509.Certificate) -> str:

@@ -1,11 +1,12 @@
 """What a running server shows and whom it trusts: the TLS contexts in force, made again when the files change.
 
-New handshakes take the new contexts; connections that stand are not touched. Files that cannot be used leave what was in
-force, and are tried again at each look until they can. Left out: files on network shares whose clocks go backwards.
+New handshakes take the new contexts; open connections go on, but for those of peers that have been revoked. Files that cannot
+be used leave what was in force, and are tried again at each look until they can. Left out: files on network shares whose
+clocks go backwards.
 """
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 
 from cryptography import x509
@@ -58,6 +59,15 @@ class Identity:
             raise
         self._server, self._client, self._expires_at, self._lists = server, client, expires_at, lists
         self.unusable = ""
+
+    def revoked_among(self, certificates: Iterable[bytes]) -> list[bytes]:
+        """Those of these certificates (DER) that a revocation list in force names. Takes time: for a thread."""
+        return [each for each in certificates if examine.is_revoked(x509.load_der_x509_certificate(each), self._lists)]
+
+    @property
+    def lists(self) -> Sequence[x509.CertificateRevocationList]:
+        """The revocation lists in force; others after each reload."""
+        return self._lists
 
     def changed(self) -> bool:
         """Whether a file is another one than when :meth:`reload` was last called."""

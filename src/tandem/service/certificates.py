@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
 from tandem.pki.errors import PkiError
 from tandem.pki.identity import Identity
 from tandem.service.threads import ThreadPool
+from tandem.sip.aio.connections import Connections
+from tandem.sip.aio.flow import StreamFlow
 
 _log = get_logger("service")
 LOOK_S = 5.0
@@ -28,11 +31,27 @@ def reload(identity: Identity) -> None:
             event(_log, logging.ERROR, "service.certificate_not_taken", why=error)
 
 
-async def follow(identity: Identity, clock: Clock, disk: ThreadPool) -> None:
+async def follow(identity: Identity, clock: Clock, disk: ThreadPool, connections: Connections) -> None:
     """Reload files that changed, and warn of a certificate or revocation list that expires soon, until cancelled."""
+    lists = identity.lists
     while True:
         await disk.run(look, identity, clock)
+        if identity.lists is not lists:
+            lists = identity.lists
+            await end_revoked(identity, disk, connections)
         await asyncio.sleep(LOOK_S)
+
+
+async def end_revoked(identity: Identity, disk: ThreadPool, connections: Connections) -> None:
+    """End the connections of peers whose certificates have been revoked since their handshakes."""
+    held = defaultdict[bytes, list[StreamFlow]](list)
+    for flow in connections.flows:
+        if certificate := flow.certificate:
+            held[certificate].append(flow)
+    for certificate in await disk.run(identity.revoked_among, list(held)):
+        for flow in held[certificate]:
+            event(_log, logging.WARNING, "service.revoked", peer=flow.remote, names=",".join(sorted(flow.peer_names)))
+            flow.abort()
 
 
 def look(identity: Identity, clock: Clock) -> None:

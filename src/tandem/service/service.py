@@ -95,16 +95,18 @@ class Service(Generic[Config]):
         await self.prepare()
         self.supervise("directory", self.following.run)
         if (identity := self.identity) is not None:
-            self.supervise("certificate", lambda: certificates.follow(identity, self.clock, self.threads.disk))
+            disk, connections = self.threads.disk, self.endpoint.connections
+            self.supervise("certificate", lambda: certificates.follow(identity, self.clock, disk, connections))
 
     def supervise(self, name: str, work: Work) -> None:
         """Run background work until :meth:`stop`; see :meth:`Supervisor.supervise`."""
         self.supervisor.supervise(f"{self.room}.{name}", work)
 
     async def reload(self) -> None:
-        """Use new certificate files now."""
+        """Use new certificate files now; peers that have been revoked are disconnected."""
         if self.identity is not None:
             await self.threads.disk.run(certificates.reload, self.identity)
+            await certificates.end_revoked(self.identity, self.threads.disk, self.endpoint.connections)
 
     def drain(self) -> None:
         """Take no more calls; those that were answered go on."""

@@ -144,6 +144,12 @@ class StreamFlow(asyncio.Protocol):
         """Whether nothing can be sent any more."""
         return self._writer is None or self._writer.is_closing()
 
+    @property
+    def certificate(self) -> bytes:
+        """The peer's certificate (DER); empty without one."""
+        tls = self._writer.get_extra_info("ssl_object") if self._writer is not None else None
+        return (tls.getpeercert(binary_form=True) or b"") if tls is not None else b""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Asyncio: the connection (with its TLS handshake) is open."""
         stream = cast(asyncio.Transport, transport)  # uvloop's TLS transport has its methods and is none by name
