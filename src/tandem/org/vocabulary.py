@@ -90,8 +90,8 @@ class UMStatus(StrEnum):
 class PinState(StrEnum):
     """The PIN of a user who is enabled for UM.
 
-    ``PENDING``: to be made by a UM server. ``MAILING``: kept, and its mail is not sent for certain, so another PIN is made
-    if the server stops here. ``SET``: kept and mailed. ``NONE`` is an absent attribute: the user is not enabled for UM.
+    ``PENDING``: to be made by a UM server. ``MAILING``: kept by release 0.1, whose mail may not have been sent, so another PIN
+    is made. ``SET``: mailed and kept. ``NONE`` is an absent attribute: the user is not enabled for UM.
     """
 
     NONE = ""

@@ -14,6 +14,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -34,7 +35,10 @@ from tandem.um import counts
 from tandem.um.config import NO_PIN_YET, UmConfig
 
 _log = get_logger("um")
-_AGAIN_S = 15.0
+FIRST_DELAY_S, LONGEST_DELAY_S = 15.0, 3600.0
+"""Seconds after which a user is tried again whose PIN could not be made; it doubles each time, up to the longest."""
+_SLICE = 100
+_NAMED = 5
 GENERATED_DIGITS = 6
 _HASHER = PasswordHasher()
 
@@ -115,6 +119,8 @@ class Enrolment:
         self._key_file = key_file
         self._hasher: PinHasher  # by prepare
         self._wanted = asyncio.Event()
+        self._made: dict[str, _MadePin] = {}
+        self._tried: dict[str, _Tried] = {}
 
     async def prepare(self) -> None:
         """Read the key of all PINs, or make it. Raises :class:`OSError` if that cannot be done. Call it before :meth:`run`."""
@@ -131,40 +137,75 @@ class Enrolment:
             await self._wanted.wait()
             self._wanted.clear()
             if not await self._make_pending():
-                asyncio.get_running_loop().call_later(_AGAIN_S, self._wanted.set)
+                asyncio.get_running_loop().call_later(FIRST_DELAY_S, self._wanted.set)
+
+    def problem(self) -> str:
+        """Whose PIN could not be made, and why; an empty text if nobody's. May be called in any thread."""
+        failed = [
+            f"{account}: {tried.why} (tries: {tried.tries})" for account, tried in sorted(self._tried.copy().items())
+        ]
+        more = (f"and {len(failed) - _NAMED} more",) if len(failed) > _NAMED else ()
+        return "; ".join((*failed[:_NAMED], *more))
 
     async def _make_pending(self) -> bool:
         """Whether all could be made."""
-        made = True
-        for user in tuple(self._config().without_pin.values()):
+        now, pending = asyncio.get_running_loop().time, self._config().without_pin
+        for number, account in enumerate(tuple(pending)):
+            if number % _SLICE == 0:
+                await asyncio.sleep(0)  # many may wait for their next try
+            tried = self._tried.get(account)
+            if (user := pending.get(account)) is None or (tried is not None and tried.again_at > now()):
+                continue
             try:
                 await self._make(user)
             except DirectoryUnavailable:
                 return False  # it was logged when it was lost
             except Exception as error:  # one PIN that cannot be made holds up no other
-                event(_log, logging.ERROR, "um.pin_not_made", account=user.account, error=error)
-                made = False
-        return made
+                self._failed(account, str(error) or repr(error))
+            else:
+                self._tried.pop(account, None)
+        return not self._tried
+
+    def _failed(self, account: str, why: str) -> None:
+        before = self._tried.get(account)
+        if before is None or before.why != why:
+            event(_log, logging.ERROR, "um.pin_not_made", account=account, error=why)
+        tries = before.tries + 1 if before is not None else 1
+        delay_s = min(FIRST_DELAY_S * 2.0 ** min(tries - 1, 30), LONGEST_DELAY_S)
+        again_at = asyncio.get_running_loop().time() + delay_s
+        self._tried[account] = _Tried(tries=tries, why=why, again_at=again_at)
 
     async def _make(self, user: o.User) -> None:
-        """Make one PIN, keep its hash, mail it. A crash in between makes and mails another one the next time.
+        """Make one PIN, mail it, keep its hash.
 
-        One of the UM servers of a machine does it: the others find it set when they have the lock. The directory is asked
-        in a thread, so that one that hangs holds up no call.
+        What fails is tried again with the same PIN and the same mail, so that nobody gets two and the directory is written
+        once. Only a crash between the mail and the hash makes and mails another one. One of the UM servers of a home does
+        it: the others find it set when they have the lock. The directory is asked in a thread, so that one that hangs
+        holds up no call.
         """
+        account = user.account.lower()
         if user.um_dial_plan not in self._config().dial_plans:
             return
         async with _locked(self._lock_file, self._threads.disk):
             found = await self._threads.directory.run(self._repository.same, user)
-            if found is not None and found[0].pin_state in NO_PIN_YET:
-                await self._make_locked(found[0])
+            if found is None or found[0].pin_state not in NO_PIN_YET:
+                self._made.pop(account, None)
+                return
+            made = self._made.get(account)
+            if made is None or made.recipient != found[0].mail:
+                made = self._made[account] = await self._new_pin(found[0])
+            if not made.mailed:
+                await self._submission.send(message_id=made.message_id, recipient=made.recipient, data=made.mail)
+                made.mailed = True
+            await self._threads.directory.run(self._repository.set_pin, user, PinState.SET, checksum=made.checksum)
+        del self._made[account]
+        counts.pins_made.value += 1
+        event(_log, logging.INFO, "um.pin_made", account=user.account)
 
-    async def _make_locked(self, user: o.User) -> None:
+    async def _new_pin(self, user: o.User) -> "_MadePin":
         policy = self._config().policies.get(user.um_mailbox_policy)
         extension = self._config().extension(user)
         pin = generate(extension=extension, minimum=policy.min_pin_length if policy else GENERATED_DIGITS)
-        hashed = await self._threads.hashing.run(self._hasher.hash, user.account, pin)
-        await self._threads.directory.run(self._repository.set_pin, user, PinState.MAILING, checksum=hashed)
         message_id = f"welcome-{self._ids.token(8)}"
         mail = compose.welcome(
             mailbox=user.mail,
@@ -175,10 +216,28 @@ class Enrolment:
             at=self._clock.at(),
             message_id=message_id,
         )
-        await self._submission.send(message_id=message_id, recipient=user.mail, data=mail)
-        await self._threads.directory.run(self._repository.set_pin, user, PinState.SET)
-        counts.pins_made.value += 1
-        event(_log, logging.INFO, "um.pin_made", account=user.account)
+        checksum = await self._threads.hashing.run(self._hasher.hash, user.account, pin)
+        return _MadePin(checksum=checksum, message_id=message_id, recipient=user.mail, mail=mail)
+
+
+@dataclass(slots=True, kw_only=True)
+class _MadePin:
+    """A PIN that is not set yet: its hash, and the mail that holds it."""
+
+    checksum: str
+    message_id: str
+    recipient: str
+    mail: bytes
+    mailed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tried:
+    """A user whose PIN could not be made; ``again_at`` is on the clock of the loop."""
+
+    tries: int
+    why: str
+    again_at: float
 
 
 @asynccontextmanager

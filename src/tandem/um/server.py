@@ -158,7 +158,12 @@ class UmServer(Service[UmConfig]):
 
     def notices(self) -> dict[str, Callable[[], str]]:
         """See :meth:`Service.notices`."""
-        return {**super().notices(), "delivery": self._delivery.problem, "mwi": self._mwi.problem}
+        return {
+            **super().notices(),
+            "delivery": self._delivery.problem,
+            "mwi": self._mwi.problem,
+            "enrolment": self._enrolment.problem,
+        }
 
     async def idle(self) -> None:
         """See :meth:`Service.idle`; what was recorded is delivered too, as far as mailboxes take it."""
