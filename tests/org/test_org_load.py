@@ -46,6 +46,28 @@ def test_the_example_is_an_organization_with_two_warnings(tmp_path: Path) -> Non
     assert (alice.account, alice.extension, alice.line_uri) == ("alice", "4101", "tel:+14255554101")
 
 
+POOL_2 = """voice_pools:
+  - fqdn: pool2.example.com
+    forest: example.com
+    pool_type: FrontEnd
+    servers: [fe1.example.com, fe2.example.com]
+"""
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_what_pools_do_not_do_yet_is_warned_of_where_users_would_meet_it(tmp_path: Path, used: bool) -> None:
+    two = [("voice_pools:\n", POOL_2)]
+    if used:
+        two.append(
+            ("    sip_address: bob@example.com\n    pool: pool1", "    sip_address: bob@example.com\n    pool: pool2")
+        )
+    loaded = load_organization(write(tmp_path, *two))
+    assert loaded.organization is not None, loaded.findings
+    found = [str(f) for f in loaded.findings if f.key.startswith("voice_pools")]
+    assert any("calls between pools are refused" in each for each in found) is used
+    assert any("2 servers, which do not know each other's registrations" in each for each in found) is used
+
+
 def test_users_of_a_csv_file_join_those_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "users.csv").write_bytes(
         "\ufeffaccount,display_name,forest,ou,mail,extension,um_mailbox_policy,sip_address,pool\r\n"

@@ -118,9 +118,9 @@ def test_subscriptions_that_ended_go_as_others_come_and_with_their_connection() 
         subscriptions.keep(held(f"u{number}", Connection(), expires_s=60), 0.0)
     refreshed = subscriptions.of("u0", 1.0)[0]
     refreshed.notifier.refreshed(600, 30.0)
-    for number in range(5):
+    for number in range(12):
         subscriptions.keep(held(f"v{number}", Connection(), now=61.0), 61.0)
-    assert len(subscriptions) == 1 + 5
+    assert len(subscriptions) == 1 + 12
     assert subscriptions.of("u0", 61.0) == [refreshed]
     flow = Connection()
     subscriptions.moved(refreshed, flow)  # type: ignore[arg-type]

@@ -121,6 +121,25 @@ def test_more_contacts_than_a_user_may_have_are_refused_before_they_are_read() -
     assert location.of("alice@example.com", 0.0) == []
 
 
+def test_a_phone_that_does_not_speak_outbound_registers_often() -> None:
+    def granted(contact: str, *more: tuple[str, str]) -> str:
+        return asked(Location(), Connection(), f"{contact};expires=3600", *more).headers.all("Contact")[0]
+
+    assert ";expires=600" in granted("<sip:alice@192.0.2.1>")
+    assert ";expires=3600" in granted(PHONE, ("Supported", "outbound"))
+
+
+def test_contacts_that_expired_go_as_others_come() -> None:
+    location, flow = Location(), Connection()
+    for number in range(30):
+        location.bind(f"u{number}", Binding(contact="sip:x@192.0.2.1", flow=flow, expires_at=60.0), 0.0)
+    location.bind("u0", Binding(contact="sip:x@192.0.2.1", flow=flow, expires_at=600.0), 50.0)
+    for number in range(12):
+        location.bind(f"v{number}", Binding(contact="sip:y@192.0.2.1", flow=flow, expires_at=600.0), 61.0)
+    assert len(location._bindings) == len(location._watched) == len(flow.on_close) == 13
+    assert [user for user, _ in location.at(parse_uri("sip:x@192.0.2.1"), 61.0)] == ["u0"]
+
+
 def test_one_register_is_one_line_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     asked(Location(), Connection(), ", ".join(f"<sip:alice@192.0.2.{n}>" for n in range(MAX_BINDINGS)))
@@ -172,7 +191,7 @@ def test_a_phone_that_registers_for_days_on_one_connection_leaves_nothing_behind
 def test_one_phone_too_many_costs_the_oldest_its_place() -> None:
     location, flow = Location(), Connection()
     for number in range(12):
-        location.bind("a", Binding(contact=f"sip:{number}", flow=flow, expires_at=9.0))
+        location.bind("a", Binding(contact=f"sip:{number}", flow=flow, expires_at=9.0), 0.0)
     assert [b.contact for b in location.of("a", 0.0)] == [f"sip:{n}" for n in range(2, 12)]
     assert len(flow.on_close) == 10
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
 from tandem.org.numbers import line_key
-from tandem.org.vocabulary import GLOBAL, UMStatus, UriType, registrar_identity
+from tandem.org.vocabulary import GLOBAL, PoolKind, UMStatus, UriType, registrar_identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +18,7 @@ class VoiceConfig:
     """Users by SIP address and by line (its ``line_key``), dial plans by identity, UM servers by dial plan."""
 
     pool: o.VoicePool | None = None
+    other_pools: tuple[str, ...] = ()
     users: Mapping[str, o.User] = field(default_factory=dict)
     lines: Mapping[str, o.User | o.Contact] = field(default_factory=dict)
     contacts: Mapping[str, o.Contact] = field(default_factory=dict)
@@ -71,8 +72,10 @@ class VoiceDirectory:
         plans = self.index.all(o.UMDialPlan)
         servers = [server for server in self.index.all(o.MessagingServer) if server.status is UMStatus.ENABLED]
         pools = self.index.all(o.VoicePool, self._forest)
+        own = next((p for p in pools if self._fqdn in (p.fqdn, *p.servers)), None)
         return VoiceConfig(
-            pool=next((p for p in pools if self._fqdn in (p.fqdn, *p.servers)), None),
+            pool=own,
+            other_pools=tuple(sorted(p.fqdn for p in pools if p is not own and p.kind is PoolKind.TANDEM)),
             users=self._users,
             lines=self._lines,
             contacts=self._contacts,

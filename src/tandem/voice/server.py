@@ -73,6 +73,7 @@ class VoiceServer(Service[VoiceConfig]):
         identity: Identity | None = None,
     ) -> None:
         directory = VoiceDirectory(connect, fqdn, forest)
+        self._other_pools: tuple[str, ...] = ()
         super().__init__(
             room="voice",
             endpoint=endpoint,
@@ -121,6 +122,10 @@ class VoiceServer(Service[VoiceConfig]):
         """See :meth:`Service.took`."""
         um = "readable" if config.um_readable else "not readable (phase 7)"
         event(self.log, logging.INFO, "voice.config", users=len(config.users), um=um)
+        if (others := config.other_pools) and others != self._other_pools:
+            why = "calls between pools are refused in this release"
+            event(self.log, logging.WARNING, "voice.several_pools", others=", ".join(others), why=why)
+        self._other_pools = others
 
     async def prepare(self) -> None:
         """See :meth:`Service.prepare`."""

@@ -1,10 +1,11 @@
 """The subscriptions of phones to message waiting: by dialog, and by user.
 
-One that has expired goes as others come: with each, those that ended longest ago are taken out, a few at a time. One whose
+One that has expired goes as others come: with each, a few users are looked at, those whose turn was longest ago. One whose
 connection is gone goes at once.
 """
 
-import heapq
+import itertools
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -14,7 +15,8 @@ from tandem.sip.machines.subscription import Notifier, SubscriptionState
 
 MAX_SUBSCRIPTIONS = 20
 """Of one user; the oldest gives way."""
-_AT_ONCE = 10
+_SWEPT = 3
+"""Users looked at with each subscription."""
 Key = tuple[str, str, str]
 
 
@@ -39,8 +41,7 @@ class Subscriptions:
 
     def __init__(self) -> None:
         self._by_key: dict[Key, Subscription] = {}
-        self._of_user: dict[str, dict[Key, Subscription]] = {}
-        self._ends: list[tuple[float, Key]] = []
+        self._of_user: OrderedDict[str, dict[Key, Subscription]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -55,7 +56,7 @@ class Subscriptions:
 
     def keep(self, subscription: Subscription, now: float) -> None:
         """Take one in."""
-        self._forget_ended(now)
+        self._sweep(now)
         key, user = subscription.dialog.key, subscription.user
         held = self._of_user.setdefault(user, {})
         for ended in [each for each in held.values() if not each.lasts(now)]:
@@ -64,7 +65,6 @@ class Subscriptions:
             self.drop(next(iter(held.values())))
         self._by_key[key] = self._of_user.setdefault(user, held)[key] = subscription
         self._watch(subscription)
-        self._note_end(subscription)
 
     def moved(self, subscription: Subscription, flow: Flow) -> None:
         """A subscription was refreshed over this connection."""
@@ -89,18 +89,8 @@ class Subscriptions:
         subscription.lost = lambda: self.drop(subscription)
         subscription.flow.on_close.append(subscription.lost)
 
-    def _note_end(self, subscription: Subscription) -> None:
-        if (at := subscription.notifier.next_timeout()) is not None:
-            heapq.heappush(self._ends, (at, subscription.dialog.key))
-
-    def _forget_ended(self, now: float) -> None:
-        for _ in range(_AT_ONCE):
-            if not self._ends or self._ends[0][0] > now:
-                return
-            _, key = heapq.heappop(self._ends)
-            if (subscription := self._by_key.get(key)) is None:
-                continue
-            if subscription.lasts(now):  # it was refreshed meanwhile
-                self._note_end(subscription)
-            else:
-                self.drop(subscription)
+    def _sweep(self, now: float) -> None:
+        for user in list(itertools.islice(self._of_user, _SWEPT)):
+            self._of_user.move_to_end(user)
+            for ended in [each for each in self._of_user[user].values() if not each.lasts(now)]:
+                self.drop(ended)

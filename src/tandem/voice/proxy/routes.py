@@ -87,11 +87,15 @@ class Routes:
                 return side.host.lower() in flow.peer_names
             case PhoneSide():
                 registered = self._location.of(side.user, now)
-                return side.way == self._way(flow) or any(_same(binding.flow, flow) for binding in registered)
+                return (bool(side.way) and side.way == self._way(flow)) or any(
+                    _same(binding.flow, flow) for binding in registered
+                )
 
     def _way(self, flow: Flow) -> str:
         if flow.transport == Transport.UDP:
             return f"{_UDP}{flow.remote[1]} {flow.remote[0]}"
+        if flow.closed:
+            return ""
         if flow not in self._names:
             name = self._host.ids.token(6)
             self._names[flow], self._ways[name] = name, flow

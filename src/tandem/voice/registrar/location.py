@@ -1,5 +1,7 @@
 """Where users can be reached now: the contacts that their phones registered, each with the connection it came on."""
 
+import itertools
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +11,8 @@ from tandem.voice import counts
 
 MAX_BINDINGS = 10
 """Phones of one user; the one that registered longest ago gives way."""
+_SWEPT = 3
+"""Users looked at with each registration, so that all are in time, and no registration takes longer for the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +50,14 @@ class Location:
     """Bindings by SIP address."""
 
     def __init__(self) -> None:
-        self._bindings: dict[str, dict[tuple[str, int], Binding]] = {}
+        self._bindings: OrderedDict[str, dict[tuple[str, int], Binding]] = OrderedDict()
         self._by_address: dict[str, dict[tuple[str, tuple[str, int]], Binding]] = {}
         self._watched: dict[tuple[str, tuple[str, int]], tuple[Flow, Callable[[], None]]] = {}
         counts.held.source = lambda: len(self._watched)
 
-    def bind(self, user: str, binding: Binding) -> None:
-        """Keep a contact, in place of the same one before."""
+    def bind(self, user: str, binding: Binding, now: float) -> None:
+        """Keep a contact, in place of the same one before; ``now`` is in seconds of the clock of :attr:`Binding.expires_at`."""
+        self._sweep(now)
         held = self._bindings.setdefault(user, {})
         if (before := held.pop(binding.key, None)) is not None:
             self._unlist(user, before)
@@ -77,6 +82,13 @@ class Location:
         """Who registered this as a contact, and the binding; parameters do not count."""
         found = self._by_address.get(_address(uri), {})
         return [(user, b) for (user, _), b in found.items() if b.expires_at > now and not b.flow.closed]
+
+    def _sweep(self, now: float) -> None:
+        """Forget what has expired, of the few users who were looked at longest ago."""
+        for user in list(itertools.islice(self._bindings, _SWEPT)):
+            self._bindings.move_to_end(user)
+            for key in [key for key, binding in self._bindings[user].items() if binding.expires_at <= now]:
+                self._forget(user, key)
 
     def _unlist(self, user: str, binding: Binding) -> None:
         listed = self._by_address[binding.address]

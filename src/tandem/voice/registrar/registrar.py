@@ -24,6 +24,8 @@ from tandem.voice.registrar.location import MAX_BINDINGS, Binding, Location
 _log = get_logger("voice")
 DEFAULT_S, SHORTEST_S, LONGEST_S = 3600, 30, 3600
 """Seconds that a registration lives: without a wish, at least, at most."""
+WITHOUT_OUTBOUND_S = 600
+"""At most for a phone that does not speak outbound: whether its connection lasts it learns only by registering again."""
 FLOW_TIMER_S = 120
 """How often a phone that speaks outbound is to send its keep-alives (RFC 5626 §5.4); well within the idle time-out."""
 _MAX_PATH, _MAX_REG_ID = 8, 2**31
@@ -53,15 +55,15 @@ def register(transaction: ServerTransaction, user: o.User, location: Location, c
         return
     if everything:
         location.unbind(address)
+    longest = LONGEST_S if _wants_outbound(request, wishes) else WITHOUT_OUTBOUND_S
     for contact, wish in wishes:
         if wish == 0:
             location.unbind(address, str(contact.uri))
             counts.unbound.value += 1
         else:
-            location.bind(address, _binding(contact, transaction, path, now + min(wish, LONGEST_S)))
+            location.bind(address, _binding(contact, transaction, path, now + min(wish, longest)), now)
             counts.bound.value += 1
     if wishes:
-        longest = max(wish for _, wish in wishes)
         event(
             _log,
             logging.INFO,
@@ -69,7 +71,7 @@ def register(transaction: ServerTransaction, user: o.User, location: Location, c
             user=address,
             source=transaction.flow.remote[0],
             contacts=len(wishes),
-            expires=longest,
+            expires=max(wish for _, wish in wishes),
         )
     held = location.of(address, now)
     transaction.respond_with(200, headers=(*(("Contact", _contact(b, now)) for b in held), *_outbound(request, wishes)))
