@@ -3,6 +3,7 @@
 import itertools
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,31 @@ def test_a_user_is_changed_attribute_by_attribute(adapter: Adapter) -> None:
     assert repository.find(o.User, f"(msRTCSIP-PrimaryUserAddress={escape('sip:nobody')})") == ()
     repository.update(held, before)
     assert repository.get(o.User, before.account) == before
+
+
+def test_what_others_add_and_take_away_meanwhile_stays_so(adapter: Adapter) -> None:
+    repository, session = adapter.repository(), adapter.owner
+    user = adapter.people.child("CN", alice(adapter.layout))
+
+    def addresses() -> list[str]:
+        entry = session.get(user)
+        return sorted(entry.all("proxyAddresses")) if entry else []
+
+    session.replace(user, {"proxyAddresses": ["SMTP:a@example.com", "sip:a@example.com", "smtp:old@example.com"]})
+    before = repository.get(o.User, alice(adapter.layout))
+    assert before is not None
+    # Exchange adds an address and takes one away after Tandem has looked.
+    session.replace(user, {"proxyAddresses": ["SMTP:a@example.com", "sip:a@example.com", "x400:new"]})
+    kept = [each for each in before.proxy_addresses if not each.startswith("sip:")]
+    repository.update(before, replace(before, proxy_addresses=(*kept, "sip:b@example.com")))
+    assert addresses() == ["SMTP:a@example.com", "sip:b@example.com", "x400:new"]
+    # The same address becomes a secondary one: only its prefix changes.
+    known = ["SMTP:a@example.com"]
+    session.replace(user, {"proxyAddresses": ["smtp:a@example.com"]}, known={"proxyAddresses": known})
+    assert addresses() == ["sip:b@example.com", "smtp:a@example.com", "x400:new"]
+    # Without what was seen, everything is as it is given.
+    session.replace(user, {"proxyAddresses": ["SMTP:c@example.com"]})
+    assert addresses() == ["SMTP:c@example.com"]
 
 
 def _values(value: object) -> dict[str, object]:

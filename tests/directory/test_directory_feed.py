@@ -12,7 +12,7 @@ from tandem.directory.address import Address
 from tandem.directory.dn import DN
 from tandem.directory.errors import DirectoryError, DirectoryUnavailable
 from tandem.directory.ldap.connection import ControllerPool, Raw, Simple, controller_of
-from tandem.directory.ldap.feed import ALL_S, LdapFeed
+from tandem.directory.ldap.feed import ALL_S, FEW_S, MANY_S, LdapFeed
 from tandem.directory.ldap.values import entry_of
 from tandem.directory.port import Entry, Part
 
@@ -33,13 +33,17 @@ class Controller:
         return []
 
 
+STAFF, PEOPLE_OU = f"OU=Staff,{HOME}", f"OU=People,{HOME}"
+
+
 @dataclass
 class Forest:
-    """One user, by name, with the number of its last change."""
+    """Users by name, with the number of the last change and a description; their OU, with its name and number."""
 
     pool: Controller = field(default_factory=Controller)
     usn: int = 100
     users: dict[str, tuple[int, str]] = field(default_factory=lambda: {"alice": (90, "before")})
+    place: tuple[int, str] = (90, STAFF)
 
     def committed(self) -> int:
         """The highest change number."""
@@ -61,6 +65,9 @@ class Reader:
 
     forest: Forest = field(default_factory=Forest)
     failing: dict[DN, DirectoryError] = field(default_factory=dict)
+    slow_s: float = 0.0
+    """How long each search takes."""
+    clock: float = 0.0
 
     def forest_at(self, dn: DN) -> Any:
         """One serves all."""
@@ -74,17 +81,24 @@ class Reader:
         """See the feed."""
 
     def raw(self, forest: Any, base: str, scope: int, filter_: str, attributes: Sequence[str]) -> list[Raw]:
-        """Users of the domain, none elsewhere."""
+        """Users of the domain and their OU, by the classes and the number that are asked for; none elsewhere."""
         if (error := self.failing.get(DN.parse(base))) is not None:
             raise error
-        if DN.parse(base) != HOME:
+        if not DN.parse(base).below(HOME) or DN.parse(base) == SERVICES.base:
             return []
+        self.clock += self.slow_s
         since = int(filter_.split("uSNChanged>=")[1].split(")")[0]) if "uSNChanged" in filter_ else 0
-        return [
-            (f"CN={name},{HOME}", {"objectGUID": [name.encode()], "description": [text.encode()]})
-            for name, (usn, text) in self.forest.users.items()
-            if usn >= since
-        ]
+        number, place = self.forest.place
+        found = []
+        if "objectClass=organizationalUnit" in filter_ and number >= since:
+            found.append((place, {"objectGUID": [b"place"], "objectClass": [b"top", b"organizationalUnit"]}))
+        if "objectClass=user" in filter_:
+            found += [
+                (f"CN={name},{place}", {"objectGUID": [name.encode()], "description": [text.encode()]})
+                for name, (usn, text) in self.forest.users.items()
+                if usn >= since
+            ]
+        return found
 
     def entries(self, forest: Any, found: Sequence[Raw]) -> Iterator[Entry]:
         """As the session makes them."""
@@ -103,7 +117,7 @@ class Followed:
     now: float = 0.0
 
     def __post_init__(self) -> None:
-        self.feed = LdapFeed(self.reader, self.parts, lambda: self.now)
+        self.feed = LdapFeed(self.reader, self.parts, lambda: self.now + self.reader.clock)
 
     def told(self) -> list[str] | None:
         """The descriptions that a poll hands over."""
@@ -164,6 +178,42 @@ def test_everything_is_read_again_after_an_hour_even_if_the_first_attempt_fails(
         followed.told()
     followed.reader.failing.clear()
     assert followed.told() == ["before"]
+
+
+# What has not changed, and is to be told
+
+
+def test_who_is_below_an_ou_that_is_renamed_is_told_by_the_new_name_at_once() -> None:
+    followed = Followed(Reader(), (PEOPLE,))
+    followed.told()
+    forest = followed.reader.forest
+    forest.usn += 1
+    forest.place = (forest.usn, STAFF)
+    assert followed.told() is None, "an OU whose description changes is no news"
+    for place in (PEOPLE_OU, STAFF):
+        forest.usn += 1
+        forest.place = (forest.usn, place)
+        changes = followed.feed.poll()
+        assert changes is not None
+        assert [str(entry.dn) for entry in changes.entries] == [f"CN=alice,{place}"]
+
+
+@pytest.mark.parametrize(
+    ("slow_s", "after_s"), [(0.0, FEW_S), (0.1, FEW_S), (0.5, 30.0), (10.0, MANY_S), (60.0, MANY_S)]
+)
+def test_who_is_deleted_unseen_is_missed_as_soon_as_comparing_is_cheap(slow_s: float, after_s: float) -> None:
+    followed = Followed(Reader(slow_s=slow_s), (PEOPLE,))
+    followed.feed.poll()
+    followed.reader.slow_s = 0.0
+    compared_at = followed.now
+    followed.reader.clock = 0.0
+    del followed.reader.forest.users["alice"]
+    followed.reader.forest.usn += 1
+    followed.now = compared_at + after_s
+    assert followed.feed.poll() is None
+    followed.now += 0.5
+    changes = followed.feed.poll()
+    assert changes is not None and changes.present == {HOME.path: frozenset()}
 
 
 # Which controller answers

@@ -1,6 +1,6 @@
 """What a directory can do: the port of the embedded one (:mod:`.sqlite`) and of Active Directory (:mod:`.ldap`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import Enum, Flag, StrEnum, auto
@@ -114,6 +114,26 @@ class Feed(Protocol):
         ...
 
 
+def difference(
+    held: Sequence[str], known: Sequence[str], wanted: Sequence[str], *, links: bool = False
+) -> tuple[list[str], list[str]]:
+    """What goes and what comes where ``held`` is there now, and who saw ``known`` decided for ``wanted``.
+
+    Values are told apart as they stand, since the case of an address's prefix makes it the primary one, and found in any
+    case; distinguished names (``links``) however they are spelt.
+    """
+    exact, key = _COMPARED[links]
+    stay = {exact(text) for text in wanted}
+    unwanted = {key(text) for text in known if exact(text) not in stay}
+    gone = [text for text in held if key(text) in unwanted and exact(text) not in stay]
+    seen, kept = {exact(text) for text in known}, {key(text) for text in held if text not in gone}
+    return gone, [text for text in wanted if exact(text) not in seen and key(text) not in kept]
+
+
+_Key = Callable[[str], Hashable]
+_COMPARED: dict[bool, tuple[_Key, _Key]] = {False: (str, str.lower), True: (DN.parse, DN.parse)}
+
+
 class Session(Protocol):
     """The directory as one identity may use it."""
 
@@ -143,8 +163,14 @@ class Session(Protocol):
         """Add an entry; a protected one inherits no rights from above."""
         ...
 
-    def replace(self, dn: DN, attributes: Mapping[str, Sequence[str]]) -> None:
-        """Set attributes to these values; an empty sequence removes one."""
+    def replace(
+        self, dn: DN, attributes: Mapping[str, Sequence[str]], *, known: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
+        """Set attributes to these values; an empty sequence removes one.
+
+        ``known`` says what attributes held when that was decided. Of one that holds several values without an order only the
+        difference is then written: what somebody else has added or taken away meanwhile stays so.
+        """
         ...
 
     def delete(self, dn: DN) -> None:

@@ -119,14 +119,21 @@ class Repository:
         self.session.replace(self.dn_of(value), {o.MANAGED_BY: (self.owner,)})
 
     def update(self, before: object, after: object) -> None:
-        """Write what differs; both have the same name."""
-        changed = {
-            field.kept.attribute: self._text(field.kept.reference, getattr(after, field.name))
+        """Write what differs; both have the same name. Values that others have added since ``before`` was read stay."""
+        changed = [
+            field
             for field in stored_fields(type(after))
             if not o.same(field.name, getattr(before, field.name), getattr(after, field.name))
-        }
+        ]
         if changed:
-            self.session.replace(self.dn_of(after), changed)
+            known, wanted = (
+                {
+                    field.kept.attribute: self._text(field.kept.reference, getattr(value, field.name))
+                    for field in changed
+                }
+                for value in (before, after)
+            )
+            self.session.replace(self.dn_of(after), wanted, known=known)
             self._changed()
 
     def remove(self, value: object) -> None:

@@ -3,14 +3,16 @@
 A change number is a domain controller's own: when another one answers, or the same one after it was restored (it has a new
 invocationId then, MS-ADTS 3.1.1.1.9), everything is read again. Who is no administrator does not see deleted entries, and an
 entry that is shown to us from now on has not changed: so of parts with few entries all are read again when one of them has
-changed, at least every ten seconds in which anything did; of the others the identifiers are compared every five minutes. Every
-hour the session binds again and reads everything, since Active Directory notes the groups of an identity when it binds.
+changed, at least every ten seconds in which anything did; of the others the identifiers are compared, as often as that takes a
+thirtieth of the time, between every ten seconds and every five minutes. An entry whose OU is renamed or moved has another name
+without having changed: what is below such an OU is read again. Every hour the session binds again and reads everything, since
+Active Directory notes the groups of an identity when it binds.
 """
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import ldap
@@ -28,8 +30,12 @@ from tandem.directory.port import Changes, Entry, Part
 _log = get_logger("directory")
 FEW_S, MANY_S, ALL_S = 10.0, 300.0, 3600.0
 _SHOW_DELETED = RequestControl("1.2.840.113556.1.4.417", True)
+_SPARING = 30.0
+"""Times that a comparison took which pass before the next one."""
 _GROUND = frozenset({"container", "msexchorganizationcontainer", "msrtcsip-service", "msrtcsip-pools"})
 """Classes of what holds entries: where one of these changes, its rights may have."""
+_PLACES = frozenset({"container", "organizationalunit"})
+"""Classes of what people are below: where one of these is renamed, their names are others."""
 
 
 class FollowedSession(Protocol):
@@ -113,31 +119,42 @@ class LdapFeed:
         return self._more(forest, part, at, numbered, now)
 
     def _whole(self, forest: LdapForest, part: Part, at: "_Reached", now: float) -> "_Step":
-        entries = self._entries(forest, part, _filter(part))
+        entries = self._entries(forest, part, str(part.base))
+        places = {} if part.few else self._places(forest, part)
         changes = Changes(entries=entries, present={part.base.path: frozenset(e.uid for e in entries)})
-        return changes, replace(at, compared_at=now, stale=False)
+        return changes, replace(at, compared_at=now, took_s=self._now() - now, stale=False, places=places)
 
     def _more(self, forest: LdapForest, part: Part, before: "_Reached", at: "_Reached", now: float) -> "_Step":
         due = before.due(part, now)
-        changed = self._entries(forest, part, _filter(part, since=before.usn + 1))
+        raw = self._raw(forest, str(part.base), _filter(part, since=before.usn + 1), ATTRIBUTES)
         gone = self._deleted(forest, part, before.usn + 1)
         at = replace(at, stale=not due)  # what was deleted may not have been shown
         if part.few:
-            return self._whole(forest, part, at, now) if changed or gone or due else (None, at)
+            return self._whole(forest, part, at, now) if raw or gone or due else (None, at)
+        changed = tuple(self._session.entries(forest, [each for each in raw if not _is_place(each)]))
+        if places := [each for each in raw if _is_place(each)]:
+            moved = [name for name, values in places if at.moved(uid_of(values), name)]
+            changed += tuple(entry for name in moved for entry in self._entries(forest, part, name))
+            at = replace(at, places={**at.places, **_paths(places)})
         present: dict[str, frozenset[str]] = {}
         if due:
+            begun = self._now()
             present[part.base.path] = self._present(forest, part)
-            at = replace(at, compared_at=now)
+            at = replace(at, compared_at=now, took_s=self._now() - begun)
         return Changes(entries=changed, gone=gone, present=present) if changed or gone or present else None, at
 
-    def _entries(self, forest: LdapForest, part: Part, filter_: str) -> tuple[Entry, ...]:
-        raw = self._session.raw(forest, str(part.base), ldap.SCOPE_SUBTREE, filter_, ATTRIBUTES)
-        return tuple(self._session.entries(forest, raw))
+    def _entries(self, forest: LdapForest, part: Part, base: str) -> tuple[Entry, ...]:
+        return tuple(self._session.entries(forest, self._raw(forest, base, _filter(part), ATTRIBUTES)))
 
     def _present(self, forest: LdapForest, part: Part) -> frozenset[str]:
-        attributes = ("objectGUID", "objectClass")
-        raw = self._session.raw(forest, str(part.base), ldap.SCOPE_SUBTREE, _filter(part), attributes)
-        return frozenset(uid_of(values) for _, values in raw)
+        found = self._raw(forest, str(part.base), _filter(part), ("objectGUID", "objectClass"))
+        return frozenset(uid_of(values) for _, values in found)
+
+    def _places(self, forest: LdapForest, part: Part) -> Mapping[str, str]:
+        return _paths(self._raw(forest, str(part.base), _kinds(_PLACES), ("objectGUID", "objectClass")))
+
+    def _raw(self, forest: LdapForest, base: str, filter_: str, attributes: Sequence[str]) -> list[Raw]:
+        return self._session.raw(forest, base, ldap.SCOPE_SUBTREE, filter_, attributes)
 
     def _deleted(self, forest: LdapForest, part: Part, since: int) -> frozenset[str]:
         """Those of its deleted entries that this identity may see."""
@@ -157,17 +174,25 @@ class LdapFeed:
 class _Reached:
     """How far a part has been followed: the change number, of which controller, and when it was compared as a whole.
 
-    ``stale``: something has changed that may concern it, and it was not compared since.
+    ``took_s`` is how long that took. ``stale``: something has changed that may concern it, and it was not compared since.
+    ``places`` are the paths of what people are below, by identifier.
     """
 
     usn: int = 0
     generation: int = 0
     compared_at: float = 0.0
+    took_s: float = 0.0
     stale: bool = False
+    places: Mapping[str, str] = field(default_factory=dict)
 
     def due(self, part: Part, now: float) -> bool:
         """Whether it may be compared as a whole again."""
-        return now - self.compared_at > (FEW_S if part.few else MANY_S)
+        pause_s = FEW_S if part.few else min(max(FEW_S, _SPARING * self.took_s), MANY_S)
+        return now - self.compared_at > pause_s
+
+    def moved(self, uid: str, name: str) -> bool:
+        """Whether a place was known by another name."""
+        return self.places.get(uid, path := DN.parse(name).path) != path
 
 
 _UNREAD = _Reached()
@@ -183,11 +208,22 @@ class _Followed:
 
 
 def _filter(part: Part, since: int = 0) -> str:
-    """The entries of a part, or those of them that changed; of a part with few entries, what holds them, too."""
-    classes = part.classes | (_GROUND if since and part.few else frozenset())
-    terms = "".join(f"(objectClass={schema.WIRE_CLASSES[each]})" for each in sorted(classes))
-    kind = f"(|{terms})(!(objectClass=computer))"
-    return f"(&{kind}(uSNChanged>={since}))" if since else f"(&{kind})"
+    """The entries of a part, or those of them that changed; then also what holds them."""
+    grounds = _GROUND if part.few else _PLACES
+    kinds = _kinds(part.classes | grounds if since else part.classes)
+    return f"(&{kinds}(!(objectClass=computer)){f'(uSNChanged>={since})' if since else ''})"
+
+
+def _kinds(classes: Iterable[str]) -> str:
+    return f"(|{''.join(f'(objectClass={schema.WIRE_CLASSES[each]})' for each in sorted(classes))})"
+
+
+def _is_place(raw: Raw) -> bool:
+    return any(each.decode().lower() in _PLACES for each in raw[1].get("objectClass", ()))
+
+
+def _paths(places: Iterable[Raw]) -> dict[str, str]:
+    return {uid_of(values): DN.parse(name).path for name, values in places}
 
 
 def uid_of(values: dict[str, list[bytes]]) -> str:

@@ -26,7 +26,7 @@ from tandem.directory.errors import (
     SchemaViolation,
 )
 from tandem.directory.ldap.access import LdapAccess
-from tandem.directory.ldap.descriptor import Descriptor
+from tandem.directory.ldap.descriptor import Descriptor, RawAce
 from tandem.directory.ldap.forest import LdapForest, sd_flags
 from tandem.directory.ldap.refusal import refusal
 from tandem.directory.ldap.rights import encode, existence
@@ -40,6 +40,8 @@ from tandem.directory.port import Ace, Entry
 _log = get_logger("directory")
 _OWN_DESCRIPTOR = {"user", "computer", "group", "contact", "organizationalunit"}
 """Classes whose default rights Active Directory knows best; every other entry has those that it inherits."""
+_Change = Callable[[Descriptor, tuple[RawAce, ...]], Descriptor]
+_DESCRIPTOR_ATTEMPTS = 3
 _NORMAL_ACCOUNT, _WORKSTATION_ACCOUNT = 0x200, 0x1000
 
 
@@ -88,22 +90,30 @@ class LdapSession(LdapAccess):
 
     def grant(self, dn: DN, aces: Sequence[Ace]) -> None:
         """See the port. Raises :class:`NoSuchObject` for a principal that is not there."""
-        self._change_rights(dn, aces, "grant rights on", Descriptor.plus)
+        self._change_rights(dn, aces, "grant rights on", Descriptor.plus, Descriptor.minus)
 
     def revoke(self, dn: DN, aces: Sequence[Ace]) -> None:
         """See the port."""
-        self._change_rights(dn, aces, "revoke rights on", Descriptor.minus)
+        self._change_rights(dn, aces, "revoke rights on", Descriptor.minus, Descriptor.plus)
 
-    def _change_rights(self, dn: DN, aces: Sequence[Ace], what: str, change: Callable[..., Descriptor]) -> None:
-        before = self._descriptor(dn)
-        if before is None:
-            raise NoSuchObject(f"{dn} is not there, or its rights are not readable by {self.account}")
-        forest = self._of(dn)
-        records = tuple(r for ace in aces for r in encode(ace, self._sid(ace.principal), forest.guids()))
-        after = change(before, records)
-        if after != before:
+    def _change_rights(self, dn: DN, aces: Sequence[Ace], what: str, change: _Change, back: _Change) -> None:
+        """A descriptor is written whole, so it is read just before; and again after, in case others wrote theirs between."""
+        for _ in range(_DESCRIPTOR_ATTEMPTS):
+            before = self._descriptor(dn)
+            if before is None:
+                raise NoSuchObject(f"{dn} is not there, or its rights are not readable by {self.account}")
+            forest = self._of(dn)
+            records = tuple(r for ace in aces for r in encode(ace, self._sid(ace.principal), forest.guids()))
+            after = change(before, records)
+            if after == before:
+                return
             self._write_descriptor(dn, after, what)
-            self._remember(lambda: self._write_descriptor(dn, before, what))
+            new = tuple(record for record in records if before.holds(record) != after.holds(record))
+            self._remember(lambda new=new: self._take_rights_back(dn, new, what, back))  # type: ignore[misc]
+
+    def _take_rights_back(self, dn: DN, records: tuple[RawAce, ...], what: str, back: _Change) -> None:
+        if (now := self._descriptor(dn)) is not None:
+            self._write_descriptor(dn, back(now, records), what)
 
     def _write_descriptor(self, dn: DN, descriptor: Descriptor, what: str) -> None:
         bare = Descriptor(records=descriptor.records, protected=descriptor.protected, control=descriptor.control)
@@ -166,19 +176,28 @@ class LdapSession(LdapAccess):
         self._write(dn, f"create {classes[-1]}", lambda c: c.add_ext_s(str(dn), values))
         self._remember(lambda: self._write(dn, "delete", lambda c: c.delete_ext_s(str(dn))))
 
-    def replace(self, dn: DN, attributes: Mapping[str, Sequence[str]]) -> None:
+    def replace(
+        self, dn: DN, attributes: Mapping[str, Sequence[str]], *, known: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         """See the port."""
         before = self.get(dn)
         if before is None:
             raise NoSuchObject(f"{dn} is not there, or not visible to {self.account}")
         schema.check_entry(str(dn), [c for c in before.all("objectClass") if c != "top"], attributes, new=False)
-        self._replace(dn, before, attributes)
+        self._replace(dn, before, attributes, known or {})
         held = {name: before.all(name) for name in attributes}
-        self._remember(lambda: self._replace(dn, self.get(dn), held))
+        # What others have written since stays, when this is taken back.
+        self._remember(lambda: self._replace(dn, self.get(dn), held, attributes))
 
-    def _replace(self, dn: DN, before: Entry | None, attributes: Mapping[str, Sequence[str]]) -> None:
+    def _replace(
+        self,
+        dn: DN,
+        before: Entry | None,
+        attributes: Mapping[str, Sequence[str]],
+        known: Mapping[str, Sequence[str]],
+    ) -> None:
         forest = self._of(dn)
-        changes = changes_of(dn, before, _checked(attributes), partial(self._member, forest))
+        changes = changes_of(dn, before, _checked(attributes), partial(self._member, forest), _checked(known))
         if changes:
             what = "write " + ", ".join(attributes) + " on"
             self._write(dn, what, lambda c: c.modify_ext_s(str(dn), changes))

@@ -13,7 +13,7 @@ import ldap
 from tandem.directory import filters, schema
 from tandem.directory.dn import DN
 from tandem.directory.layout import forest_of
-from tandem.directory.port import Entry
+from tandem.directory.port import Entry, difference
 
 _OURS = {each.wire.lower(): each.name.lower() for each in schema.WIRE_ATTRIBUTES}
 _OURS |= {theirs: ours for ours, theirs in schema.FOREIGN.items()}
@@ -118,20 +118,28 @@ def new_attributes(
 
 
 def changes_of(
-    dn: DN, before: Entry | None, attributes: Mapping[str, Sequence[str]], member: Member
+    dn: DN,
+    before: Entry | None,
+    attributes: Mapping[str, Sequence[str]],
+    member: Member,
+    known: Mapping[str, Sequence[str]],
 ) -> list[Modification]:
-    """The modifications that set attributes to these values; members come and go one by one."""
+    """The modifications that set attributes to these values; those without an order come and go one by one.
+
+    ``known`` is what the caller has seen of them (see the port's ``replace``); of others it is what is there.
+    """
     changes: list[Modification] = []
-    for name, values in _placed(dn, attributes).items():
-        if name != "member":
-            changes.append((ldap.MOD_REPLACE, name, values or None))
-            continue
-        held = {DN.parse(text): text for text in (before.all("member") if before else ())}
-        wanted = {DN.parse(text): text for text in map(bytes.decode, values)}
-        gone = [member(text).encode() for key, text in held.items() if key not in wanted]
-        added = [member(text).encode() for key, text in wanted.items() if key not in held]
-        changes += [(ldap.MOD_DELETE, name, gone)] if gone else []
-        changes += [(ldap.MOD_ADD, name, added)] if added else []
+    several = {name for name in attributes if (each := schema.attribute(name)).multi and not each.ordered}
+    for name, values in _placed(dn, {key: held for key, held in attributes.items() if key not in several}).items():
+        changes.append((ldap.MOD_REPLACE, name, values or None))
+    for name in several:
+        write: Member = member if name == "member" else str
+        held = before.all(name) if before else ()
+        links = schema.attribute(name).syntax == "dn"
+        gone, added = difference(held, known.get(name, held), attributes[name], links=links)
+        for operation, texts in ((ldap.MOD_DELETE, gone), (ldap.MOD_ADD, added)):
+            if texts:
+                changes.append((operation, schema.wire_name(name), [write(text).encode() for text in texts]))
     return changes
 
 

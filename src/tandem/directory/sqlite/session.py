@@ -29,7 +29,7 @@ from tandem.directory.errors import (
     NoSuchObject,
     SchemaViolation,
 )
-from tandem.directory.port import Ace, Right
+from tandem.directory.port import Ace, Right, difference
 from tandem.directory.sqlite.reading import EmbeddedReader, LetIn
 from tandem.directory.sqlite.store import open_store
 
@@ -179,16 +179,20 @@ class EmbeddedSession(EmbeddedReader):
             if aces or protected or {"member", "trustdirection"} & {n.lower() for n in attributes}:
                 self._access_changed()
 
-    def replace(self, dn: DN, attributes: Mapping[str, Sequence[str]]) -> None:
+    def replace(
+        self, dn: DN, attributes: Mapping[str, Sequence[str]], *, known: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         """See the port."""
         entry, classes = self._id(dn)
         schema.check_entry(str(dn), sorted(classes - {"top"}), attributes, new=False)
         names = [name.lower() for name in attributes]
         for name in names:
-            known = schema.attribute(name).name
+            spelt = schema.attribute(name).name
             if not self._access.may(Right.WRITE, dn, name, classes):
-                raise AccessDenied(self.account, f"write {known} on", dn)
+                raise AccessDenied(self.account, f"write {spelt} on", dn)
+        seen = _lowered(known or {})
         with self.transaction():
+            attributes = {name: self._merged(entry, name, seen, values) for name, values in attributes.items()}
             marks = ",".join("?" * len(names))
             self._db.execute(f"DELETE FROM value WHERE entry = ? AND attribute IN ({marks})", [entry, *names])  # noqa: S608
             for name, values in attributes.items():
@@ -244,6 +248,18 @@ class EmbeddedSession(EmbeddedReader):
             self._db.execute(
                 "INSERT OR REPLACE INTO credential (entry, hash) VALUES (?, ?)", (entry, _HASHER.hash(password))
             )
+
+    def _merged(self, entry: int, name: str, seen: Mapping[str, Sequence[str]], wanted: Sequence[str]) -> Sequence[str]:
+        """What an attribute is to hold, with what others have made of it since it was seen."""
+        known = schema.attribute(name)
+        if name.lower() not in seen or not known.multi or known.ordered:
+            return wanted
+        rows = self._db.execute(
+            "SELECT value FROM value WHERE entry = ? AND attribute = ? ORDER BY place", (entry, name.lower())
+        )
+        held = [row["value"] for row in rows]
+        gone, added = difference(held, seen[name.lower()], wanted, links=known.syntax == "dn")
+        return [text for text in held if text not in gone] + added
 
     def _touch(self, entry: int) -> None:
         self._db.execute("UPDATE entry SET changed = ? WHERE id = ?", (self._number, entry))

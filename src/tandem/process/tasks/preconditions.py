@@ -117,7 +117,8 @@ def _member(context: Context, group: str, member: DN) -> Iterable[Step]:
     def add() -> None:
         entry = context.session.get(context.layout.group(group))
         members = entry.all("member") if entry else ()
-        context.session.replace(context.layout.group(group), {"member": (*members, str(member))})
+        wanted = {"member": (*members, str(member))}
+        context.session.replace(context.layout.group(group), wanted, known={"member": members})
 
     entry = context.session.get(context.layout.group(group))
     held = {DN.parse(text) for text in entry.all("member")} if entry else set()
@@ -236,8 +237,9 @@ def _surplus(context: Context) -> Iterator[Step]:
 
 def _leave(context: Context, group: str, member: DN) -> None:
     entry = context.session.get(context.layout.group(group))
-    left = [text for text in (entry.all("member") if entry else ()) if DN.parse(text) != member]
-    context.session.replace(context.layout.group(group), {"member": left})
+    members = entry.all("member") if entry else ()
+    left = [text for text in members if DN.parse(text) != member]
+    context.session.replace(context.layout.group(group), {"member": left}, known={"member": members})
 
 
 def _memberships(context: Context) -> int:
