@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tandem.directory import objects as o
@@ -33,8 +34,13 @@ class Verified:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveOptions:
-    """What live checks need: where names are (TLS still checks the name), who calls whom (by default chosen)."""
+    """What live checks need: where names are (TLS still checks the name), who calls whom (by default chosen).
 
+    ``homes`` are those of servers, where they are not the organization's folder: a pool's password is in one, mailboxes in
+    another.
+    """
+
+    homes: tuple[Path, ...] = ()
     resolve: Mapping[str, tuple[str, int]] = dataclasses.field(default_factory=dict)
     caller: str = ""
     called: str = ""
@@ -54,8 +60,8 @@ async def _live(context: Context, options: LiveOptions) -> list[Check]:
         live = Live(
             context=context,
             resolver=Resolver(options.resolve),
-            secret_of=_Secrets(context),
-            mail=mail_store(context.organization.state, disk),
+            secret_of=_Secrets(context, options.homes),
+            mail=mail_store(_mail_home(context, options.homes), disk),
             caller=options.caller,
             called=options.called,
         )
@@ -64,16 +70,26 @@ async def _live(context: Context, options: LiveOptions) -> list[Check]:
         disk.close()
 
 
+def _mail_home(context: Context, homes: tuple[Path, ...]) -> Path:
+    """The state folder with the mailboxes: that of a UM server's home."""
+    states = (home / "state" for home in homes)
+    return next((state for state in states if (state / "spool").is_dir()), context.organization.state)
+
+
 class _Secrets:
     """Users' SIP secrets, each read with the account of a server of the user's pool: no administrator may read them."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, homes: tuple[Path, ...]) -> None:
         self._context = context
+        self._homes = homes
 
     def __call__(self, user: o.User) -> str:
         organization = self._context.organization
         pool = next(pool for pool in organization.voice_pools if pool.fqdn == user.home_pool)
-        repository = bind(Home(folder=organization.path.parent), pool.servers[0] if pool.servers else pool.fqdn)
+        server = pool.servers[0] if pool.servers else pool.fqdn
+        own = organization.path.parent
+        home = next((each for each in self._homes if (each / "secrets" / server).exists()), own)
+        repository = bind(Home(folder=home), server)
         try:
             return repository.sip_secret(user)
         finally:

@@ -19,6 +19,13 @@ _COLOURS = {Grade.PASSED: "green", Grade.WARNING: "yellow", Grade.FAILED: "red"}
 @operator_options
 @click.option("--live", is_flag=True, help="Also connect to the servers, and call a user's voice mail.")
 @click.option("--resolve", multiple=True, metavar="FQDN=IP:PORT", help="Where a name is; TLS still checks the name.")
+@click.option(
+    "--home",
+    "homes",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="For live checks: a server's home on this machine, with a pool's password or with mailboxes; may be repeated.",
+)
 @click.option("--caller", default="", metavar="ADDRESS", help="The user who calls in live checks; by default chosen.")
 @click.option("--called", default="", metavar="ADDRESS", help="The user who gets the message; by default chosen.")
 @JSON
@@ -27,6 +34,7 @@ def verify(
     operator: Operator,
     live: bool,
     resolve: tuple[str, ...],
+    homes: tuple[Path, ...],
     caller: str,
     called: str,
     as_json: bool,
@@ -47,8 +55,8 @@ def verify(
           --resolve pool1.example.com=127.0.0.1:15062
     """
     context = open_organization(file, operator)
-    options = admin.LiveOptions(resolve=parse_overrides(resolve), caller=caller, called=called) if live else None
-    verified = admin.verify(context, options)
+    options = admin.LiveOptions(homes=homes, resolve=parse_overrides(resolve), caller=caller, called=called)
+    verified = admin.verify(context, options if live else None)
     show_checks(verified, as_json=as_json)
     raise click.exceptions.Exit(1 if verified.count(Grade.FAILED) else 0)
 
