@@ -133,3 +133,27 @@ def test_a_um_server_in_a_forest_without_dial_plans_is_warned_of(tmp_path: Path)
 def test_a_forest_without_a_directory_administrator_of_its_own_is_told(tmp_path: Path) -> None:
     found = warnings(tmp_path, ("    domains: [example.com]\n", "    domains: [example.com]\n" + VOICE_FOREST))
     assert any(each.startswith("forests[1]: no declared administrator is in Domain Admins there") for each in found)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "warning"),
+    [
+        (
+            "\nvoice_policies:",
+            "\npstn_gateways:\n  - {fqdn: gw.example.com, pool: pool1.example.com}\nvoice_policies:",
+            "pstn_gateways[0]: 1 PSTN gateway(s) and 0 voice route(s), but no call goes to the PSTN",
+        ),
+        (
+            "\nvoice_policies:",
+            "\num_auto_attendants:\n  - {name: Reception, um_dial_plan: Main}\nvoice_policies:",
+            "um_auto_attendants[0]: auto attendant Reception: attendants are not served by Tandem in this release",
+        ),
+        (
+            "messaging_servers:\n",
+            "messaging_servers:\n  - {fqdn: um2.example.com, forest: example.com}\n",
+            "um_dial_plans[0]: 2 UM servers of kind tandem for one dial plan: they share the mailboxes in state/mail",
+        ),
+    ],
+)
+def test_what_this_release_does_not_serve_is_warned_of(tmp_path: Path, before: str, after: str, warning: str) -> None:
+    assert any(each.startswith(warning) for each in warnings(tmp_path, (before, after)))

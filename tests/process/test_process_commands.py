@@ -158,6 +158,7 @@ def test_each_team_and_each_person_sees_its_share(fresh: Path) -> None:
     teams = {name: ids(name) for name in TEAMS}
     assert "9/contacts" in teams["voice"] and "3/dial-plans" in teams["exchange"] and "0/users" in teams["directory"]
     assert not teams["voice"] & teams["exchange"]
+    assert ids("messaging") == teams["exchange"]
     assert "9/contacts" in ids("victor") and "9/contacts" not in ids("maria")
     wrong = tandem(fresh, "plan", "FILE", "--for", "nobody")
     assert wrong.exit_code == 1 and "administrator, maria, victor" in str(wrong.exception)

@@ -366,6 +366,14 @@ def test_a_callers_number_is_a_number_or_a_sip_address(caller: str, number: str,
     assert (found.number, found.name) == (number, name)
 
 
+def test_an_anonymous_from_does_not_hide_who_the_gateway_says_it_is() -> None:
+    headers = Headers([("From", '"Anonymous" <sip:anonymous@anonymous.invalid>;tag=1')])
+    headers.add("P-Asserted-Identity", '"Eve" <sip:eve@example.com>')
+    request = Request(method="INVITE", uri="sip:x@y", headers=headers)
+    found = identify_caller(CONFIG, request, proven=True)
+    assert (found.number, found.name) == ("eve@example.com", "Eve")
+
+
 def test_a_known_caller_is_shown_by_the_number_of_the_line() -> None:
     line = dataclasses.replace(BOB_IN_THE_DIRECTORY, line_uri="TEL:+1-425-555-4102;ext=7")
     config = dataclasses.replace(CONFIG, by_sip={"bob@example.com": line})

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from types import TracebackType
 
@@ -11,9 +11,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from tandem.admin.deploy.plan import PlanResult
 from tandem.process.apply import Applied, Progress
-from tandem.process.phases import Side
-from tandem.process.plan import Plan, Planned, Status
+from tandem.process.plan import Planned, Status
 from tandem.process.roles import requirement_text
 from tandem.process.task import ACTIONS, Change
 
@@ -24,8 +24,9 @@ _MANY = 200
 """Changes from which a task gets a progress bar."""
 
 
-def show_plan(plan: Plan, further: Sequence[str], agreed: Mapping[Side, str], out: Console) -> None:
-    """Print a plan, who agreed to the split of work, and what remains beside it."""
+def show_plan(made: PlanResult, out: Console) -> None:
+    """Print a plan, who agreed to the split of work, what remains outside it, and what this release does not serve."""
+    plan = made.plan
     for phase, group in groupby(plan.tasks, key=lambda planned: planned.task.phase):
         planned = list(group)
         done = all(p.status is Status.DONE for p in planned)
@@ -33,9 +34,11 @@ def show_plan(plan: Plan, further: Sequence[str], agreed: Mapping[Side, str], ou
         for each in planned:
             if each.status is not Status.DONE:
                 _show_task(each, plan.operator, out)
-    for what in further:
+    for what in made.further:
         out.print(f"\n[yellow]Further step of phase 10: {escape(what)}[/]")
-    names = [f"{side} ({escape(who)})" for side, who in agreed.items()]
+    for what in made.not_served:
+        out.print(f"\n[yellow]Not served: {escape(what)}[/]")
+    names = [f"{side} ({escape(who)})" for side, who in made.agreed.items()]
     out.print(f"\nThe split of work is agreed to by: {', '.join(names) or 'no team yet'}.")
     if hidden := sum(planned.status is Status.UNREADABLE for planned in plan.tasks):
         out.print(f"[yellow]{hidden} task(s) are about what {escape(plan.operator)} may not read.[/]")

@@ -33,7 +33,6 @@ def check(org: m.Organization) -> Iterator[Check]:
     yield from _versions(org)
     yield from _security(org)
     yield from _users(org)
-    yield from _pools(org)
     yield from topology.check(org)
 
 
@@ -251,28 +250,6 @@ def _security(org: m.Organization) -> Iterator[Check]:
         if plan.max_recording_duration_min >= plan.max_call_duration_min:
             yield _error(
                 plan, "max_recording_duration_min is not below max_call_duration_min", "a shorter recording than call"
-            )
-
-
-def _pools(org: m.Organization) -> Iterator[Check]:
-    """What pools of kind tandem do not do yet."""
-    used = {user.pool for user in org.users if user.sip_address}
-    hosting = [pool for pool in org.voice_pools if pool.pool_type is not PoolType.DIRECTOR and pool.fqdn in used]
-    pools = [pool for pool in hosting if pool.kind is PoolKind.TANDEM]
-    for pool in pools[1:]:
-        yield (
-            pool,
-            Severity.WARNING,
-            f"users here and at {pools[0].fqdn}, but calls between pools are refused in this release",
-            "one voice pool for users who call each other",
-        )
-    for pool in pools:
-        if len(pool.servers) > 1 and pool.pool_type is not PoolType.STANDARD_EDITION:
-            yield (
-                pool,
-                Severity.WARNING,
-                f"{len(pool.servers)} servers, which do not know each other's registrations in this release",
-                "one server in a voice pool of kind tandem",
             )
 
 

@@ -36,6 +36,7 @@ def check(org: m.Organization) -> Iterator[Check]:
     yield from _voice_dial_plans(org)
     yield from _attendants(org)
     yield from _contacts(org)
+    yield from not_served(org)
     yield from _unknown(org)
     for each, text in ((org, org.directory), *((forest, forest.directory) for forest in org.forests)):
         if ("://" in text and not text.startswith(_SCHEMES)) or (each is not org and text and "://" not in text):
@@ -196,6 +197,36 @@ def _contacts(org: m.Organization) -> Iterator[Check]:
             yield contact, Severity.WARNING, f"number {contact.number} is none of UM's", f"one of the {what}"
         if domain_of(contact.ou) != org.voice_forest:
             yield contact, Severity.ERROR, f"OU {contact.ou}", f"one in the voice forest, {org.voice_forest}"
+
+
+def not_served(org: m.Organization) -> Iterator[Check]:
+    """What is declared and written to the directory, although this release does not serve it yet."""
+    pools = [pool for pool in org.pools_of(PoolKind.TANDEM) if pool.pool_type is not PoolType.DIRECTOR]
+    used = {user.pool for user in org.users if user.sip_address}
+    hosting = [pool for pool in pools if pool.fqdn in used]
+    for pool in hosting[1:]:
+        found = f"users here and at {hosting[0].fqdn}, but calls between pools are refused in this release"
+        yield pool, Severity.WARNING, found, "one voice pool for users who call each other"
+    for pool in hosting:
+        if len(pool.servers) > 1 and pool.pool_type is not PoolType.STANDARD_EDITION:
+            found = f"{len(pool.servers)} servers, which do not know each other's registrations in this release"
+            yield pool, Severity.WARNING, found, "one server in a voice pool of kind tandem"
+    if pools and (pstn := (*org.pstn_gateways, *org.voice_routes)):
+        counted = f"{len(org.pstn_gateways)} PSTN gateway(s) and {len(org.voice_routes)} voice route(s)"
+        found = f"{counted}, but no call goes to the PSTN"
+        yield pstn[0], Severity.WARNING, found, "calls within the organization only, in this release"
+    ours = {plan.name for plan in org.um_dial_plans if org.servers_in(plan.forest, ServerKind.TANDEM)}
+    for attendant in org.um_auto_attendants:
+        if attendant.um_dial_plan in ours:
+            found = f"auto attendant {attendant.name}: attendants are not served by Tandem in this release"
+            yield attendant, Severity.WARNING, found, "none, or a call to its number is refused (480)"
+    for plan in org.um_dial_plans:
+        servers = [s for s in org.servers_of(plan) if s.kind is ServerKind.TANDEM]
+        if len(servers) > 1:
+            found = (
+                f"{len(servers)} UM servers of kind tandem for one dial plan: they share the mailboxes in state/mail"
+            )
+            yield plan, Severity.INFO, found, "both on one machine, in this release"
 
 
 def domain_of(ou: str) -> str:

@@ -138,8 +138,9 @@ def identify_caller(config: UmConfig, request: Request, *, proven: bool) -> Call
         return CallerIdentity()
     known = config.by_sip.get(f"{shown.uri.user}@{shown.uri.host}".lower()) if sip else None
     line = known.line_uri if known else ""
+    number = number_of(tel.uri.user or "") if tel else number_of(line)
     return CallerIdentity(
-        number=((number_of(tel.uri.user or "") if tel else number_of(line)) or _shown(caller.uri))[:64],
+        number=(number or _shown(caller.uri) or _shown(shown.uri))[:64],
         name=(known.display_name if known else "") or _name(shown),
         address=known.mail if known else "",
     )
@@ -152,7 +153,7 @@ def _anonymous(uri: URI) -> bool:
 
 def _shown(uri: URI) -> str:
     """A caller's number, without what carriers add to it; or the SIP address of a caller who has none."""
-    if not uri.user:
+    if not uri.user or _anonymous(uri):
         return ""
     return number_of(uri.user) or f"{uri.user.partition(';')[0]}@{uri.host}"
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tandem.org.errors import Severity
+from tandem.org.topology import not_served
 from tandem.process import saved
 from tandem.process.agreement import agreed
 from tandem.process.apply import selection
@@ -19,11 +21,15 @@ from tandem.process.task import Context
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanResult:
-    """A plan, the further steps that people do by hand, and which teams have agreed to the split of work."""
+    """A plan, the further steps that people do by hand, and which teams have agreed to the split of work.
+
+    ``not_served`` are sentences about what is declared and deployed, but not served by this release.
+    """
 
     organization: str
     plan: Plan
     further: tuple[str, ...]
+    not_served: tuple[str, ...]
     agreed: Mapping[Side, str]
     at: datetime
 
@@ -33,6 +39,7 @@ class PlanResult:
             "operator": self.plan.operator,
             "tasks": [task.as_json() for task in self.plan.tasks],
             "further_steps": list(self.further),
+            "not_served": list(self.not_served),
             "agreed": {str(side): who for side, who in self.agreed.items()},
         }
 
@@ -53,6 +60,11 @@ def plan(
         organization=context.organization.name,
         plan=made.only(lambda planned: wanted(planned.task)),
         further=tuple(further_steps(context.organization)),
+        not_served=tuple(
+            f"{found}; {expected}"
+            for _, severity, found, expected in not_served(context.organization)
+            if severity is Severity.WARNING
+        ),
         agreed=agreed(context),
         at=context.clock.at(),
     )

@@ -66,5 +66,5 @@ def plan(
     if as_json:
         print_json(planned.to_json())
     else:
-        show_plan(planned.plan, planned.further, planned.agreed, console())
+        show_plan(planned, console())
     raise click.exceptions.Exit(2 if planned.plan.todo else 0)

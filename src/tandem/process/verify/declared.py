@@ -6,7 +6,8 @@ phase it belongs to, and what to do.
 
 from collections.abc import Iterator
 
-from tandem.org.topology import names_of_pool
+from tandem.org.errors import Severity
+from tandem.org.topology import names_of_pool, not_served
 from tandem.org.vocabulary import PoolKind
 from tandem.pki.store import CertificateStore
 from tandem.process.plan import Status, make_plan
@@ -32,6 +33,9 @@ def verify_static(context: Context) -> Iterator[Check]:
         )
     yield from _certificates(context)
     yield from verify_matrix(context)
+    for _, severity, found, expected in not_served(context.organization):
+        if severity is Severity.WARNING:
+            yield check("Not served by this release", found, "", 10, expected, warn=True)
 
 
 def _certificates(context: Context) -> Iterator[Check]:
