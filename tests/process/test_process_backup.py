@@ -202,6 +202,13 @@ def _root_restores(archive: Path, tmp_path: Path) -> None:
     assert {path.stat().st_uid for path in home.rglob("*")} == {nobody}
     named = CliRunner().invoke(tandem, ["restore", str(archive), "--to", str(tmp_path / "new"), "--owner", "nobody"])
     assert (named.exit_code, {path.stat().st_uid for path in (tmp_path / "new").rglob("*")}) == (0, {nobody})
+    # What the owner cannot write, root does not begin to replace.
+    (home / "secrets").chmod(0o500)
+    (home / "secrets" / "administrator").write_text("later")
+    with pytest.raises(ProcessError, match="secrets cannot be written by the owner of the home"):
+        restored(home, archive, replace=True)
+    assert (home / "secrets" / "administrator").read_text() == "later"
+    (home / "secrets").chmod(0o700)
     # The account cannot make root write where it may not write itself.
     (home / "state" / "pki").rename(home / "state" / "pki.old")
     (home / "state" / "pki").symlink_to(tmp_path / "outside")

@@ -138,6 +138,15 @@ def test_an_organization_is_no_servers_home_and_no_certificate_is_told(deployed:
     assert not (tmp_path / "home").exists()
 
 
+def test_a_phones_secret_is_read_with_the_home_of_its_server(deployed: Path, tmp_path: Path) -> None:
+    home = installed(deployed, POOL, tmp_path / "home")
+    (deployed / "secrets" / POOL).unlink()
+    command = ("directory", "sip-secret", deployed / "organization.yaml", POOL, "alice@example.com")
+    assert f"expected the password of {POOL} there" in str(run(*command).exception)
+    shown = run(*command, "--home", home)
+    assert shown.exit_code == 0 and len(shown.output.strip()) == 32
+
+
 def test_a_servers_home_is_backed_up_and_restored_alone(deployed: Path, tmp_path: Path) -> None:
     home = installed(deployed, UM, tmp_path / "home")
     mail = home / "state" / "mail" / "alice@example.com" / "new" / "1.a"

@@ -159,13 +159,13 @@ def _side(file: Path, operator: Operator) -> Context:
     return context_of(organization, session, clock=SystemClock(), ids=SystemIds())
 
 
-def sip_secret(file: Path, server: str, address: str) -> str:
-    """The SIP secret of a user's ``address``, as a voice ``server`` (its FQDN) may read it.
+def sip_secret(file: Path, server: str, address: str, *, home: Path | None = None) -> str:
+    """The SIP secret of a user's ``address``, as a voice ``server`` (its FQDN) may read it, by the password in its ``home``.
 
     Raises:
         ProcessError: there is no such user, or the server may not read it.
     """
-    repository = bind(Home(folder=file.resolve().parent), server)
+    repository = bind(Home(folder=home or file.resolve().parent), server)
     found = repository.find(o.User, f"(msRTCSIP-PrimaryUserAddress={escape(f'sip:{address}')})")
     secret = repository.sip_secret(found[0]) if found else ""
     if not secret:

@@ -105,11 +105,16 @@ def copy(origin: Path, target: Path, operator: Operator, carry: bool) -> None:
 @FILE
 @click.argument("server")
 @click.argument("address")
-def sip_secret(file: Path, server: str, address: str) -> None:
+@click.option(
+    "--home",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The server's home, where its password is; default: the folder of FILE.",
+)
+def sip_secret(file: Path, server: str, address: str, home: Path | None) -> None:
     """Print the SIP secret of ADDRESS, for setting up a phone, as the voice SERVER (its FQDN) may read it.
 
     \b
     Example:
       tandem directory sip-secret example/organization.yaml pool1.example.com alice@example.com
     """
-    click.echo(admin.sip_secret(file, server, address))
+    click.echo(admin.sip_secret(file, server, address, home=home))

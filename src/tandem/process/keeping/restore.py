@@ -12,6 +12,7 @@ not followed.
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import tarfile
 import tempfile
@@ -225,6 +226,7 @@ def _replace(places: Places, raw: IO[bytes]) -> tuple[str, ...]:
         targets = {name: places.target(name) for name in staged.files}
         for target in targets.values():
             _refuse_links(places, target)
+            _require_writable(target)
         if DIRECTORY in staged.files and places.directory is not None:
             store.restore(staged.files.pop(DIRECTORY), places.directory)
         for name, held in staged.files.items():
@@ -248,6 +250,14 @@ def _refuse_links(places: Places, target: Path) -> None:
                 )
     if target == places.directory and target.is_symlink():
         raise ProcessError(f"{target} is a symbolic link, which is not followed; remove it. Nothing was changed")
+
+
+def _require_writable(target: Path) -> None:
+    folder = next(each for each in target.parents if each.exists())
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+        raise ProcessError(
+            f"{folder} cannot be written by the owner of the home: chmod u+wx {folder}. Nothing was changed"
+        )
 
 
 def _stays(name: str, target: Path, mailboxes: dict[Path, set[str]]) -> bool:
