@@ -16,7 +16,7 @@ from tandem.sip.headers import digest, fields
 from tandem.sip.machines.dialog import Dialog
 from tandem.sip.message.message import Headers, Request, Response
 from tandem.voice.server import VoiceFiles, VoiceServer
-from tandem.wiring import Home, bind, connect
+from tandem.wiring import Home, connect
 
 SECURE = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/SAVP 0\r\n"
@@ -41,15 +41,12 @@ class Pool:
 async def serving(folder: Path) -> AsyncIterator[Pool]:
     """The voice server of a deployed organization, at rest when the test is over."""
     home, clock = Home(folder=folder), SystemClock()
-    repository = bind(home, POOL)
-    forest = repository.layout.forest
-    repository.session.close()
     endpoint = Endpoint(clock=clock, ids=SystemIds(), resolver=Resolver({}), name=POOL)
     server = VoiceServer(
         fqdn=POOL,
         endpoint=endpoint,
         connect=lambda: connect(home, POOL),
-        forest=forest,
+        forest="example.com",
         clock=clock,
         files=VoiceFiles.below(folder / "state" / "voice", POOL),
     )

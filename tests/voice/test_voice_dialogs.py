@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import deployment
 from tandem.admin.trial.demo import CALLED, CALLER, POOL
 from tandem.sip.headers import fields
 from tandem.sip.message.message import Headers, Request, Response
@@ -16,9 +17,15 @@ from voice.pool import PLAIN, SECURE, Handset, Pool, handsets, serving
 CARLA = "carla@example.com"
 
 
+@pytest.fixture(scope="module")
+def home(deployed_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests here, which change nothing of it but the server's own state."""
+    return deployment.copy(deployed_template, tmp_path_factory.mktemp("served") / "x")
+
+
 @pytest.fixture
-async def pool(deployed: Path) -> AsyncIterator[Pool]:
-    async with serving(deployed) as running:
+async def pool(home: Path) -> AsyncIterator[Pool]:
+    async with serving(home) as running:
         yield running
 
 
@@ -308,3 +315,36 @@ def test_other_bodies_pass_and_those_that_may_hide_a_description_do_not(kind: st
     headers = Headers([("Content-Type", kind)])
     request = Request(method="INFO", uri="sip:x@y", headers=headers, body=b"Signal=1")
     assert (why_plain_offer(request) is None) is passed
+
+
+async def test_an_ack_that_answers_with_plain_media_is_not_passed_on(pool: Pool) -> None:
+    alice, bob = Handset(pool, CALLED), Handset(pool, CALLER)
+    async with handsets(pool, alice, bob):
+        await bob.invite("4101", body=b"")
+        await alice.received("ACK")
+        for body in (PLAIN, SECURE):
+            ack = bob.within("ACK", body=body)
+            await bob.endpoint.send_ack(ack, bob.flow)
+        assert (await alice.received("ACK")).body == SECURE
+
+
+async def test_a_call_whose_other_side_is_gone_is_over_for_the_server_when_one_side_hangs_up(pool: Pool) -> None:
+    alice, bob = Handset(pool, CALLED), Handset(pool, CALLER)
+    async with handsets(pool, alice, bob):
+        await bob.invite("4101")
+        assert len(pool.server._active) == 1
+        await alice.lose()
+        assert (await bob.ask(bob.within("BYE"))).status == 430
+        assert len(pool.server._active) == 0
+
+
+async def test_a_home_that_cannot_be_written_costs_the_key_and_no_call(
+    deployed: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (deployed / "state" / "voice" / f"{POOL}.route.key").mkdir(parents=True)
+    async with serving(deployed) as pool:
+        alice, bob = Handset(pool, CALLED), Handset(pool, CALLER)
+        async with handsets(pool, alice, bob):
+            assert (await bob.invite("4101")).status == 200
+            assert (await bob.ask(bob.within("BYE"))).status == 200
+    assert "voice.route_key" in caplog.text

@@ -21,7 +21,7 @@ from tandem.sip.message.message import Headers, Request, Response
 from tandem.sip.message.parse import parse_message
 from tandem.sip.sdp.offer import Encryption
 from tandem.voice.server import VoiceFiles, VoiceServer
-from tandem.wiring import Home, bind, connect
+from tandem.wiring import Home, connect
 
 
 class Phone(Party):
@@ -133,16 +133,14 @@ class Phone(Party):
 def installed(world: World, folder: Path) -> tuple[Phone, Phone]:
     """The voice server, and a phone of each of two users."""
     home = Home(folder=folder)
-    repository = bind(home, POOL)
     voice = VoiceServer(
         fqdn=POOL,
         endpoint=world.network.endpoint(POOL),
         connect=lambda: connect(home, POOL),
-        forest=repository.layout.forest,
+        forest="example.com",
         clock=world.loop,
         files=VoiceFiles.below(folder, POOL),
     )
-    repository.session.close()
     index = voice.following.index
     changes = index.poll()
     assert changes is not None

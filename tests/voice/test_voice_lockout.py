@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import deployment
 from tandem.admin.trial.demo import CALLED, CALLER
 from tandem.core.counters import families
 from tandem.sip.headers import digest
@@ -81,9 +82,15 @@ def test_what_was_counted_before_an_unlock_does_not_count() -> None:
 # Over real sockets
 
 
+@pytest.fixture(scope="module")
+def home(deployed_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests here, which change nothing of it but the server's own state."""
+    return deployment.copy(deployed_template, tmp_path_factory.mktemp("served") / "x")
+
+
 @pytest.fixture
-async def pool(deployed: Path) -> AsyncIterator[Pool]:
-    async with serving(deployed) as running:
+async def pool(home: Path) -> AsyncIterator[Pool]:
+    async with serving(home) as running:
         yield running
 
 
@@ -171,3 +178,18 @@ async def test_phones_at_an_address_from_which_somebody_guesses_go_on(
     assert "voice.unlocked account=alice@example.com" in caplog.text
     for phone in (alice, bob, guesser):
         await phone.endpoint.close()
+
+
+async def test_nobody_learns_who_exists_by_speaking_of_other_domains(pool: Pool) -> None:
+    said = []
+    for name in ("alice", "nobody"):
+        phone = Handset(pool, CALLED)
+        await phone.connect()
+        answers = []
+        for number in range(FAILURES + 1):
+            phone.address = f"{name}@other{number}.example.net"
+            answers.append((await registered(phone, name, "wrong")).status)
+        said.append(answers)
+        pool.server._authentication._lockout = Lockout()
+        await phone.endpoint.close()
+    assert said[0] == said[1] == [401] * FAILURES + [403]

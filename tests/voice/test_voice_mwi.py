@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import deployment
 from tandem.admin.trial.demo import CALLED, CALLER, POOL, UM
 from tandem.sip.aio.flow import OnClose
 from tandem.sip.headers.mwi import MessageSummary, unsolicited_notify
@@ -37,9 +38,15 @@ class Connection:
         self.sent.append(data)
 
 
+@pytest.fixture(scope="module")
+def home(deployed_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all tests here, which change nothing of it but the server's own state."""
+    return deployment.copy(deployed_template, tmp_path_factory.mktemp("served") / "x")
+
+
 @pytest.fixture
-async def pool(deployed: Path) -> AsyncIterator[Pool]:
-    async with serving(deployed) as running:
+async def pool(home: Path) -> AsyncIterator[Pool]:
+    async with serving(home) as running:
         yield running
 
 

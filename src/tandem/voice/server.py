@@ -129,7 +129,11 @@ class VoiceServer(Service[VoiceConfig]):
 
     async def prepare(self) -> None:
         """See :meth:`Service.prepare`."""
-        self._routes.use_key(await self.threads.disk.run(kept_key, self._route_key))
+        try:
+            self._routes.use_key(await self.threads.disk.run(kept_key, self._route_key))
+        except OSError as error:
+            why = "calls will not outlive a restart of this server"
+            event(self.log, logging.ERROR, "voice.route_key", file=self._route_key, error=error, why=why)
         await self._summaries.load()
         self.supervise("mwi", self._summaries.run)
 

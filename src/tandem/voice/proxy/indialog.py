@@ -70,13 +70,13 @@ class DialogRelay:
             event(_log, logging.WARNING, "voice.dialog_refused", method=work.method, status=status, why=why)
             transaction.respond_with(status, headers=(fields.warning(why),))
             return None
+        if work.method == "BYE":  # the call is over for who sent it, whether or not the other side can be told
+            self._active.ended(fields.call_id(work))
         target = self._routes.reach(passage.receiver, self._endpoint.clock.now())
         if target is None:
             transaction.respond_with(430, headers=(fields.warning("the phone's connection is gone"),))
             return None
         self._prepare(passage, work)
-        if work.method == "BYE":
-            self._active.ended(fields.call_id(work))
         guard = self._guard if encryption.required(self._config()) else None
         return forward_in_dialog(self._endpoint, transaction, work, target, guard)
 

@@ -65,7 +65,7 @@ class PhoneAuthentication:
         source = transaction.flow.remote[0]
         domains = (*_domains(transaction.request), self._realm)
         user = _user_named(config, credentials.username, domains)
-        account = sip_of(user) if user else _full_name(credentials.username, domains)
+        account = sip_of(user) if user else _full_name(credentials.username, self._realm)
         secret = self._index.sip_secret(user or self._nobody) or self._decoy
         epoch = hash((secret, user.sip_unlocks if user else 0))
         if locked_s := self._lockout.locked_s(account, source, now, epoch):
@@ -126,10 +126,10 @@ def _domains(request: Request) -> Iterator[str]:
         yield preferred.uri.host
 
 
-def _full_name(username: str, domains: Sequence[str]) -> str:
-    """A name that is nobody's, in the one spelling that it is counted by."""
+def _full_name(username: str, realm: str) -> str:
+    """A name that is nobody's, in the one spelling that it is counted by, whatever domain the request speaks of."""
     name = username.lower()
-    return name if "@" in name else f"{name}@{domains[0].lower()}"
+    return name if "@" in name else f"{name}@{realm}"
 
 
 def _user_named(config: VoiceConfig, username: str, domains: Sequence[str]) -> o.User | None:

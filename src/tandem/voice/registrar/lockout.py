@@ -14,7 +14,8 @@ from enum import StrEnum
 FAILURES, WINDOW_S = 10, 300.0
 LOCKED_S = 300.0
 _OF_SOURCE, _OF_ACCOUNT = 3 * FAILURES, 10 * FAILURES
-_MOST = 20_000
+_MOST, _MOST_PROVED = 20_000, 200_000
+"""What is remembered: counts of wrong answers, and accounts with the addresses that they were proved from."""
 
 
 class Locked(StrEnum):
@@ -87,7 +88,7 @@ class Lockout:
         wrong = self._wrong.pop(key, None)
         self._proved[key] = None
         self._proved.move_to_end(key)
-        if len(self._proved) > _MOST:
+        if len(self._proved) > _MOST_PROVED:
             self._proved.popitem(last=False)
         return wrong is not None and bool(wrong.until)
 
