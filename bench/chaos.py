@@ -193,10 +193,11 @@ def silent_pool(scene: Scene) -> None:
 
 
 def stalled_worker(scene: Scene) -> None:
-    """A media worker stands still for two seconds, twice: sound is late, but in the recording."""
-    with scene.calls(8, rate=8, hold_s=25):
+    """All media workers stand still for two seconds, twice, while callers are recorded: sound is late, but it is there."""
+    with scene.calls(8, rate=8, hold_s=28):
+        time.sleep(7)
         for _ in range(2):
-            time.sleep(7)
+            time.sleep(6)
             for pid in scene.um.workers():
                 os.kill(pid, signal.SIGSTOP)
             time.sleep(2)
