@@ -168,7 +168,7 @@ async def test_nobody_there_is_a_clear_failure() -> None:
     calls = calls_on("tcp")
     nobody = Hop(transport="tcp", host="127.0.0.1", port=1)
     policy = MediaPolicy(host="127.0.0.1", encryption=Encryption.REFUSE)
-    with pytest.raises(ConnectionRefusedError):
+    with pytest.raises(ConnectionError, match="Connect call failed"):
         await calls.place(uri="sip:b@x", from_="<sip:a@x>", target=nobody, policy=policy).answered()
     await calls.endpoint.close()
 
