@@ -152,16 +152,24 @@ def _folded(name: str, words: list[str]) -> str:
 
 
 def _encoded_words(text: str) -> list[str]:
-    """:rfc:`2047`: words of whole characters; blanks are within them, for a reader drops what is between two."""
+    """:rfc:`2047`: blanks are within the words, for a reader drops what is between two; a word ends at a blank if it can."""
     words, held = [], b""
-    for character in text:
-        octets = _UNSAFE_IN_WORD.sub(lambda found: b"=%02X" % found[0][0], character.encode())
-        octets = b"_" if octets == b"=20" else octets
-        if len(held) + len(octets) > _WORD_OCTETS:
+    for piece in (part for word in re.split(r"(?<= )", text) for part in _pieces(word)):
+        if len(held) + len(piece) > _WORD_OCTETS:
             words.append(held)
             held = b""
-        held += octets
+        held += piece
     return [f"=?utf-8?q?{word.decode()}?=" for word in (*words, held)]
+
+
+def _pieces(word: str) -> list[bytes]:
+    """A word, encoded: whole where it fits into an encoded word, else each character."""
+    whole = [_encoded(character) for character in word]
+    return [b"".join(whole)] if sum(map(len, whole)) <= _WORD_OCTETS else whole
+
+
+def _encoded(character: str) -> bytes:
+    return b"_" if character == " " else _UNSAFE_IN_WORD.sub(lambda found: b"=%02X" % found[0][0], character.encode())
 
 
 def _body(subtype: str, text: str) -> bytes:
