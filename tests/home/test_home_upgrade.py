@@ -78,13 +78,15 @@ def release_0_1() -> ModuleType:
     return module
 
 
-def test_the_directory_is_what_the_file_declares_and_no_value_is_lost(home: Path) -> None:
+def test_the_directory_is_what_the_file_declares_but_what_this_release_adds_and_no_value_is_lost(home: Path) -> None:
     before = rows(home)
     planned = CliRunner().invoke(command, ["plan", str(home / "organization.yaml"), "--as", "administrator"])
     assert planned.exit_code == 2, planned.output
     # Release 0.1 made the pool's certificate without the names that phones check (RFC 5922).
-    assert "~ certificate pool1.example.com: it is not for example.com, sip.example.com\n" in planned.output
-    assert "1 task(s) to do: 0 to make, 1 to change, 0 to remove." in planned.output
+    assert re.findall(r"^ +([-+~] .*)", planned.output, re.MULTILINE) == [
+        "+ permission example: RTCUniversalUserAdmins WRITE of user (All)",  # tandemSipUnlocks, by 'tandem user unlock'
+        "~ certificate pool1.example.com: it is not for example.com, sip.example.com",
+    ]
     assert rows(home) == before
     assert len(before["entry"]) == 62
 

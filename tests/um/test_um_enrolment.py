@@ -88,6 +88,9 @@ class Office:
             raise DirectoryUnavailable("gone")
         return self.users[user.account], True
 
+    def has_pin(self, user: o.User) -> bool:
+        return user.account in [account for account, _, _ in self.written]
+
     def set_pin(self, user: o.User, state: PinState, *, checksum: str = "") -> None:
         self.same(user)
         self.written.append((user.account, state, checksum))

@@ -25,6 +25,7 @@ COMMANDS = {
     "exchucutil": "tandem.cli.tools.exchucutil:exchucutil",
     "ocsumutil": "tandem.cli.tools.ocsumutil:ocsumutil",
     "ou-permission": "tandem.cli.tools.oupermission:ou_permission",
+    "user": "tandem.cli.people.user:user",
     "journal": "tandem.cli.deploy.journal:journal",
     "schema": "tandem.cli.deploy.schema:schema",
     "directory": "tandem.cli.directory.directory:directory",

@@ -31,6 +31,7 @@ VOICE_USER_ATTRIBUTES = frozenset(
         "msrtcsip-primaryhomeserver",
         "msrtcsip-optionflags",
         "tandemsipsecret",
+        "tandemsipunlocks",
         "tandemassigneddialplan",
         "tandemassignedvoicepolicy",
         "tandemmanagedby",

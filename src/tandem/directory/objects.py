@@ -224,8 +224,8 @@ class User:
 
     ``sip_address`` has its ``sip:``, ``line_uri`` its ``tel:``; ``option_flags`` and ``um_flags`` are bits.
     ``pin_state`` is written by UM servers during calls. ``sip_unlocks`` counts how often an administrator unlocked the user's
-    phones: a voice server forgets what it had counted against the account when it changes. Only who has full control of the
-    domain may write it.
+    phones: a voice server forgets what it had counted against the account when it changes. Written by
+    ``tandem user unlock``.
     """
 
     account: str

@@ -169,6 +169,11 @@ class Repository:
             written["msExchUMPinChecksum"] = (checksum,)
         self.session.replace(self.dn_of(user), written)
 
+    def has_pin(self, user: o.User) -> bool:
+        """Whether a PIN was ever made: to whom the directory shows its hash."""
+        entry = self.session.get(self.dn_of(user))
+        return bool(entry and entry.first("msExchUMPinChecksum"))
+
     def _changed(self) -> None:
         if self._cache:
             self._cache.clear()

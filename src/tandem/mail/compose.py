@@ -56,10 +56,24 @@ def missed_call(envelope: Envelope, *, ended_at: datetime) -> bytes:
     return _written(_mail(envelope, ended_at, MessageKind.MISSED_CALL, subject=subject, lines=lines))
 
 
-def welcome(*, mailbox: str, name: str, extension: str, pin: str, text: str, at: datetime, message_id: str) -> bytes:
-    """The mail that tells a newly enabled user extension and PIN."""
+_ENABLED = "You have been enabled for Unified Messaging: callers who do not reach you can leave a message, which comes by mail."
+_NEW_PIN = "You have a new PIN for Unified Messaging, as an administrator wished; the old one is of no use any more."
+
+
+def welcome(
+    *,
+    mailbox: str,
+    name: str,
+    extension: str,
+    pin: str,
+    text: str,
+    at: datetime,
+    message_id: str,
+    renewed: bool = False,
+) -> bytes:
+    """The mail that tells a newly enabled user extension and PIN; ``renewed``: a user who had a PIN before."""
     lines = [
-        "You have been enabled for Unified Messaging: callers who do not reach you can leave a message, which comes by mail.",
+        _NEW_PIN if renewed else _ENABLED,
         f"Your extension is {_clean(extension)}.",
         f"Your PIN is {_clean(pin)}. Keep it for access by telephone, which is not there yet.",
         *_lines(text),
@@ -68,7 +82,7 @@ def welcome(*, mailbox: str, name: str, extension: str, pin: str, text: str, at:
         sender=Correspondent(name="Unified Messaging", address=_own_address(mailbox)),
         recipient=_recipient(mailbox, name),
         raw=(("Date", format_datetime(at)), ("Message-ID", f"<{message_id}@{_domain(mailbox)}>")),
-        texts=(("Subject", "Welcome to Unified Messaging"),),
+        texts=(("Subject", "Your new PIN for Unified Messaging" if renewed else "Welcome to Unified Messaging"),),
         text=_paragraphs(lines),
     )
     return _written(mail)

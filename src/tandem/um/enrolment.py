@@ -206,6 +206,7 @@ class Enrolment:
         policy = self._config().policies.get(user.um_mailbox_policy)
         extension = self._config().extension(user)
         pin = generate(extension=extension, minimum=policy.min_pin_length if policy else GENERATED_DIGITS)
+        renewed = await self._threads.directory.run(self._repository.has_pin, user)
         message_id = f"welcome-{self._ids.token(8)}"
         mail = compose.welcome(
             mailbox=user.mail,
@@ -215,6 +216,7 @@ class Enrolment:
             text=policy.um_enabled_text if policy else "",
             at=self._clock.at(),
             message_id=message_id,
+            renewed=renewed,
         )
         checksum = await self._threads.hashing.run(self._hasher.hash, user.account, pin)
         return _MadePin(checksum=checksum, message_id=message_id, recipient=user.mail, mail=mail)

@@ -1,0 +1,78 @@
+"""tandem user: what administrators do for one user, with the rights of their team."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import deployment
+from tandem.admin.people import users
+from tandem.cli.main import tandem as command
+from tandem.directory import objects as o
+from tandem.org.vocabulary import PinState
+from tandem.process.errors import NotPermitted, ProcessError
+from tandem.process.journal import Journal
+from tandem.wiring import Home, bind
+
+POOL = "pool1.example.com"
+
+
+def alice(folder: Path) -> o.User:
+    found = deployment.context(folder).repository.get(o.User, "alice")
+    assert found is not None
+    return found
+
+
+def secret(folder: Path) -> str:
+    return bind(Home(folder=folder), POOL).sip_secret(alice(folder))
+
+
+def run(folder: Path, *arguments: str) -> Result:
+    file = str(folder / "organization.yaml")
+    return CliRunner().invoke(command, ["user", *(file if word == "FILE" else word for word in arguments)])
+
+
+@pytest.mark.parametrize(
+    ("what", "allowed", "refused"),
+    [("unlock", "victor", "maria"), ("reset-sip-secret", "victor", "maria"), ("reset-pin", "maria", "victor")],
+)
+def test_each_team_does_its_own_part_and_the_journal_says_who(
+    deployed: Path, what: str, allowed: str, refused: str
+) -> None:
+    no = run(deployed, what, "FILE", "alice", "--as", refused)
+    assert no.exit_code == 1 and isinstance(no.exception, NotPermitted)
+    yes = run(deployed, what, "FILE", "alice@example.com", "--as", allowed)
+    assert yes.exit_code == 0, yes.output
+    line = Journal(path=deployed / "state" / "journal.jsonl").lines()[-1]
+    assert (line["who"], line["task"], line["state"]) == (allowed, f"user {what}", "done")
+
+
+def test_unlocking_is_seen_by_servers_in_the_directory(deployed: Path) -> None:
+    users.unlock(deployment.context(deployed, "victor"), "sip:alice@example.com")
+    assert alice(deployed).sip_unlocks == 1
+
+
+def test_another_sip_secret_is_in_no_output_and_no_journal(deployed: Path) -> None:
+    before = secret(deployed)
+    done = run(deployed, "reset-sip-secret", "FILE", "alice", "--as", "victor")
+    after = secret(deployed)
+    assert len(after) == len(before) == 32 and after != before
+    assert after not in done.output + (deployed / "state" / "journal.jsonl").read_text()
+
+
+def test_a_new_pin_is_left_to_a_um_server(deployed: Path) -> None:
+    assert users.reset_pin(deployment.context(deployed, "maria"), "alice").pin == "pending"
+    assert alice(deployed).pin_state is PinState.PENDING
+
+
+def test_who_has_no_sip_address_or_is_not_there_is_told(deployed: Path) -> None:
+    context = deployment.context(deployed)
+    with pytest.raises(ProcessError, match="dave has no SIP address"):
+        users.unlock(context, "dave")
+    with pytest.raises(ProcessError, match="0 users that you can read are called 'nobody'"):
+        users.show(context, "nobody")
+
+
+def test_a_user_is_shown(deployed: Path) -> None:
+    shown = run(deployed, "show", "FILE", "alice").output
+    assert "dial plan:       Main\n" in shown and "extensions:      4101\n" in shown
