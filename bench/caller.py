@@ -20,7 +20,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 T1_S, GIVE_UP_S, PATIENCE_S = 0.5, 8.0, 20.0
 LATE_S, BUSY = 0.010, 0.90
@@ -343,7 +343,8 @@ def pin(core: int) -> None:
 
 def as_json(report: Report) -> str:
     """For another process."""
-    return json.dumps(asdict(report))
+    # asdict makes a Counter of pairs before Python 3.12.
+    return json.dumps({**asdict(replace(report, refused=Counter())), "refused": dict(report.refused)})
 
 
 def from_json(text: str) -> Report:

@@ -36,9 +36,13 @@ def spoken(number: int) -> bytes:
     return bytes((number % 100 + 1,)) * 80 + bytes((number // 100 % 100 + 1,)) * 80
 
 
-def packets(count: int, secure: bool) -> list[bytes]:
-    """What every call sends."""
+def packets(count: int, secure: bool, *, pound: bool = False) -> list[bytes]:
+    """What every call sends; with ``pound`` it presses ``#`` first."""
     plain = [struct.pack("!BBHII", 0x80, 0x80 if not n else 0, n + 1, n * 160, 7) + spoken(n) for n in range(count)]
+    if pound:  # RFC 4733: 60 ms, and the end three times
+        for n in range(6):
+            event = struct.pack("!BBH", 11, 0x8A if n >= 3 else 0x0A, 160 * min(n + 1, 3))
+            plain[n] = struct.pack("!BBHII", 0x80, 101 | (0x80 if not n else 0), n + 1, 0, 7) + event
     if not secure:
         return plain
     session = Session(
@@ -50,7 +54,7 @@ def packets(count: int, secure: bool) -> list[bytes]:
 class Line:
     """One call's media."""
 
-    __slots__ = ("base", "first", "highest", "index", "received", "send", "sent", "sock", "until")
+    __slots__ = ("base", "began", "first", "highest", "index", "received", "send", "sent", "sock", "until")
 
     def __init__(self, index: int) -> None:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -58,6 +62,7 @@ class Line:
         self.index, self.sent, self.received = index, 0, 0
         self.first, self.highest = -1, -1
         self.base, self.until = float("inf"), 0.0
+        self.began = 0.0
 
 
 class Generator:
@@ -65,7 +70,7 @@ class Generator:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._hold_s = args.hold
-        self._packets = packets(int(args.hold / FRAME_S) + 100, args.srtp)
+        self._packets = packets(int(args.hold / FRAME_S) + 100, args.srtp, pound=args.pound)
         self._lines: dict[int, Line] = {}
         self._by_fd: dict[int, Line] = {}
         self._all: list[Line] = []
@@ -110,7 +115,8 @@ class Generator:
     def _speak(self, line: Line, port: int) -> None:
         line.sock.connect(("127.0.0.1", port))
         line.send = line.sock.send
-        line.until = time.monotonic() + self._hold_s - QUIET_S
+        line.began = time.monotonic()
+        line.until = line.began + self._hold_s - QUIET_S
         self._by_fd[line.sock.fileno()] = line
         self._poll.register(line.sock, select.EPOLLIN)
         min(self._wheel, key=len).append(line)
@@ -136,6 +142,7 @@ class Generator:
         heard = sum(line.received for line in self._all)
         return {
             "sent": {line.index: line.sent for line in self._all},
+            "began": {line.index: line.began for line in self._all if line.began},
             "received": heard,
             "missing": sum(line.highest - line.first + 1 - line.received for line in self._all if line.received),
             "unheard": sum(not line.received for line in self._all),
@@ -218,6 +225,7 @@ def main() -> None:
     parser.add_argument("--srtp", action="store_true")
     parser.add_argument("--local", default="127.0.0.1", help="the address that calls come from")
     parser.add_argument("--user", default="4101", help="whom the Request-URI names")
+    parser.add_argument("--pound", action="store_true", help="press # at once, to skip a greeting")
     parser.add_argument(
         "--diverted", default="", help="extensions with commas: each call was diverted from one of them"
     )
