@@ -20,7 +20,7 @@ from tandem.um import counts
 from tandem.um.config import UmConfig
 
 _log = get_logger("um")
-FIRST_DELAY_S, LONGEST_DELAY_S = 10.0, 300.0
+FIRST_DELAY_S, LONGEST_DELAY_S = 2.0, 300.0
 """Seconds after which a user's gateways are tried again; it doubles each time, up to the longest."""
 AWAY_S = 5.0
 """A gateway that did not answer, or answered that it takes nothing, is passed over for so long."""
