@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.org.patterns import PatternError, compile_pattern, pattern_problem, translation_problem
+from tandem.org.patterns import (
+    PatternError,
+    compile_pattern,
+    dotnet_problem,
+    pattern_problem,
+    translation_problem,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,8 +23,8 @@ from tandem.org.patterns import PatternError, compile_pattern, pattern_problem, 
         (r"^(\d)\1$", r"it has \1, a back reference"),
         (r"(?<a>\d)\k<a>", r"it has \k, a back reference"),
         (r"(\d)\12", r"it has \1, a back reference"),  # RE2 would read an octal escape
-        (r"^[\d-[5]]$", "it has -[ within [ ], a class without another"),  # RE2 would read another class
-        (r"^[[:digit:]]$", r"it has [: within [ ], a class by name; write \d"),
+        (r"^[\d-[5]]$", "it has -[, a class without another"),  # RE2 would read another class
+        (r"^[[:digit:]]$", r"it has [:, a class by name, which .NET does not know; write \d or [a-z]"),
         (r"(?>\d+)", "it has (?>, an atomic group, which is not supported; write (?:...)"),
         (r"(?(1)a|b)", "it has (?(, a condition"),
         (r"(?#local)\d", "it has (?#, a comment"),
@@ -38,6 +44,22 @@ def test_a_pattern_that_cannot_run_is_refused_with_the_reason(pattern: str, reas
     assert pattern_problem(pattern).startswith(reason)
     with pytest.raises(PatternError):
         compile_pattern(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ours_only"),
+    [
+        (r"(?!9)\d", True),
+        (r"(\d)\1", True),
+        (r"[\d-[5]]", True),
+        (r"[[:digit:]]", False),
+        (r"\Q{", False),
+        ("(", False),
+    ],
+)
+def test_what_only_re2_cannot_run_is_known(pattern: str, ours_only: bool) -> None:
+    assert pattern_problem(pattern)
+    assert (not dotnet_problem(pattern)) is ours_only
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,15 @@ def test_one_mistake_is_told_once(tmp_path: Path, before: str, after: str, expec
 
 def test_a_pattern_is_shown_as_it_is_written_and_with_the_reason(tmp_path: Path) -> None:
     (found,) = errors(tmp_path, r"pattern: ^(\d{4})$", r"pattern: ^(?!911)(\d{4})$")
-    assert r"found '^(?!911)(\d{4})$': it has (?!, look-around, which is not supported; write what" in found
+    assert r"rules[0]: pattern '^(?!911)(\d{4})$': it has (?!, look-around, which is not supported; write what" in found
+
+
+def test_pools_of_kind_lync_run_patterns_that_ours_cannot(tmp_path: Path) -> None:
+    warnings(
+        tmp_path,
+        (r"pattern: ^(\d{4})$", r"pattern: ^(?!911)(\d{4})$"),
+        ("kind: tandem\n    pool_type", "kind: lync\n    pool_type"),
+    )
 
 
 def warnings(folder: Path, *replaced: tuple[str, str]) -> list[str]:

@@ -22,14 +22,19 @@ _MAX_MEMORY = 1 << 20
 _TOKEN = re.compile(r"\\.|\(\?|\[\^?\]?|.", re.DOTALL)
 _IN_CLASS = re.compile(r"\\.|\[:|-\[|.", re.DOTALL)
 _LOOK = "look-around, which is not supported; write what may be there, such as [0-8] for (?!9)"
-_REFUSED: tuple[tuple[re.Pattern[str], str], ...] = (
+_BEYOND: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\(\?<?[=!]"), _LOOK),
     (re.compile(r"\(\?>"), "an atomic group, which is not supported; write (?:...)"),
     (re.compile(r"\(\?\("), "a condition, which is not supported; write two rules"),
     (re.compile(r"\(\?#"), "a comment, which is not supported; leave it out"),
-    (re.compile(r"\(\?[a-z-]*[xnU]"), "an option other than i, m and s"),
+    (re.compile(r"\(\?[a-z-]*[xn]"), "an option other than i, m and s"),
     (re.compile(r"\\[1-9k]"), "a back reference, which is not supported; write out what may be there"),
-    (re.compile(r"\\[QCpP](?!\{)"), "an escape that .NET does not know"),
+    (re.compile(r"-\["), "a class without another, which is not supported; list what is left"),
+)
+_NOT_DOTNET: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"\(\?[a-z-]*U"), "an option other than i, m and s"),
+    (re.compile(r"\[:"), "a class by name, which .NET does not know; write \\d or [a-z]"),
+    (re.compile(r"\\(?:[QC]|[pP](?!\{))"), "an escape that .NET does not know"),
     (re.compile(r"\\x\{"), "an escape that .NET does not know; write \\xHH"),
 )
 _QUOTED_NAME = re.compile(r"\(\?'(\w+)'", re.ASCII)
@@ -39,6 +44,10 @@ _OF_TRANSLATION = re.compile(r"\$(?:\d{1,9}|\{\w+\}|\$)?|\\.?", re.ASCII | re.DO
 
 class PatternError(TandemError):
     """A pattern that cannot be used; the message is the reason, with what to write instead where that is known."""
+
+
+class BeyondRe2(PatternError):
+    """A pattern that .NET runs, so Lync does, and RE2 does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +110,17 @@ def pattern_problem(text: str) -> str:
     return ""
 
 
+def dotnet_problem(text: str) -> str:
+    """Why a text is no pattern of .NET either; empty if it is one, or one that only RE2 cannot run."""
+    try:
+        compile_pattern(text)
+    except BeyondRe2:
+        return ""
+    except PatternError as error:
+        return str(error)
+    return ""
+
+
 def translation_problem(pattern: Pattern, translation: str) -> str:
     """What in a translation cannot be meant, with this pattern; empty if all is well."""
     for found in _OF_TRANSLATION.findall(translation):
@@ -127,15 +147,8 @@ def _for_re2(text: str) -> str:
         token = (_IN_CLASS if in_class else _TOKEN).match(text, at)
         assert token is not None
         found = token[0]
-        if found[0] == "\\" or (found == "(?" and not in_class):
-            for refused, why in _REFUSED:
-                if match := refused.match(text, at):
-                    raise PatternError(f"it has {match[0]}, {why}")
-        if in_class and found in ("[:", "-["):
-            what = (
-                "a class by name; write \\d or [a-z]" if found == "[:" else "a class without another; list what is left"
-            )
-            raise PatternError(f"it has {found} within [ ], {what}")
+        if found[0] == "\\" or (found == "(?" and not in_class) or (found in ("[:", "-[") and in_class):
+            _refuse(text, at)
         if not in_class and found == "(?" and (named := _QUOTED_NAME.match(text, at)):
             written.append(f"(?<{named[1]}>")
             at = named.end()
@@ -144,6 +157,13 @@ def _for_re2(text: str) -> str:
         in_class = found != "]" if in_class else found[0] == "["
         at = token.end()
     return "".join(written)
+
+
+def _refuse(text: str, at: int) -> None:
+    for kind, table in ((BeyondRe2, _BEYOND), (PatternError, _NOT_DOTNET)):
+        for refused, why in table:
+            if match := refused.match(text, at):
+                raise kind(f"it has {match[0]}, {why}")
 
 
 def _numbered_as_dotnet(count: int, names: dict[str, int]) -> dict[str, int]:

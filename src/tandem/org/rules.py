@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from tandem.org.numbers import is_e164, is_sip_address
-from tandem.org.patterns import pattern_problem
+from tandem.org.patterns import dotnet_problem
 from tandem.org.vocabulary import DEFAULT_LANGUAGE
 
 
@@ -88,9 +88,9 @@ LANGUAGE = Rule(
 
 
 def dotnet_pattern(example: str) -> Rule:
-    """A regular expression of .NET that RE2 can run."""
+    """A regular expression of .NET; whether RE2 can run it matters where Tandem's own pools do."""
     return Rule(
-        lambda text: not pattern_problem(text), f"a regular expression, such as {example}", reason=pattern_problem
+        lambda text: not dotnet_problem(text), f"a regular expression, such as {example}", reason=dotnet_problem
     )
 
 

@@ -6,7 +6,7 @@ from tandem.org import model as m
 from tandem.org.errors import Severity
 from tandem.org.groups import GROUPS
 from tandem.org.numbers import phone_context
-from tandem.org.patterns import compile_pattern, translation_problem
+from tandem.org.patterns import compile_pattern, pattern_problem, translation_problem
 from tandem.org.versions import ROLES, generations, names_must_match, roles_of
 from tandem.org.vocabulary import (
     GLOBAL,
@@ -125,7 +125,7 @@ def _dial_plans(org: m.Organization) -> Iterator[Check]:
 
 
 def _voice_dial_plans(org: m.Organization) -> Iterator[Check]:
-    """Phase 8: translations that fit; before 2010 SP1 names that match: the oldest server of a dial plan decides."""
+    """Phase 8: before 2010 SP1 names have to match, the oldest server of a dial plan decides; later some have to suit."""
     names = {plan.simple_name.lower() for plan in org.voice_dial_plans}
     for plan in org.um_dial_plans:
         if plan.voip_security is VoIPSecurity.UNSECURED or not org.voice_pools:
@@ -135,11 +135,7 @@ def _voice_dial_plans(org: m.Organization) -> Iterator[Check]:
         if names_must_match(servers) and wanted.lower() not in names:
             found = "no voice dial plan has its FQDN as simple name, which Exchange before 2010 SP1 needs"
             yield plan, Severity.ERROR, found, f"a voice dial plan with simple_name {wanted} (phase 8)"
-    for voice_plan in org.voice_dial_plans:
-        for rule in voice_plan.normalization_rules:
-            if problem := translation_problem(compile_pattern(rule.pattern), rule.translation):
-                found = f"the translation '{rule.translation}' has {problem}"
-                yield rule, Severity.ERROR, found, "references to groups of the pattern, such as +1425555$1"
+    yield from _patterns(org)
     yield from _without_voice_dial_plan(org)
     if org.voice_pools and not org.voice_dial_plans:
         yield (
@@ -148,6 +144,28 @@ def _voice_dial_plans(org: m.Organization) -> Iterator[Check]:
             "no voice dial plan is declared",
             "a suitable one: Global, or of the pool",
         )
+
+
+def _patterns(org: m.Organization) -> Iterator[Check]:
+    """Patterns that Tandem's own pools can run, and translations that fit them. Lync's pools run any of .NET."""
+    ours = bool(org.pools_of(PoolKind.TANDEM)) or not org.voice_pools
+    rules = [rule for plan in org.voice_dial_plans for rule in plan.normalization_rules]
+    patterns: list[tuple[object, str]] = [(rule, rule.pattern) for rule in rules]
+    patterns += [(route, route.number_pattern) for route in org.voice_routes]
+    for about, pattern in patterns:
+        if ours and (problem := pattern_problem(pattern)):
+            yield (
+                about,
+                Severity.ERROR,
+                f"pattern '{pattern}': {problem}",
+                "a pattern that voice pools of kind tandem can run",
+            )
+    for rule in rules:
+        if not pattern_problem(rule.pattern) and (
+            problem := translation_problem(compile_pattern(rule.pattern), rule.translation)
+        ):
+            found = f"the translation '{rule.translation}' has {problem}"
+            yield rule, Severity.ERROR, found, "references to groups of the pattern, such as +1425555$1"
 
 
 def _without_voice_dial_plan(org: m.Organization) -> Iterator[Check]:

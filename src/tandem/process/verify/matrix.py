@@ -14,8 +14,9 @@ from tandem.directory.defaults import exchucutil_aces
 from tandem.directory.dn import DN
 from tandem.org.checks import AGREES
 from tandem.org.numbers import is_e164, line_key
+from tandem.org.patterns import pattern_problem
 from tandem.org.topology import startup_mode
-from tandem.org.vocabulary import MediaEncryption, PoolType, StartupMode, UMStatus, UriType, VoIPSecurity
+from tandem.org.vocabulary import MediaEncryption, PoolKind, PoolType, StartupMode, UMStatus, UriType, VoIPSecurity
 from tandem.process.errors import ProcessError
 from tandem.process.phases import PHASES
 from tandem.process.task import Context
@@ -156,7 +157,24 @@ def _attendants(context: Context) -> Iterator[Check]:
         yield check(f"Auto attendant {attendant.name}", wrong, UMStatus.ENABLED, 3, "enable it")
 
 
+def _patterns(context: Context) -> Iterator[Check]:
+    """Rules that another hand may have written: the voice servers pass over those that they cannot run."""
+    plans = context.repository.all(o.VoiceDialPlan)
+    wrong = [
+        f"{plan.identity}, rule {rule.name}: {problem}"
+        for plan in plans
+        for rule in plan.rules
+        if (problem := pattern_problem(rule.pattern))
+    ]
+    count = sum(len(plan.rules) for plan in plans)
+    yield check(
+        "Normalization rules can run", "; ".join(wrong), f"{count} rules", 8, "write the pattern in another way"
+    )
+
+
 def _voice(context: Context) -> Iterator[Check]:
+    if context.organization.pools_of(PoolKind.TANDEM):
+        yield from _patterns(context)
     try:
         forests = contacts.load(context)
     except ProcessError as error:
