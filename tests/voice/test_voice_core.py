@@ -144,9 +144,10 @@ def test_what_a_phone_claims_is_removed_and_what_its_account_proves_is_set() -> 
     request = Request(method="INVITE", uri="sip:x@y", headers=headers)
     strip_trust(request)
     assert len(request.headers) == 0
-    request.headers.add("From", '"CEO" <sip:bob@example.com>;tag=1')
+    request.headers.add("From", '"CEO" <sip:bob@example.com;user=phone>;epid="a;b";tag=1;x')
     assert_identity(request, BOB)
-    assert request.headers.get("From") == '"Bob \\"Q\\" O\'Neil" <sip:bob@example.com>;tag=1'
+    shown = '"Bob \\"Q\\" O\'Neil" <sip:bob@example.com;user=phone>;epid="a;b";tag=1;x'
+    assert request.headers.get("From") == shown
     assert request.headers.all("P-Asserted-Identity") == [
         '"Bob \\"Q\\" O\'Neil" <sip:bob@example.com>',
         "<tel:+14255554102>",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import deployment
 from engines import Party, World, hop, play
 from tandem.admin.trial.demo import CALLED, CALLER, POOL
 from tandem.call.attempt import Attempt
@@ -14,6 +15,7 @@ from tandem.call.errors import CallFailed, Ended
 from tandem.call.incoming import IncomingCall
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.counters import families
+from tandem.directory import objects as o
 from tandem.sip.aio.flow import Flow
 from tandem.sip.headers import digest, fields
 from tandem.sip.machines.transaction import cancel_for
@@ -531,3 +533,18 @@ def test_a_call_to_a_user_of_another_pool_is_refused_with_the_reason(deployed: P
         assert failed.value.status == 480
 
     play(scene)
+
+
+def test_another_pool_is_warned_of_at_the_start_and_once(deployed: Path, caplog: pytest.LogCaptureFixture) -> None:
+    repository = deployment.context(deployed).repository
+    (one,) = repository.all(o.VoicePool)
+    repository.add(dataclasses.replace(one, fqdn="pool2.example.com", servers=("pool2.example.com",)))
+    repository.session.close()
+
+    async def scene(world: World) -> None:
+        alice, _ = installed(world, deployed)
+        alice.server.took(alice.server.config)
+
+    play(scene)
+    (warned,) = [record.getMessage() for record in caplog.records if "voice.several_pools" in record.getMessage()]
+    assert "others=pool2.example.com" in warned

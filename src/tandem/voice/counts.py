@@ -4,7 +4,9 @@ from tandem.core.counters import counter, gauge
 
 calls = gauge("tandem_voice_calls_in_setup", "Calls that are being set up now.").of()
 decided = counter(
-    "tandem_voice_calls_total", "Calls from phones by what was decided: RingUser, CallUM, Reject.", "decision"
+    "tandem_voice_calls_total",
+    "Calls from phones by what was decided: RingUser, RingPhone, CallUM, Reject.",
+    "decision",
 )
 diverted = counter("tandem_voice_diverted_total", "Calls that went to UM, by the reason in Diversion.", "reason")
 no_um = counter("tandem_voice_no_um_total", "Calls that should have gone to UM, and could not.").of()

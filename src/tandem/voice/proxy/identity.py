@@ -52,8 +52,9 @@ def show(request: Request, sender: o.User, *, hidden: bool = False) -> None:
     """Show the directory's name of the sender in From, or an anonymous one. The tag stays, and with it the dialog (§12)."""
     from_ = parse_name_addr(request.headers.get("From"))
     name, uri = (ANONYMOUS, ANONYMOUS_URI) if hidden else (shown_name(sender), from_.uri)
-    tag = f";tag={from_.tag}" if from_.tag else ""
-    request.headers.set("From", f"{quoted(name)} <{uri}>{tag}")
+    kept = {each: value for each, value in from_.parameters.items() if each == "tag" or not hidden}
+    tail = "".join(f";{each}" if value is None else f";{each}={value}" for each, value in kept.items())
+    request.headers.set("From", f"{quoted(name)} <{uri}>{tail}")
 
 
 def shown_name(user: o.User) -> str:
