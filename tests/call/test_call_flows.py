@@ -380,3 +380,42 @@ def test_what_stumbles_over_a_request_within_a_call_costs_that_request_only() ->
         return status
 
     assert play(scene) == 500
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_change_of_media_with_a_contact_that_cannot_be_used_is_refused_and_nothing_moves(method: str) -> None:
+    async def scene(world: World) -> None:
+        alice, bob = world.party("alice"), world.party("bob")
+        leg = await alice.place("bob").answered()
+        other = await bob.legs.get()
+        before, good = list(other.media.streams), leg.link.contact  # type: ignore[attr-defined]
+        change = leg.reoffer if method == "INVITE" else lambda: leg.update(offer=True)
+        leg.media.port, leg.link.contact = 7000, "<im:alice@alice>"
+        if method == "INVITE":
+            with pytest.raises(CallFailed) as failed:
+                await change()
+            assert failed.value.status == 400
+        else:
+            response = await change()
+            assert response is not None and response.status == 400
+        assert other.media.streams == before  # type: ignore[attr-defined]
+        leg.link.contact = good
+        await change()
+        await leg.hangup()
+
+    play(scene)
+
+
+def test_an_answer_to_a_re_invite_with_a_contact_that_cannot_be_used_is_acknowledged_and_the_call_goes_on() -> None:
+    async def scene(world: World) -> list[str]:
+        alice, bob = world.party("alice"), world.party("bob")
+        leg = await alice.place("bob").answered()
+        other = await bob.legs.get()
+        other.link.contact = "*"
+        begin = len(world.seen())
+        await leg.reoffer()
+        await leg.hangup()
+        assert await other.ended is Ended.REMOTE
+        return world.seen()[begin:]
+
+    assert play(scene) == ["alice INVITE", "bob 200 INVITE", "alice ACK", "alice BYE", "bob 200 BYE"]

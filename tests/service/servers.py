@@ -96,11 +96,13 @@ class RawPeer:
         self._writer.write(b"".join(messages))
 
     async def response(self) -> tuple[int, str, str]:
-        """Status, method, and the whole head of the next response."""
+        """Status, method, and the whole head of the next response; a request of the server's own (MWI) is passed over."""
+        head = ""
         async with asyncio.timeout(10):
-            head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
-            if length := int(re.search(r"(?im)^(?:content-length|l): *(\d+)", head)[1]):  # type: ignore[index]
-                await self._reader.readexactly(length)
+            while not head.startswith("SIP/2.0 "):
+                head = (await self._reader.readuntil(b"\r\n\r\n")).decode()
+                if length := int(re.search(r"(?im)^(?:content-length|l): *(\d+)", head)[1]):  # type: ignore[index]
+                    await self._reader.readexactly(length)
         method = re.search(r"(?im)^cseq: *\d+ (\w+)", head)
         assert method is not None
         return int(head.split()[1]), method[1], head

@@ -179,6 +179,24 @@ async def test_invite_and_cancel_in_one_segment_give_200_and_487_at_the_um_serve
     await peer.close()
 
 
+async def test_an_invite_that_comes_by_two_ways_is_one_call(servers: Servers) -> None:
+    peer = await RawPeer.connect(servers, UM)
+    plan = next(each for each in servers.um.config.dial_plans.values() if each.uri_type == "SipName")
+    diversion = ("Diversion", f"<sip:{CALLED}>;reason=no-answer")
+    request = invite(f"sip:{plan.name}@{UM};transport=tls", CALLER, CALLED, diversion)
+    request.headers.set("Call-ID", "two-ways")
+    one, other, later = (request.copy() for _ in range(3))
+    for number, each in enumerate((one, other, later)):
+        each.headers.set("Via", f"SIP/2.0/TLS {POOL}:5061;branch=z9hG4bKway{number};rport")
+    peer.write(one.to_bytes(), other.to_bytes(), cancel_for(one).to_bytes())
+    assert await peer.finals(3) == {(482, "INVITE"), (200, "CANCEL"), (487, "INVITE")}
+    await servers.um.calls.idle()
+    peer.write(later.to_bytes(), cancel_for(later).to_bytes())
+    assert await peer.finals(2) == {(200, "CANCEL"), (487, "INVITE")}, "that call is over"
+    await servers.um.calls.idle()
+    await peer.close()
+
+
 async def test_invite_and_cancel_in_one_segment_give_200_and_487_at_the_voice_server(servers: Servers) -> None:
     peer = await RawPeer.connect(servers, POOL)
     first = invite(f"sip:{CALLED}", CALLER, CALLED)

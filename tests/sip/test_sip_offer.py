@@ -112,7 +112,8 @@ def test_the_best_suite_in_common_is_taken_whatever_the_order_of_the_offer() -> 
         ),
         (offer(change=("c=IN IP4 192.0.2.1", "c=IN IP4 phone.example.com")), PREFER, "address of one host"),
         (offer(change=("c=IN IP4 192.0.2.1", "c=IN IP4 239.1.2.3/127")), PREFER, "address of one host"),
-        (offer(change=("a=ptime:20", "a=maxptime:10")), PREFER, "packets of at most 10 ms"),
+        (offer(change=("c=IN IP4 192.0.2.1", "c=IN IP6 2001:db8::1")), PREFER, "media comes by IP6, and IP4 is spoken"),
+        (offer(change=("SAVP 0 8 9 96 101 102", "SAVP")), PREFER, "no codec in common; offered: none"),
     ],
 )
 def test_an_offer_that_does_not_fit_is_refused_with_what_was_found_and_what_is_spoken(
@@ -136,6 +137,74 @@ def test_where_the_encrypted_one_of_two_streams_has_no_usable_key_policy_decides
     first, _ = answer(offer())
     with pytest.raises(IncompatibleMedia, match="F8_128_HMAC_SHA1_80"):
         answer(parse_sdp(TWICE.encode()), PREFER, before=first)
+
+
+PLAIN_FIRST = (
+    "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 9 RTP/AVP 0\nm=audio 11 RTP/SAVP 0\n"
+    f"a=crypto:{Crypto(tag=4, suite='AES_CM_128_HMAC_SHA1_80', key=bytes(30)).line()}\n"
+)
+
+
+@pytest.mark.parametrize("terms", [REQUIRE, PREFER])
+def test_the_encrypted_one_of_two_streams_is_found_wherever_it_is(terms: MediaTerms) -> None:
+    ours, theirs = answer(parse_sdp(PLAIN_FIRST.encode()), terms)
+    assert (ours.secure, ours.index, theirs.port, ours.profile) == (True, 1, 11, "RTP/SAVP")
+
+
+OPTIONAL = (
+    "v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN IP4 192.0.2.1\nt=0 0\nm=audio 9 RTP/AVP 0\n"
+    f"a=crypto:{Crypto(tag=4, suite='AES_CM_128_HMAC_SHA1_80', key=bytes(30)).line()}\n"
+)
+"""What a phone with "optional" SRTP offers (RFC 8643)."""
+
+
+@pytest.mark.parametrize("terms", [REQUIRE, PREFER])
+def test_keys_under_a_plain_profile_are_taken_and_answered_under_it(terms: MediaTerms) -> None:
+    ours, theirs = answer(parse_sdp(OPTIONAL.encode()), terms)
+    assert ours.secure and theirs.secure and theirs.cryptos[0].key == bytes(30)
+    written = build_sdp(ours, session_id="1").decode()
+    assert "m=audio 6000 RTP/AVP 0\r\n" in written and "a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:" in written
+
+
+def test_keys_under_a_plain_profile_are_left_alone_where_media_is_plain() -> None:
+    ours, _ = answer(parse_sdp(OPTIONAL.encode()), REFUSE)
+    written = build_sdp(ours, session_id="1").decode()
+    assert not ours.secure and "RTP/AVP 0" in written and "crypto" not in written
+
+
+def test_keys_under_a_plain_profile_that_cannot_be_used_leave_it_plain() -> None:
+    unknown = parse_sdp(OPTIONAL.replace("AES_CM_128", "AES_CM_999").encode())
+    assert not answer(unknown, PREFER)[0].secure
+    with pytest.raises(IncompatibleMedia, match="is required here"):
+        answer(unknown, REQUIRE)
+
+
+def test_an_encrypted_stream_under_its_own_profile_goes_before_one_under_the_plain_one() -> None:
+    both = OPTIONAL + PLAIN_FIRST.partition("RTP/AVP 0\n")[2]
+    ours, _ = answer(parse_sdp(both.encode()), PREFER)
+    assert (ours.index, ours.profile) == (1, "RTP/SAVP")
+
+
+def test_a_call_with_keys_under_a_plain_profile_goes_on_so_and_stays_encrypted() -> None:
+    first, _ = answer(parse_sdp(OPTIONAL.encode()), PREFER)
+    ours = make_offer(PREFER, host="192.0.2.2", port=6000, before=first)
+    assert (ours.secure, ours.profile) == (True, "RTP/AVP")
+    _, theirs = check_answer(ours, parse_sdp(OPTIONAL.replace("crypto:4", "crypto:3").encode()))
+    assert theirs.secure
+    with pytest.raises(IncompatibleMedia, match="the answer is RTP/AVP"):
+        check_answer(ours, parse_sdp(OPTIONAL.replace("a=crypto", "a=x").encode()))
+    with pytest.raises(IncompatibleMedia, match="is required here"):
+        answer(parse_sdp(OPTIONAL.replace("a=crypto", "a=x").encode()), PREFER, before=first)
+
+
+def test_the_family_of_addresses_that_is_spoken_is_taken_of_two_streams() -> None:
+    dual = PLAIN_FIRST.replace("RTP/AVP 0\n", "RTP/AVP 0\nc=IN IP6 2001:db8::1\n").replace("RTP/SAVP", "RTP/AVP")
+    assert answer(parse_sdp(dual.encode()), REFUSE)[0].index == 1
+
+
+def test_a_hold_of_old_is_taken_in_either_family() -> None:
+    _, theirs = answer(offer(change=("c=IN IP4 192.0.2.1", "c=IN IP6 ::")))
+    assert theirs.held
 
 
 @pytest.mark.parametrize(("asked", "given_"), [("sendonly", "recvonly"), ("recvonly", "sendonly"), ("inactive",) * 2])
@@ -204,6 +273,7 @@ def test_refused_media_keep_their_place_in_our_later_offers() -> None:
         (("a=crypto:1", "a=crypto:8"), "none of our keys: AEAD_AES_256_GCM"),
         (("a=crypto", "a=x-crypto"), "none of our keys: none"),
         (("IP4 192.0.2.2", "IP4 example.com"), "address of one host"),
+        (("c=IN IP4 192.0.2.2", "c=IN IP6 2001:db8::2"), "media comes by IP6, and IP4 is spoken here"),
     ],
 )
 def test_an_answer_that_does_not_fit_our_offer_is_refused(change: tuple[str, str], why: str) -> None:

@@ -25,6 +25,7 @@ from tandem.sip.errors import IncompatibleMedia, MalformedMessage, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.machines import sessiontimer
 from tandem.sip.machines.retry import AskLonger, Authenticate, GoElsewhere, Retries, retry_after_s
+from tandem.sip.message.body import description_of
 from tandem.sip.message.message import Headers, Request, Response
 
 _log = get_logger("call")
@@ -218,9 +219,9 @@ class Attempt:
         answer, wrong = b"", ""
         try:
             if self._offer:
-                leg.negotiation.accept(response.body or self._early.previews.get(tag, b""))
+                leg.negotiation.accept(description_of(response) or self._early.previews.get(tag, b""))
             elif leg.negotiation.theirs is None:
-                answer = leg.negotiation.answer(response.body)
+                answer = leg.negotiation.answer(description_of(response))
         except (SdpError, IncompatibleMedia) as error:
             wrong = str(error)
         ack = leg.link.ack(request, answer)

@@ -16,6 +16,7 @@ from tandem.sip.errors import IncompatibleMedia, MalformedMessage, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.machines.dialog import Dialog, DialogState
 from tandem.sip.machines.reliable import ReliableReceiver, is_reliable
+from tandem.sip.message.body import description_of
 from tandem.sip.message.message import Request, Response
 
 _log = get_logger("call")
@@ -72,15 +73,15 @@ class EarlyDialogs:
 
     def _early_media(self, leg: CallLeg, tag: str, response: Response, *, reliable: bool) -> bytes:
         """Take what a provisional response says about media; returns the answer for its PRACK, if it held an offer."""
-        if not response.body:
+        if not (body := description_of(response)):
             return b""
         if not self._offers:
-            return leg.negotiation.answer(response.body) if reliable and leg.negotiation.theirs is None else b""
+            return leg.negotiation.answer(body) if reliable and leg.negotiation.theirs is None else b""
         if reliable:
-            leg.negotiation.accept(response.body)
+            leg.negotiation.accept(body)
         elif leg.negotiation.theirs is None:
-            leg.negotiation.preview(response.body)
-            self.previews[tag] = response.body
+            leg.negotiation.preview(body)
+            self.previews[tag] = body
         return b""
 
     def begin(self, request: Request, response: Response, flow: Flow) -> CallLeg:

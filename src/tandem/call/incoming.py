@@ -22,6 +22,7 @@ from tandem.sip.headers.replaces import replaces
 from tandem.sip.machines import sessiontimer
 from tandem.sip.machines.dialog import Dialog, DialogInput, DialogState, check_replaced
 from tandem.sip.machines.reliable import OPTION as RELIABLE
+from tandem.sip.message.body import description_of
 from tandem.sip.message.message import Response, response_to
 
 RETRY_AFTER_S = 10
@@ -29,7 +30,10 @@ RETRY_AFTER_S = 10
 
 
 class IncomingCall:
-    """Made by :meth:`tandem.call.calls.Calls.incoming`. A CANCEL is answered here."""
+    """Made by :meth:`tandem.call.calls.Calls.incoming`. A CANCEL is answered here.
+
+    Raises :class:`MalformedMessage` for an INVITE that makes no dialog, or whose Replaces cannot be read.
+    """
 
     def __init__(self, calls: CallHost, transaction: ServerTransaction, policy: MediaPolicy) -> None:
         self._calls = calls
@@ -44,6 +48,10 @@ class IncomingCall:
         self.direction = "sendrecv"
         """The direction that our description says at most: that of the other peer, in a bridge."""
         self.request = request = transaction.request
+        # All that the call needs is read before the caller hears that it rings.
+        self._dialog = Dialog.from_uas(request, local_tag=transaction.to_tag, early=True)
+        self._wanted = replaces(request)
+        self._offer = description_of(request)
         self._required = RELIABLE in tokens(request.headers.all("Require"))
         self._supported = self._required or RELIABLE in tokens(request.headers.all("Supported"))
         transaction.on_cancel = self._cancelled
@@ -54,7 +62,7 @@ class IncomingCall:
         if self._required:
             leg = await self._early_leg()
             # RFC 3262 §5: the first reliable response to an INVITE without an offer holds ours.
-            self._send_reliably(leg, status, with_media=not self._transaction.request.body)
+            self._send_reliably(leg, status, with_media=not self._offer)
         else:
             self._transaction.respond_with(status, headers=(("Contact", self._contact),))
 
@@ -124,11 +132,10 @@ class IncomingCall:
             raise CallRefused(503, str(error)) from None
         try:
             self._still_wanted()
-            dialog = Dialog.from_uas(transaction.request, local_tag=transaction.to_tag, early=True)
         except BaseException:
             media.close()
             raise
-        link = Link(calls.endpoint, dialog, transaction.flow, self._contact)
+        link = Link(calls.endpoint, self._dialog, transaction.flow, self._contact)
         self._leg = leg = CallLeg(link, Negotiation(media, policy))
         leg.began(transaction.request)
         leg.give_up = lambda: transaction.respond_with(480)
@@ -146,10 +153,9 @@ class IncomingCall:
         """Our answer to the INVITE's offer, or our offer where it has none; made once."""
         if self._described:
             return leg.negotiation.describe()
-        offer = self._transaction.request.body
         leg.negotiation.direction = self.direction
         try:
-            body = leg.negotiation.answer(offer) if offer else leg.negotiation.offer()
+            body = leg.negotiation.answer(self._offer) if self._offer else leg.negotiation.offer()
         except SdpError as error:
             raise self.refuse(400, str(error)) from None
         except IncompatibleMedia as error:
@@ -171,11 +177,10 @@ class IncomingCall:
 
     def _replaced(self) -> CallLeg | None:
         """The call that this one takes the place of; raises :class:`DialogError` if it cannot."""
-        wanted = replaces(self._transaction.request)
-        if wanted is None:
+        if self._wanted is None:
             return None
-        leg = self._calls.find(wanted)
-        check_replaced(wanted, leg.dialog if leg else None)
+        leg = self._calls.find(self._wanted)
+        check_replaced(self._wanted, leg.dialog if leg else None)
         return leg
 
     def _cancelled(self) -> None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 from tandem.media.session import MediaSession, Stream
 from tandem.sip.machines.offeranswer import Offer, OfferAnswer, Step
+from tandem.sip.message.body import DESCRIPTION
 from tandem.sip.sdp.description import CODECS, Audio, build_sdp, parse_sdp
 from tandem.sip.sdp.offer import Encryption, MediaTerms, answer_audio, check_answer, make_offer
 
-CONTENT_TYPE = "application/sdp"
+CONTENT_TYPE = DESCRIPTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from tandem.sip.machines.dialog import ENDS_DIALOG
 from tandem.sip.machines.offeranswer import glare_wait_s
 from tandem.sip.machines.retry import retry_after_s
 from tandem.sip.machines.sessiontimer import SessionInterval, SessionTimer
+from tandem.sip.message.body import description_of
 from tandem.sip.message.message import Request, Response
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY"
@@ -85,7 +86,7 @@ class Reoffers(ABC):
         if response.status < 300:
             self.link.refresh_target(response)
             self._refreshed(response)
-            self._take_answer(response.body)
+            self._take_answer(response)
         elif offer:
             self.negotiation.withdraw()
         return response
@@ -129,7 +130,7 @@ class Reoffers(ABC):
         answer, wrong = b"", None
         if not offered and not self.is_over:
             try:
-                answer = self.negotiation.answer(response.body)
+                answer = self.negotiation.answer(description_of(response))
             except (SdpError, IncompatibleMedia) as error:
                 wrong = error
         ack = self.link.ack(request, answer)
@@ -137,13 +138,13 @@ class Reoffers(ABC):
         await self.link.send_ack(ack)
         if wrong is not None:
             self.disagree(str(wrong))
-        self._take_answer(response.body)
+        self._take_answer(response)
 
-    def _take_answer(self, body: bytes) -> None:
+    def _take_answer(self, response: Response) -> None:
         if self.is_over:
             return
         try:
-            self.negotiation.accept(body)
+            self.negotiation.accept(description_of(response))
         except (SdpError, IncompatibleMedia) as error:
             self.disagree(str(error))
 

@@ -19,6 +19,7 @@ from tandem.sip.headers.dtmf import read_dtmf
 from tandem.sip.machines import sessiontimer
 from tandem.sip.machines.dialog import DialogState
 from tandem.sip.machines.offeranswer import Offer
+from tandem.sip.message.body import description_of
 from tandem.sip.message.message import Request, Response, response_to
 from tandem.sip.sdp.description import parse_sdp
 
@@ -69,9 +70,11 @@ def answer_with(transaction: ServerTransaction, contact: str, body: bytes, sessi
 
 def _changes_direction(leg: CallLeg, request: Request) -> bool:
     """Whether a request has an offer that the other peer must know of: a hold, or its end."""
-    if request.method not in ("INVITE", "UPDATE") or not request.body or leg.dialog.state is not DialogState.CONFIRMED:
+    if request.method not in ("INVITE", "UPDATE") or leg.dialog.state is not DialogState.CONFIRMED:
         return False
-    offered, theirs = parse_sdp(request.body).audio, leg.negotiation.theirs
+    if not (offer := description_of(request)):
+        return False
+    offered, theirs = parse_sdp(offer).audio, leg.negotiation.theirs
     return offered is not None and theirs is not None and direction_of(offered) != direction_of(theirs)
 
 
@@ -85,7 +88,7 @@ async def _ask_other_side(leg: CallLeg, other: OtherSide, transaction: ServerTra
             negotiation.offer_answer.invite_received()
         try:
             session, interval = sessiontimer.grant(request)
-            body = await _composed(leg, other, request.body)
+            body = await _composed(leg, other, description_of(request))
         except BaseException:
             if invite:
                 negotiation.offer_answer.invite_done()
@@ -139,7 +142,8 @@ def _invite(leg: CallLeg, transaction: ServerTransaction) -> None:
     offer_answer.invite_received()
     try:
         session, interval = sessiontimer.grant(request)
-        body = leg.negotiation.answer(request.body) if request.body else leg.negotiation.offer(whole=True)
+        offer = description_of(request)
+        body = leg.negotiation.answer(offer) if offer else leg.negotiation.offer(whole=True)
     except BaseException:
         offer_answer.invite_done()
         raise
@@ -150,7 +154,8 @@ def _invite(leg: CallLeg, transaction: ServerTransaction) -> None:
 def _update(leg: CallLeg, transaction: ServerTransaction) -> None:
     request = transaction.request
     session, interval = sessiontimer.grant(request)
-    body = leg.negotiation.answer(request.body) if request.body else b""
+    offer = description_of(request)
+    body = leg.negotiation.answer(offer) if offer else b""
     leg.link.refresh_target(request)
     transaction.respond(answer_with(transaction, leg.link.contact, body, session))
     if leg.dialog.state is DialogState.CONFIRMED:
@@ -161,7 +166,7 @@ def _prack(leg: CallLeg, transaction: ServerTransaction) -> None:
     if not leg.resending.is_reliable:
         raise DialogError("no provisional response of this call wants a PRACK", status=481)
     leg.pracked(transaction.request)
-    body, answer = transaction.request.body, b""
+    body, answer = description_of(transaction.request), b""
     if leg.negotiation.offer_answer.state is Offer.OURS:
         leg.negotiation.accept(body)
     elif body:

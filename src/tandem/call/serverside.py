@@ -21,6 +21,7 @@ from tandem.sip.machines.dialog import DialogInput
 from tandem.sip.machines.offeranswer import Offer
 from tandem.sip.machines.reliable import ReliableSender, Resend, resend_answer
 from tandem.sip.machines.sessiontimer import SessionInterval
+from tandem.sip.message.body import description_of
 from tandem.sip.message.message import Request, Response
 
 _log = get_logger("call")
@@ -149,7 +150,7 @@ class ServerSide(Reoffers):
             self.bye()
         elif self._answer_in_ack:
             try:
-                self.negotiation.accept(ack.body)
+                self.negotiation.accept(description_of(ack))
             except (SdpError, IncompatibleMedia) as error:
                 event(_log, logging.WARNING, "call.no_agreement", call=self.dialog.call_id, why=error)
                 self.end(Ended.FAILED)

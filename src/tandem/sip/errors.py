@@ -19,8 +19,8 @@ class IllegalHeader(SipError):
     """We were asked to send a header whose name or value could not be sent as one line."""
 
 
-class SdpError(SipError):
-    """A session description that cannot be read (400)."""
+class SdpError(MalformedMessage):
+    """A session description that cannot be read, or the body that it is in (400)."""
 
 
 class IncompatibleMedia(SipError):

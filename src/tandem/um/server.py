@@ -32,6 +32,7 @@ from tandem.sip.aio.transactions import ServerTransaction
 from tandem.sip.headers import fields
 from tandem.sip.machines import uas
 from tandem.sip.message.grammar import bracketed
+from tandem.sip.message.message import Request
 from tandem.sip.sdp.offer import Encryption
 from tandem.um import counts
 from tandem.um.answering import CallAnswering
@@ -193,6 +194,8 @@ class UmServer(Service[UmConfig]):
             self.admission.answer_options(transaction)
         elif request.method not in ("INVITE", "OPTIONS"):
             self.admission.refuse_method(transaction)
+        elif self.calls.count(_identity(request)):
+            transaction.respond_with(482)  # §8.2.2.2: an element before us has forked it; one message is enough
         elif why := self._busy():
             counts.busy.value += 1
             event(self.log, logging.WARNING, "um.busy", call=call_id, calls=len(self.calls), why=why)
@@ -209,7 +212,7 @@ class UmServer(Service[UmConfig]):
         shares = tuple(shares_of(self.config, answer, caller, max_calls=self._max_calls))
         full = next((share for share in shares if self.calls.count(share.key) >= share.most), None)
         if full is None:
-            self.calls.begin(transaction, *(share.key for share in shares))
+            self.calls.begin(transaction, _identity(transaction.request), *(share.key for share in shares))
             return self._answer_or_refuse(transaction, answer)
         counts.busy.value += 1
         event(self.log, logging.WARNING, "um.busy", call=fields.call_id(transaction.request), why=full.why)
@@ -311,3 +314,8 @@ class UmServer(Service[UmConfig]):
 
     def _discard(self, draft: Draft) -> None:
         self.tasks.spawn(self.threads.disk.run(draft.discard), name="um.discard_message")
+
+
+def _identity(request: Request) -> str:
+    """What is the same in each branch of an INVITE."""
+    return f"invite {fields.call_id(request)} {fields.from_tag(request)} {fields.cseq(request).sequence}"

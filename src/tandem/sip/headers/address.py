@@ -42,7 +42,10 @@ class SipAddress:
 
 @dataclass(frozen=True, kw_only=True)
 class NameAddr:
-    """``uri`` is text as it came; ``parameters`` are those of the header, by lower-case name, values as they came."""
+    """``uri`` is text as it came; ``parameters`` are those of the header, by lower-case name, values as they came.
+
+    ``name`` is read as Latin-1 where it is not UTF-8: before RFC 3261, and in old PBXs still, names are.
+    """
 
     name: str
     uri: str
@@ -68,10 +71,18 @@ def parse_name_addr(text: str | None) -> NameAddr:
     """Split one value. Raises :class:`MalformedMessage` when it is none."""
     if found := _NAME_ADDR.match(text or ""):
         name = grammar.unquoted(found[1]) if found[1] else found[2].strip()
-        return NameAddr(name=name, uri=found[3], parameters=grammar.parameters(found[4]))
+        return NameAddr(name=_read(name), uri=found[3], parameters=grammar.parameters(found[4]))
     if found := _ADDR_SPEC.match(text or ""):
         return NameAddr(name="", uri=found[1], parameters=grammar.parameters(found[2]))
     if found := _BRACKETED.search(text or ""):
         name = (text or "")[: found.start()].strip(' \t"')
-        return NameAddr(name=name, uri=found[1], parameters=grammar.parameters(found[2]))
+        return NameAddr(name=_read(name), uri=found[1], parameters=grammar.parameters(found[2]))
     raise MalformedMessage(f"not an address: {(text or '')[:80]!r}")
+
+
+def _read(name: str) -> str:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return name.encode("utf-8", "surrogateescape").decode("latin-1")
+    return name

@@ -22,6 +22,7 @@ MAX_LIST = 128
 _CSEQ = re.compile(rf"([0-9]{{1,20}})[ \t]+({grammar.TOKEN})\Z")
 _CALL_ID = re.compile(r"[\x21-\x7e]{1,512}\Z")
 _NUMBER = re.compile(r"[0-9]{1,20}\Z")
+_PIECE = re.compile(r'"(?:[^"\\]|\\.)*"?|[<>,]|[^"<>,]+')  # a quote that does not end reaches to the end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,26 +141,17 @@ def split_list(value: str) -> list[str]:
     """Split at commas that are outside quotes and angle brackets."""
     if "," not in value:
         return [part] if (part := value.strip()) else []
-    parts, start, quoted, depth, escaped = [], 0, False, 0, False
-    for at, char in enumerate(value):
-        if escaped:
-            escaped = False
-        elif quoted:
-            escaped = char == "\\"
-            quoted = char != '"'
-        elif char == '"':
-            quoted = True
-        elif char == "<":
-            depth += 1
-        elif char == ">":
-            depth = max(0, depth - 1)
-        elif char == "," and not depth:
-            parts.append(value[start:at].strip())
-            start = at + 1
-    parts.append(value[start:].strip())
+    parts: list[list[str]] = [[]]
+    depth = 0
+    for piece in _PIECE.findall(value):
+        if piece == "," and not depth:
+            parts.append([])
+            continue
+        depth += {"<": 1, ">": -1 if depth else 0}.get(piece, 0)
+        parts[-1].append(piece)
     if len(parts) > MAX_LIST:
         raise MalformedMessage(f"a list of {len(parts)} values; at most {MAX_LIST} are read")
-    return [part for part in parts if part]
+    return [text for part in parts if (text := "".join(part).strip())]
 
 
 def number(text: str | None, *, default: int, most: int = 2**31) -> int:
@@ -178,13 +170,8 @@ def content_length(text: str) -> int:
 
 
 def display_name(address: SipAddress) -> str:
-    """The display name as text for people: no control characters, at most 128 characters; Latin-1 where it is not UTF-8."""
-    try:
-        address.name.encode()
-        name = address.name
-    except UnicodeEncodeError:  # bytes that are not UTF-8: before RFC 3261, and in old PBXs still, names are Latin-1
-        name = address.name.encode("utf-8", "surrogateescape").decode("latin-1")
-    return "".join(c for c in name if c.isprintable())[:128].strip()
+    """The display name as text for people: no control characters, at most 128 characters."""
+    return "".join(c for c in address.name if c.isprintable())[:128].strip()
 
 
 def warning(text: str) -> tuple[str, str]:

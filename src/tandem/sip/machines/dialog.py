@@ -5,6 +5,7 @@ by a 2xx. The rules are the table below: (state, input) -> next state; an input 
 A route set that begins with a strict router (RFC 2543, no ``lr``) is written as §12.2.1.1 asks for.
 """
 
+import contextlib
 from enum import Enum, auto
 
 from tandem.sip.errors import DialogError, MalformedMessage
@@ -171,17 +172,26 @@ class Dialog:
         return str(first), [*self.route_set[1:], f"<{self.target}>"]
 
     def check(self, request: Request) -> None:
-        """Accept the CSeq of a request within the dialog, or raise :class:`DialogError` (§12.2.2)."""
+        """Accept the CSeq of a request within the dialog, or raise :class:`DialogError` (§12.2.2).
+
+        Raises :class:`MalformedMessage` where it brings a Contact that could not be used (§12.2.2, target refresh).
+        """
         number = fields.cseq(request).sequence
         # "If the remote sequence number was not empty, but the sequence number of the request is lower [...] 500"
         if number < self.remote_cseq:
             raise DialogError(f"CSeq {number} came after {self.remote_cseq}", status=500)
         self.remote_cseq = number
+        if request.method in REFRESHES_TARGET:
+            fields.contact_uri(request)  # before anything moves
 
     def refresh_target(self, message: Message) -> None:
-        """Take the Contact of a target refresh request that was accepted, or of a 2xx to one of ours."""
+        """Take the Contact of a target refresh request that was accepted, or of a 2xx to one of ours.
+
+        One that cannot be read changes nothing: what was agreed on is kept, and goes to where it went before.
+        """
         if fields.cseq(message).method in REFRESHES_TARGET:
-            self.target = fields.contact_uri(message) or self.target
+            with contextlib.suppress(MalformedMessage):
+                self.target = fields.contact_uri(message) or self.target
 
 
 def dialog_key(request: Request) -> tuple[str, str, str]:

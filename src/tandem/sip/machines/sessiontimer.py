@@ -5,11 +5,10 @@ the peer's 2xx says. :class:`SessionTimer` is the clock: the refresher asks at h
 the session up shortly before its end (§10).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from tandem.sip.errors import DialogError
+from tandem.sip.errors import DialogError, MalformedMessage
 from tandem.sip.headers import fields
 from tandem.sip.headers.params import tokens, with_parameters
 from tandem.sip.message.message import Message, Request, Response
@@ -125,10 +124,14 @@ class SessionTimer:
 
 
 def _seconds(message: Message, name: str) -> int | None:
-    values: Sequence[str] = message.headers.all(name)
-    return fields.number(with_parameters(values[0])[0], default=0) if values else None
+    """``None``: there is none, or none that can be read. A session without a timer serves as well."""
+    try:
+        return fields.number(with_parameters(text)[0], default=0) if (text := message.headers.get(name)) else None
+    except MalformedMessage:
+        return None
 
 
 def _refresher(message: Message) -> Refresher | None:
+    """Who refreshes, of a Session-Expires that can be read."""
     said = with_parameters(message.headers.get("Session-Expires") or "")[1].get("refresher", "").lower()
     return next((r for r in Refresher if r.value == said), None)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from tandem.sip.errors import MalformedMessage
 from tandem.sip.headers import fields
 from tandem.sip.headers.uri import parse_uri
+from tandem.sip.message.body import DESCRIPTION, content_kind, parts_of
 from tandem.sip.message.message import Request
 
 METHODS = frozenset(
@@ -25,7 +26,7 @@ class Abilities:
 
     methods: tuple[str, ...]
     extensions: frozenset[str] = frozenset()
-    contents: tuple[str, ...] = ("application/sdp",)
+    contents: tuple[str, ...] = (DESCRIPTION, "multipart/mixed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +53,7 @@ def refusal(request: Request, able: Abilities) -> Rejection | None:
 
 def _content(request: Request, able: Abilities) -> Rejection | None:
     if request.body and not _optional(request):
-        kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-        if kind not in able.contents:
+        if content_kind(request) not in able.contents or _needs_more(request, able):
             return Rejection(status=415, headers=(("Accept", ", ".join(able.contents)),))
         if any(coding.lower() != "identity" for coding in _words(request, "Content-Encoding")):
             return Rejection(status=415, headers=(("Accept-Encoding", "identity"),))
@@ -61,6 +61,16 @@ def _content(request: Request, able: Abilities) -> Rejection | None:
         # RFC 4475 §3.3.15: there is no way to answer without SDP.
         return Rejection(status=406)
     return None
+
+
+def _needs_more(request: Request, able: Abilities) -> bool:
+    """Whether a body of several parts has one that must be understood, and cannot be (RFC 5621 §4).
+
+    By the RFC that is each part that is not said to be optional; carriers leave the word out, so it must be there.
+    """
+    if not content_kind(request).startswith("multipart/"):
+        return False
+    return any(part.handling == "required" and part.kind not in able.contents for part in parts_of(request))
 
 
 def _optional(request: Request) -> bool:

@@ -2,7 +2,9 @@
 
 Carried: PCMU, PCMA, G.722, Opus (RFC 7587), telephone-event (RFC 4733), comfort noise (RFC 3389); RTP/AVP, RTP/SAVP and
 their feedback variants (RFC 4585, without feedback); keys by SDES (RFC 4568), direction, ptime, RTCP's port (RFC 3605,
-RFC 5761), IPv4 and IPv6. Left out: other media (refused with port 0), ICE, DTLS-SRTP, bundling, multicast.
+RFC 5761), IPv4 and IPv6. Left out: other media (refused with port 0), ICE, DTLS-SRTP, bundling, multicast; maxptime, since
+peers that ask for packets below 20 ms take those. What nobody needs costs no call: lines that are no TYPE=VALUE, blanks and
+zeros at their ends, text that is not UTF-8, formats that are no payload types, and a medium without any.
 """
 
 import re
@@ -15,7 +17,7 @@ from tandem.sip.sdp.sdes import Crypto, PassedOver, parse_crypto
 _MAX_SDP = 16_384
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 PROFILES = ("RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF")
-_NOWHERE = ("0.0.0.0", "::")  # noqa: S104 - RFC 2543's way to hold
+NOWHERE = ("0.0.0.0", "::")  # noqa: S104 - RFC 2543's way to hold
 _EVENT, _COMFORT = "telephone-event", "CN"
 
 
@@ -64,7 +66,8 @@ class Audio:
 
     ``formats`` are the codecs that we know, ``events`` telephone-event for each clock; ``others`` names the formats, and
     ``passed_over`` the keys, that were there and are of no use to us. ``lines`` are all media lines of the session in
-    their order, and ``index`` is the place of this stream's.
+    their order, and ``index`` is the place of this stream's. ``opportunistic``: encrypted under a profile that does not say
+    so, as phones with "optional" SRTP offer it (RFC 8643).
     """
 
     host: str
@@ -75,11 +78,11 @@ class Audio:
     comfort_noise: bool = False
     direction: str = "sendrecv"
     cryptos: tuple[Crypto, ...] = ()
+    opportunistic: bool = False
     feedback: bool = False
     rtcp_mux: bool = False
     rtcp: tuple[str, int] | None = None
     ptime_ms: int | None = None
-    maxptime_ms: int | None = None
     others: tuple[str, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
     index: int = 0
@@ -88,12 +91,12 @@ class Audio:
     @property
     def held(self) -> bool:
         """Whether the side that sent this does not want our media now."""
-        return self.direction in ("sendonly", "inactive") or self.host in _NOWHERE
+        return self.direction in ("sendonly", "inactive") or self.host in NOWHERE
 
     @property
     def profile(self) -> str:
         """The profile's name in the media line."""
-        return f"RTP/{'S' if self.secure else ''}AVP{'F' if self.feedback else ''}"
+        return f"RTP/{'S' if self.secure and not self.opportunistic else ''}AVP{'F' if self.feedback else ''}"
 
     @property
     def event(self) -> Format | None:
@@ -149,13 +152,12 @@ def _lines(body: bytes) -> list[str]:
     if len(body) > _MAX_SDP:
         raise SdpError(f"a session description of {len(body)} bytes; at most {_MAX_SDP} are read")
     try:
-        lines = [line.rstrip("\r") for line in body.decode("utf-8").split("\n") if line.strip()]
+        text = body.decode("utf-8")
     except UnicodeDecodeError:
-        raise SdpError("the session description is not UTF-8") from None
+        text = body.decode("latin-1")  # names and titles, which nobody reads here
+    lines = [line for each in text.split("\n") if (line := each.rstrip(" \t\r\0"))[1:2] == "="]
     if not lines or lines[0] != "v=0":
         raise SdpError("the session description does not begin with v=0")
-    if any(len(line) < 2 or line[1] != "=" for line in lines):
-        raise SdpError("a line of the session description is not TYPE=VALUE")
     return lines
 
 
@@ -163,7 +165,7 @@ def _sections(lines: list[str]) -> tuple[list[str], list[list[str]]]:
     sections: list[list[str]] = [[]]
     for line in lines:
         if line.startswith("m="):
-            if len(line.split()) < 4:
+            if len(line.split()) < 3 or line[2].isspace():
                 raise SdpError(f"not a media line: {line[:80]!r}")
             sections.append([])
         sections[-1].append(line)
@@ -204,7 +206,6 @@ def _audio(section: list[str], whole: _Whole, index: int, lines: tuple[str, ...]
         rtcp_mux="rtcp-mux" in _flags(section),
         rtcp=_rtcp(section, host),
         ptime_ms=_milliseconds(section, "ptime"),
-        maxptime_ms=_milliseconds(section, "maxptime"),
         others=tuple(others),
         passed_over=tuple(c for c in cryptos if isinstance(c, PassedOver)),
         index=index,
@@ -218,11 +219,10 @@ def _formats(section: list[str], numbers: list[str]) -> tuple[list[Format], list
     parameters = dict(_numbered(section, "fmtp"))
     known, others = [], []
     for text in numbers:
-        if not re.fullmatch(r"[0-9]{1,3}", text) or int(text) > 127:
-            raise SdpError(f"{text[:20]!r} is no payload type")
-        found = _known(int(text), names.get(text, ""), parameters.get(text, ""))
+        is_one = re.fullmatch(r"[0-9]{1,3}", text) and int(text) < 128
+        found = _known(int(text), names.get(text, ""), parameters.get(text, "")) if is_one else None
         if found is None:
-            others.append(shown(names[text]) if text in names else f"payload type {text}")
+            others.append(shown(names[text]) if text in names else f"payload type {shown(text)}")
         else:
             known.append(found)
     return known, others
@@ -281,11 +281,12 @@ def _connection(section: list[str]) -> str | None:
 
 
 def _rtcp(section: list[str], host: str) -> tuple[str, int] | None:
-    """RFC 3605: a port, perhaps with an address."""
+    """RFC 3605: a port, perhaps with an address; one that cannot be used is that of the connection line."""
     for value in _attributes(section, "rtcp"):
         port, *address = value.split() or [""]
         if re.fullmatch(r"[0-9]{1,5}", port) and 0 < int(port) <= 65_535:
-            return (_address(address, value) if address else host), int(port)
+            said = _address(address, value) if len(address) == 3 and address[0] == "IN" else host
+            return (said if is_unicast(said) else host), int(port)
     return None
 
 
@@ -315,7 +316,7 @@ def is_unicast(host: str) -> bool:
 
 def build_sdp(audio: Audio, *, session_id: str, version: int = 1) -> bytes:
     """Write a description with this stream in its place among ``audio.lines``; the others are refused with port 0."""
-    family = _family(audio.host)
+    family = family_of(audio.host)
     lines = [
         "v=0",
         f"o=- {session_id} {version} IN {family} {audio.host}",
@@ -338,16 +339,17 @@ def _media(audio: Audio) -> list[str]:
     if audio.rtcp_mux:
         lines.append("a=rtcp-mux")
     if audio.rtcp:
-        lines.append(f"a=rtcp:{audio.rtcp[1]} IN {_family(audio.rtcp[0])} {audio.rtcp[0]}")
+        lines.append(f"a=rtcp:{audio.rtcp[1]} IN {family_of(audio.rtcp[0])} {audio.rtcp[0]}")
     lines.append(f"a=ptime:{audio.ptime_ms or 20}")
     lines += [f"a=crypto:{crypto.line()}" for crypto in audio.cryptos]
     return [*lines, f"a={audio.direction}"]
 
 
 def _refused(line: str) -> str:
-    kind, _, *rest = line.split()
-    return " ".join((kind, "0", *rest))
+    kind, _, profile, *formats = line.split()
+    return " ".join((kind, "0", profile, *(formats or ["0"])))  # the grammar wants a format, whatever the offer had
 
 
-def _family(host: str) -> str:
+def family_of(host: str) -> str:
+    """The address family of a host as SDP names it."""
     return "IP6" if ":" in host else "IP4"

@@ -3,13 +3,14 @@
 Rules that hold everywhere:
 
 - **Encryption.** ``REQUIRE`` takes RTP/SAVP only, ``REFUSE`` RTP/AVP only, ``PREFER`` what is offered, and the encrypted
-  stream where both are. Nothing is ever downgraded: what was encrypted stays so for the whole call, an answer has to
-  have the profile of the offer, and of the suites the best that both speak is taken, whatever the order of the offer.
+  stream where both are. Keys under RTP/AVP (RFC 8643) count as RTP/SAVP, after it. Nothing is ever downgraded: what was
+  encrypted stays so for the whole call, an answer needs the profile of the offer, and of the suites the best that
+  both speak is taken, whatever the order of the offer.
 - **Codecs.** The answer names one codec, so that nobody has to guess. It follows the offer's order (RFC 3264 §6.1), or
   ours if the terms say so; within a call, the codec that is spoken stays while it is offered.
 - **A refusal** says what was found and what is spoken; it goes into the Warning of a 488.
 
-Left out: capability negotiation (RFC 5939), and keys in RTP/AVP.
+Left out: capability negotiation (RFC 5939), and offers of ours with keys under RTP/AVP.
 """
 
 import secrets
@@ -18,10 +19,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tandem.sip.errors import IncompatibleMedia
-from tandem.sip.sdp.description import CODECS, Audio, Description, Format, is_unicast, shown
+from tandem.sip.sdp.description import CODECS, NOWHERE, Audio, Description, Format, family_of, is_unicast, shown
 from tandem.sip.sdp.sdes import SUITES, Crypto
 
-FRAME_MS = 20
 _LAWS = ("PCMU", "PCMA")
 _ANSWERED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 _EVENT_TYPES = {8000: 101, 48_000: 102}
@@ -67,6 +67,7 @@ def make_offer(
         formats=(formats := _offered_formats(terms, before)),
         events=_offered_events(formats, before),
         cryptos=_offered_keys(terms, before, new_key) if secure else (),
+        opportunistic=secure and before is not None and before.opportunistic,
         feedback=before.feedback if before else False,
         rtcp_mux=True,
         index=before.index if before else 0,
@@ -89,7 +90,7 @@ def answer_audio(
     a 488's Warning header.
     """
     terms = terms.within(before)
-    audio, codec, chosen = _chosen(offer, terms, before)
+    audio, codec, chosen = _chosen(offer, terms, before, host)
     keys = (_answered_key(chosen, before, new_key),) if chosen else ()
     theirs = replace(audio, formats=(codec,), cryptos=(chosen,) if chosen else ())
     event = theirs.event
@@ -102,6 +103,7 @@ def answer_audio(
         comfort_noise=audio.comfort_noise and terms.comfort_noise and codec.clock == 8000,
         direction=_ANSWERED[audio.direction],
         cryptos=keys,
+        opportunistic=audio.opportunistic,
         feedback=audio.feedback,
         rtcp_mux=audio.rtcp_mux,
         index=audio.index,
@@ -121,9 +123,11 @@ def check_answer(offered: Audio, answer: Description) -> tuple[Audio, Audio]:
     theirs = next((audio for audio in answer.audios if audio.index == offered.index), None)
     if theirs is None:
         raise IncompatibleMedia(f"the answer refuses our audio: {_shown(answer.media_lines[offered.index])}")
+    if offered.opportunistic:
+        theirs = _opportunistic(theirs)
     if theirs.secure != offered.secure:
         raise IncompatibleMedia(f"the answer is {theirs.profile}, the offer was {offered.profile}")
-    _check_address(theirs)
+    _check_address(theirs, offered.host)
     agreed = [f for f in theirs.formats if any(_same(f, mine) for mine in offered.formats)]
     if not agreed:
         raise IncompatibleMedia(f"the answer chooses none of our codecs: {_names(theirs)}")
@@ -146,12 +150,14 @@ def check_answer(offered: Audio, answer: Description) -> tuple[Audio, Audio]:
 # Choosing
 
 
-def _chosen(offer: Description, terms: MediaTerms, before: Audio | None) -> tuple[Audio, Format, Crypto | None]:
+def _chosen(
+    offer: Description, terms: MediaTerms, before: Audio | None, host: str
+) -> tuple[Audio, Format, Crypto | None]:
     """The first stream that suits us, with its codec and key; if there is none, why the best one does not."""
     why: IncompatibleMedia | None = None
     for audio in _streams(offer, terms):
         try:
-            _check_address(audio)
+            _check_address(audio, host)
             return audio, _codec(audio, terms, before), _suite(audio, terms) if audio.secure else None
         except IncompatibleMedia as error:
             why = why or error
@@ -166,6 +172,10 @@ def _streams(offer: Description, terms: MediaTerms) -> list[Audio]:
         raise IncompatibleMedia(f"audio over RTP/AVP or RTP/SAVP is expected; offered: {found}")
     secure = [audio for audio in offer.audios if audio.secure]
     plain = [audio for audio in offer.audios if not audio.secure]
+    if terms.encryption is not Encryption.REFUSE:
+        keyed = [_opportunistic(audio) for audio in plain]
+        secure += [audio for audio in keyed if audio.secure]
+        plain = [audio for audio in keyed if not audio.secure]
     fitting = {Encryption.REQUIRE: secure, Encryption.REFUSE: plain, Encryption.PREFER: secure + plain}[
         terms.encryption
     ]
@@ -176,11 +186,18 @@ def _streams(offer: Description, terms: MediaTerms) -> list[Audio]:
     return fitting
 
 
-def _check_address(audio: Audio) -> None:
+def _opportunistic(audio: Audio) -> Audio:
+    """A stream under RTP/AVP as an encrypted one, if it brings keys that can be used (RFC 8643 §3)."""
+    return audio if audio.secure or not audio.cryptos else replace(audio, secure=True, opportunistic=True)
+
+
+def _check_address(audio: Audio, ours: str) -> None:
     if not is_unicast(audio.host):
         raise IncompatibleMedia("the connection line (c=) does not name the address of one host")
-    if audio.maxptime_ms is not None and audio.maxptime_ms < FRAME_MS:
-        raise IncompatibleMedia(f"packets of at most {audio.maxptime_ms} ms are wanted, those of 20 ms are spoken")
+    if (
+        family_of(audio.host) != family_of(ours) and audio.host not in NOWHERE
+    ):  # RFC 6157 §4: media cannot go from one to the other
+        raise IncompatibleMedia(f"media comes by {family_of(audio.host)}, and {family_of(ours)} is spoken here")
 
 
 def _codec(audio: Audio, terms: MediaTerms, before: Audio | None) -> Format:

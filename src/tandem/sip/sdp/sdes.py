@@ -16,8 +16,8 @@ SUITES = {
     "AES_CM_128_HMAC_SHA1_32": 30,
 }
 """The suites that we speak, best first, and the bytes of master key and salt (RFC 7714 §14.2, RFC 4568 §6.2)."""
-MIN_LIFETIME = 1 << 23
-"""Packets: 46 hours of 20 ms."""
+MIN_LIFETIME = 720_000
+"""Packets: two hours, the longest call that UM has, at 10 ms each. RFC 4568's own examples say 2^20."""
 _HARMLESS = ("WSH=", "FEC_ORDER=")  # advice on windows, and on an error correction that is not in use here
 _LIFETIME = re.compile(r"(?:2\^([0-9]{1,2})|([0-9]{1,15}))")
 
