@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -289,6 +290,19 @@ def test_what_the_process_keeps_is_its_owners(deployed: Path) -> None:
     context = deployment.context(deployed)
     Journal(path=journal).append(at=context.clock.at(), who="x", task="y", state="done", changes=())
     assert journal.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files for another account")
+def test_what_root_makes_in_a_home_belongs_to_the_owner_of_the_home(fresh: Path) -> None:
+    nobody = pwd.getpwnam("nobody").pw_uid
+    for path in (fresh, *fresh.rglob("*")):
+        os.chown(path, nobody, -1)
+    assert tandem("apply", str(fresh / "organization.yaml")).returncode == 0
+    assert tandem("pki", "renew", "um1.example.com", "--home", str(fresh)).returncode == 0
+    made = {path.name for path in fresh.rglob("*") if path.stat().st_uid != nobody}
+    assert made == set()
+    assert {"journal.jsonl", "root.key", "key.pem", "maria"} <= {path.name for path in fresh.rglob("*")}
 
 
 def test_no_administrator_reads_a_sip_secret(deployed: Path) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tandem.core.files import inherit_owner
 from tandem.directory.errors import BadAddress, DirectoryUnavailable
 
 CONNECT_S = 5.0
@@ -101,6 +102,7 @@ def write_place(state: Path, place: Place) -> None:
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(held, indent=2) + "\n", encoding="utf-8")
     temporary.chmod(0o600)
+    inherit_owner(temporary, state)
     temporary.replace(path)
 
 

@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from tandem.core.files import private_folder
 from tandem.pki import examine
 from tandem.pki.errors import PkiError
-from tandem.pki.files import private_folder, write_whole
+from tandem.pki.files import write_whole
 
 _ROOT_YEARS = 20
 SERVER_DAYS = 825

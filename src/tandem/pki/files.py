@@ -3,16 +3,14 @@
 import os
 from pathlib import Path
 
-
-def private_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for its owner alone (mode 700)."""
-    for each in (*reversed(folder.parents), folder):
-        if not each.exists():
-            each.mkdir(mode=0o700, exist_ok=True)
+from tandem.core.files import inherit_owner, private_folder
 
 
 def write_whole(path: Path, data: bytes, *, secret: bool = False) -> None:
-    """Write a file by way of a new one that takes its place; a crash leaves the old one. Secret files have mode 600."""
+    """Write a file by way of a new one that takes its place; a crash leaves the old one. Secret files have mode 600.
+
+    What root writes belongs to the owner of the folder.
+    """
     private_folder(path.parent)
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
@@ -22,6 +20,7 @@ def write_whole(path: Path, data: bytes, *, secret: bool = False) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+            inherit_owner(file.fileno(), path.parent)
         temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tandem.core.files import inherit_owner, private_folder
 from tandem.directory.errors import DirectoryError, DirectoryUnavailable
-from tandem.pki.files import private_folder
 from tandem.process.errors import Busy, NotPermitted, ProcessError
 from tandem.process.guard import Guard
 from tandem.process.holders import Roles
@@ -203,6 +203,7 @@ def alone(state: Path) -> Iterator[None]:
     """Nobody else changes the directory by the process at the same time. Raises :class:`Busy`."""
     private_folder(state)
     descriptor = os.open(state / "apply.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    inherit_owner(descriptor, state)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tandem.core.clock import Clock
+from tandem.core.files import private_folder
 from tandem.core.ids import Ids
 from tandem.directory import objects as o
 from tandem.directory.address import Address, Place, write_place
@@ -16,7 +17,6 @@ from tandem.org.example.text import example_text
 from tandem.org.groups import GROUPS
 from tandem.org.load import require_organization
 from tandem.org.model import Organization
-from tandem.pki.files import private_folder
 from tandem.process.errors import ProcessError
 from tandem.process.passwords import new_password
 from tandem.process.task import Context, layout_of

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tandem.pki.files import private_folder
+from tandem.core.files import inherit_owner, private_folder
 from tandem.process.errors import ProcessError
 
 _START = "0" * 64
@@ -39,6 +39,7 @@ class Journal:
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         with os.fdopen(descriptor, "ab") as file:
             os.fchmod(descriptor, 0o600)  # release 0.1 let others read it
+            inherit_owner(descriptor, self.path.parent)
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())

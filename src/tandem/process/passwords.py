@@ -4,9 +4,10 @@ They are there to be handed out: an administrator's to that person, a server's t
 install'). Nothing needs them in the folder afterwards.
 """
 
+from tandem.core.files import private_folder
 from tandem.core.ids import Ids
 from tandem.org.model import Organization
-from tandem.pki.files import private_folder, write_whole
+from tandem.pki.files import write_whole
 from tandem.process.errors import ProcessError
 
 

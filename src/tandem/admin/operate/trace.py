@@ -171,10 +171,6 @@ def _write_down(home: Path, what: str) -> None:
     who = f"{user} ({behind})" if behind and behind != user else user
     try:
         journal.append(at=datetime.now(UTC), who=who, task=what, state="read", changes=())
-        journal.path.chmod(0o600)
-        if os.geteuid() == 0:  # the servers' account must be able to add to it
-            owner = journal.path.parent.stat()
-            os.chown(journal.path, owner.st_uid, owner.st_gid)
     except OSError as error:
         raise NoTrace(
             f"{journal.path} cannot be written ({error.strerror}), and every access must be logged there first; "

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from tandem.core.files import inherit_owner, private_folder
 from tandem.core.log import event, get_logger
 from tandem.directory.errors import DirectoryError, DirectoryUnavailable
 
@@ -68,7 +69,7 @@ def create_embedded(path: Path) -> None:
     """Make the file. Raises :class:`DirectoryError` if it is there."""
     if path.exists():
         raise DirectoryError(f"{path} is there already; a directory is made only once")
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(path.parent)
     temporary = path.with_suffix(".new")
     temporary.unlink(missing_ok=True)
     db = sqlite3.connect(temporary)
@@ -77,6 +78,7 @@ def create_embedded(path: Path) -> None:
     finally:
         db.close()
     temporary.chmod(0o600)
+    inherit_owner(temporary, path.parent)
     temporary.rename(path)
 
 
@@ -171,6 +173,7 @@ def backup(source: Path, target: Path) -> None:
             held.close()
             copy.close()
         temporary.chmod(0o600)
+        inherit_owner(temporary, target.parent)
         temporary.replace(target)
     except (sqlite3.Error, OSError) as error:
         temporary.unlink(missing_ok=True)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from tandem.core.files import private_folder
 from tandem.directory.address import Place, write_place
 from tandem.org.model import Organization
 from tandem.org.vocabulary import PoolKind
-from tandem.pki.files import private_folder, write_whole
+from tandem.pki.files import write_whole
 from tandem.pki.store import CertificateStore
 from tandem.process.bootstrap import place_of
 from tandem.process.errors import ProcessError

@@ -22,9 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from tandem.core.files import private_folder
 from tandem.directory.address import read_place, write_place
 from tandem.directory.sqlite import store
-from tandem.pki.files import private_folder, write_whole
+from tandem.pki.files import write_whole
 from tandem.process.apply import alone
 from tandem.process.errors import ProcessError
 from tandem.process.keeping.backup import FORMAT, MANIFEST
