@@ -13,6 +13,7 @@ from tandem.directory import objects as o
 from tandem.directory.defaults import domain_aces, exchange_aces, voice_aces
 from tandem.directory.dn import DN
 from tandem.directory.errors import (
+    AccessDenied,
     BadName,
     DirectoryUnavailable,
     InvalidCredentials,
@@ -20,7 +21,7 @@ from tandem.directory.errors import (
 )
 from tandem.directory.filters import escape, parse_filter
 from tandem.directory.layout import Layout
-from tandem.directory.port import Ace, Feed, Part, Right, Scope
+from tandem.directory.port import FULL_CONTROL, Ace, Feed, Part, Right, Scope
 from tandem.directory.repository import Repository
 from tandem.directory.sqlite.session import EmbeddedDirectory, EmbeddedSession
 from tandem.directory.sqlite.store import backup, create_embedded, restore
@@ -58,8 +59,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
             LAYOUT.administrative_groups,
         ):
             owner.add(dn, {"objectClass": ["container"]})
-        for dn in (LAYOUT.rtc_service, LAYOUT.voice):
-            owner.add(dn, {"objectClass": ["container"]}, aces=voice_aces(LAYOUT))
+        for dn, class_ in ((LAYOUT.rtc_service, "msRTCSIP-Service"), (LAYOUT.voice, "container")):
+            owner.add(dn, {"objectClass": [class_]}, aces=voice_aces(LAYOUT))
         owner.add(LAYOUT.pools, {"objectClass": ["msRTCSIP-Pools"]})
         owner.add(DN.parse(PEOPLE), {"objectClass": ["organizationalUnit"]})
         for names in GROUPS.values():
@@ -120,6 +121,23 @@ def test_who_may_make_contacts_cannot_make_groups_users_or_accounts_of_them(dire
         session.replace(contact, {"objectClass": ["group"]})
     with pytest.raises(SchemaViolation, match="no account"):
         session.set_password(contact, "p")
+
+
+def test_who_may_make_an_entry_gives_no_rights_by_it_and_puts_nothing_below_it(directory: EmbeddedDirectory) -> None:
+    owner, maker = directory.trusted(), bound(directory, "RTCUniversalUserAdmins")
+    people = DN.parse(PEOPLE)
+    owner.grant(people, (Ace(principal=maker.identity, rights=Right.CREATE, object_class="contact"),))
+    contact = people.child("CN", "mine")
+    own = Ace(principal=maker.identity, rights=FULL_CONTROL)
+    for how in ({"aces": (own,)}, {"protected": True}):
+        with pytest.raises(AccessDenied, match="write acl"):
+            maker.add(contact, {"objectClass": ["contact"]}, **how)  # type: ignore[arg-type]
+    maker.add(contact, {"objectClass": ["contact"]})
+    assert owner.aces(contact) == ()
+    for class_ in ("user", "group", "container"):
+        with pytest.raises(SchemaViolation, match=f"a {class_} cannot be below a contact; expected .*container"):
+            owner.add(contact.child("CN", "below"), {"objectClass": [class_]})
+    owner.add(people.child("CN", "other"), {"objectClass": ["contact"]}, aces=(own,))
 
 
 def test_who_takes_a_deleted_accounts_name_is_in_none_of_its_groups(directory: EmbeddedDirectory) -> None:

@@ -16,12 +16,13 @@ from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.port import Scope
-from tandem.process.apply import Progress, apply
+from tandem.process.apply import Progress, apply, carry_out
 from tandem.process.bootstrap import write_example
 from tandem.process.errors import Busy, ProcessError
 from tandem.process.journal import Journal
 from tandem.process.phases import PHASES, find_phase
 from tandem.process.plan import Status, make_plan
+from tandem.process.task import Change
 from tandem.process.tasks.every import all_tasks
 from tandem.process.verify.declared import verify_static
 from tandem.process.verify.matrix import Grade
@@ -249,6 +250,26 @@ def test_the_journal_tells_of_tampering(deployed: Path) -> None:
     path.write_text(path.read_text().replace('"who": "administrator"', '"who": "somebody"', 1))
     with pytest.raises(ProcessError, match="the chain is broken"):
         Journal(path=path).lines()
+
+
+def test_the_systems_log_has_the_end_of_the_journal_so_that_lines_that_were_cut_off_are_missed(
+    deployed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("syslog.syslog", lambda _, text: said.append(text))
+    context = deployment.context(deployed)
+    change = Change(action="~", kind="contact", name="Main")
+    carry_out(context, "ocsumutil", [(change, lambda: None)])
+    journal = Journal(path=context.journal)
+    held = journal.lines()[-1]["hash"]
+    assert said == [f"journal.head file={context.journal.absolute()} who=administrator hash={held}"]
+    shown = tandem("journal", str(deployed / "organization.yaml")).stdout
+    assert f"Hash of the last of {len(journal.lines())} lines: {held}" in shown
+    lines = context.journal.read_bytes().splitlines(keepends=True)
+    context.journal.write_bytes(b"".join(lines[:-1]))
+    assert journal.lines(), "the chain itself does not tell it"
+    assert journal.lines()[-1]["hash"] != held
+    context.session.close()
 
 
 def test_a_journal_line_that_a_crash_cut_is_passed_over_and_written_on(deployed: Path) -> None:

@@ -83,10 +83,14 @@ class Office:
         pending = {account: user for account, user in self.users.items() if user.pin_state in NO_PIN_YET}
         self.config = replace(self.config, without_pin=pending)
 
-    def same(self, user: o.User) -> tuple[o.User, bool]:
+    def same(self, user: o.User) -> tuple[o.User, bool] | None:
         if self.unavailable:
             raise DirectoryUnavailable("gone")
-        return self.users[user.account], True
+        held = self.users.get(user.account)
+        return (held, True) if held is not None and held.container == user.container else None
+
+    def dn_of(self, user: o.User) -> str:
+        return f"CN={user.account},{user.container}"
 
     def has_pin(self, user: o.User) -> bool:
         return user.account in [account for account, _, _ in self.written]
@@ -187,6 +191,27 @@ def test_a_directory_that_is_away_after_the_mail_gets_the_hash_of_the_pin_that_w
         assert [account for account, *_ in office.written] == ["alice"] and await office.mails(ALICE) == 1
 
     office.run(scene)
+
+
+def test_a_user_who_has_moved_is_told_and_gets_a_pin_at_the_new_place_and_a_removed_one_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    office = Office(tmp_path, ALICE, BOB)
+    # The server has read the directory before the move.
+    office.users["alice"] = replace(office.users["alice"], container="OU=new,DC=y")
+    del office.users["bob"]
+
+    async def scene() -> None:
+        await asyncio.sleep(1)
+        problem = office.enrolment.problem()
+        assert "alice: there is no entry at CN=alice,OU=x,DC=y any more" in problem and "bob: there is no" in problem
+        assert office.written == []
+        office.changed()
+        await asyncio.sleep(enrolment.FIRST_DELAY_S)
+
+    office.run(scene)
+    assert [(account, state) for account, state, _ in office.written] == [("alice", PinState.SET)]
+    assert office.enrolment.problem() == ""
 
 
 def test_of_two_servers_one_makes_the_pin(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ and syntax are public (Lync's user attributes, the link to a user's dial plan): 
 an identifier of our own (:func:`wire_name`, docs/adr/0004 and 0010), so that it is never in the way of Microsoft's setup.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tandem.directory.errors import SchemaViolation
@@ -167,6 +167,28 @@ WIRE_CLASSES = {**{name.lower(): name for name in _NATIVE}, **{each.name.lower()
 CLASSES = {*_NATIVE, *(each.name for each in DEFINED if not each.auxiliary)}
 STRUCTURAL = frozenset(name.lower() for name in CLASSES)
 """The names in lower case of the classes that an entry can be of."""
+
+
+_HOLDERS = frozenset({"domainDNS", "container", "organizationalUnit", *(each.name for each in _CONTAINERS)})
+_PEOPLE_HOLDERS = frozenset({"domainDNS", "container", "organizationalUnit"})
+_ABOVE: dict[str, frozenset[str]] = {
+    "domaindns": frozenset({"domainDNS"}),
+    "container": _HOLDERS,
+    "organizationalunit": frozenset({"domainDNS", "organizationalUnit"}),
+    **dict.fromkeys(("user", "computer", "contact", "group"), _PEOPLE_HOLDERS),
+    "trusteddomain": frozenset({"container"}),
+    **{each.name.lower(): frozenset(each.above) for each in DEFINED if not each.auxiliary},
+}
+"""What an entry may be below, by its class, as Active Directory's schema has it (possSuperiors)."""
+
+
+def check_place(dn: object, class_: str, above: Iterable[str]) -> None:
+    """Check the class of the entry above a new one (names in lower case). Raises :class:`SchemaViolation`."""
+    allowed = _ABOVE.get(class_, frozenset())
+    if not {name.lower() for name in allowed}.intersection(above):
+        held = ", ".join(sorted(set(above) - {"top"})) or "nothing"
+        expected = " or ".join(sorted(allowed)) or "nothing"
+        raise SchemaViolation(f"{dn}: a {class_} cannot be below a {held}; expected {expected}")
 
 
 _WIRE_NAMES = {each.name.lower(): each.wire for each in WIRE_ATTRIBUTES}

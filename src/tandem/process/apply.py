@@ -150,6 +150,8 @@ def apply(
             plan = make_plan(context, wanted=wanted, guard=guard)
             if not any(run._due(planned) for planned in plan.tasks):
                 break
+        if run.done or run.refused:
+            run.journal.anchor(context.session.account)
         return Applied(done=tuple(run.done), refused=run.refused, stale=run.stale, plan=plan)
 
 
@@ -184,17 +186,17 @@ def _demand_role(context: Context, plan: Plan) -> None:
 def carry_out(context: Context, name: str, steps: Iterable[Step]) -> tuple[Change, ...]:
     """What a tool does on its own: its steps in one transaction, alone, with a line in the journal."""
     made: list[Change] = []
+    journal = Journal(path=context.journal)
     with alone(context.organization.state):
-        Journal(path=context.journal).check_end()
+        journal.check_end()
         with context.session.transaction():
             for change, make in steps:
                 make()
                 made.append(change)
         if made:
             who, changes = context.session.account, tuple(map(str, made))
-            Journal(path=context.journal).append(
-                at=context.clock.at(), who=who, task=name, state="done", changes=changes
-            )
+            journal.append(at=context.clock.at(), who=who, task=name, state="done", changes=changes)
+            journal.anchor(who)
     return tuple(made)
 
 

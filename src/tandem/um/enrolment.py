@@ -25,7 +25,7 @@ from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.directory.errors import DirectoryUnavailable
+from tandem.directory.errors import DirectoryUnavailable, NoSuchObject
 from tandem.directory.repository import Repository
 from tandem.mail import compose
 from tandem.mail.port import Submission
@@ -150,6 +150,8 @@ class Enrolment:
     async def _make_pending(self) -> bool:
         """Whether all could be made."""
         now, pending = asyncio.get_running_loop().time, self._config().without_pin
+        for account in self._tried.keys() - pending.keys():  # removed, or made by another server
+            del self._tried[account]
         for number, account in enumerate(tuple(pending)):
             if number % _SLICE == 0:
                 await asyncio.sleep(0)  # many may wait for their next try
@@ -188,7 +190,11 @@ class Enrolment:
             return
         async with _locked(self._lock_file, self._threads.disk):
             found = await self._threads.directory.run(self._repository.same, user)
-            if found is None or found[0].pin_state not in NO_PIN_YET:
+            if found is None:
+                raise NoSuchObject(
+                    f"there is no entry at {self._repository.dn_of(user)} any more: renamed, moved, or removed"
+                )
+            if found[0].pin_state not in NO_PIN_YET:
                 self._made.pop(account, None)
                 return
             made = self._made.get(account)

@@ -14,7 +14,9 @@ from tandem.cli.common import FILE, JSON, print_json
 def journal(file: Path, as_json: bool) -> None:
     """Show every applied change, agreement, confirmation and refusal, oldest first.
 
-    Checks that no line was altered: each holds the hash of the one before.
+    Checks that no line was altered: each holds the hash of the one before. That finds accidents. Who may write
+    the file can make the whole chain again, or cut off its end: compare the last hash with the one that each
+    apply has sent to the system's log (journalctl -t tandem).
 
     \b
     Example:
@@ -31,3 +33,5 @@ def journal(file: Path, as_json: bool) -> None:
         click.echo(f"{line['at'][:19]}Z  {line['who']}  {line['task']}{state}")
         for change in line["changes"]:
             click.echo(f"    {change}")
+    if found.lines:
+        click.echo(f"Hash of the last of {len(found.lines)} lines: {found.lines[-1]['hash']}")

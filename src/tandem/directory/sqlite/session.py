@@ -160,6 +160,8 @@ class EmbeddedSession(EmbeddedReader):
             parent = None if classes[-1] == "domaindns" else self._find(dn.parent)
             if parent is None and not (self._owner and classes[-1] == "domaindns"):
                 raise NoSuchObject(f"{dn.parent} is not there (or not visible), so nothing can be added below it")
+            if parent is not None:
+                schema.check_place(dn, classes[-1], self._access.classes(dn.parent))
             try:
                 cursor = self._db.execute(
                     "INSERT INTO entry (path, dn, parent, protected, changed) VALUES (?, ?, ?, ?, ?)",
@@ -174,6 +176,8 @@ class EmbeddedSession(EmbeddedReader):
                 if known.confidential:
                     self._demand(Right.WRITE, dn, attribute=known.name, object_class=classes[-1])
                 self._store(cursor.lastrowid, name, tuple(values))
+            if aces or protected:  # who may make an entry may not by that give rights on it
+                self._demand(Right.WRITE_ACL, dn, object_class=classes[-1])
             self._insert_aces(cursor.lastrowid, aces)
             self._check_account_name(cursor.lastrowid, attributes)
             if aces or protected or {"member", "trustdirection"} & {n.lower() for n in attributes}:
