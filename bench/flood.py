@@ -308,7 +308,9 @@ def _by_pbx(um: deployed.Server, seconds: float) -> Honest:
     return Honest(calls=calls, setups=setups[: report.ended])
 
 
-async def _by_phones(folder: Path, voice: deployed.Server, seconds: float, ready: asyncio.Event) -> Honest:
+async def _by_phones(
+    folder: Path, voice: deployed.Server, seconds: float, ready: asyncio.Event, flooded: asyncio.Event
+) -> Honest:
     setups: list[float] = []
     calls, loop = max(1, int(seconds)), asyncio.get_running_loop()
     async with phones(folder, {POOL: voice.tls}) as (alice, bob):
@@ -316,6 +318,7 @@ async def _by_phones(folder: Path, voice: deployed.Server, seconds: float, ready
         await bob.register()
         alice.when = When.ANSWER
         ready.set()
+        await flooded.wait()
         begun = loop.time()
         for number in range(calls):
             await asyncio.sleep(max(0.0, begun + number - loop.time()))
@@ -347,11 +350,14 @@ async def _measured(name: str, flood: Flood, folder: Path, server: deployed.Serv
     command = [sys.executable, __file__, name, "--send", "--port", str(port), "--seconds", str(args.seconds)]
     command += ["--rate", str(args.rate), "--roots", str(roots(folder))]
     before, cpu = server.metrics(), _cpu_s(server)
-    ready = asyncio.Event()
+    ready, flooded = asyncio.Event(), asyncio.Event()
     if flood.server == "voice":
-        calling = asyncio.ensure_future(_by_phones(folder, server, args.seconds, ready))
+        calling = asyncio.ensure_future(_by_phones(folder, server, args.seconds, ready, flooded))
         await ready.wait()  # the phones are there before the flood
     sender = await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE)
+    assert sender.stdout is not None
+    await sender.stdout.readline()  # it begins now
+    flooded.set()
     if flood.server == "um":
         calling = asyncio.ensure_future(asyncio.to_thread(_by_pbx, server, args.seconds))
     begun = time.monotonic()
@@ -391,6 +397,7 @@ def main() -> int:
             print(f"{name:18}{flood.server:6} {flood.what}")
         return 0
     if args.send:
+        print("begins", flush=True)
         print(json.dumps(FLOODS[args.floods[0]].send(args)))
         return 0
     failed = []

@@ -97,6 +97,37 @@ async def test_a_flood_of_line_ends_gets_one_answer_waits_and_holds_up_nobody_el
     writer.close()
 
 
+async def test_a_peer_that_sends_a_thousand_messages_at_once_leaves_turns_to_others(
+    pair: tuple[Endpoint, Endpoint],
+) -> None:
+    client, server = pair
+    served: list[str] = []
+
+    def serve(transaction: ServerTransaction) -> None:
+        served.append(transaction.request.method)
+        transaction.respond_with(200)
+
+    server.on_request = serve
+    _, port = await server.listen_tcp("127.0.0.1", 0)
+    hop = Hop(transport="tcp", host="127.0.0.1", port=port)
+    assert (await (await client.send(request(), hop)).final()).status == 200
+    served.clear()
+    greedy = request("INFO")
+    greedy.headers.prepend("Via", "SIP/2.0/TCP x;branch=z9hG4bKgreedy")
+    one, number = greedy.to_bytes(), 1_000
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    many = [one.replace(b"z9hG4bKgreedy", b"z9hG4bK%d" % each) for each in range(number)]
+    writer.write(b"".join(many))
+    async with asyncio.timeout(10):
+        while not served:
+            await asyncio.sleep(0)
+        assert (await (await client.send(request(), hop)).final()).status == 200
+        assert served.index("OPTIONS") < number - 100
+        while len(served) < number + 1:
+            await asyncio.sleep(0)
+    writer.close()
+
+
 async def test_keep_alives_count_as_messages_of_their_source_on_every_transport() -> None:
     limits = SourceLimits(Limits(messages_per_s=0.001, messages_burst=3))
     server = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver(), limits=limits)

@@ -32,6 +32,8 @@ STALLED_S = 30.0
 """Seconds that a peer may leave unread what it was sent."""
 LINE_END_BYTES_PER_S, _LONGEST_HOLD_S = 1_000, 10.0
 """Line ends between messages that a connection may bring without a wait, and the longest wait. A keep-alive has four bytes."""
+ITEMS_A_TURN = 16
+"""Messages of one read that are served before it is the turn of other connections: one read may bring a thousand."""
 _NEAR_S = 0.001
 _MAX_UDP_FLOWS = 4_096
 
@@ -173,9 +175,11 @@ class StreamFlow(asyncio.Protocol):
 
     def _work(self, data: bytes = b"") -> None:
         """Hand over what has come, for as long as nothing makes us wait; what is left waits in the framer."""
-        kept_alive = False
+        items, kept_alive = self._framer.feed(data), False
+        if self._stalled or self._held_until:
+            return
         try:
-            for item in self._framer.feed(data):
+            for number, item in enumerate(items, 1):
                 self._partial = self._heard
                 if isinstance(item, KeepAlive):
                     self._keep_alive(item.pairs, answered=not kept_alive)
@@ -184,6 +188,9 @@ class StreamFlow(asyncio.Protocol):
                     self._served = self._heard
                     self._owner.received(item, self)
                 if self._stalled or self._held_until or self.closed:
+                    return
+                if number == ITEMS_A_TURN:
+                    self.hold(0.0)
                     return
         except MalformedMessage as error:
             event(_log, logging.WARNING, "sip.framing_lost", peer=self.remote, why=error)
