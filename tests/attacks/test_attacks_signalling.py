@@ -81,6 +81,18 @@ async def test_a_flood_of_garbage(servers: Servers, name: str) -> None:
         await flood("127.0.0.61", ("127.0.0.1", servers.plain[name]), garbage())
 
 
+async def test_a_flood_of_digests_that_take_long_to_split(servers: Servers) -> None:
+    hostile = "Authorization: Digest " + 'a="b",' * 40
+
+    def registers() -> Iterator[bytes]:
+        for number in range(FLOOD):
+            yield invite(number, hostile).replace(b"INVITE sip:4101@", b"REGISTER sip:").replace(b"INVITE", b"REGISTER")
+
+    async with unharmed(servers, counted=(POOL, DROPPED)):
+        for _ in range(4):
+            await flood("127.0.0.68", ("127.0.0.1", servers.plain[POOL]), registers())
+
+
 @pytest.mark.parametrize("name", [POOL, UM])
 async def test_a_flood_of_calls(servers: Servers, name: str) -> None:
     before = servers.count(name, DROPPED)

@@ -58,6 +58,9 @@ class Asked:
 
     respond_stateless = respond_with
 
+    def prove(self) -> None:
+        """The phone knows the secret."""
+
 
 def message(contact: str, *more: tuple[str, str], vias: int = 1) -> Request:
     headers = [("Via", f"SIP/2.0/TLS h{i};branch=z9hG4bK{i}") for i in range(vias)]
@@ -233,6 +236,52 @@ def try_as(
     again = Asked(message("", ("Authorization", value)), Connection(source))
     access.authenticate(again, config)  # type: ignore[arg-type]
     return again
+
+
+def answered_with(change: Callable[[str], str], uri: str = "sip:example.com") -> Asked:
+    """A REGISTER of alice's with the right secret, whose Authorization was written otherwise."""
+    access, config = access_with(("MD5",))
+    first = Asked(message(""), Connection("192.0.2.1"))
+    access.authenticate(first, config)  # type: ignore[arg-type]
+    value = digest.answer(
+        first.answer.headers.all("WWW-Authenticate"),
+        username="alice",
+        secret="right",
+        method="REGISTER",
+        uri=uri,
+        cnonce="c",
+    )
+    assert value is not None
+    again = Asked(message("", ("Authorization", change(value))), Connection("192.0.2.1"))
+    user = access.authenticate(again, config)  # type: ignore[arg-type]
+    assert (user is ALICE) is (again.answer.status == 100)
+    return again
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda value: value + ",",
+        lambda value: value.replace("username", "Username").replace("realm", "REALM"),
+        lambda value: value.replace(", ", ",, ,"),
+        lambda value: value.replace("Digest", "DIGEST").replace("algorithm=MD5", "algorithm=md5"),
+    ],
+)
+def test_a_digest_is_taken_as_phones_write_it(change: Callable[[str], str]) -> None:
+    assert answered_with(change).answer.status == 100
+
+
+def test_a_digest_for_something_else_is_refused_with_400() -> None:
+    answer = answered_with(lambda value: value, uri="sip:evil.com").answer
+    assert answer.status == 400 and "not for the Request-URI" in (answer.headers.get("Warning") or "")
+
+
+def test_a_hostile_digest_is_refused_before_anything_is_known_of_its_sender() -> None:
+    for hostile in ('Digest a="b",' * 40, "Digest " + 'a="b",' * 40 + "x", 'Digest username="' + '\\"' * 900):
+        begun = time.thread_time()
+        answer = answered_with(lambda _, hostile=hostile: hostile).answer  # type: ignore[misc]
+        assert answer.status == 400
+        assert time.thread_time() - begun < 0.5  # release 0.1 took days
 
 
 def shape(answer: Response) -> list[str]:

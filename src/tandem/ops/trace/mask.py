@@ -10,7 +10,7 @@ Masked are, each by as many ``x`` (so that lengths stay true, and every tool sti
   pressed after the answer.
 
 The rules do not rely on the message being well formed: names compare without case, folded lines belong to their header,
-and lines may end as they like.
+lines may end as they like, and the name of a header may be mangled.
 """
 
 import re
@@ -101,12 +101,15 @@ _RULES: tuple[tuple[bytes, re.Pattern[bytes], Callable[[bytes], bytes]], ...] = 
     (b"inline", re.compile(rb"inline[ \t]*:[ \t]*([^|;\s\"]+)"), _crossed),
     (b"key-mgmt", re.compile(rb"key-mgmt[ \t]*:([^\r\n]*)"), _crossed),
     (b"k", re.compile(rb"k(?<![^\r\n\t ]k)[ \t]*=([^\r\n]*)"), _crossed),
-    (b"authorization", re.compile(rb"authorization[ \t]*:([^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*)"), _proof),
+    (b"authorization", re.compile(rb"authorization[^\r\n:]{0,64}:([^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*)"), _proof),
     (
         b"authentication-info",
         re.compile(rb"authentication-info[ \t]*:([^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*)"),
         _proof,
     ),
+    # where no header of a known name is round it
+    (b"response", re.compile(rb"(?<![a-z0-9_-])response[ \t]*=[ \t]*(\"(?:[^\"\\\r\n]|\\.)*\"?|[^,\s]*)"), _quoted),
+    (b"rspauth", re.compile(rb"(?<![a-z0-9_-])rspauth[ \t]*=[ \t]*(\"(?:[^\"\\\r\n]|\\.)*\"?|[^,\s]*)"), _quoted),
     (b"sip", re.compile(rb"sips?:[^\s@:;<>\"]{0,255}:([^\s@<>\"]{1,255}+)(?=@)"), _crossed),
     (b"digits", re.compile(rb"digits[ \t]*=[ \t]*[\"']([^\"'\r\n]*)"), _crossed),
     (b"postd", re.compile(rb";[ \t]*postd[ \t]*=([^\s;>]*)"), _crossed),
