@@ -166,6 +166,11 @@ class Spool:
         with self._lock:
             return [message for message, _ in self._waiting.values()]
 
+    def waits(self, name: str) -> bool:
+        """Whether the message of this name is one of :meth:`pending`; does not block."""
+        with self._lock:
+            return name in self._waiting
+
     def done(self, message: SpooledMessage) -> None:
         """It is delivered: forget it. Where the disk does not, it is not delivered again, and :meth:`recover` removes it."""
         name = message.envelope.message_id

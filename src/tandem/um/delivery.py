@@ -41,6 +41,7 @@ HOPELESS_DELAY_S = 3600.0
 SIDE_BY_SIDE = 8
 """Mailboxes that are served at once."""
 _NAMED = 5
+_SLICE = 20
 _RATE = 8000
 
 
@@ -89,6 +90,7 @@ class Delivery:
         self._submission = submission
         self._delivered = delivered
         self._queues: dict[str, _MailboxQueue] = {}
+        self._known: set[str] = set()
         self._hopeless: dict[str, _PutOff] = {}
         self._tasks = Tasks(_log)
         self._turns = asyncio.Semaphore(SIDE_BY_SIDE)
@@ -116,19 +118,16 @@ class Delivery:
     async def run(self) -> None:
         """Deliver what waits in the spool: now, and whenever there is something."""
         try:
-            queued = {message.envelope.message_id for queue in self._queues.values() for message in queue.waiting}
-            for message in self._spool.pending():  # this may be a restart
-                if message.envelope.message_id not in queued:
-                    self._queue(message)
+            await self._queue_all(self._spool.pending())  # this may be a restart
             while True:
-                for message in await self._disk.run(self._spool.recover, ended_at=self._clock.at().isoformat()):
-                    self._queue(message)
+                await self._queue_all(await self._disk.run(self._spool.recover, ended_at=self._clock.at().isoformat()))
                 await asyncio.sleep(LOOK_S)
         finally:
             await self._tasks.stop()
             for put_off in self._hopeless.values():
                 put_off.timer.cancel()
             self._hopeless.clear()
+            self._known.clear()
 
     async def idle(self) -> None:
         """Wait until everything is delivered but what failed and waits for its next try."""
@@ -146,7 +145,20 @@ class Delivery:
         more = (f"and {len(held_up) - _NAMED} more",) if len(held_up) > _NAMED else ()
         return "; ".join((*held_up[:_NAMED], *more))
 
+    async def _queue_all(self, messages: list[SpooledMessage]) -> None:
+        for number, message in enumerate(messages):
+            if number % _SLICE == 0:  # many may have waited for a store that was away
+                await asyncio.sleep(0)
+            self._queue(message)
+
     def _queue(self, message: SpooledMessage) -> None:
+        name = message.envelope.message_id
+        if name in self._known or not self._spool.waits(name):
+            return
+        self._known.add(name)
+        self._wait(message)
+
+    def _wait(self, message: SpooledMessage) -> None:
         address = message.envelope.mailbox.lower()
         queue = self._queues.get(address)
         if queue is None:
@@ -189,6 +201,7 @@ class Delivery:
         else:
             queue.tries, queue.error = 0, ""
             self._hopeless.pop(message.envelope.message_id, None)
+            self._known.discard(message.envelope.message_id)
         queue.waiting.popleft()
         return True
 
@@ -198,7 +211,7 @@ class Delivery:
         before = self._hopeless.get(name)
         if before is None or before.why != why:
             self._tell(message, why)
-        timer = asyncio.get_running_loop().call_later(HOPELESS_DELAY_S, self._queue, message)
+        timer = asyncio.get_running_loop().call_later(HOPELESS_DELAY_S, self._wait, message)
         self._hopeless[name] = _PutOff(why=why, timer=timer)
 
     @staticmethod
