@@ -114,6 +114,18 @@ def test_every_pin_that_was_mailed_is_still_the_users_pin(home: Path) -> None:
     assert sorted(checked) == ["alice", "bob", "carla", "dave"]
 
 
+def test_it_is_taken_apart_into_a_home_for_each_server(home: Path, tmp_path: Path) -> None:
+    for server in (UM, POOL):
+        done = CliRunner().invoke(
+            command, ["install", str(home / "organization.yaml"), server, "--to", str(tmp_path / server)]
+        )
+        assert done.exit_code == 0, done.exception
+        assert [path.name for path in (tmp_path / server / "secrets").iterdir()] == [server]
+    pin_key = (home / "state" / "um" / "pin.key").read_bytes()
+    assert (tmp_path / UM / "state" / "um" / "pin.key").read_bytes() == pin_key
+    assert not list((tmp_path / POOL).rglob("pin.key"))
+
+
 def test_certificates_are_loaded(home: Path) -> None:
     for name in (UM, POOL):
         store = Home(folder=home).certificates(name)

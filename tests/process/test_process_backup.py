@@ -9,6 +9,8 @@ import os
 import pwd
 import re
 import shutil
+import subprocess
+import sys
 import tarfile
 import tempfile
 import typing
@@ -159,6 +161,20 @@ def test_a_restore_that_fails_on_the_way_leaves_an_empty_machine(deployed: Path,
     with pytest.raises(ProcessError):
         restored(tmp_path / "empty", archived(deployed))
     assert [path.name for path in (tmp_path / "empty").iterdir()] == ["state"]
+
+
+def test_a_disk_that_is_full_leaves_an_empty_machine_empty(deployed: Path, tmp_path: Path) -> None:
+    archive, largest = archived(deployed), 50_000
+    assert (deployed / "state" / "directory.db").stat().st_size > largest
+    command = [sys.executable, "-m", "tandem", "restore", str(archive), "--to", str(tmp_path / "home")]
+    done = subprocess.run(
+        ["prlimit", f"--fsize={largest}", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, "cannot be restored" in done.stderr) == (1, True), done.stderr
+    assert not (tmp_path / "home").exists()
 
 
 def test_links_in_the_state_are_neither_kept_nor_followed(deployed: Path, tmp_path: Path) -> None:

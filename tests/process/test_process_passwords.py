@@ -89,7 +89,22 @@ def test_a_ticket_is_refused_where_there_is_none_and_two_proofs_are_too_many(dep
     )
     password = str(deployed / "secrets" / "administrator")
     both = run(deployed, "plan", "FILE", "--kerberos", "--password-file", password)
-    assert (both.exit_code, "--kerberos and --password-file" in both.output) == (2, True)
+    assert (both.exit_code, "--password-file and --kerberos: name one of them" in both.output) == (2, True)
+
+
+def test_a_proof_on_the_command_line_goes_before_the_environment(
+    deployed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("wrong\n")
+    monkeypatch.setenv("TANDEM_PASSWORD_FILE", str(wrong))
+    assert "wrong account or password" in str(run(deployed, "plan", "FILE").exception)
+    assert run(deployed, "plan", "FILE", "--from-secrets").exit_code == 0
+    assert "takes no Kerberos tickets" in str(run(deployed, "plan", "FILE", "--kerberos").exception)
+    monkeypatch.delenv("TANDEM_PASSWORD_FILE")
+    monkeypatch.setenv("TANDEM_FROM_SECRETS", "1")
+    assert run(deployed, "plan", "FILE").exit_code == 0
+    assert "wrong account or password" in str(run(deployed, "plan", "FILE", "--password-file", str(wrong)).exception)
 
 
 def test_without_a_ticket_of_the_account_kerberos_never_asks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

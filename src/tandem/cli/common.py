@@ -85,14 +85,12 @@ def reader_options(command: Callable[..., None]) -> Callable[..., None]:
         from_secrets: bool = False,
         **others: Any,
     ) -> None:
-        named = password_file is not None
-        if kerberos and named:
-            raise click.UsageError("--kerberos and --password-file: name one of them")
+        proof = _named_proof() or ("password_file" if password_file else "from_secrets")
         operator = Operator(
             account=account,
-            password_file=password_file,
+            password_file=password_file if proof == "password_file" else None,
             kerberos=kerberos,
-            from_secrets=from_secrets and not (named or kerberos),
+            from_secrets=from_secrets and proof == "from_secrets",
             ask=ask_password,
         )
         command(*arguments, operator=operator, **others)
@@ -100,6 +98,19 @@ def reader_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(_OPERATOR):
         wrapped = option(wrapped)
     return wrapped
+
+
+def _named_proof() -> str:
+    """The proof that the command line names, if any: before what the environment says. Raises :class:`click.UsageError`."""
+    source = click.get_current_context().get_parameter_source
+    named = [
+        name
+        for name in ("password_file", "kerberos", "from_secrets")
+        if source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if len(named) > 1:
+        raise click.UsageError(f"{' and '.join('--' + name.replace('_', '-') for name in named)}: name one of them")
+    return next(iter(named), "")
 
 
 def ask_password(account: str) -> str:
