@@ -221,3 +221,21 @@ def test_every_changing_command_takes_whatif() -> None:
 def test_the_command_says_when_nothing_is_to_be_done_by_hand(deployed: Path) -> None:
     done = CliRunner().invoke(runbook, [str(deployed / "organization.yaml")])
     assert done.exit_code == 0 and "nothing to do by hand" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("uri_type", "resource", "address"),
+    [
+        (UriType.SIP_NAME, "Sip = 'alice@example.com'", "EUM:alice@example.com;phone-context=Main.example.com"),
+        (UriType.E164, "Sip = '+4101'", "EUM:+4101;phone-context=Main.example.com"),
+        (UriType.TEL_EXTN, "Sip = ''", ""),
+    ],
+)
+def test_a_user_is_enabled_by_the_address_of_the_dial_plans_uri_type(
+    uri_type: UriType, resource: str, address: str
+) -> None:
+    org = organization()
+    main = dataclasses.replace(org.um_dial_plans[0], uri_type=uri_type)
+    steps = runbook_steps(dataclasses.replace(org, um_dial_plans=(main, *org.um_dial_plans[1:])))
+    assert resource in text_of(steps, "11/exchange-um-users")
+    assert (f"'{address}'" in text_of(steps, "6/exchange-eum-addresses")) is bool(address)

@@ -122,6 +122,16 @@ class DeclaredUMDialPlan:
     max_recording_duration_min: Annotated[int, between(1, 100)] = 20
     recording_idle_timeout_s: Annotated[int, between(2, 10)] = 5
 
+    def address_of(self, user: "DeclaredUser") -> str:
+        """How the URI type addresses a user: the SIP address, ``+`` and the extension (E.164), or the extension."""
+        match self.uri_type:
+            case UriType.SIP_NAME:
+                return user.sip_address
+            case UriType.E164:
+                return f"+{user.extension}"
+            case UriType.TEL_EXTN:
+                return user.extension
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredUMMailboxPolicy:

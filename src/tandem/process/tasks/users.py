@@ -143,7 +143,8 @@ def eum_proxies(proxies: tuple[str, ...], wanted: EumAddress) -> tuple[str, ...]
 def _eum_addresses(context: Context) -> Iterator[Step]:
     """One SIP address within the dial plan; that of another dial plan stays until phase 11 has moved the user."""
     plans = um_plans(context)
-    users = [user for user in context.organization.users if user.account.lower() in plans and user.sip_address]
+    by_sip = {account for account, plan in plans.items() if plan.uri_type is UriType.SIP_NAME}
+    users = [user for user in context.organization.users if user.account.lower() in by_sip and user.sip_address]
 
     def fields(user: model.DeclaredUser, before: o.User) -> Fields:
         plan = plans[user.account.lower()]
@@ -174,7 +175,7 @@ def _enterprise_voice(context: Context) -> Iterator[Step]:
 def _um(context: Context) -> Iterator[Step]:
     """Users who are not enabled yet, or whose settings differ."""
     plans = um_plans(context)
-    yield from _given_up(context, plans, um_number)
+    yield from _given_up(context, plans, lambda user, plan: _numbered(user, plan).address)
     yield from _each_of_um(context, plans, moving=False)
 
 
@@ -196,8 +197,7 @@ def _each_of_um(context: Context, plans: Plans, *, moving: bool) -> Iterator[Ste
     def fields(user: model.DeclaredUser, before: o.User) -> Fields:
         plan = plans[user.account.lower()]
         where = phone_context(plan.name, plan.forest)
-        extension = EumAddress(address=um_number(user, plan), phone_context=where, primary=not user.sip_address)
-        proxies = eum_proxies(before.proxy_addresses, extension)
+        proxies = eum_proxies(before.proxy_addresses, _numbered(user, plan))
         return {
             "um_flags": before.um_flags or o.UM_ENABLED,
             "um_mailbox_policy": user.um_mailbox_policy,
@@ -209,9 +209,11 @@ def _each_of_um(context: Context, plans: Plans, *, moving: bool) -> Iterator[Ste
     yield from _each(context, users, fields)
 
 
-def um_number(user: model.DeclaredUser, plan: model.DeclaredUMDialPlan) -> str:
-    """How a dial plan knows a user by number: the extension, or in an E.164 dial plan ``+`` and the extension."""
-    return f"+{user.extension}" if plan.uri_type is UriType.E164 else user.extension
+def _numbered(user: model.DeclaredUser, plan: model.DeclaredUMDialPlan) -> EumAddress:
+    """A user's EUM address by number: the first in a dial plan of numbers, beside the SIP address in a SIP URI dial plan."""
+    by_sip = plan.uri_type is UriType.SIP_NAME
+    address = user.extension if by_sip else plan.address_of(user)
+    return EumAddress(address=address, phone_context=phone_context(plan.name, plan.forest), primary=not by_sip)
 
 
 def _given_up(

@@ -202,7 +202,7 @@ def _voice(context: Context) -> Iterator[Check]:
             wrong = f"no voice dial plan is called {plan.phone_context}, and a server before 2010 SP1 needs it"
             yield check(f"Name of {plan.name}", wrong, "", 8, "make a voice dial plan with this simple name")
     yield from _numbers(context, held)
-    yield from _users(context, {plan.phone_context.lower() for forest in forests for plan in forest.dial_plans})
+    yield from _users(context, tuple(plan for forest in forests for plan in forest.dial_plans))
 
 
 def _numbers(context: Context, held: tuple[o.Contact, ...]) -> Iterator[Check]:
@@ -222,10 +222,16 @@ def _numbers(context: Context, held: tuple[o.Contact, ...]) -> Iterator[Check]:
     yield check("Contacts' numbers are E.164", ", ".join(bad), f"{len(held)} contacts", 9, "use + and up to 15 digits")
 
 
-def _users(context: Context, phone_contexts: set[str]) -> Iterator[Check]:
-    """A user of UM in a voice pool: Enterprise Voice, an EUM address in a dial plan that is there, a mailbox policy."""
+def _users(context: Context, plans: tuple[o.UMDialPlan, ...]) -> Iterator[Check]:
+    """A user of UM in a voice pool: Enterprise Voice, an EUM address in a dial plan that is there, a mailbox policy.
+
+    A user of a pool may have the mailbox in a dial plan of numbers, which a PBX uses: nothing of this is needed then.
+    """
     wrong = []
-    mine = [user for user in context.repository.all(o.User) if user.um_enabled and user.sip_enabled]
+    phone_contexts = {plan.phone_context.lower() for plan in plans}
+    of_numbers = {plan.name for plan in plans if plan.uri_type is not UriType.SIP_NAME}
+    everyone = context.repository.all(o.User)
+    mine = [u for u in everyone if u.um_enabled and u.sip_enabled and u.um_dial_plan not in of_numbers]
     for user in mine:
         eum = [e for e in user.eum_addresses if "@" in e.address]
         if not any(e.phone_context.lower() in phone_contexts for e in eum):

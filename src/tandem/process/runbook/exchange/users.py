@@ -3,6 +3,7 @@
 from tandem.org import model as m
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import phone_context
+from tandem.org.vocabulary import UriType
 from tandem.process.runbook.exchange.forest import ExchangeForest
 from tandem.process.runbook.gateways import WHATIF
 from tandem.process.runbook.model import RunbookStep, Text
@@ -21,10 +22,10 @@ def eum_addresses(at: ExchangeForest) -> RunbookStep:
     rows = [
         {
             "User": user.account,
-            "Address": f"EUM:{user.sip_address};phone-context={phone_context(plan.name, plan.forest)}",
+            "Address": f"EUM:{plan.address_of(user)};phone-context={phone_context(plan.name, plan.forest)}",
         }
         for user, plan in users(at)
-        if user.sip_address
+        if plan.uri_type is not UriType.TEL_EXTN
     ]
     add = (
         f"foreach ($row in {table(rows)}) {{\n    $mailbox = Get-Mailbox -Identity $row.User\n"
@@ -48,8 +49,14 @@ def eum_addresses(at: ExchangeForest) -> RunbookStep:
 def um_users(at: ExchangeForest) -> RunbookStep:
     """Phase 11: Enable-UMMailbox."""
     rows = [
-        {"User": u.account, "Policy": u.um_mailbox_policy, "Extension": u.extension, "Sip": u.sip_address}
-        for u, _ in users(at)
+        {
+            "User": user.account,
+            "Policy": user.um_mailbox_policy,
+            "Extension": user.extension,
+            # Exchange needs it for SIP URI and E.164 dial plans, and takes none for the others.
+            "Sip": "" if plan.uri_type is UriType.TEL_EXTN else plan.address_of(user),
+        }
+        for user, plan in users(at)
     ]
     enable = (
         f"foreach ($row in {table(rows)}) {{\n    if (-not (Get-Mailbox -Identity $row.User).UMEnabled) {{\n"
