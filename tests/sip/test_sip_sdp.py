@@ -144,6 +144,32 @@ def test_a_refused_medium_without_formats_is_refused_with_one_as_the_grammar_wan
     assert parse_sdp(build_sdp(ours, session_id="1")).media_lines == ("m=video 0 RTP/AVP 0", "m=audio 6000 RTP/AVP 0")
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours", "taken"),
+    [
+        ("198.51.100.7", "192.0.2.2", True),
+        ("127.0.0.1", "127.0.0.1", True),  # all on one machine: the demonstration, the tests
+        ("127.0.0.9", "192.0.2.2", False),
+        ("255.255.255.255", "192.0.2.2", False),
+        ("240.0.0.1", "192.0.2.2", False),
+        ("224.0.0.5", "192.0.2.2", False),
+        ("::1", "2001:db8::2", False),
+        ("::ffff:127.0.0.1", "2001:db8::2", False),
+        ("ff02::1", "2001:db8::2", False),
+        ("2001:db8::1", "2001:db8::2", True),
+    ],
+)
+def test_media_is_sent_to_one_host_and_not_to_ourselves(theirs: str, ours: str, taken: bool) -> None:
+    family = "IP6" if ":" in theirs else "IP4"
+    body = f"v=0\no=- 1 1 IN IP4 192.0.2.1\ns=-\nc=IN {family} {theirs}\nt=0 0\nm=audio 9 RTP/AVP 0\n"
+    try:
+        answer_audio(parse_sdp(body.encode()), MediaTerms(encryption=Encryption.PREFER), host=ours, port=6000)
+    except IncompatibleMedia:
+        assert not taken
+    else:
+        assert taken
+
+
 # Keys
 
 

@@ -9,7 +9,7 @@ zeros at their ends, text that is not UTF-8, formats that are no payload types, 
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from tandem.sip.errors import SdpError
 from tandem.sip.sdp.sdes import Crypto, PassedOver, parse_crypto
@@ -306,12 +306,22 @@ def shown(name: str) -> str:
 
 
 def is_unicast(host: str) -> bool:
-    """Whether media can be sent there: an address and no name (which would have to be looked up), of one host."""
+    """Whether media can be sent there: an address and no name (which would have to be looked up), of one host.
+
+    255.255.255.255 is everybody's, and the rest of 240.0.0.0/4 nobody's.
+    """
     try:
         address = ip_address(host)
     except ValueError:
         return False
-    return not address.is_multicast
+    return not (address.is_multicast or (address.version == 4 and address.is_reserved))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is a machine's own, in IPv6 also as it writes one of IPv4."""
+    address = ip_address(host)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def build_sdp(audio: Audio, *, session_id: str, version: int = 1) -> bytes:

@@ -19,7 +19,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tandem.sip.errors import IncompatibleMedia
-from tandem.sip.sdp.description import CODECS, NOWHERE, Audio, Description, Format, family_of, is_unicast, shown
+from tandem.sip.sdp.description import (
+    CODECS,
+    NOWHERE,
+    Audio,
+    Description,
+    Format,
+    family_of,
+    is_loopback,
+    is_unicast,
+    shown,
+)
 from tandem.sip.sdp.sdes import SUITES, Crypto
 
 _LAWS = ("PCMU", "PCMA")
@@ -194,9 +204,10 @@ def _opportunistic(audio: Audio) -> Audio:
 def _check_address(audio: Audio, ours: str) -> None:
     if not is_unicast(audio.host):
         raise IncompatibleMedia("the connection line (c=) does not name the address of one host")
-    if (
-        family_of(audio.host) != family_of(ours) and audio.host not in NOWHERE
-    ):  # RFC 6157 §4: media cannot go from one to the other
+    if is_loopback(audio.host) and not is_loopback(ours):  # we would send to ourselves
+        raise IncompatibleMedia("the connection line (c=) names a loopback address, and you are on another machine")
+    # RFC 6157 §4: media cannot go from one to the other.
+    if family_of(audio.host) != family_of(ours) and audio.host not in NOWHERE:
         raise IncompatibleMedia(f"media comes by {family_of(audio.host)}, and {family_of(ours)} is spoken here")
 
 
