@@ -13,7 +13,7 @@ from tandem.sip.sdp.sdes import MIN_LIFETIME, SUITES, Crypto, PassedOver, parse_
 
 KEY30 = base64.b64encode(bytes(30)).decode()
 TERMS = MediaTerms(encryption=Encryption.PREFER)
-OFFER = build_sdp(make_offer(TERMS, host="127.0.0.1", port=4000, new_key=bytes), session_id="7")
+OFFER = build_sdp(make_offer(TERMS, host="192.0.2.1", port=4000, new_key=bytes), session_id="7")
 
 
 def read(text: str) -> Audio:
@@ -236,7 +236,7 @@ def test_no_bytes_make_it_raise_anything_else(data: bytes) -> None:
     for body in (data, b"v=0\r\n" + data, OFFER[:-40] + data, OFFER + b"m=audio " + data):
         try:
             description = parse_sdp(body)
-            ours, _ = answer_audio(description, TERMS, host="h", port=1)
+            ours, _ = answer_audio(description, TERMS, host="192.0.2.2", port=1)
             parse_sdp(build_sdp(ours, session_id="1"))
             check_answer(ours, description)
         except (SdpError, IncompatibleMedia) as error:
