@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import os
 import sys
 import threading
@@ -15,9 +16,16 @@ import deployment
 from service.servers import page, serving
 from tandem import wiring
 from tandem.admin.trial.demo import POOL, UM
+from tandem.directory.dn import DN
 from tandem.directory.errors import DirectoryUnavailable
+from tandem.directory.port import Changes, Entry
 from tandem.ops.notify import ServiceManager
 from tandem.ops.operation import Operation, Settings
+from tandem.service.following import Following, ServerDirectory
+from tandem.service.threads import Threads
+from tandem.testing.clock import ManualClock
+from tandem.um.config import UmDirectory
+from tandem.voice.config import VoiceDirectory
 from tandem.wiring import Home, Listen, Running, start_um, start_voice
 
 Start = Callable[[Home, str, Listen], Coroutine[Any, Any, Running]]
@@ -48,6 +56,76 @@ async def test_health_is_told_while_a_directory_hangs_at_the_start(
     with pytest.raises(DirectoryUnavailable):
         await starting
     await operation.stop()
+
+
+class Users:
+    """A directory that tells first of 20,000 users, then of one who has changed, then of all of them again."""
+
+    account = "server"
+    identity = DN.parse("CN=server,CN=Computers,DC=example,DC=com")
+    many = 20_000
+
+    def __init__(self) -> None:
+        people = tuple(self.user(number) for number in range(self.many))
+        every = {DN.parse("DC=example,DC=com").path: frozenset(each.uid for each in people)}
+        changed = self.user(7, "Changed")
+        again = Changes(entries=(*people[:7], changed, *people[8:]), present=every)
+        self._told = iter([Changes(entries=people, present=every), Changes(entries=(changed,)), again])
+
+    @staticmethod
+    def user(number: int, name: str = "") -> Entry:
+        """One of them."""
+        attributes = {
+            "objectclass": ("top", "user"),
+            "samaccountname": (f"user{number}",),
+            "displayname": (name or f"User {number}",),
+            "mail": (f"user{number}@example.com",),
+            "msrtcsip-primaryuseraddress": (f"sip:user{number}@example.com",),
+            "msrtcsip-userenabled": ("TRUE",),
+            "msrtcsip-line": (f"tel:+1425{number:07d}",),
+            "proxyaddresses": (f"eum:user{number}@example.com;phone-context=Main.example.com",),
+            "msexchumenabledflags": ("829",),
+        }
+        return Entry(dn=DN.parse(f"CN=user{number},DC=example,DC=com"), uid=str(number), attributes=attributes)
+
+    def search(self, *_: object) -> list[Entry]:
+        """There are no trusts."""
+        return []
+
+    def follow(self, _: object) -> "Users":
+        return self
+
+    def poll(self) -> Changes | None:
+        return next(self._told)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [UmDirectory, VoiceDirectory])
+async def test_following_20_000_users_is_no_work_for_the_loop(kind: Callable[..., ServerDirectory[Any]]) -> None:
+    session, threads, calls = Users(), Threads("test"), 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    followed = Following(
+        kind(lambda: session, "server", "example.com"),
+        clock=ManualClock(),
+        pool=threads.directory,
+        log=logging.getLogger("tandem.test"),
+        room="test",
+        took=lambda config: None,
+    )
+    for _ in range(3):
+        calls = 0
+        sys.setprofile(count)  # counts what this thread calls, which is the loop's
+        try:
+            await followed.look()
+        finally:
+            sys.setprofile(None)
+        assert calls < 2_000, "work that grows with the users was done on the loop"
+        assert len(followed.config.users) == Users.many
+    threads.close()
 
 
 @pytest.mark.slow

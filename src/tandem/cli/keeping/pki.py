@@ -112,7 +112,8 @@ def renew(names: tuple[str, ...], home: Path, due: bool) -> None:
         done += 1
     if done:
         click.echo(
-            "Running servers of this home take it within seconds. Other machines and peers need the new files copied to them."
+            "Running servers of this home take it within seconds. 'tandem install' brings it to a server with a home "
+            "of its own; copy a peer's files to it."
         )
     else:
         click.echo(f"Nothing is due: everything of this authority is good for more than {WARN_DAYS} days.")
@@ -145,7 +146,8 @@ def issue(name: str, home: Path, also: tuple[str, ...]) -> None:
 def revoke(certificate: Path, home: Path) -> None:
     """Revoke a certificate of this organization's own authority: every server here refuses peers that show it.
 
-    Renew it first, if its server is to go on. Servers on other machines need the file revoked.pem copied to theirs.
+    Renew it first, if its server is to go on. 'tandem install' brings the list to servers with homes
+    of their own.
 
     \b
     Example:
