@@ -107,7 +107,11 @@ class DeclaredVoicePool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredUMDialPlan:
-    """A UM dial plan. ``access_numbers`` are E.164, durations are what New-UMDialPlan defaults to."""
+    """A UM dial plan. ``access_numbers`` are E.164, durations are what New-UMDialPlan defaults to.
+
+    ``uri_type`` is how calls name its users: by SIP address (a voice pool does so), by extension, or by E.164 number, which is
+    then ``+`` and the user's ``extension``.
+    """
 
     name: Annotated[str, UM_NAME]
     forest: str
@@ -179,7 +183,10 @@ class DeclaredUMAutoAttendant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredNormalizationRule:
-    """A normalization rule: .NET regular expression and replacement, as New-CsVoiceNormalizationRule takes them."""
+    """A normalization rule: .NET regular expression and replacement, as New-CsVoiceNormalizationRule takes them.
+
+    Pools of kind tandem run the pattern by RE2: without look-around and back references. It has to match the whole number.
+    """
 
     name: Annotated[str, OBJECT_NAME]
     pattern: Annotated[str, dotnet_pattern(r"^(\d{4})$")]
