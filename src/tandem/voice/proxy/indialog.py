@@ -99,10 +99,13 @@ class DialogRelay:
             transaction.respond_with(403)
             return False
         user = self._authentication.authenticate(transaction, self._config())
-        if user is not None and sip_of(user) != sender.user:
+        if user is None:
+            return False
+        if sip_of(user) != sender.user:
             transaction.respond_with(403)
             return False
-        return user is not None
+        self._routes.prove(sender.user, transaction.flow)
+        return True
 
     def _refusal(self, passage: Passage, work: Request) -> tuple[int, str] | None:
         """Status and reason of a request that is not passed on, although its sender is who it says."""

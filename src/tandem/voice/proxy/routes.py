@@ -49,6 +49,7 @@ class Routes:
         self._seal = RouteSeal(key)
         self._ways: dict[str, Flow] = {}
         self._names: dict[Flow, str] = {}
+        self._proved: dict[Flow, set[str]] = {}
 
     def use_key(self, key: bytes) -> None:
         """Seal with this key from now on, and open what it has sealed."""
@@ -86,10 +87,18 @@ class Routes:
             case ProvenServer():
                 return side.host.lower() in flow.peer_names
             case PhoneSide():
-                registered = self._location.of(side.user, now)
-                return (bool(side.way) and side.way == self._way(flow)) or any(
-                    _same(binding.flow, flow) for binding in registered
-                )
+                if (side.way and side.way == self._way(flow)) or side.user in self._proved.get(flow, ()):
+                    return True
+                return any(_same(binding.flow, flow) for binding in self._location.of(side.user, now))
+
+    def prove(self, user: str, flow: Flow) -> None:
+        """An account was proved over this connection: its phone uses it within calls, and registered over another one."""
+        if flow.closed or flow.transport == Transport.UDP:
+            return
+        if flow not in self._proved:
+            self._proved[flow] = set()
+            flow.on_close.append(lambda: self._forget_proofs(flow))
+        self._proved[flow].add(user)
 
     def _way(self, flow: Flow) -> str:
         if flow.transport == Transport.UDP:
@@ -107,6 +116,9 @@ class Routes:
             port, _, host = way.removeprefix(_UDP).partition(" ")
             return Hop(transport=Transport.UDP, host=host, port=int(port))
         return self._ways.get(way)
+
+    def _forget_proofs(self, flow: Flow) -> None:
+        self._proved.pop(flow, None)
 
     def _forget(self, flow: Flow) -> None:
         self._ways.pop(self._names.pop(flow, ""), None)
