@@ -95,7 +95,8 @@ async def test_a_phone_that_answers_as_the_no_answer_time_ends_has_the_call(depl
             transaction.respond_with(180)
             await cancelled.wait()
             transaction.cancelled = False
-            await alice._answer(transaction)
+            alice.when = When.ANSWER
+            await alice._ring(transaction)
 
         alice._called = called  # type: ignore[method-assign]
         call = await bob.call("4101")
