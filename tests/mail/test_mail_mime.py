@@ -189,6 +189,7 @@ def test_every_line_is_one_that_mail_servers_take() -> None:
         envelope = dataclasses.replace(ENVELOPE, caller_name=name, text=name * 20, call_id="c" * 2000)
         for line in missed_call(envelope, ended_at=AT).split(b"\r\n"):
             assert len(line) <= 998 and b"\n" not in line and b"\r" not in line
+            assert len(line) <= 76 or b"=?" not in line  # RFC 2047 section 2
 
 
 def test_a_mail_is_written_without_a_name() -> None:

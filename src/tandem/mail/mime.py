@@ -21,7 +21,8 @@ from tandem.mail.headers import decoded
 LONGEST_LINE = 998
 """Octets of a line without its end (:rfc:`5322#section-2.1.1`)."""
 _LINE = 76
-_WORD_OCTETS = 45
+_WORD_OCTETS = 36
+"""Of encoded text in a word: the first fits behind the longest name of a header in a line of 76 (:rfc:`2047#section-2`)."""
 _PLAIN = re.compile(r"[!-~]+(?: [!-~]+)*\Z")
 _ATOMS = re.compile(r"[A-Za-z0-9'-]+(?: [A-Za-z0-9'-]+)*\Z")
 _UNSAFE_IN_WORD = re.compile(rb"[^A-Za-z0-9]")
