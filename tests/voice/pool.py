@@ -22,7 +22,7 @@ SECURE = (
     b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/SAVP 0\r\n"
     b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz\r\n"
 )
-PLAIN = SECURE.replace(b"SAVP", b"AVP")
+PLAIN = SECURE.replace(b"SAVP", b"AVP").partition(b"a=crypto")[0]
 SDP = ("Content-Type", "application/sdp")
 
 

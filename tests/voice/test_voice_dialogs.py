@@ -299,6 +299,9 @@ async def test_an_answer_within_a_call_does_not_make_it_plain(pool: Pool) -> Non
         (("m=audio 1 RTP/SAVP 0", "m=video 2 RTP/AVP 96"), False, False),
         (("m=audio 1 RTP/SAVP 0", "m=video 0 RTP/AVP 96"), True, True),
         (("m=audio 1 UDP/TLS/RTP/SAVPF 0",), True, True),
+        (("m=audio 1 RTP/AVP 0", "a=crypto:1 AES_256_CM_HMAC_SHA1_80 inline:x"), True, True),
+        (("m=audio 1 RTP/AVP 0", "a=crypto:1 X inline:x", "m=audio 2 RTP/AVP 0"), True, False),
+        (("a=crypto:1 X inline:x", "m=audio 1 RTP/AVP 0"), False, False),
         (("m=audio 1 RTP/SAVP 0", "m=application 9 TCP/BFCP *"), True, True),
     ],
 )

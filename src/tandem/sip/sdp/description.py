@@ -120,10 +120,14 @@ class Audio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What we read of a description: the audio streams over RTP, and every media line."""
+    """What we read of a description: the audio streams over RTP, and every media line.
+
+    ``encrypted`` says for each media line whether it is of SRTP, by its profile or by keys under another one (RFC 8643).
+    """
 
     audios: tuple[Audio, ...]
     media_lines: tuple[str, ...]
+    encrypted: tuple[bool, ...]
     session_id: str = "0"
 
     @property
@@ -144,6 +148,7 @@ def parse_sdp(body: bytes) -> Description:
     return Description(
         audios=tuple(audio for audio in audios if audio is not None),
         media_lines=lines,
+        encrypted=tuple("SAVP" in each[0].split()[2] or bool(_attributes(each, "crypto")) for each in media),
         session_id=origin[1] if len(origin) > 1 else "0",
     )
 

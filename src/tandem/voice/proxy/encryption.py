@@ -1,6 +1,7 @@
 """Whether media stays encrypted where the pool requires it: what offers, answers and their responses describe.
 
-A phone may offer the same stream twice, plain and encrypted, if the answer then takes the encrypted one.
+A phone may offer the same stream twice, plain and encrypted, if the answer then takes the encrypted one; or keys under RTP/AVP
+(RFC 8643, "optional" SRTP), if the answer then has keys, too.
 """
 
 import logging
@@ -87,14 +88,14 @@ def _why(message: Message, *, answer: bool) -> str | None:
         # A description inside of another body could not be checked.
         return f"{REFUSED}, and {kind} cannot be checked for it" if kind.startswith("multipart/") else None
     try:
-        lines = parse_sdp(message.body).media_lines
+        described = parse_sdp(message.body)
     except SdpError as error:
         return str(error)
     secure: dict[str, list[bool]] = {}
-    for line in lines:
+    for line, encrypted in zip(described.media_lines, described.encrypted, strict=True):
         medium, port, profile, *_ = line.removeprefix("m=").split()
         if "RTP/" in profile and port.partition("/")[0] != "0":
-            secure.setdefault(medium, []).append("SAVP" in profile)
+            secure.setdefault(medium, []).append(encrypted)
     if all(all(each) if answer else any(each) for each in secure.values()):
         return None
     return REFUSED
