@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tandem.core.errors import TandemError
+from tandem.org.numbers import line_key
 from tandem.sip.headers import digest, fields, history, identity, mwi, params, refer, replaces
 from tandem.sip.headers.diversion import diversions
 from tandem.sip.headers.uri import parse_uri
@@ -44,6 +45,7 @@ READERS: dict[str, tuple[Callable[[str], object], tuple[str, ...]]] = {
     ),
     "a stale challenge": (digest.is_stale, ("Digest ",)),
     "a URI": (parse_uri, ("", "sip:x", "tel:1")),
+    "a number": (line_key, ("", "tel:+1;ext=")),
     "From": (header("From", fields.from_), ("", '"', "<sip:a@x>")),
     "Contact": (header("Contact", fields.contact_uri), ("", '"', "<sip:a@x>")),
     "Route": (header("Route", fields.routes), ("", '"', "<sip:a@x>")),
@@ -83,6 +85,7 @@ PIECES = (
     "<a:b>",
     '<a:b>;a="',
     "<sip:a@x>,",
+    "1",
     "a",
     "a-",
     "a@",

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}\Z")
-_NUMBER = re.compile(r"\+?[0-9*#.()\- ]*[0-9*#][0-9*#.()\- ]*\Z")
+_NUMBER = re.compile(r"\+?[.()\- ]*[0-9*#][0-9*#.()\- ]*\Z")
 _SEPARATORS = str.maketrans("", "", ".()- ")
 _LINE_URI = re.compile(r"tel:\+[1-9][0-9]{1,14}(;ext=[1-9][0-9]{0,14})?\Z", re.IGNORECASE)
 _SIP_ADDRESS = re.compile(
