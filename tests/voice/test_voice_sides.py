@@ -25,7 +25,12 @@ def request(call_id: str = "c1", from_tag: str = "bob", to_tag: str = "") -> Req
     return Request(method="INVITE", uri="sip:a@x", headers=Headers(headers))
 
 
-@pytest.mark.parametrize("sides", [CALL, TO_UM])
+BY_UDP = Sides(
+    caller=PhoneSide(user=f"{'x' * 300}@example.com", way="u5060 192.0.2.1"), callee=PhoneSide(user="é@example.com")
+)
+
+
+@pytest.mark.parametrize("sides", [CALL, TO_UM, BY_UDP])
 def test_a_token_says_the_same_to_both_sides_and_which_of_them_sent_the_request(sides: Sides) -> None:
     token = SEAL.token(sides, request())
     forwards = SEAL.opened(token, request(from_tag="bob", to_tag="alice"))
@@ -67,5 +72,7 @@ def test_whatever_comes_as_a_token_is_opened_or_is_none(text: str) -> None:
 def test_a_token_can_be_the_user_of_a_uri_and_shows_nobody() -> None:
     token = SEAL.token(CALL, request())
     assert set(token) <= set(string.ascii_letters + string.digits + "-_")
-    assert len(token) < 200
+    assert (
+        len(token) < 130
+    )  # with name, port and parameters of the URI well below the 256 that some phones have room for
     assert "bob" not in token

@@ -15,11 +15,8 @@ from tandem.sip.headers import fields
 from tandem.sip.headers.address import SipAddress
 from tandem.sip.machines.locate import PORTS
 from tandem.sip.message.message import Request
-from tandem.voice.proxy.sides import Passage, PhoneSide, ProvenServer, RouteSeal, Side, Sides, phone_mark
+from tandem.voice.proxy.sides import UDP, Passage, PhoneSide, ProvenServer, RouteSeal, Side, Sides, phone_mark
 from tandem.voice.registrar.location import Binding, Location
-
-_UDP = "u"
-"""What the way of a phone on UDP begins with; its address follows. Another way is the name of an open connection."""
 
 
 class Listening(Protocol):
@@ -102,7 +99,7 @@ class Routes:
 
     def _way(self, flow: Flow) -> str:
         if flow.transport == Transport.UDP:
-            return f"{_UDP}{flow.remote[1]} {flow.remote[0]}"
+            return f"{UDP}{flow.remote[1]} {flow.remote[0]}"
         if flow.closed:
             return ""
         if flow not in self._names:
@@ -112,8 +109,8 @@ class Routes:
         return self._names[flow]
 
     def _by_way(self, way: str) -> Target | None:
-        if way.startswith(_UDP):
-            port, _, host = way.removeprefix(_UDP).partition(" ")
+        if way.startswith(UDP):
+            port, _, host = way.removeprefix(UDP).partition(" ")
             return Hop(transport=Transport.UDP, host=host, port=int(port))
         return self._ways.get(way)
 

@@ -17,15 +17,20 @@ from tandem.sip.headers import fields
 from tandem.sip.message.message import Request
 
 KEY_BYTES = 32
-_VERSION = "1"
-_MOST = 1_024
-"""Characters of a token; ours have about 150."""
+UDP = "u"
+"""What the way of a phone on UDP begins with; its port and address follow."""
+_VERSION, _HIDDEN = 1, 0x80
+_MOST = 1_500
+"""Characters of a token; ours have about 120: some phones have room for 256 in a URI."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneSide:
-    """A phone of a user (SIP address). ``phone`` names its registration, ``way`` the connection that it was last seen on
-    (:mod:`tandem.voice.proxy.routes`); either may be empty."""
+    """A phone of a user (SIP address).
+
+    ``phone`` names its registration (:func:`phone_mark`), ``way`` the connection that it was last seen on: its name in
+    hexadecimal, or :data:`UDP` with port and address. Either may be empty.
+    """
 
     user: str
     phone: str = ""
@@ -79,16 +84,10 @@ class RouteSeal:
 
     def token(self, sides: Sides, request: Request) -> str:
         """The token for an INVITE; it can be the user part of a URI."""
-        parts = [_VERSION, "h" if sides.hidden else "", sides.dialled]
-        for side in (sides.caller, sides.callee):
-            match side:
-                case PhoneSide():
-                    parts += ["p", side.user, side.phone, side.way]
-                case ProvenServer():
-                    parts += ["s", side.host, str(side.port), ""]
-        sealed = self._cipher.encrypt(
-            "\0".join(parts).encode(), _dialog(fields.call_id(request), fields.from_tag(request))
-        )
+        parts = [bytes([_VERSION | (_HIDDEN if sides.hidden else 0)]), bytes.fromhex(sides.dialled)]
+        parts += [*_parts(sides.caller), *_parts(sides.callee)]
+        plain = b"".join(_with_length(part) for part in parts)
+        sealed = self._cipher.encrypt(plain, _dialog(fields.call_id(request), fields.from_tag(request)))
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
     def opened(self, token: str, request: Request) -> Passage | None:
@@ -101,10 +100,10 @@ class RouteSeal:
             return None
         for from_caller, tag in ((True, fields.from_tag(request)), (False, fields.to_tag(request))):
             try:
-                text = self._cipher.decrypt(sealed, _dialog(fields.call_id(request), tag)).decode()
+                plain = self._cipher.decrypt(sealed, _dialog(fields.call_id(request), tag))
             except (InvalidTag, ValueError):
                 continue
-            return _read(text.split("\0"), from_caller)
+            return _read(plain, from_caller)
         return None
 
 
@@ -126,15 +125,49 @@ def _dialog(call_id: str, tag: str) -> list[bytes]:
     return [call_id.encode("utf-8", "surrogateescape"), tag.encode("utf-8", "surrogateescape")]
 
 
-def _read(parts: list[str], from_caller: bool) -> Passage | None:
-    if len(parts) != 11 or parts[0] != _VERSION:  # of another release, with the same key
+def _with_length(part: bytes) -> bytes:
+    length = bytes([len(part)]) if len(part) < 255 else b"\xff" + len(part).to_bytes(2)
+    return length + part
+
+
+def _split(plain: bytes) -> list[bytes]:
+    parts, at = [], 0
+    while at < len(plain):
+        length, at = plain[at], at + 1
+        if length == 255:
+            length, at = int.from_bytes(plain[at : at + 2]), at + 2
+        parts.append(plain[at : at + length])
+        at += length
+    return parts
+
+
+def _parts(side: Side) -> tuple[bytes, bytes, bytes, bytes]:
+    match side:
+        case PhoneSide():
+            # Names of connections and phones are hexadecimal; the way of a phone on UDP is text.
+            way = side.way.encode() if side.way.startswith(UDP) else bytes.fromhex(side.way)
+            return b"u" if side.way.startswith(UDP) else b"p", side.user.encode(), bytes.fromhex(side.phone), way
+        case ProvenServer():
+            return b"s", side.host.encode(), side.port.to_bytes(2), b""
+
+
+def _read(plain: bytes, from_caller: bool) -> Passage | None:
+    parts = _split(plain)
+    if len(parts) != 10 or parts[0][0] & ~_HIDDEN != _VERSION:  # of another release, with the same key
         return None
-    _, hidden, dialled, *sides = parts
-    caller, callee = _side(*sides[:4]), _side(*sides[4:])
+    head, dialled, *sides = parts
     return Passage(
-        sides=Sides(caller=caller, callee=callee, dialled=dialled, hidden=bool(hidden)), from_caller=from_caller
+        sides=Sides(
+            caller=_side(*sides[:4]),
+            callee=_side(*sides[4:]),
+            dialled=dialled.hex(),
+            hidden=bool(head[0] & _HIDDEN),
+        ),
+        from_caller=from_caller,
     )
 
 
-def _side(kind: str, who: str, what: str, way: str) -> Side:
-    return PhoneSide(user=who, phone=what, way=way) if kind == "p" else ProvenServer(host=who, port=int(what))
+def _side(kind: bytes, who: bytes, what: bytes, way: bytes) -> Side:
+    if kind == b"s":
+        return ProvenServer(host=who.decode(), port=int.from_bytes(what))
+    return PhoneSide(user=who.decode(), phone=what.hex(), way=way.decode() if kind == b"u" else way.hex())
