@@ -3,10 +3,14 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tandem.org.errors import Severity
 from tandem.org.example.text import example_text
+from tandem.org.findings import DeclaredAt, Findings
 from tandem.org.load import Loaded, load_organization
+from tandem.org.users_csv import UserDefaults, UsersFile
 
 OU = "OU=People,DC=example,DC=com"
 
@@ -119,3 +123,11 @@ def test_a_mistake_elsewhere_in_the_file_does_not_hide_those_of_the_users(tmp_pa
     text = example_text().replace("extension_digits: 4", "extension_digits: four")
     found = errors(load(tmp_path, "account,display_name\nerin,\n", text=text))
     assert len(found) == 2 and "extension_digits" in found[0] and "display_name: missing" in found[1]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=30)
+@given(st.binary(max_size=60), st.sampled_from([b"", b"sep=;\n", b"account;display_name\n", b"account,display_name\r"]))
+def test_no_bytes_make_the_reader_raise(tmp_path: Path, data: bytes, before: bytes) -> None:
+    (tmp_path / "users.csv").write_bytes(before + data)
+    declared = DeclaredAt(file="organization.yaml", line=1, key="users_csv")
+    UsersFile(tmp_path, "users.csv", Findings(), UserDefaults(forest="example.com")).read(declared)
