@@ -159,7 +159,7 @@ def test_a_forest_without_a_directory_administrator_of_its_own_is_told(tmp_path:
         (
             "messaging_servers:\n",
             "messaging_servers:\n  - {fqdn: um2.example.com, forest: example.com}\n",
-            "um_dial_plans[0]: 2 UM servers of kind tandem for one dial plan: they share the mailboxes in state/mail",
+            "um_dial_plans[0]: 2 UM servers of kind tandem for one dial plan: each has the mailboxes of its home only",
         ),
     ],
 )

@@ -5,6 +5,7 @@ import contextlib
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,7 @@ from tandem.call.errors import CallFailed
 from tandem.mail.port import MessageKind
 from tandem.mail.spoolfiles import SpoolFiles
 from tandem.sip.message.message import Headers, Request
-from tandem.um import counts
-from tandem.um import server as um_server
+from tandem.um import beginning, counts
 from tandem.wiring import Home, Listen, start_um
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -146,7 +146,7 @@ async def test_a_disk_that_hangs_refuses_the_call_and_keeps_nothing_of_it(
 
     with monkeypatch.context() as slow:
         slow.setattr(SpoolFiles, "begin", hang)
-        slow.setattr(um_server, "BEGIN_S", 0.1)
+        slow.setattr(beginning, "BEGIN_S", 0.1)
         peer.write(request(servers, "INVITE"))
         status, head = await final(peer)
         assert status == 503 and "Retry-After:" in head
@@ -195,6 +195,21 @@ async def test_a_bad_mailbox_is_named_and_keeps_no_call_away(servers: Servers, t
 
         await until(over)
         assert not list(spool_folder(servers).iterdir())
+
+
+async def test_another_um_server_of_the_dial_plans_that_has_no_part_in_this_home_is_named(
+    servers: Servers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "um2.example.com"
+    monkeypatch.setattr(servers.um.following, "config", replace(servers.um.config, partners=(other,)))
+    async with operated(servers.um, tmp_path) as operation:
+        status, body = await page(operation, "/readyz")
+        assert (
+            status == 200
+            and f"{other} answers calls of the same dial plans" in json.loads(body)["notices"]["mailboxes"]
+        )
+        spool_folder(servers).with_name(other).mkdir()
+        assert "notices" not in json.loads((await page(operation, "/readyz"))[1])
 
 
 async def test_a_server_that_drains_delivers_what_was_recorded_before_it_is_idle(

@@ -4,13 +4,13 @@ from pathlib import Path
 import pytest
 
 from tandem.directory import objects as o
-from tandem.org.vocabulary import Transport, UMStatus, UriType, VoIPSecurity
+from tandem.org.vocabulary import ServerKind, Transport, UMStatus, UriType, VoIPSecurity
 from tandem.sip.headers.diversion import Diversion, Reason, diversions
 from tandem.sip.headers.uri import parse_uri
 from tandem.sip.message.message import Headers, Request
 from tandem.speech.catalogue import Catalogue, beep
 from tandem.speech.errors import SpeechError
-from tandem.um.config import UmConfig
+from tandem.um.config import UmConfig, UmDirectory
 from tandem.um.enrolment import PinHasher, acceptable, generate
 from tandem.um.identity import CallRefusal, MailboxCall, UmInvite, classify, find_gateway, identify_caller, read_invite
 
@@ -380,3 +380,16 @@ def test_a_known_caller_is_shown_by_the_number_of_the_line() -> None:
     headers = Headers([("From", "<sip:bob@example.com>;tag=1"), ("P-Asserted-Identity", "<sip:bob@example.com>")])
     request = Request(method="INVITE", uri="sip:x@y", headers=headers)
     assert identify_caller(config, request, proven=True).number == "+14255554102"
+
+
+def test_partners_are_tandems_other_servers_in_the_same_dial_plans(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = o.MessagingServer(fqdn="um1.example.com", kind=ServerKind.TANDEM, dial_plans=("Main",))
+    others = (
+        o.MessagingServer(fqdn="um2.example.com", kind=ServerKind.TANDEM, dial_plans=("Lobby", "Main")),
+        o.MessagingServer(fqdn="um3.example.com", kind=ServerKind.TANDEM, dial_plans=("Lobby",)),
+        o.MessagingServer(fqdn="ex1.example.com", kind=ServerKind.EXCHANGE, dial_plans=("Main",)),
+    )
+    directory = UmDirectory(lambda: None, "UM1.example.com", "example.com")  # type: ignore[arg-type,return-value]
+    found = {o.MessagingServer: (ours, *others)}
+    monkeypatch.setattr(directory.index, "all", lambda type_, forest: found.get(type_, ()))
+    assert directory.config().partners == ("um2.example.com",)

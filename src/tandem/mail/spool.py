@@ -251,20 +251,12 @@ class Spool:
         return message
 
     def _close_orphan(self, name: str, kinds: frozenset[str], ended_at: str) -> SpooledMessage:
-        samples = self._files.length(name, kinds)
-        closing = _Closing(
-            envelope=self._files.envelope(name),
-            samples=samples,
-            ended_at=ended_at,
-            cut=SOUND not in kinds,
-            since=time.time(),
-            failed=True,
-        )
+        closing = _left_open(self._files, name, kinds, ended_at)
         with self._lock:  # if the disk does not take it, it is tried again with what is known now
             self._closing[name] = closing
         message = self._seal(closing)
         counts.recovered.value += 1
-        event(_log, logging.WARNING, "spool.recovered", message=name, seconds=samples / 8000)
+        event(_log, logging.WARNING, "spool.recovered", message=name, seconds=closing.samples / 8000)
         return message
 
     def _set_aside(self, name: str, kind: str, error: ValueError) -> None:
@@ -310,3 +302,15 @@ class Spool:
             sync_files(self.folder, parts)
         except OSError as error:
             self._disk.failed(error)
+
+
+def _left_open(files: SpoolFiles, name: str, kinds: frozenset[str], ended_at: str) -> _Closing:
+    """What is known of a message that a dead server left open."""
+    return _Closing(
+        envelope=files.envelope(name),
+        samples=files.length(name, kinds),
+        ended_at=ended_at,
+        cut=SOUND not in kinds,
+        since=time.time(),
+        failed=True,
+    )

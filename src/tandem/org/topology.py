@@ -242,9 +242,9 @@ def not_served(org: m.Organization) -> Iterator[Check]:
         servers = [s for s in org.servers_of(plan) if s.kind is ServerKind.TANDEM]
         if len(servers) > 1:
             found = (
-                f"{len(servers)} UM servers of kind tandem for one dial plan: they share the mailboxes in state/mail"
+                f"{len(servers)} UM servers of kind tandem for one dial plan: each has the mailboxes of its home only"
             )
-            yield plan, Severity.INFO, found, "both on one machine, in this release"
+            yield plan, Severity.INFO, found, "one home for all of them, on one machine, in this release"
 
 
 def domain_of(ou: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
 from tandem.org.numbers import user_key
-from tandem.org.vocabulary import PinState, Transport, UMStatus, UriType
+from tandem.org.vocabulary import PinState, ServerKind, Transport, UMStatus, UriType
 from tandem.sip.message.grammar import bracketed, canonical
 
 NO_PIN_YET = (PinState.PENDING, PinState.MAILING)
@@ -18,13 +18,16 @@ NO_PIN_YET = (PinState.PENDING, PinState.MAILING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UmConfig:
-    """``dial_plans`` are those that this server is in; ``by_address`` finds users by EUM address and phone context.
+    """``partners`` are Tandem's other UM servers that answer for the same dial plans, by FQDN.
+
+    ``dial_plans`` are those that this server is in; ``by_address`` finds users by EUM address and phone context.
 
     ``users`` are those enabled for UM, ``without_pin`` those of them whose PIN is still to be made, both by account.
     ``by_mail`` are those enabled for UM by mail address.
     """
 
     server: o.MessagingServer | None = None
+    partners: tuple[str, ...] = ()
     dial_plans: dict[str, o.UMDialPlan] = field(default_factory=dict)
     policies: dict[str, o.UMMailboxPolicy] = field(default_factory=dict)
     gateways: tuple[o.UMIPGateway, ...] = ()
@@ -105,6 +108,11 @@ class UmDirectory:
         gateways = self.index.all(o.UMIPGateway, self._forest)
         return UmConfig(
             server=server,
+            partners=tuple(
+                each.fqdn
+                for each in servers
+                if each.kind is ServerKind.TANDEM and each is not server and served.intersection(each.dial_plans)
+            ),
             dial_plans={plan.name: plan for plan in plans if plan.name in served},
             policies={policy.name: policy for policy in self.index.all(o.UMMailboxPolicy, self._forest)},
             gateways=gateways,

@@ -1,6 +1,5 @@
 """The UM server: answers the calls of its gateways into mailboxes. Puts identity, enrolment, delivery and MWI together."""
 
-import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,17 +7,14 @@ from pathlib import Path
 
 from tandem.call.calls import EXTENSIONS, Calls
 from tandem.call.errors import CallRefused
-from tandem.call.incoming import IncomingCall
 from tandem.call.negotiation import MediaPolicy
 from tandem.call.reoffer import ALLOW
 from tandem.core.clock import Clock
 from tandem.core.log import event
 from tandem.directory.index import Connect
 from tandem.directory.repository import Repository
-from tandem.mail.envelope import Envelope
-from tandem.mail.errors import MailError
 from tandem.mail.port import MailStore
-from tandem.mail.spool import Draft, Spool
+from tandem.mail.spool import Spool
 from tandem.mail.submission import MailboxSubmission
 from tandem.media.session import Media
 from tandem.org.vocabulary import DEFAULT_LANGUAGE, Transport, VoIPSecurity
@@ -36,6 +32,7 @@ from tandem.sip.message.message import Request
 from tandem.sip.sdp.offer import Encryption
 from tandem.um import counts
 from tandem.um.answering import CallAnswering
+from tandem.um.beginning import MessageBeginning
 from tandem.um.config import UmConfig, UmDirectory
 from tandem.um.delivery import Delivery, make_envelope
 from tandem.um.enrolment import Enrolment
@@ -44,8 +41,6 @@ from tandem.um.mwi import MwiNotifier
 from tandem.um.prompts import Prompts
 from tandem.um.shares import shares_of
 
-BEGIN_S = 3.0
-"""A disk that takes longer than this to begin a message takes none; the caller is sent elsewhere."""
 RETRY_AFTER_S = 10
 """After which time a call whose message no disk took may be tried again."""
 _ABLE = uas.Abilities(methods=tuple(ALLOW.split(", ")), extensions=EXTENSIONS)
@@ -104,6 +99,7 @@ class UmServer(Service[UmConfig]):
         self._legs = Calls(endpoint, contact=self._contact, media=media)
         self._legs.on_request = self._received
         self._spool = Spool(paths.spool)
+        self._beginning = MessageBeginning(self._spool, self.threads.disk, self.tasks)
         self._prompts = {DEFAULT_LANGUAGE: Prompts(DEFAULT_LANGUAGE)}
         store = mail(self.threads.mail)
         self._mwi = MwiNotifier(endpoint, lambda: self.config, store, self._contact_at)
@@ -138,6 +134,8 @@ class UmServer(Service[UmConfig]):
         self.supervise("enrolment", self._enrolment.run)
         for name, work in self._mwi.works().items():
             self.supervise(name, work)
+        if apart := await self.threads.disk.run(self._partners_apart):
+            event(self.log, logging.WARNING, "um.mailboxes_apart", problem=apart)
 
     async def release(self) -> None:
         """Calls have ended; what was recorded is kept."""
@@ -164,7 +162,19 @@ class UmServer(Service[UmConfig]):
             "delivery": self._delivery.problem,
             "mwi": self._mwi.problem,
             "enrolment": self._enrolment.problem,
+            "mailboxes": self._partners_apart,
         }
+
+    def _partners_apart(self) -> str:
+        """Which UM servers of the same dial plans do not use this home, and so not its mailboxes and PINs (blocks)."""
+        apart = [name for name in self.config.partners if not self._paths.spool.with_name(name).is_dir()]
+        if not apart:
+            return ""
+        return (
+            f"{', '.join(apart)} answers calls of the same dial plans and has not run with this home: users' messages are "
+            "then in two places, and two PINs are mailed. Run all of them with one --home on one machine, or leave one in "
+            "the dial plans"
+        )
 
     async def idle(self) -> None:
         """See :meth:`Service.idle`; what was recorded is delivered too, as far as mailboxes take it."""
@@ -273,11 +283,13 @@ class UmServer(Service[UmConfig]):
             message_id=f"voice-{self.endpoint.ids.token(12)}",
             begun_at=self.clock.at(),
         )
-        draft = await self._begin_message(call, envelope)
+        draft = await self._beginning.begin(envelope)
+        if draft is None:
+            raise call.refuse(503, "no message can be taken now", ("Retry-After", str(RETRY_AFTER_S)))
         try:
             leg = await call.answer()
         except BaseException:
-            self._discard(draft)
+            self._beginning.discard(draft)
             raise
         event(self.log, logging.INFO, "um.answered", call=envelope.call_id, account=user.account, dial_plan=plan.name)
         prompts = self._prompts.get(plan.language) or self._prompts[DEFAULT_LANGUAGE]
@@ -291,29 +303,6 @@ class UmServer(Service[UmConfig]):
             recording_s=plan.max_recording_duration_min * 60,
             call_s=plan.max_call_duration_min * 60,
         ).run()
-
-    async def _begin_message(self, call: IncomingCall, envelope: Envelope) -> Draft:
-        """A message on disk, before the call is answered: where the disk takes none, the caller is sent elsewhere."""
-        begun = self.tasks.spawn(self._try_to_begin(envelope), name="um.begin_message")
-        await asyncio.wait((begun,), timeout=BEGIN_S)
-        draft = begun.result() if begun.done() else None
-        if draft is None:
-            begun.add_done_callback(self._begun_late)
-            raise call.refuse(503, "no message can be taken now", ("Retry-After", str(RETRY_AFTER_S)))
-        return draft
-
-    async def _try_to_begin(self, envelope: Envelope) -> Draft | None:
-        try:
-            return await self.threads.disk.run(self._spool.begin, envelope)
-        except MailError:  # the spool has told it
-            return None
-
-    def _begun_late(self, begun: "asyncio.Task[Draft | None]") -> None:
-        if not begun.cancelled() and begun.exception() is None and (draft := begun.result()) is not None:
-            self._discard(draft)
-
-    def _discard(self, draft: Draft) -> None:
-        self.tasks.spawn(self.threads.disk.run(draft.discard), name="um.discard_message")
 
 
 def _identity(request: Request) -> str:
