@@ -39,6 +39,8 @@ from tandem.voice.server import VoiceFiles, VoiceServer
 
 _log = get_logger("service")
 T = TypeVar("T")
+_UM_LIMITS = Limits(messages_per_s=10.0, messages_burst=100.0)
+"""Everybody whom UM serves is a gateway, by its certificate or its address, and has no limits."""
 CS3 = 24
 """The code point that RFC 4594 §2.3 has for signalling that is no flow of its own; for routers that prefer AF31, use 26."""
 
@@ -220,7 +222,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
     server, identity = found.server, found.identity
     clock = SystemClock()
     # Plain gateways are exempt from rate limits: a trunk is one address with many calls.
-    limits = SourceLimits(Limits(), trusted=lambda source: source in um.config.plain_addresses)
+    limits = SourceLimits(_UM_LIMITS, trusted=lambda source: source in um.config.plain_addresses)
     endpoint = _endpoint(fqdn, clock, listen, identity, limits, tap)
     tls, tcp = server.sip_tls_port, server.sip_tcp_port
     ports = {Transport.TLS: tls, Transport.TCP: tcp, Transport.UDP: tcp, **listen.ports}

@@ -117,6 +117,31 @@ async def test_handshakes_that_never_end(servers: Servers, name: str) -> None:
             await asyncio.sleep(3)
 
 
+@pytest.mark.parametrize("name", [POOL, UM])
+async def test_a_flood_of_keep_alives(servers: Servers, name: str) -> None:
+    loop = asyncio.get_running_loop()
+    async with unharmed(servers, counted=(name, DROPPED)):
+        with attacker("127.0.0.66", socket.SOCK_STREAM) as made:
+            await loop.sock_connect(made, ("127.0.0.1", servers.plain[name]))
+            with contextlib.suppress(TimeoutError, ConnectionError):  # who says nothing else is disconnected
+                async with asyncio.timeout(3):
+                    while True:
+                        await loop.sock_sendall(made, b"\r\n" * 8_192)
+
+
+async def test_connections_that_say_nothing_are_closed(servers: Servers) -> None:
+    loop = asyncio.get_running_loop()
+    async with unharmed(servers, counted=(POOL, DROPPED)):
+        with contextlib.ExitStack() as held:
+            silent = [held.enter_context(attacker("127.0.0.67", socket.SOCK_STREAM)) for _ in range(300)]
+            for made in silent:
+                await loop.sock_connect(made, ("127.0.0.1", servers.plain[POOL]))
+            async with asyncio.timeout(60):
+                for made in silent:
+                    with contextlib.suppress(ConnectionResetError):
+                        assert await loop.sock_recv(made, 1) == b""
+
+
 async def test_headers_without_an_end(servers: Servers) -> None:
     long = (
         invite(1, "X: " + "x" * 60_000),
