@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from directory import adapters
 from directory.adapters import Adapter, alice
+from tandem.directory import counts
 from tandem.directory import objects as o
 from tandem.directory.defaults import exchucutil_aces
 from tandem.directory.dn import DN
 from tandem.directory.errors import (
     AccessDenied,
     AlreadyExists,
+    BadEntry,
     BadName,
     DirectoryError,
     InvalidCredentials,
@@ -29,7 +31,7 @@ from tandem.directory.layout import Layout
 from tandem.directory.opening import open_directory
 from tandem.directory.port import Ace, Inherit, Part, Right, Scope
 from tandem.directory.repository import Repository
-from tandem.org.vocabulary import Transport, VoIPSecurity
+from tandem.org.vocabulary import DigestAlgorithm, MediaEncryption, PoolKind, PoolType, Transport, VoIPSecurity
 
 _COUNT = itertools.count(1)
 
@@ -151,6 +153,31 @@ def test_a_user_is_changed_attribute_by_attribute(adapter: Adapter) -> None:
     assert repository.find(o.User, f"(msRTCSIP-PrimaryUserAddress={escape('sip:nobody')})") == ()
     repository.update(held, before)
     assert repository.get(o.User, before.account) == before
+
+
+def test_an_entry_that_cannot_be_read_stops_the_process_and_not_a_server(adapter: Adapter) -> None:
+    good, bad = (
+        o.VoicePool(
+            fqdn=f"{name}.example.com",
+            kind=PoolKind.TANDEM,
+            pool_type=PoolType.STANDARD_EDITION,
+            servers=(f"{name}.example.com",),
+            media_encryption=MediaEncryption.REQUIRE,
+            digest=(DigestAlgorithm.SHA256,),
+        )
+        for name in ("good", "bad")
+    )
+    strict, lenient = adapter.repository(), Repository(adapter.owner, adapter.layout, lenient=True)
+    for pool in (bad, good):
+        strict.add(pool)
+    adapter.owner.replace(strict.dn_of(bad), {"tandemKind": ["telepathy"]})
+    with pytest.raises(BadEntry, match=r"CN=bad.example.com.*tandemkind holds 'telepathy'"):
+        strict.all(o.VoicePool)
+    before = counts.bad_entries.value
+    assert lenient.all(o.VoicePool) == (good,)
+    assert counts.bad_entries.value == before + 1
+    for pool in (bad, good):
+        adapter.owner.delete(strict.dn_of(pool))
 
 
 def test_what_others_add_and_take_away_meanwhile_stays_so(adapter: Adapter) -> None:

@@ -5,22 +5,18 @@ the trusts of its own one. Polling may take long and happens in a thread of its 
 made beside those in force; between two calls the one takes the place of the other, however many objects have changed.
 """
 
-import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from tandem.core.log import event, get_logger
-from tandem.directory import counts
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.errors import BadEntry
 from tandem.directory.layout import Layout, domain_of, forest_of
 from tandem.directory.mapping import OBJECT_CLASSES
 from tandem.directory.port import Changes, Entry, Feed, Part, Session
-from tandem.directory.repository import Repository, read_object
+from tandem.directory.repository import Repository, pass_over, read_object
 
-_log = get_logger("directory")
 T = TypeVar("T")
 _TYPES = {kept.name.lower(): type_ for type_, kept in OBJECT_CLASSES.items()}
 _PEOPLE = frozenset({"user", "contact"})
@@ -200,8 +196,7 @@ class Index:
             made.drop(entry.uid)
             made.unread[entry.uid] = str(error)
             if not known:
-                counts.bad_entries.value += 1
-                event(_log, logging.WARNING, "directory.bad_entry", error=error)
+                pass_over(error)
             return
         held = _IndexedObject(value, entry.dn.path, class_, entry.first(_CONFIDENTIAL))
         if made.held.get(entry.uid) != held:
@@ -235,7 +230,7 @@ class Index:
 def parts(session: Session, *, own_people: bool) -> tuple[Part, ...]:
     """What a server follows: people and services of its own forest, and of those that it has a trust with."""
     own = forest_of(session.identity)
-    trusts = Repository(session, Layout(forest=own, organization="-")).all(o.Trust)
+    trusts = Repository(session, Layout(forest=own, organization="-"), lenient=True).all(o.Trust)
     found = []
     for forest in (own, *(trust.partner for trust in trusts)):
         if forest == own or not own_people:

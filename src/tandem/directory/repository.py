@@ -5,6 +5,7 @@ The same mapping serves every adapter, so that the embedded directory cannot dri
 
 import dataclasses
 import json
+import logging
 import sys
 import typing
 from collections.abc import Callable, Sequence
@@ -12,6 +13,8 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from typing import Any, TypeVar
 
+from tandem.core.log import event, get_logger
+from tandem.directory import counts
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.errors import BadEntry, BadName, StillReferenced
@@ -21,6 +24,7 @@ from tandem.directory.mapping import OBJECT_CLASSES, stored_fields
 from tandem.directory.port import Entry, Scope, Session
 from tandem.org.vocabulary import PinState
 
+_log = get_logger("directory")
 T = TypeVar("T")
 
 
@@ -47,10 +51,21 @@ class Repository:
 
     ``owner`` marks what is made here as managed by that organization. With a ``cache`` (which several repositories of one
     session may share) all objects of a type are read once for as long as the directory does not change.
+    An entry that cannot be read is an error, since the process must know everything that it compares with; a server is
+    ``lenient``: it goes on with the others.
     """
 
-    def __init__(self, session: Session, layout: Layout, *, owner: str = "", cache: Cache | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        layout: Layout,
+        *,
+        owner: str = "",
+        cache: Cache | None = None,
+        lenient: bool = False,
+    ) -> None:
         self.session = session
+        self._lenient = lenient
         self.layout = layout
         self.owner = owner
         self._cache = cache
@@ -76,12 +91,15 @@ class Repository:
 
     def find(self, type_: type[T], filter_: str) -> tuple[T, ...]:
         """Those that match a filter."""
-        both = f"(&(objectClass={OBJECT_CLASSES[type_].name}){filter_})"
-        return tuple(
-            read_object(type_, entry)
-            for base in self._bases(type_)
-            for entry in self.session.search(base, both, Scope.SUBTREE)
-        )
+        both, found = f"(&(objectClass={OBJECT_CLASSES[type_].name}){filter_})", []
+        for entry in (each for base in self._bases(type_) for each in self.session.search(base, both, Scope.SUBTREE)):
+            try:
+                found.append(read_object(type_, entry))
+            except BadEntry as error:
+                if not self._lenient:
+                    raise
+                pass_over(error)
+        return tuple(found)
 
     def owned(self, type_: type[T]) -> tuple[T, ...]:
         """Those that bear this organization's mark."""
@@ -201,6 +219,12 @@ class Repository:
                 return (str(value),)
 
 
+def pass_over(error: BadEntry) -> None:
+    """Name and count an entry that cannot be read, and costs itself only."""
+    counts.bad_entries.value += 1
+    event(_log, logging.WARNING, "directory.bad_entry", error=error)
+
+
 def read_object(type_: type[T], entry: Entry) -> T:
     """The object that an entry holds. Raises :class:`BadEntry`."""
     kind = OBJECT_CLASSES[type_]
@@ -279,7 +303,8 @@ def discover(session: Session) -> tuple[Repository, ...]:
     once exchucutil has run. Before, the organization's name is ``-``, below which nothing is.
     """
     own = forest_of(session.identity)
-    partners = [trust.partner for trust in Repository(session, Layout(forest=own, organization="-")).all(o.Trust)]
+    at = Layout(forest=own, organization="-")
+    partners = [trust.partner for trust in Repository(session, at, lenient=True).all(o.Trust)]
     voice = next((name for name in (own, *partners) if session.get(Layout(forest=name, organization="-").pools)), own)
     return tuple(_discover(session, name, voice) for name in (own, *partners))
 
@@ -289,5 +314,6 @@ def _discover(session: Session, forest: str, voice: str) -> Repository:
     for class_, above in ((ORGANIZATION_CLASS, 0), ("msExchUMDialPlan", 2)):
         if found := session.search(layout.microsoft_exchange, f"(objectClass={class_})"):
             organization = DN(found[0].dn.rdns[above:]).name
-            return Repository(session, Layout(forest=forest, organization=organization, voice_forest=voice))
-    return Repository(session, layout)
+            layout = Layout(forest=forest, organization=organization, voice_forest=voice)
+            break
+    return Repository(session, layout, lenient=True)
