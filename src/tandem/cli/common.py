@@ -17,6 +17,7 @@ from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 
 FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+SUMMARY = click.option("--summary", is_flag=True, help="Print one line only, for timers.")
 TARGET = click.option("--target", metavar="TASK", default="", help="Only this task, such as 7/gateways.")
 
 

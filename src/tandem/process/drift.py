@@ -29,15 +29,27 @@ class Difference:
         return {"phase": self.phase.id, "what": self.what, "holders": list(self.holders)}
 
 
-def find_drift(context: Context) -> tuple[Difference, ...]:
-    """Every difference, in the order of the phases."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """Every difference that the reader can see, in the order of the phases, and the tasks whose objects he cannot read."""
+
+    differences: tuple[Difference, ...]
+    unreadable: tuple[str, ...]
+
+
+def find_drift(context: Context) -> Drift:
+    """Compare what can be read."""
+    tasks = make_plan(context).tasks
     found = [
         Difference(phase=planned.task.phase, what=str(change), holders=planned.holders)
-        for planned in make_plan(context).tasks
+        for planned in tasks
         if planned.status not in (Status.DONE, Status.UNREADABLE)
         for change in planned.changes
     ]
-    return tuple(sorted((*found, *_foreign(context), *_misplaced(context)), key=lambda each: each.phase.number))
+    whole = sorted((*found, *_foreign(context), *_misplaced(context)), key=lambda each: each.phase.number)
+    # What the voice side does not read and needs none of is hidden from it for good; nobody is told of that.
+    hidden = (each.task for each in tasks if each.status is Status.UNREADABLE and each.task.gate)
+    return Drift(differences=tuple(whole), unreadable=tuple(task.id for task in hidden))
 
 
 def _misplaced(context: Context) -> Iterator[Difference]:

@@ -117,9 +117,12 @@ class Observer:
     def observe(self, task: Task) -> Planned:
         """The state of a task now. Observe first the tasks that it may wait for."""
         context = self._context
+        permitted = self.roles.permits(task.required, task.forest)
         hidden = task.unreadable(context.session)
         if hidden and self._own not in (task.forest, context.organization.voice_forest):
             task = dataclasses.replace(task, gate=False)  # another messaging forest's: nothing here waits for it
+        if not (hidden or permitted or task.reads or task.by_hand) and not context.sees(task.forest):
+            hidden, task = True, dataclasses.replace(task, hidden=f"You cannot read {task.forest}")
         changes = () if hidden else task.changes(context)
         status, reason, waits = Status.READY, "", []
         if hidden:
@@ -144,7 +147,7 @@ class Observer:
             unseen=tuple(name for name in waits if self._unseen(name)),
             holders=holders,
             expected=() if holders else self.roles.expected(task.required, task.forest),
-            permitted=self.roles.permits(task.required, task.forest),
+            permitted=permitted,
             advice=self.roles.advice(task.required, task.forest),
         )
 

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.directory.dn import DN
-from tandem.directory.layout import Layout
+from tandem.directory.layout import Layout, domain_of
 from tandem.directory.objects import same
 from tandem.directory.port import Ace, Right, Session
 from tandem.directory.repository import Cache, Repository
@@ -80,6 +80,10 @@ class Context:
         layout = layout_of(self.organization, forest)
         repository = Repository(self.session, layout, owner=self.organization.name, cache=self.cache)
         return dataclasses.replace(self, layout=layout, repository=repository)
+
+    def sees(self, forest: str) -> bool:
+        """Whether the operator can read a forest's accounts; if not, everything there would seem to be missing."""
+        return self.session.may(Right.READ, domain_of(forest).child("CN", "Users"))
 
 
 def layout_of(organization: Organization, forest: str) -> Layout:

@@ -8,33 +8,39 @@ from rich.markup import escape
 
 from tandem.admin.deploy import drift as admin
 from tandem.admin.opening import Operator, open_organization
-from tandem.cli.common import FILE, JSON, console, operator_options, print_json
+from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, print_json
 
 
 @click.command()
 @FILE
 @operator_options
+@SUMMARY
 @JSON
-def drift(file: Path, operator: Operator, as_json: bool) -> None:
+def drift(file: Path, operator: Operator, summary: bool, as_json: bool) -> None:
     """Show where the directory differs from the organization in FILE: changes made outside Tandem.
 
-    The directory is opened for reading only.
+    The directory is opened for reading only. What ADMIN may not read is no difference: its tasks are named.
 
-    Exit code 0: no difference; 3: there are differences; 1: error.
+    Exit code 0: no difference in what could be read; 3: there are differences; 1: error.
 
     \b
-    Example:
-      tandem drift example/organization.yaml || mail -s drift voice-team@example.com
+    Example, for a timer:
+      tandem drift example/organization.yaml --summary || mail -s drift voice-team@example.com
     """
     found = admin.drift(open_organization(file, operator, read_only=True))
     if as_json:
         print_json(found.to_json())
     else:
         out = console()
-        for phase, group in groupby(found.differences, key=lambda each: each.phase):
+        for phase, group in groupby(() if summary else found.differences, key=lambda each: each.phase):
             out.print(f"[bold]{phase.number:>2}  {phase.title}[/]")
             for each in group:
                 out.print(f"      {escape(each.what)}")
         count = len(found.differences)
-        out.print(f"{count} difference(s)." if count else "No drift: the directory is as declared.")
+        hidden = (
+            f" {operator.account} cannot read what {', '.join(found.unreadable)} are about." if found.unreadable else ""
+        )
+        phases = ", ".join(dict.fromkeys(each.phase.id for each in found.differences))
+        drifted = f"{count} difference(s), of {phases}." if count else "No drift: the directory is as declared."
+        out.print(escape(drifted + hidden))
     raise click.exceptions.Exit(3 if found.differences else 0)

@@ -7,7 +7,7 @@ from rich.markup import escape
 
 from tandem.admin.deploy import verify as admin
 from tandem.admin.opening import Operator, open_organization
-from tandem.cli.common import FILE, JSON, console, operator_options, print_json
+from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, print_json
 from tandem.process.verify.matrix import Grade
 from tandem.sip.aio.resolve import parse_overrides
 
@@ -28,6 +28,7 @@ _COLOURS = {Grade.PASSED: "green", Grade.WARNING: "yellow", Grade.FAILED: "red"}
 )
 @click.option("--caller", default="", metavar="ADDRESS", help="The user who calls in live checks; by default chosen.")
 @click.option("--called", default="", metavar="ADDRESS", help="The user who gets the message; by default chosen.")
+@SUMMARY
 @JSON
 def verify(
     file: Path,
@@ -37,6 +38,7 @@ def verify(
     homes: tuple[Path, ...],
     caller: str,
     called: str,
+    summary: bool,
     as_json: bool,
 ) -> None:
     """Check the deployment of FILE against the expected result of every phase; changes nothing.
@@ -57,19 +59,21 @@ def verify(
     context = open_organization(file, operator)
     options = admin.LiveOptions(homes=homes, resolve=parse_overrides(resolve), caller=caller, called=called)
     verified = admin.verify(context, options if live else None)
-    show_checks(verified, as_json=as_json)
+    show_checks(verified, as_json=as_json, summary=summary)
     raise click.exceptions.Exit(1 if verified.count(Grade.FAILED) else 0)
 
 
-def show_checks(verified: admin.Verified, *, as_json: bool) -> None:
-    """Each with its evidence and what to do, and their number by grade."""
+def show_checks(verified: admin.Verified, *, as_json: bool, summary: bool = False) -> None:
+    """Each with its evidence and what to do, and their number by grade; ``summary``: the number, and what failed."""
     if as_json:
         print_json(verified.to_json())
         return
     out = console()
-    for check in verified.checks:
+    for check in () if summary else verified.checks:
         colour = _COLOURS[check.grade]
         out.print(f"[{colour}]{check.grade:7}[/]  {escape(check.name)}: {escape(check.evidence)}")
         if check.advice:
             out.print(f"         phase {check.phase}: {escape(check.advice)}")
-    out.print(", ".join(f"{verified.count(grade)} {grade}" for grade in Grade))
+    numbers = ", ".join(f"{verified.count(grade)} {grade}" for grade in Grade)
+    failed = "; ".join(check.name for check in verified.checks if check.grade is Grade.FAILED)
+    out.print(escape(f"{numbers}: {failed}" if summary and failed else numbers))

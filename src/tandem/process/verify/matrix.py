@@ -173,6 +173,10 @@ def _patterns(context: Context) -> Iterator[Check]:
 
 
 def _voice(context: Context) -> Iterator[Check]:
+    if not context.sees(context.layout.forest):
+        wrong = f"You cannot read {context.layout.forest}: nothing of it is checked"
+        yield check("The voice side", wrong, "", 0, "check as an administrator of that forest", warn=True)
+        return
     if context.organization.pools_of(PoolKind.TANDEM):
         yield from _patterns(context)
     try:
