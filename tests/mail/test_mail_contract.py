@@ -270,3 +270,29 @@ async def test_what_is_submitted_comes_into_the_mailbox_once(adapter: Adapter) -
         await MailboxSubmission(adapter.store).send(message_id="voice-1", recipient=ADDRESS, data=DATA)
     (info,) = await adapter.store.mailbox(ADDRESS).list()
     assert info.key == "voice-1"
+
+
+async def test_a_mailbox_is_moved_with_keys_and_flags_and_into_one_that_is_there(adapter: Adapter) -> None:
+    store = adapter.store
+    box, other = store.mailbox(ADDRESS), store.mailbox("new@example.com")
+    await box.append("voice-1", DATA)
+    await box.flag("voice-1", add=[MessageFlag.SEEN])
+    assert await store.addresses() == (ADDRESS.lower(),)
+    assert await store.move(ADDRESS, "new@example.com") is True
+    assert await store.move(ADDRESS, "new@example.com") is False
+    assert await store.addresses() == ("new@example.com",) and await box.list() == ()
+    await box.append("voice-1", DATA)  # the same again: it is there already
+    await box.append("voice-2", DATA)
+    assert await store.move(ADDRESS, "new@example.com") is True
+    assert sorted((info.key, MessageFlag.SEEN in info.flags) for info in await other.list()) == [
+        ("voice-1", True),
+        ("voice-2", False),
+    ]
+    assert await store.move("new@example.com", "NEW@example.com") is False
+
+
+async def test_a_mailbox_is_removed_for_good(adapter: Adapter, mailbox: Mailbox) -> None:
+    await mailbox.append("voice-1", DATA)
+    await adapter.store.remove(ADDRESS)
+    await adapter.store.remove(ADDRESS)
+    assert await adapter.store.addresses() == () and await adapter.again().mailbox(ADDRESS).list() == ()

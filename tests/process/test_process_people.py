@@ -76,3 +76,38 @@ def test_who_has_no_sip_address_or_is_not_there_is_told(deployed: Path) -> None:
 def test_a_user_is_shown(deployed: Path) -> None:
     shown = run(deployed, "show", "FILE", "alice").output
     assert "dial plan:       Main\n" in shown and "extensions:      4101\n" in shown
+
+
+def zoe(folder: Path) -> Path:
+    """A message for somebody who left."""
+    message = folder / "state" / "mail" / "zoe@example.com" / "new" / "voice-1"
+    message.parent.mkdir(parents=True)
+    message.write_bytes(b"Content-Class: voice-ca\r\n\r\n")
+    return message
+
+
+def test_mailboxes_of_leavers_are_listed_kept_and_purged_on_demand(deployed: Path) -> None:
+    message = zoe(deployed)
+    assert "zoe@example.com  1 message(s), the last of 20" in run(deployed, "leavers", "FILE").output
+    refused = run(deployed, "purge", "FILE", "zoe@example.com", "--as", "victor", "--yes")
+    assert isinstance(refused.exception, NotPermitted) and message.exists()
+    unsure = run(deployed, "purge", "FILE", "zoe@example.com", "--as", "maria")
+    assert unsure.exit_code == 1 and message.exists()
+    assert run(deployed, "purge", "FILE", "ZOE@example.com", "--as", "maria", "--yes").exit_code == 0
+    assert not message.parent.parent.exists()
+    assert run(deployed, "leavers", "FILE").output == "Every mailbox here is a user's.\n"
+    line = Journal(path=deployed / "state" / "journal.jsonl").lines()[-1]
+    assert (line["who"], line["changes"]) == ("maria", ["- mailbox zoe@example.com: 1 message(s)"])
+
+
+def test_a_users_mailbox_is_never_purged(deployed: Path) -> None:
+    message = zoe(deployed)
+    refused = run(deployed, "purge", "FILE", "zoe@example.com", "Alice@example.com", "--as", "maria", "--yes")
+    assert isinstance(refused.exception, ProcessError) and "alice@example.com: a user's" in str(refused.exception)
+    assert message.exists()
+
+
+def test_drift_tells_of_leavers_mailboxes(deployed: Path) -> None:
+    zoe(deployed)
+    drift = CliRunner().invoke(command, ["drift", str(deployed / "organization.yaml"), "--summary"])
+    assert "1 mailbox(es) of leavers ('tandem user leavers')" in drift.output and drift.exit_code == 0

@@ -149,6 +149,22 @@ class MailStore(Protocol):
         """
         ...
 
+    async def addresses(self) -> tuple[str, ...]:
+        """The address of every mailbox that exists, in lower case, sorted."""
+        ...
+
+    async def move(self, address: str, to: str) -> bool:
+        """Put all messages of a mailbox into another, with their keys and flags; then the first one does not exist any more.
+
+        Each message is in exactly one of the two at any time, so that an interrupted move is finished by the same again.
+        Returns whether there was a mailbox to move.
+        """
+        ...
+
+    async def remove(self, address: str) -> None:
+        """Remove a mailbox with all its messages for good; one that is gone is no error."""
+        ...
+
 
 class Submission(Protocol):
     """Where mail is handed in that goes to a recipient."""

@@ -130,6 +130,16 @@ class MemoryMailbox:
         changed, self.changed = self.changed, asyncio.Event()
         changed.set()
 
+    def take_from(self, other: "MemoryMailbox") -> bool:
+        """All messages of another mailbox, which does not exist any more."""
+        for each in (self, other):
+            each._check()
+        moved, other._kept, other.appended = other._kept, {}, []
+        self._kept |= {key: kept for key, kept in moved.items() if key not in self._kept}
+        self.appended += list(moved)
+        self._tell()
+        return bool(moved)
+
 
 class MemoryMailStore:
     """See :class:`tandem.mail.port.MailStore`."""
@@ -152,6 +162,20 @@ class MemoryMailStore:
             if changed:
                 yield changed
             await asyncio.sleep(0.1)
+
+    async def addresses(self) -> tuple[str, ...]:
+        """See :meth:`tandem.mail.port.MailStore.addresses`."""
+        return tuple(sorted(name for name, mailbox in self._mailboxes.items() if mailbox.exists))
+
+    async def move(self, address: str, to: str) -> bool:
+        """See :meth:`tandem.mail.port.MailStore.move`."""
+        if folder_name(address) == folder_name(to):
+            return False
+        return self.mailbox(to).take_from(self.mailbox(address))
+
+    async def remove(self, address: str) -> None:
+        """See :meth:`tandem.mail.port.MailStore.remove`."""
+        self._mailboxes.pop(folder_name(address), None)
 
 
 def _is_mailbox(address: str) -> bool:

@@ -37,6 +37,7 @@ from tandem.um.config import UmConfig, UmDirectory
 from tandem.um.delivery import Delivery, make_envelope
 from tandem.um.enrolment import Enrolment
 from tandem.um.identity import CallRefusal, MailboxCall, classify, find_gateway, identify_caller, read_invite
+from tandem.um.mailboxes import MailboxMoves
 from tandem.um.mwi import MwiNotifier
 from tandem.um.prompts import Prompts
 from tandem.um.shares import shares_of
@@ -116,6 +117,8 @@ class UmServer(Service[UmConfig]):
             key_file=paths.pin_key,
             submission=submission,
         )
+        file = paths.pin_key.with_name("mailboxes.json")
+        self._moves = MailboxMoves(config=lambda: self.config, store=store, disk=self.threads.disk, file=file)
         counts.calls.source = lambda: len(self.calls)
 
     def took(self, config: UmConfig) -> None:
@@ -123,6 +126,7 @@ class UmServer(Service[UmConfig]):
         plans = ",".join(config.dial_plans) or "none"
         event(self.log, logging.INFO, "um.config", dial_plans=plans, users=len(config.users))
         self._enrolment.wake()
+        self._moves.wake()
 
     async def prepare(self) -> None:
         """Hold the spool; begin to deliver (also what a dead server left), to enrol, and to watch mailboxes."""
@@ -132,6 +136,7 @@ class UmServer(Service[UmConfig]):
         self._spool.start()
         self.supervise("delivery", self._delivery.run)
         self.supervise("enrolment", self._enrolment.run)
+        self.supervise("mailboxes", self._moves.run)
         for name, work in self._mwi.works().items():
             self.supervise(name, work)
         if apart := await self.threads.disk.run(self._partners_apart):
@@ -149,11 +154,7 @@ class UmServer(Service[UmConfig]):
 
     def checks(self) -> dict[str, Callable[[], str]]:
         """See :meth:`Service.checks`."""
-        return {
-            **super().checks(),
-            "spool": self._spool.problem,
-            "media": self._media.problem,
-        }
+        return {**super().checks(), "spool": self._spool.problem, "media": self._media.problem}
 
     def notices(self) -> dict[str, Callable[[], str]]:
         """See :meth:`Service.notices`."""

@@ -42,5 +42,6 @@ def drift(file: Path, operator: Operator, summary: bool, as_json: bool) -> None:
         )
         phases = ", ".join(dict.fromkeys(each.phase.id for each in found.differences))
         drifted = f"{count} difference(s), of {phases}." if count else "No drift: the directory is as declared."
-        out.print(escape(drifted + hidden))
+        left = f" {len(found.leavers)} mailbox(es) of leavers ('tandem user leavers')." if found.leavers else ""
+        out.print(escape(drifted + hidden + left))
     raise click.exceptions.Exit(3 if found.differences else 0)

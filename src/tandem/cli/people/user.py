@@ -5,15 +5,21 @@ from pathlib import Path
 import click
 
 from tandem.admin.opening import Operator, open_organization
+from tandem.admin.people import leavers as admin_leavers
 from tandem.admin.people import users as admin
 from tandem.cli.common import FILE, JSON, operator_options, print_json
 
 USER = click.argument("name", metavar="USER")
+HOME = click.option(
+    "--home",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The UM server's home, if its mailboxes are not beside FILE.",
+)
 
 
 @click.group()
 def user() -> None:
-    """Help one USER, named by account, mail address or SIP address.
+    """Help one USER, named by account, mail address or SIP address; see to the mailboxes of those who left.
 
     Running servers see each change within a second (in Active Directory, with its replication). The journal says who did it.
     """
@@ -95,3 +101,50 @@ def reset_sip_secret(file: Path, name: str, operator: Operator) -> None:
         f"{done.account}: another SIP secret; set up the phones again "
         f"('tandem directory sip-secret FILE {done.pool} {done.sip_address}' shows it)."
     )
+
+
+@user.command()
+@FILE
+@HOME
+@operator_options
+@JSON
+def leavers(file: Path, home: Path | None, operator: Operator, as_json: bool) -> None:
+    """List the mailboxes whose address no user has any more: of users who left, or got another address elsewhere.
+
+    They are kept until 'tandem user purge' removes them. A user whose mail address changes keeps the mailbox: the UM server
+    moves it.
+
+    \b
+    Example:
+      tandem user leavers example/organization.yaml
+    """
+    found = admin_leavers.leavers(open_organization(file, operator, read_only=True), home)
+    if as_json:
+        print_json([each.to_json() for each in found])
+        return
+    for each in found:
+        last = f"the last of {each.last_at:%Y-%m-%d}" if each.last_at else "empty"
+        click.echo(f"{each.address}  {each.messages} message(s), {last}")
+    if not found:
+        click.echo("Every mailbox here is a user's.")
+
+
+@user.command()
+@FILE
+@click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
+@HOME
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@operator_options
+def purge(file: Path, addresses: tuple[str, ...], home: Path | None, yes: bool, operator: Operator) -> None:
+    """Remove the mailboxes of leavers with all their messages, for good.
+
+    Takes UM Management or Organization Management. Addresses that a user has are refused. Backups still hold the messages.
+
+    \b
+    Example:
+      tandem user purge example/organization.yaml zoe@example.com --as maria --yes
+    """
+    if not yes:
+        click.confirm(f"Remove {', '.join(addresses)} with all messages?", abort=True, err=True)
+    for each in admin_leavers.purge(open_organization(file, operator), addresses, home):
+        click.echo(f"{each.address}  removed, {each.messages} message(s)")

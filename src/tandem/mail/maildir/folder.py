@@ -5,6 +5,7 @@ Other programs rename and remove files meanwhile: a file that is gone is looked 
 
 import itertools
 import os
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -104,6 +105,38 @@ class MaildirFolder:
             urgent_old=found[False, True],
         )
 
+    def move(self, target: "MaildirFolder") -> bool:
+        """See :meth:`tandem.mail.port.MailStore.move`."""
+        if self.folder == target.folder or not self.folder.is_dir():
+            return False
+        with self._disk("be moved"):
+            if not target.folder.exists():
+                self.folder.rename(target.folder)
+            else:
+                target._make()
+                for path in self._files():
+                    # A message that is there already, under whatever flags, is the same one.
+                    if target._find(key_of(path.name)) is None:
+                        path.rename(target.folder / path.parent.name / path.name)
+                for place in ("new", "cur"):
+                    sync_folder(target.folder / place)
+                for other in sorted(self.folder.iterdir()):
+                    if other.name in ("tmp", "new", "cur"):
+                        shutil.rmtree(other)
+                    elif not (target.folder / other.name).exists():  # folders below the inbox, of an IMAP server
+                        other.rename(target.folder / other.name)
+                if not any(self.folder.iterdir()):
+                    self.folder.rmdir()
+            sync_folder(target.folder.parent)
+        return True
+
+    def destroy(self) -> None:
+        """See :meth:`tandem.mail.port.MailStore.remove`."""
+        with self._disk("be removed"):
+            if self.folder.is_dir():
+                shutil.rmtree(self.folder)
+                sync_folder(self.folder.parent)
+
     def stamp(self) -> Stamp:
         """Differs whenever messages came, went, or got other flags; two changes at the same moment may have the same."""
         return _changed_ns(self.folder / "new"), _changed_ns(self.folder / "cur")
@@ -166,6 +199,18 @@ class MaildirFolder:
                 f"mailbox {self.folder} cannot {what}: {error.strerror}; check its owner, its mode and the disk",
                 retryable=True,
             ) from error
+
+
+def folders_below(root: Path) -> tuple[str, ...]:
+    """The names of the Maildirs in a folder (blocks). Raises :class:`MailError` if it cannot be read."""
+    try:
+        return tuple(sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")))
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise MailError(
+            f"{root} cannot be read: {error.strerror}; check its owner and its mode", retryable=True
+        ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

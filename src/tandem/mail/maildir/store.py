@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tandem.mail.disk import BlockingCalls
 from tandem.mail.errors import MailError
-from tandem.mail.maildir.folder import MaildirFolder, Stamp
+from tandem.mail.maildir.folder import MaildirFolder, Stamp, folders_below
 from tandem.mail.maildir.names import folder_name
 from tandem.mail.port import MessageFlag, MessageInfo, VoiceCounts
 
@@ -98,6 +98,18 @@ class MaildirStore:
                 if changed := await self._disk.run(self._changed, watched, everybody[first : first + SLICE]):
                     yield changed
             await asyncio.sleep(self._watch_s)
+
+    async def addresses(self) -> tuple[str, ...]:
+        """See :meth:`tandem.mail.port.MailStore.addresses`."""
+        return await self._disk.run(folders_below, self._root)
+
+    async def move(self, address: str, to: str) -> bool:
+        """See :meth:`tandem.mail.port.MailStore.move`."""
+        return await self._disk.run(self._folder(address).move, self._folder(to))
+
+    async def remove(self, address: str) -> None:
+        """See :meth:`tandem.mail.port.MailStore.remove`."""
+        await self._disk.run(self._folder(address).destroy)
 
     def _folder(self, address: str) -> MaildirFolder:
         name = folder_name(address)
