@@ -138,6 +138,24 @@ def test_an_organization_is_no_servers_home_and_no_certificate_is_told(deployed:
     assert not (tmp_path / "home").exists()
 
 
+def test_a_machine_with_the_root_alone_makes_no_second_authority(deployed: Path, tmp_path: Path) -> None:
+    other = tmp_path / "victors"
+    (other / "state" / "pki" / "authority").mkdir(parents=True)
+    shutil.copy(deployed / "organization.yaml", other)
+    shutil.copy(deployed / "state" / "pki" / "authority" / "root.pem", other / "state" / "pki" / "authority")
+    for path in (deployed / "state").glob("directory.db*"):
+        shutil.copy(path, other / "state")
+    password = ("--password-file", deployed / "secrets" / "victor")
+    victor = ("apply", other / "organization.yaml", "--as", "victor", "--phase", "certificates", *password)
+    names = f"tandem pki issue {POOL} --also example.com --also sip.example.com"
+    told = " ".join(run(*victor).output.split())
+    assert "restore the key" in told and names in told and "bring its folder to" in told, told
+    assert [path.name for path in (other / "state" / "pki" / "authority").iterdir()] == ["root.pem"]
+    shutil.copytree(deployed / "state" / "pki" / POOL, other / "state" / "pki" / POOL)
+    planned = json.loads(run("plan", other / "organization.yaml", "--as", "victor", "--json", *password).output)
+    assert [task["status"] for task in planned["tasks"] if task["id"] == "2/voice-servers"] == ["done"]
+
+
 def test_a_phones_secret_is_read_with_the_home_of_its_server(deployed: Path, tmp_path: Path) -> None:
     home = installed(deployed, POOL, tmp_path / "home")
     (deployed / "secrets" / POOL).unlink()

@@ -14,6 +14,7 @@ from tandem.org.numbers import phone_context
 from tandem.org.topology import names_of_pool, startup_mode
 from tandem.org.vocabulary import PoolKind, ServerKind, StartupMode, VoIPSecurity
 from tandem.pki.authority import Authority
+from tandem.pki.errors import PkiError
 from tandem.pki.store import CertificateStore
 from tandem.process.errors import ProcessError
 from tandem.process.phases import Side
@@ -133,7 +134,14 @@ def _certificate(context: Context, subject: str, names: tuple[str, ...]) -> Iter
 
     def install() -> None:
         folder = context.pki / "authority"
-        authority = Authority.open_or_create(folder, organization=context.organization.name, at=at)
+        try:
+            authority = Authority.open_or_create(folder, organization=context.organization.name, at=at)
+        except PkiError as error:
+            also = "".join(f" --also {name}" for name in names if name != subject)
+            raise ProcessError(
+                f"{error}. If the authority is on another machine, have the certificate made there "
+                f"(tandem pki issue {subject}{also}), and bring its folder to {store.folder}"
+            ) from None
         store.install(*authority.issue(subject, names, at=at), authority.root_pem)
         if (revocations := authority.kept_list(folder, at=at)) is not None:
             store.put_list(revocations)
