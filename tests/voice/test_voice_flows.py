@@ -460,6 +460,23 @@ def test_a_call_that_no_um_server_takes_is_counted_and_logged(
     assert caplog.text.count("voice.no_um called=alice@example.com") == 3
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_call_that_nobody_answers_counts_only_where_the_user_should_have_voice_mail(
+    deployed: Path, enabled: bool
+) -> None:
+    async def scene(world: World) -> None:
+        _, bob = installed(world, deployed)
+        users = dict(bob.server.config.users)
+        users[CALLED] = dataclasses.replace(users[CALLED], proxy_addresses=(), um_flags=o.UM_ENABLED if enabled else 0)
+        changed(bob.server, users=users)
+        before = no_um()
+        with pytest.raises(CallFailed, match="is not enabled for UM"):
+            await bob.call("alice").answered()
+        assert no_um() == before + enabled
+
+    play(scene)
+
+
 def test_a_call_is_counted_whose_um_servers_are_all_gone(deployed: Path) -> None:
     async def scene(world: World) -> None:
         _, bob = installed(world, deployed)

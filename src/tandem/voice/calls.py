@@ -141,7 +141,8 @@ class CallSetup:
         servers = self._servers(plan) if plan else ()
         if plan is None or not servers:
             why = _why_no_um(self._config(), user, plan)
-            _no_um(sip_of(user), why)
+            if user.um_enabled:
+                _no_um(sip_of(user), why)
             call.finish(_told(refusal.status), fields.warning(why))
             return
         reason = _reason(refusal.status)
