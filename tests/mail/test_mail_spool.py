@@ -579,3 +579,20 @@ def test_who_asks_while_a_sync_runs_shares_the_next_one(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(5)
     assert not any(thread.is_alive() for thread in threads) and len(synced) == 2
+
+
+def test_a_spool_whose_disk_hangs_is_let_go_all_the_same(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def hang(folder: Path) -> str:
+        asked.set()
+        answer.wait(5)
+        return ""
+
+    monkeypatch.setattr("tandem.mail.spooldisk.problem_of", hang)
+    monkeypatch.setattr("tandem.mail.spool.HUNG_S", 0.05)
+    spool.start()
+    asked.wait(5)
+    spool.stop()
+    assert restarted(spool.folder) == []
+    answer.set()

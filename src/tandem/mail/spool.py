@@ -17,7 +17,7 @@ from tandem.mail import counts
 from tandem.mail.disk import sync_files
 from tandem.mail.envelope import Envelope, SpooledMessage
 from tandem.mail.errors import MailError, SpoolTaken
-from tandem.mail.spooldisk import SpoolDisk, why
+from tandem.mail.spooldisk import HUNG_S, SpoolDisk, why
 from tandem.mail.spoolfiles import OPEN, PART, RECORD, SOUND, SpoolFiles
 
 _log = get_logger("mail")
@@ -102,10 +102,10 @@ class Spool:
         self._thread.start()
 
     def stop(self) -> None:
-        """Sync a last time, end the thread, and let the folder go."""
+        """Sync a last time, end the thread, and let the folder go. A disk that hangs is not waited for."""
         self._stop.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(HUNG_S)
         self._disk.let_go()
 
     def problem(self) -> str:
@@ -287,6 +287,7 @@ class Spool:
     # The thread
 
     def _run(self) -> None:
+        self._disk.probe()
         rounds = 0
         while not self._stop.wait(SYNC_S):
             self._sync()
