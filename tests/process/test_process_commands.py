@@ -475,3 +475,11 @@ def test_agreements_count_for_taking_away_too(deployed: Path) -> None:
     planned = tandem(deployed, "plan", "FILE", "--destroy")
     assert "agreed to by: messaging administrators (maria), voice administrators (victor)" in planned.stdout
     assert "have not agreed" not in tandem(deployed, "destroy", "FILE").stderr
+
+
+def test_validate_says_how_many_users_it_read(fresh: Path) -> None:
+    done = tandem(fresh, "validate", "FILE")
+    assert done.exit_code == 0 and done.stdout.strip().endswith("warning(s), 4 user(s) read")
+    (fresh / "organization.yaml").write_text("name: [\n")
+    done = tandem(fresh, "validate", "FILE")
+    assert done.exit_code == 1 and done.stdout.strip().endswith("1 error(s), 0 warning(s)")

@@ -28,5 +28,5 @@ def validate(file: Path, as_json: bool) -> None:
         for finding in found.findings:
             click.echo(str(finding))
         counted = f"{found.count(Severity.ERROR)} error(s), {found.count(Severity.WARNING)} warning(s)"
-        click.echo(f"{file}: {counted}, {found.users} user(s) read")
+        click.echo(f"{file}: {counted}" + (f", {found.users} user(s) read" if found.users or found.usable else ""))
     raise click.exceptions.Exit(0 if found.usable else 1)
