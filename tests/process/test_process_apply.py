@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.port import Scope
+from tandem.pki.authority import Authority
+from tandem.pki.store import CertificateStore
 from tandem.process.apply import Progress, apply, carry_out
 from tandem.process.bootstrap import write_example
 from tandem.process.errors import Busy, ProcessError
@@ -270,6 +273,20 @@ def test_the_systems_log_has_the_end_of_the_journal_so_that_lines_that_were_cut_
     assert journal.lines(), "the chain itself does not tell it"
     assert journal.lines()[-1]["hash"] != held
     context.session.close()
+
+
+@pytest.mark.slow
+def test_a_certificate_that_is_made_after_a_revocation_comes_with_a_list_that_is_good(deployed: Path) -> None:
+    folder, at = deployed / "state" / "pki", datetime.now(UTC)
+    authority = Authority.open_or_create(folder / "authority", organization="Example", at=at)
+    authority.revoke(folder / "authority", (12345,), at=at - timedelta(days=400))  # it has ended by now
+    shutil.rmtree(folder / "um1.example.com")
+    context = deployment.context(deployed)
+    apply(context, only=find_phase("2"))
+    context.session.close()
+    (held,) = CertificateStore(folder=folder / "um1.example.com").revocations()
+    assert [entry.serial_number for entry in held] == [12345]
+    assert held.next_update_utc is not None and held.next_update_utc > at + timedelta(days=300)
 
 
 def test_a_journal_line_that_a_crash_cut_is_passed_over_and_written_on(deployed: Path) -> None:
