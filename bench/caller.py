@@ -143,7 +143,7 @@ class Caller:
         self._uri = f"sip:{user}@{target[0]}:{target[1]}".encode()
         self._head = (
             b"%s %s SIP/2.0\r\nVia: SIP/2.0/UDP " + here.encode() + b";rport;branch=z9hG4bK-%d-%s\r\n"
-            b'Max-Forwards: 70\r\nFrom: "Bench" <sip:bench@' + here.encode() + b">;tag=%d\r\nTo: %s\r\n"
+            b'Max-Forwards: 70\r\nFrom: "Bench" <sip:%d@' + here.encode() + b">;tag=%d\r\nTo: %s\r\n"
             b"Call-ID: %d" + self._name.encode() + b"\r\nCSeq: %d %s\r\n"
         )
         self._more = (
@@ -241,7 +241,7 @@ class Caller:
         self, call: _Call, method: bytes, now: float, *, target: bytes, to: bytes, cseq: int, body: bytes = b""
     ) -> None:
         index = call.index
-        head = self._head % (method, target, index, method, index, to, index, cseq, method)
+        head = self._head % (method, target, index, method, 2000 + index % 1000, index, to, index, cseq, method)
         more = self._more + self._headers(index) if body else b""
         data = head + more + b"Content-Length: %d\r\n\r\n" % len(body) + body
         if method != b"ACK":
