@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandem.core.counters import families
 from tandem.ops.errors import BadTrace
 from tandem.ops.trace.calls import calls, ladder, line_of
 from tandem.ops.trace.hep import Collector, hep3
@@ -118,10 +119,14 @@ def test_a_disk_that_does_not_keep_up_costs_the_trace_and_no_memory(tmp_path: Pa
 def test_a_disk_that_fails_stops_no_call(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "um1").write_text("a file where the folder should be")
     tap = TraceTap(Ring(tmp_path / "um1", max_bytes=1 << 20, max_age_s=3600.0))
+    (family,) = (each for each in families() if each.name == "tandem_trace_messages_total")
+    left_out, written = family.of("left_out"), family.of("written")
+    before = left_out.value, written.value  # type: ignore[union-attr]
     tap.start()
     tap("in", b"x", Way())
     tap.stop()
     assert "ops.trace_not_written" in caplog.text
+    assert (left_out.value, written.value) == (before[0] + 1, before[1])  # type: ignore[union-attr]
 
 
 def a_call() -> list[Record]:

@@ -76,14 +76,23 @@ class TraceTap:
             batch = [self._record(*self._waiting.popleft()) for _ in range(min(_BATCH, len(self._waiting)))]
             try:
                 self._ring.write(batch, time.time())
-                _written.value += len(batch)
-                if self._export is not None:
-                    for record in batch:
-                        self._export(record)
             except OSError as error:
+                _left_out.value += len(batch)
                 event(_log, logging.WARNING, "ops.trace_not_written", error=error, messages=len(batch))
+            else:
+                _written.value += len(batch)
+            self._send(batch)
             if len(batch) < _BATCH:
                 return
+
+    def _send(self, batch: list[Record]) -> None:
+        if self._export is None:
+            return
+        try:
+            for record in batch:
+                self._export(record)
+        except OSError as error:
+            event(_log, logging.WARNING, "ops.trace_not_exported", error=error, messages=len(batch))
 
     def _record(self, at: float, sent: bool, flow: TracedFlow, data: bytes) -> Record:
         self._done += len(data)
