@@ -122,7 +122,9 @@ class Observer:
         if hidden and self._own not in (task.forest, context.organization.voice_forest):
             task = dataclasses.replace(task, gate=False)  # another messaging forest's: nothing here waits for it
         if not (hidden or permitted or task.reads or task.by_hand) and not context.sees(task.forest):
-            hidden, task = True, dataclasses.replace(task, hidden=f"You cannot read {task.forest}")
+            waited_for = task.forest == context.organization.voice_forest
+            hidden = True
+            task = dataclasses.replace(task, hidden=f"You cannot read {task.forest}", gate=waited_for)
         changes = () if hidden else task.changes(context)
         status, reason, waits = Status.READY, "", []
         if hidden:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -108,4 +109,5 @@ def _with_store(context: Context, home: Path | None, work: Callable[[MailStore],
         finally:
             disk.close()
 
-    return asyncio.run(run())
+    with ThreadPoolExecutor(1) as thread:  # the caller may have a loop of its own
+        return thread.submit(lambda: asyncio.run(run())).result()
