@@ -23,8 +23,9 @@ from tandem.media.rtp.srtp import SrtpReceiver
 from tandem.media.session import Stream
 from tandem.media.stream import AudioStream
 from tandem.ops.trace.mask import mask
+from tandem.org.numbers import line_key
 from tandem.sip.errors import DialogError, IllegalHeader, IncompatibleMedia, MalformedMessage, SdpError
-from tandem.sip.headers import digest, fields, history, identity, mwi, refer, replaces
+from tandem.sip.headers import digest, dtmf, fields, history, identity, mwi, refer, replaces
 from tandem.sip.headers.auth import MAX_LENGTH, digest_parameters
 from tandem.sip.headers.diversion import diversions
 from tandem.sip.headers.params import tokens, with_parameters
@@ -32,6 +33,7 @@ from tandem.sip.headers.uri import parse_uri
 from tandem.sip.headers.via import top_via, vias
 from tandem.sip.machines import reliable, retry, sessiontimer, subscription, uas
 from tandem.sip.machines.dialog import Dialog
+from tandem.sip.message.body import description_of
 from tandem.sip.message.framing import KeepAlive, StreamFramer
 from tandem.sip.message.grammar import quoted
 from tandem.sip.message.message import Headers, Message, Request, Response, response_to
@@ -264,6 +266,7 @@ def _ask(read: Message) -> None:
         lambda: fields.name_addrs(lines("Contact")),
         lambda: fields.number(read.headers.get("Expires"), default=0),
         lambda: diversions(read),
+        lambda: description_of(read),
         lambda: tokens(lines("Supported")),
     ]
     if isinstance(read, Request):
@@ -276,6 +279,8 @@ def _ask(read: Message) -> None:
             lambda: Dialog.from_uas(read, local_tag="t").request("BYE").to_bytes(),
             lambda: response_to(read, 200, to_tag="t").to_bytes(),
             lambda: replaces.replaces(read),
+            lambda: dtmf.read_dtmf(read),
+            lambda: line_key(parse_uri(read.uri).user or ""),
             lambda: sessiontimer.grant(read),
         ]
     else:

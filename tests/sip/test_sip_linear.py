@@ -18,6 +18,7 @@ from tandem.sip.headers.diversion import diversions
 from tandem.sip.headers.uri import parse_uri
 from tandem.sip.headers.via import vias
 from tandem.sip.machines import reliable, sessiontimer, subscription, uas
+from tandem.sip.message.body import description_of
 from tandem.sip.message.framing import StreamFramer
 from tandem.sip.message.message import Headers, Request
 from tandem.sip.message.parse import MAX_HEADER_BYTES, MAX_LINE, parse_message
@@ -148,6 +149,18 @@ def test_a_message_is_read_in_time_that_grows_with_its_length(piece: str) -> Non
     messages = [datagram(piece * (size // len(piece))) for size in BIG]
     for read in (parse_message, framed, lambda data: answer_to_unreadable(data, 400)):
         check(read, messages)
+
+
+@pytest.mark.parametrize(
+    "piece", [b"--b", b"--b\r\n", b"\r\n--", b"--" + b"b" * 70, b"--b\r\na:b;", b"\r\n\r\n", b"--b\r\n\r\n"]
+)
+def test_parts_of_a_body_are_read_in_time_that_grows_with_their_length(piece: bytes) -> None:
+    kind = ("Content-Type", f"multipart/mixed;boundary={'b' * 70 if len(piece) > 70 else 'b'}")
+
+    def read(body: bytes) -> None:
+        description_of(Request(method="INVITE", uri="sip:x", headers=Headers([kind]), body=body))
+
+    check(read, [b"--b\r\n" + piece * (size // len(piece)) for size in BIG])
 
 
 SESSION = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
