@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import deployment
 from peers.baresip import Baresip, NameServer
 from tandem.admin.trial.demo import POOL, attachment, roots, running, samples, sip_secret, voice_message
 from tandem.media.codec.wav import read_wav, write_wav
@@ -16,6 +17,8 @@ pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
 
 async def test_one_baresip_leaves_a_message_for_another_whose_phone_shows_mwi(deployed: Path, tmp_path: Path) -> None:
+    deployment.change(deployed, ("digest: [MD5]", "digest: [SHA-256, MD5]"))  # as the example has it, and the default
+    deployment.deploy(deployed)
     spoken = read_wav(bob_message())
     # It speaks from the answer on; at first it is silent, while a key skips the greeting, and the tone comes.
     speech = tmp_path / "speech.wav"

@@ -183,3 +183,12 @@ def test_two_phones_that_are_challenged_at_once_count_for_themselves() -> None:
 )
 def test_a_digest_is_for_what_is_asked_for(uri: str, request_uri: str, same: bool) -> None:
     assert replace(parse_credentials(_with("")), uri=uri).is_for(request_uri) is same
+
+
+def test_a_client_that_gives_up_on_sha_256_is_offered_md5_alone_where_that_is_allowed() -> None:
+    both = Challenger("example.com", ("SHA-256", "MD5"), b"k" * 32)
+    assert ["SHA-256" in each for each in both.challenges(0.0)] == [True, False]
+    (only,) = both.challenges(0.0, agent="baresip v1.0.0 (x86_64/linux)")
+    assert "algorithm=MD5" in only
+    (strict,) = Challenger("example.com", ("SHA-256",), b"k" * 32).challenges(0.0, agent="baresip v1.0.0")
+    assert "algorithm=SHA-256" in strict

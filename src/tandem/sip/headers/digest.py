@@ -103,6 +103,11 @@ def digest_response(credentials: Credentials, *, secret: str, method: str) -> st
     return h(f"{ha1}:{credentials.nonce}:{credentials.nc}:{credentials.cnonce}:auth:{ha2}")
 
 
+_MD5 = "MD5"
+MD5_ALONE = ("baresip v0.", "baresip v1.", "baresip v2.")
+"""User-Agents that give up when one of several challenges names SHA-256, though RFC 8760 has them pass over it."""
+
+
 class Challenger:
     """The server's side for one realm. ``key`` is random, and the same for as long as nonces shall hold.
 
@@ -116,13 +121,18 @@ class Challenger:
         self._counts: OrderedDict[str, int] = OrderedDict()
         self._issued = 0
 
-    def challenges(self, now: float, *, stale: bool = False) -> list[str]:
-        """The header values to send, one per algorithm, in the order of preference."""
+    def challenges(self, now: float, *, stale: bool = False, agent: str = "") -> list[str]:
+        """The header values to send, one per algorithm, in the order of preference.
+
+        A client that gives up on any other algorithm, as its User-Agent (``agent``) tells, is offered MD5 alone where the
+        realm allows that. Whoever claims to be one gains nothing: a client chooses among all of them anyway.
+        """
+        md5_alone = agent.lower().startswith(MD5_ALONE) and _MD5 in self.algorithms
         nonce = self._nonce(now)
         suffix = ", stale=true" if stale else ""
         return [
             f'Digest realm={quoted(self.realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{suffix}'
-            for algorithm in self.algorithms
+            for algorithm in ((_MD5,) if md5_alone else self.algorithms)
         ]
 
     def verify(self, credentials: Credentials, *, secret: str, method: str, now: float) -> Verdict:

@@ -114,7 +114,8 @@ class PhoneAuthentication:
     def _challenge(transaction: ServerTransaction, challenger: Challenger, now: float, *, stale: bool = False) -> None:
         served = transaction.request.method in _SERVED
         status, name = (401, "WWW-Authenticate") if served else (407, "Proxy-Authenticate")
-        headers = tuple((name, value) for value in challenger.challenges(now, stale=stale))
+        agent = transaction.request.headers.get("User-Agent") or ""
+        headers = tuple((name, value) for value in challenger.challenges(now, stale=stale, agent=agent))
         transaction.respond_stateless(status, headers=headers)
 
 
