@@ -119,6 +119,10 @@ async def test_a_second_signal_ends_a_server_at_once_and_keeps_what_it_heard(dep
         assert await ended(at.um) == 0
         log = (deployed / f"{UM}.log").read_text()
         assert "Traceback" not in log
+        waiting = list((deployed / "state" / "spool" / UM).glob("*.json"))
+        assert at.kinds() + ["voice-ca" for _ in waiting] == ["voice-ca"], (
+            "it was kept, in the mailbox or for the next start"
+        )
 
 
 async def test_a_server_that_ends_waits_no_longer_than_it_is_told_to(deployed: Path) -> None:
