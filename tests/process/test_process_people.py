@@ -111,3 +111,15 @@ def test_drift_tells_of_leavers_mailboxes(deployed: Path) -> None:
     zoe(deployed)
     drift = CliRunner().invoke(command, ["drift", str(deployed / "organization.yaml"), "--summary"])
     assert "1 mailbox(es) of leavers ('tandem user leavers')" in drift.output and drift.exit_code == 0
+
+
+def test_a_narrow_terminal_cuts_no_group_short(deployed: Path) -> None:
+    file = str(deployed / "organization.yaml")
+    shown = CliRunner().invoke(command, ["exchucutil", file, "--verify"], env={"COLUMNS": "80"}).output
+    assert "…" not in shown and "RTCComponent" in shown
+
+
+def test_destroy_does_not_ask_for_an_agreement_to_the_split_of_work(deployed: Path) -> None:
+    file = str(deployed / "organization.yaml")
+    done = CliRunner().invoke(command, ["destroy", file, "--allow-removals", "0"])
+    assert "have not agreed" not in done.stderr and done.exit_code == 4

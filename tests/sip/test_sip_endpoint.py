@@ -416,3 +416,20 @@ async def test_a_stateless_refusal_is_said_once_for_each_time_it_is_asked(
         with pytest.raises(BlockingIOError):
             asking.recv(4096)
     assert not server.server_transactions
+
+
+async def test_a_target_that_is_away_is_warned_of_once_until_it_is_back(caplog: pytest.LogCaptureFixture) -> None:
+    client = endpoint()
+    caplog.set_level(logging.DEBUG)
+
+    async def ask(port: int) -> int:
+        target = Hop(transport="tcp", host="127.0.0.1", port=port)
+        return (await (await client.send(request(), target)).final()).status
+
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and does not listen
+        port = bound.getsockname()[1]
+        assert [await ask(port) for _ in range(3)] == [503] * 3
+    told = [each for each in caplog.records if each.message.startswith("sip.unreachable")]
+    assert [each.levelno for each in told] == [logging.WARNING, logging.DEBUG, logging.DEBUG]
+    await client.close()

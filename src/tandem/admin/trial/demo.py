@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tandem.core.errors import TandemError
-from tandem.media.codec.wav import read_wav
+from tandem.media.codec.wav import read_wav, write_wav
 from tandem.pki.tls import phone_tls_context
 from tandem.probe.compare import find_speech
 from tandem.probe.phone import Account, Phone
@@ -35,6 +35,9 @@ CALLER, CALLED, EXTENSION = "bob@example.com", "alice@example.com", "4101"
 """The servers and people of the example organization that take part."""
 RING_S = 3
 """The example's no-answer time is 20 s, as a user wants it; the demonstration does not wait that long."""
+
+
+_RECORDING = "message.wav"
 
 
 class DemoFailed(TandemError):
@@ -52,16 +55,22 @@ class Proof:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demonstrated:
-    """What was proved, where everything is, and how long it took."""
+    """What was proved, where everything is, how long it took, and the recording as a WAV file of its own."""
 
     proofs: tuple[Proof, ...]
     folder: Path
     seconds: float
+    recording: Path
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
         proofs = [{"claim": each.claim, "evidence": each.evidence, "holds": each.holds} for each in self.proofs]
-        return {"proofs": proofs, "folder": str(self.folder), "seconds": self.seconds}
+        return {
+            "proofs": proofs,
+            "folder": str(self.folder),
+            "seconds": self.seconds,
+            "recording": str(self.recording),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,7 +217,9 @@ async def _call(stage: Stage, began_s: float, after_call: AfterCall | None) -> D
         async with phones(stage.folder, servers) as (alice, bob):
             await _leave_message(stage, alice, bob)
         seconds = time.monotonic() - began_s
-        demonstrated = Demonstrated(proofs=tuple(stage.proofs), folder=stage.folder, seconds=seconds)
+        demonstrated = Demonstrated(
+            proofs=tuple(stage.proofs), folder=stage.folder, seconds=seconds, recording=stage.folder / _RECORDING
+        )
         if after_call is not None:
             account = SoftphoneAccount(
                 address=CALLED,
@@ -239,6 +250,7 @@ async def _leave_message(stage: Stage, alice: Phone, bob: Phone) -> None:
     )
     message, path = voice_message(stage.folder / "state" / "mail" / CALLED)
     stage.prove("The message is in Alice's mailbox", f"{path.name}: {message['Subject']}, from {message['From']}", True)
+    (stage.folder / _RECORDING).write_bytes(write_wav(attachment(message)))
     spoken, recorded = samples(read_wav(bob_message())), samples(attachment(message))
     match = find_speech(spoken, recorded)
     difference = (len(recorded) - len(spoken)) / 8000

@@ -1,5 +1,6 @@
 """``tandem apply`` and ``tandem destroy``: carry out what the operator may do."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -59,7 +60,7 @@ def apply(
       tandem apply monday.plan --as maria
     """
     context, plan = admin.open_file_or_plan(file, operator)
-    _run(context, only, target, plan, guard, as_json)
+    _run(context, only, target, plan, guard, as_json, _warn)
 
 
 @click.command()
@@ -78,16 +79,22 @@ def destroy(file: Path, operator: Operator, guard: Guard, as_json: bool) -> None
       tandem plan example/organization.yaml --destroy
       tandem destroy example/organization.yaml --allow-removals 4
     """
-    _run(open_organization(file, operator, destroy=True), None, "", None, guard, as_json)
+    _run(open_organization(file, operator, destroy=True), None, "", None, guard, as_json, lambda warning: None)
 
 
 def _run(
-    context: Context, only: Phase | None, target: str, plan: SavedPlan | None, guard: Guard, as_json: bool
+    context: Context,
+    only: Phase | None,
+    target: str,
+    plan: SavedPlan | None,
+    guard: Guard,
+    as_json: bool,
+    warn: Callable[[str], None],
 ) -> None:
     out = console()
     with ApplyView(out, quiet=as_json) as view:
         result = admin.apply(
-            context, only=only, target=target, plan=plan, guard=guard, progress=view.progress, warn=_warn
+            context, only=only, target=target, plan=plan, guard=guard, progress=view.progress, warn=warn
         )
     if as_json:
         print_json(result.to_json())

@@ -72,6 +72,8 @@ def _show(found: Report, changes: tuple[Change, ...], *, verify: bool, out: Cons
     gateways = Table("Pool FQDN", "UM IP gateway", "Dial plans", title="Gateways")
     for pool, gateway, plans in found.gateways:
         gateways.add_row(escape(pool), escape(gateway), escape(", ".join(plans)) or "-")
+    for column in (*permissions.columns, *gateways.columns):
+        column.overflow = "fold"  # a narrow terminal cuts no name short
     out.print(permissions, soft_wrap=False)
     out.print(gateways, soft_wrap=False)
     for reminder in found.reminders:

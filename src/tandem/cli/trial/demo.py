@@ -13,6 +13,17 @@ from tandem.admin.trial.demo import DemoFailed, DemoForest, Demonstrated, Softph
 from tandem.cli.common import console
 from tandem.cli.show import show_output
 
+_WHAT = """What you are going to see, in about a minute:
+  1. An organization is declared in one file; maria (messaging) and victor (voice) deploy it, each with their own rights.
+  2. A UM server and a voice server start, with certificates of the organization's own authority.
+  3. Bob's phone calls Alice, who does not answer; Bob speaks to voice mail; her phone shows message waiting.
+  4. A table says what was proved, and by what it was measured.
+
+    Bob's phone --TLS, SRTP--> pool1.example.com --TLS, SRTP--> um1.example.com --> Alice's mailbox
+    Alice's phone <--rings, MWI--'
+
+Not there yet: calls to the public telephone network, menus by phone, auto attendants."""
+
 
 @click.command()
 @click.option("--stay", is_flag=True, help="Leave everything running, and print an account for a softphone.")
@@ -29,7 +40,7 @@ def demo(
 ) -> None:
     """Deploy an example organization and prove it with a real call.
 
-    Takes about half a minute, needs no root and no network but loopback. Exit code 0: every proof holds. With --directory the
+    Takes about a minute, needs no root and no network but loopback. Exit code 0: every proof holds. With --directory the
     same is done in Active Directory; "make demo DIRECTORY=samba" starts one for it.
 
     \b
@@ -40,6 +51,7 @@ def demo(
     if directory is not None and password_file is None:
         raise click.UsageError("--directory needs --password-file, with the password of its administrator")
     out = console()
+    out.print(_WHAT)
     forest = (
         DemoForest(url=directory, password_file=password_file, roots=roots) if directory and password_file else None
     )
@@ -51,9 +63,12 @@ def demo(
         ended.append(demonstrated)
         show_proofs(demonstrated, out)
         if stay:
+            user, _, domain = account.address.partition("@")
             out.print(
-                f"\nAn account for your softphone, until Ctrl-C: {account.address}, password {account.password}, server "
-                f"{account.server} at 127.0.0.1:{account.port} by TLS, SRTP (SDES) required, root certificate {account.root}"
+                f"\nAn account for your softphone, until Ctrl-C (docs/connect-a-phone.md):\n"
+                f"  domain          {domain}\n  user name       {user}\n  password        {account.password}\n"
+                f"  outbound proxy  {account.server}:{account.port};transport=tls, which is 127.0.0.1\n"
+                f"  media           SRTP (SDES), required\n  root            {account.root}"
             )
             await asyncio.Event().wait()
 
@@ -89,4 +104,5 @@ def show_proofs(demonstrated: Demonstrated, out: Console) -> None:
         table.add_row("[green]yes[/]" if proof.holds else "[red]NO[/]", proof.claim, proof.evidence)
     out.print()
     out.print(table, soft_wrap=False)
+    out.print(f"To hear the message: {demonstrated.recording}")
     out.print(f"Everything is in {demonstrated.folder} ({demonstrated.seconds:.0f} s).")

@@ -47,12 +47,16 @@ class Sender(TransactionOwner, Protocol):
         ...
 
 
+_MOST_AWAY = 1000
+
+
 class Outbound:
     """Of one endpoint."""
 
     def __init__(self, endpoint: Sender) -> None:
         self._endpoint = endpoint
         self._tasks = Tasks(_log)
+        self._away: dict[str, str] = {}
         self._no_tcp: dict[Hop, float] = {}
 
     async def send(self, request: Request, target: Target, *, patience_s: float = CONNECT_S) -> ClientTransaction:
@@ -66,14 +70,24 @@ class Outbound:
             flow = await self.flow_for(request, target, patience_s)
         except (OSError, TimeoutError) as error:
             counts.unreachable.value += 1
-            event(_log, logging.WARNING, "sip.unreachable", method=request.method, target=target, error=error)
+            self._told_away(request.method, target, error)
             transaction.fail()
             return transaction
+        self._away.pop(str(target), None)
         if isinstance(target, Hop) and not self._endpoint.resolver.is_one_place(target):
             transaction.on_failed = functools.partial(self._failed, transaction, target, set())
         request.headers.prepend("Via", self.via(flow))
         transaction.start(flow)
         return transaction
+
+    def _told_away(self, method: str, target: Target, error: Exception) -> None:
+        """Warn once of a target that cannot be reached for one reason, until it is reached again: who asks asks often."""
+        name, why = str(target), str(error)
+        if len(self._away) >= _MOST_AWAY:
+            self._away.clear()
+        known, self._away[name] = self._away.get(name), why
+        level = logging.DEBUG if known == why else logging.WARNING
+        event(_log, level, "sip.unreachable", method=method, target=name, error=why)
 
     def via(self, flow: Flow, branch: str | None = None) -> str:
         """A Via value for a request on this flow."""
