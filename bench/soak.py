@@ -149,7 +149,8 @@ async def soak(folder: Path, um: deployed.Server, voice: deployed.Server, args: 
                 f"of {calls} calls {report.answered} were answered and {report.ended} ended: {dict(report.refused)}"
             )
         ids, sent = said["call_ids"], said["sent"]
-        spoke |= {ids[index]: packets * 0.02 for index, packets in sent.items()}  # type: ignore[index, attr-defined]
+        heard = {index: packets * 0.02 for index, packets in sent.items() if packets}  # type: ignore[attr-defined]
+        spoke |= {ids[index]: seconds for index, seconds in heard.items()}  # type: ignore[index]
         now = state(um, voice)
         first = first or now
         show((time.monotonic() - begun) / 60, now)
@@ -169,9 +170,9 @@ def judge(folder: Path, spoke: dict[str, float], others: Others) -> list[str]:
     expected = set(spoke) | set(others.answered)
     lost = [call for call in expected if not found.mails[call]]
     doubled = [call for call, mails in found.mails.items() if mails > 1]
-    short = [
-        call for call, said in spoke.items() if said > GREETING_S and found.seconds.get(call, 0) < said - GREETING_S
-    ]
+    least = {call: said - GREETING_S for call, said in spoke.items() if said > GREETING_S}
+    kept = {call: found.seconds.get(call, 0.0) for call in least if found.mails[call]}
+    short = [f"{call} ({kept[call]:.0f} s, expected {least[call]:.0f} s)" for call in kept if kept[call] < least[call]]
     print(
         f"{len(expected)} answered calls of the PBX: {len(lost)} lost, {len(doubled)} doubled, {len(short)} too short"
     )
