@@ -243,7 +243,7 @@ async def test_background_work_that_raises_is_named_by_readyz_restarted_and_coun
     monkeypatch.setattr(service, "Supervisor", functools.partial(Failing, first_delay_s=5.0))
     expected = {
         "um": [
-            *("certificate", "delivery", "directory", "enrolment", "mwi.look", "mwi.refresh"),
+            *("certificate", "delivery", "directory", "enrolment", "mailboxes", "mwi.look", "mwi.refresh"),
             *(f"mwi.tell.{number}" for number in range(AT_ONCE)),
             *("mwi.tell_again", "mwi.watch"),
         ],
