@@ -31,7 +31,7 @@ import deployed
 
 HERE = Path(__file__).parent
 USERS = 12
-GREETING_S = 12.0
+GREETING_S = 13.0
 """Who speaks longer than this after the answer is certainly heard after the tone."""
 
 

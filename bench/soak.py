@@ -33,7 +33,7 @@ from tandem.speech.samples.recorded import bob_message
 HERE = Path(__file__).parent
 USERS, HOLD_S = 40, 30.0
 ROUND_S = 150.0
-GREETING_S = 12.0
+GREETING_S = 13.0
 """Who speaks longer than this after the answer is certainly heard after the tone."""
 SPILL_MIB, SPILL_FDS = 24.0, 8
 """What memory (caches of the interpreter and of SQLite) and descriptors may differ by, before and after."""
