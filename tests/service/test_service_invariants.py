@@ -245,7 +245,7 @@ async def test_background_work_that_raises_is_named_by_readyz_restarted_and_coun
         "um": [
             *("certificate", "delivery", "directory", "enrolment", "mailboxes", "mwi.look", "mwi.refresh"),
             *(f"mwi.tell.{number}" for number in range(AT_ONCE)),
-            *("mwi.tell_again", "mwi.watch"),
+            *("mwi.tell_again", "mwi.watch", "notices"),
         ],
         "voice": ["certificate", "directory", "mwi"],
     }

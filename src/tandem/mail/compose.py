@@ -1,4 +1,4 @@
-"""What the mails of UM say: voice message, missed call, welcome (docs/voice-message.md).
+"""What the mails of UM say: voice message, missed call, welcome, change (docs/voice-message.md).
 
 Headers and Content-Class are Exchange's (MS-OXCMAIL). Every text from outside (a caller's name!) is cleaned to one line without
 control and direction characters; :mod:`tandem.mail.mime` writes it so that nothing in it is read again as anything else. Each
@@ -83,6 +83,37 @@ def welcome(
         recipient=_recipient(mailbox, name),
         raw=(("Date", format_datetime(at)), ("Message-ID", f"<{message_id}@{_domain(mailbox)}>")),
         texts=(("Subject", "Your new PIN for Unified Messaging" if renewed else "Welcome to Unified Messaging"),),
+        text=_paragraphs(lines),
+    )
+    return _written(mail)
+
+
+def changed(
+    *,
+    mailbox: str,
+    name: str,
+    extension: str,
+    dial_plan: str,
+    access_numbers: tuple[str, ...] | None,
+    at: datetime,
+    message_id: str,
+) -> bytes:
+    """The mail that tells a user of a move or a new extension. ``dial_plan``: empty if it is the same; ``access_numbers``: none
+    if they are."""
+    lines = ["Your Unified Messaging was changed, as an administrator wished. Messages and PIN stay as they are."]
+    if dial_plan:
+        lines.append(f"Your dial plan is {_clean(dial_plan)} now.")
+    lines.append(f"Your extension is {_clean(extension)}.")
+    if access_numbers:
+        numbers = " or ".join(map(_clean, access_numbers))
+        lines.append(f"Your access number is {numbers} now. Keep it for access by telephone, which is not there yet.")
+    elif access_numbers is not None:
+        lines.append("There is no access number any more.")
+    mail = Mail(
+        sender=Correspondent(name="Unified Messaging", address=_own_address(mailbox)),
+        recipient=_recipient(mailbox, name),
+        raw=(("Date", format_datetime(at)), ("Message-ID", f"<{message_id}@{_domain(mailbox)}>")),
+        texts=(("Subject", "Your Unified Messaging has changed"),),
         text=_paragraphs(lines),
     )
     return _written(mail)

@@ -188,7 +188,7 @@ class Enrolment:
         account = user.account.lower()
         if user.um_dial_plan not in self._config().dial_plans:
             return
-        async with _locked(self._lock_file, self._threads.disk):
+        async with locked(self._lock_file, self._threads.disk):
             found = await self._threads.directory.run(self._repository.same, user)
             if found is None:
                 raise NoSuchObject(
@@ -249,7 +249,7 @@ class _Tried:
 
 
 @asynccontextmanager
-async def _locked(path: Path, disk: ThreadPool) -> AsyncIterator[None]:
+async def locked(path: Path, disk: ThreadPool) -> AsyncIterator[None]:
     """Hold the lock of a file among processes; it is waited for in a thread."""
     file = await disk.run(_lock, path)
     try:

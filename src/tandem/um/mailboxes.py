@@ -20,7 +20,7 @@ from tandem.mail.disk import replace, sync_folder
 from tandem.mail.errors import MailError
 from tandem.mail.port import MailStore
 from tandem.service.threads import ThreadPool
-from tandem.um.config import UmConfig
+from tandem.um.config import UmConfig, listed
 
 _log = get_logger("um")
 AGAIN_S = 60.0
@@ -110,7 +110,7 @@ def _aside(address: str) -> str:
 
 def _compare(known: _Known, users: Mapping[str, o.User]) -> tuple[bool, frozenset[str]]:
     """Take over the addresses of all users. Returns whether one is new, and all of them. In a thread: it reads every user."""
-    everyone = [(f"{user.cn or user.account}/{user.container}".lower(), user.mail.lower()) for user in _listed(users)]
+    everyone = [(f"{user.cn or user.account}/{user.container}".lower(), user.mail.lower()) for user in listed(users)]
     changed = False
     for name, mail in everyone:
         before = known.mail.get(name)
@@ -124,15 +124,6 @@ def _compare(known: _Known, users: Mapping[str, o.User]) -> tuple[bool, frozense
             known.moved.pop(mail, None)
             known.waiting[before] = mail
     return changed, frozenset(mail for _, mail in everyone)
-
-
-def _listed(users: Mapping[str, o.User]) -> tuple[o.User, ...]:
-    """All users as they are now: a table of the loop's that changes meanwhile is listed again."""
-    while True:
-        try:
-            return tuple(users.values())
-        except RuntimeError:
-            continue
 
 
 def _read(file: Path) -> _Known:

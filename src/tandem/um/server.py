@@ -39,6 +39,7 @@ from tandem.um.enrolment import Enrolment
 from tandem.um.identity import CallRefusal, MailboxCall, classify, find_gateway, identify_caller, read_invite
 from tandem.um.mailboxes import MailboxMoves
 from tandem.um.mwi import MwiNotifier
+from tandem.um.notices import ChangeNotices
 from tandem.um.prompts import Prompts
 from tandem.um.shares import shares_of
 
@@ -117,8 +118,9 @@ class UmServer(Service[UmConfig]):
             key_file=paths.pin_key,
             submission=submission,
         )
-        file = paths.pin_key.with_name("mailboxes.json")
-        self._moves = MailboxMoves(config=lambda: self.config, store=store, disk=self.threads.disk, file=file)
+        mailboxes, told = (paths.pin_key.with_name(name) for name in ("mailboxes.json", "told.json"))
+        self._moves = MailboxMoves(config=lambda: self.config, store=store, disk=self.threads.disk, file=mailboxes)
+        self._notices = ChangeNotices(lambda: self.config, submission, clock, threads=self.threads, file=told)
         counts.calls.source = lambda: len(self.calls)
 
     def took(self, config: UmConfig) -> None:
@@ -127,6 +129,7 @@ class UmServer(Service[UmConfig]):
         event(self.log, logging.INFO, "um.config", dial_plans=plans, users=len(config.users))
         self._enrolment.wake()
         self._moves.wake()
+        self._notices.wake()
 
     async def prepare(self) -> None:
         """Hold the spool; begin to deliver (also what a dead server left), to enrol, and to watch mailboxes."""
@@ -137,6 +140,7 @@ class UmServer(Service[UmConfig]):
         self.supervise("delivery", self._delivery.run)
         self.supervise("enrolment", self._enrolment.run)
         self.supervise("mailboxes", self._moves.run)
+        self.supervise("notices", self._notices.run)
         for name, work in self._mwi.works().items():
             self.supervise(name, work)
         if apart := await self.threads.disk.run(self._partners_apart):
