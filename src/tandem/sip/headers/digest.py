@@ -125,7 +125,7 @@ class Challenger:
         """The header values to send, one per algorithm, in the order of preference.
 
         A client that gives up on any other algorithm, as its User-Agent (``agent``) tells, is offered MD5 alone where the
-        realm allows that. Whoever claims to be one gains nothing: a client chooses among all of them anyway.
+        realm allows that. To claim to be one gains nothing: a client chooses among all of them anyway.
         """
         md5_alone = agent.lower().startswith(MD5_ALONE) and _MD5 in self.algorithms
         nonce = self._nonce(now)
