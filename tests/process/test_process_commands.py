@@ -178,6 +178,14 @@ def test_one_task_alone_is_carried_out(fresh: Path) -> None:
     assert make_plan(deployment.context(fresh)).todo
 
 
+def test_phase_6_says_that_users_have_their_sip_addresses_since_phase_0(deployed: Path) -> None:
+    told = "Users get their SIP addresses in phase 0; this phase corrects them and adds EUM addresses."
+    applied = tandem(deployed, "apply", "FILE", "--as", "victor", "--phase", "6")
+    assert applied.exit_code == 0 and "0 task(s) done by victor, 0 remain." in applied.stdout and told in applied.stdout
+    assert told in tandem(deployed, "plan", "FILE", "--phase", "6").stdout
+    assert told not in tandem(deployed, "apply", "FILE", "--phase", "5").stdout
+
+
 def test_everything_can_be_taken_away_again_but_accounts_and_mail(deployed: Path) -> None:
     (deployed / "state" / "mail").mkdir(exist_ok=True)
     refused = tandem(deployed, "destroy", "FILE")

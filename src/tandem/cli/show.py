@@ -13,6 +13,7 @@ from rich.progress import Progress as Bars
 
 from tandem.admin.deploy.plan import PlanResult
 from tandem.process.apply import Applied, Progress
+from tandem.process.phases import Phase
 from tandem.process.plan import Planned, Status
 from tandem.process.roles import requirement_text
 from tandem.process.task import ACTIONS, Change
@@ -31,6 +32,8 @@ def show_plan(made: PlanResult, out: Console) -> None:
         planned = list(group)
         done = all(p.status is Status.DONE for p in planned)
         out.print(f"\n[bold]{phase.number:>2}  {phase.title}[/]" + ("  [dim]done[/]" if done else ""))
+        if phase.note:
+            out.print(f"    [dim]{phase.note}[/]")
         for each in planned:
             if each.status is not Status.DONE:
                 _show_task(each, plan.operator, out)
@@ -136,13 +139,15 @@ class ApplyView:
             show_changes(changes, self._out)
 
 
-def show_applied(applied: Applied, account: str, out: Console) -> None:
-    """What was done, and why the rest was not."""
+def show_applied(applied: Applied, account: str, out: Console, only: Phase | None = None) -> None:
+    """What was done, and why the rest was not; of one phase alone, what is to be known of it."""
     for title, reasons in (("refused", applied.refused), ("stale", applied.stale)):
         for task, why in reasons.items():
             out.print(f"[red]{title}[/] {task}: {escape(why)}")
     remaining = applied.plan.todo
     out.print(f"{len(applied.done)} task(s) done by {escape(account)}, {len(remaining)} remain.")
+    if only is not None and only.note:
+        out.print(only.note)
     for planned in remaining:
         out.print(f"  {planned.task.id}  {escape(_why(planned))}")
 

@@ -22,12 +22,13 @@ TEAM_WORDS = TEAMS | {"messaging": Side.MESSAGING}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """One phase. ``needs`` are the numbers of the phases that come before it."""
+    """One phase. ``needs`` are the numbers of the phases that come before it, ``note`` what else is to be known of it."""
 
     number: int
     id: str
     title: str
     needs: tuple[int, ...] = ()
+    note: str = ""
 
 
 PHASES = (
@@ -37,7 +38,13 @@ PHASES = (
     Phase(number=3, id="um-dial-plans", title="Create and configure the UM dial plans", needs=(1,)),
     Phase(number=4, id="dial-plan-security", title="Set the dial plans' VoIP security", needs=(3,)),
     Phase(number=5, id="dial-plan-servers", title="Add the UM servers to the dial plans", needs=(1, 2, 3)),
-    Phase(number=6, id="sip-addresses", title="Give mailboxes their SIP addresses", needs=(3,)),
+    Phase(
+        number=6,
+        id="sip-addresses",
+        title="Give mailboxes their SIP addresses",
+        needs=(3,),
+        note="Users get their SIP addresses in phase 0; this phase corrects them and adds EUM addresses.",
+    ),
     Phase(number=7, id="exchucutil", title="Permissions, gateways and hunt groups (exchucutil)", needs=(3, 4)),
     Phase(number=8, id="voice-dial-plans", title="Configure the voice dial plans", needs=(3,)),
     Phase(number=9, id="ocsumutil", title="Contact objects (ocsumutil)", needs=(3, 7, 8)),

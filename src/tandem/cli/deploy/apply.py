@@ -99,7 +99,7 @@ def _run(
     if as_json:
         print_json(result.to_json())
     else:
-        show_applied(result.applied, result.account, out)
+        show_applied(result.applied, result.account, out, only)
     raise click.exceptions.Exit(_code(result.applied))
 
 
