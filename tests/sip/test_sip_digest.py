@@ -188,7 +188,9 @@ def test_a_digest_is_for_what_is_asked_for(uri: str, request_uri: str, same: boo
 def test_a_client_that_gives_up_on_sha_256_is_offered_md5_alone_where_that_is_allowed() -> None:
     both = Challenger("example.com", ("SHA-256", "MD5"), b"k" * 32)
     assert ["SHA-256" in each for each in both.challenges(0.0)] == [True, False]
-    (only,) = both.challenges(0.0, agent="baresip v1.0.0 (x86_64/linux)")
-    assert "algorithm=MD5" in only
+    for old in ("baresip v1.0.0 (x86_64/linux)", "baresip v3.1.0 (x86_64/Linux)", "baresip v3.10.1 (x86_64/Linux)"):
+        (only,) = both.challenges(0.0, agent=old)
+        assert "algorithm=MD5" in only
+    assert len(both.challenges(0.0, agent="baresip v3.12.0 (x86_64/Linux)")) == 2
     (strict,) = Challenger("example.com", ("SHA-256",), b"k" * 32).challenges(0.0, agent="baresip v1.0.0")
     assert "algorithm=SHA-256" in strict

@@ -104,8 +104,9 @@ def digest_response(credentials: Credentials, *, secret: str, method: str) -> st
 
 
 _MD5 = "MD5"
-MD5_ALONE = ("baresip v0.", "baresip v1.", "baresip v2.")
-"""User-Agents that give up when one of several challenges names SHA-256, though RFC 8760 has them pass over it."""
+MD5_ALONE = ("baresip v0.", "baresip v1.", "baresip v2.", *(f"baresip v3.{minor}." for minor in range(12)))
+"""User-Agents that give up when one of several challenges names SHA-256, though RFC 8760 has them pass over it (baresip's
+library learnt SHA-256 for 3.12)."""
 
 
 class Challenger:
