@@ -1,21 +1,46 @@
 """Every alert of docs/operations.md fires when its condition is true, and not before.
 
-Expressions are evaluated over our own /metrics, read twice, five minutes apart, by as much of PromQL as the rules use. Tests
-that make a server bring the condition about are named in ``MADE_TRUE_IN``.
+Expressions are evaluated over our own /metrics, read twice, five minutes apart, by as much of PromQL as the rules use. Each
+condition is brought about by a server or a room: at the end of this module, or in the modules that ``MADE_TRUE_IN`` names.
 """
 
+import asyncio
+import os
 import re
+import signal
+import socket
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+import deployment
 import tandem.ops.operation
 import tandem.wiring  # every room's counters
+from media.test_media_engine import call, tone, until
+from service.servers import serving
+from tandem.call.errors import CallFailed
+from tandem.core.clock import SystemClock
 from tandem.core.counters import Gauge, Histogram, families
+from tandem.core.ids import SystemIds
+from tandem.directory.counts import Freshness
+from tandem.media.engine.engine import MediaEngine
+from tandem.media.session import Sound
 from tandem.ops.metrics import Metrics
+from tandem.ops.notify import ServiceManager
+from tandem.ops.operation import Operation, Settings
+from tandem.pki.authority import SERVER_DAYS, Authority
+from tandem.pki.identity import Identity
+from tandem.pki.store import CertificateStore
+from tandem.sip.aio.endpoint import Endpoint
+from tandem.sip.aio.resolve import Resolver
+from tandem.sip.machines.limits import Limits, SourceLimits
+from tandem.testing.clock import ManualClock
+from tandem.um import server as um_server
 
 assert tandem.ops.operation and tandem.wiring
 ROOT = Path(__file__).parents[2]
@@ -23,12 +48,23 @@ ROOT = Path(__file__).parents[2]
 RULES = {rule["alert"]: rule["expr"] for rule in yaml.safe_load(BLOCK)["groups"][0]["rules"]}
 OWN = {name: expr for name, expr in RULES.items() if name != "TandemDown"}  # which Prometheus itself knows
 NOW, APART_S = 1.8e9, 300.0
+HERE = "ops/test_ops_alerts.py"
 MADE_TRUE_IN = {
     "TandemMailWaits": "mail/test_mail_counts.py",
     "TandemBadEntry": "directory/test_directory_contract.py",
     "TandemNoUM": "voice/test_voice_flows.py",
     "TandemSpoolDisk": "mail/test_mail_spool.py",
     "TandemLockedOut": "voice/test_voice_lockout.py",
+    "TandemDirectoryAway": HERE,
+    "TandemCertificateEnds": HERE,
+    "TandemRevocationListEnds": HERE,
+    "TandemFull": HERE,
+    "TandemCallsFail": HERE,
+    "TandemMediaLate": HERE,
+    "TandemWorkerDied": HERE,
+    "TandemLoopLate": HERE,
+    "TandemMediaDisk": HERE,
+    "TandemAttacked": HERE,
 }
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -124,6 +160,119 @@ def test_an_alert_fires_when_its_condition_is_true_and_not_before(alert: str, mo
     assert fires(expression, before, scrape())
 
 
-def test_tests_make_servers_bring_conditions_about() -> None:
+def test_tests_make_servers_bring_every_condition_about() -> None:
+    assert MADE_TRUE_IN.keys() == OWN.keys()
     for alert, place in MADE_TRUE_IN.items():
         assert alert in RULES and (ROOT / "tests" / place).exists()
+
+
+# Conditions that a server or a room brings about. What other tests of this process have counted is before.
+
+
+def made_true(alert: str, before: Samples) -> bool:
+    return fires(RULES[alert], before, scrape())
+
+
+async def until_fires(alert: str, before: Samples) -> None:
+    async with asyncio.timeout(20):
+        while not made_true(alert, before):
+            await asyncio.sleep(0.05)
+
+
+def test_a_directory_that_answers_no_more_is_away() -> None:
+    clock = ManualClock()
+    answers = Freshness(clock)
+    answers.answered()
+    clock.advance(300.0)
+    before = scrape()
+    assert not made_true("TandemDirectoryAway", before)
+    clock.advance(0.1)
+    assert made_true("TandemDirectoryAway", before)
+    answers.answered()
+    assert not made_true("TandemDirectoryAway", before)
+
+
+@pytest.mark.parametrize(
+    ("alert", "days"), [("TandemCertificateEnds", SERVER_DAYS - 30), ("TandemRevocationListEnds", 365 - 14)]
+)
+def test_a_certificate_and_a_revocation_list_that_end_are_told(tmp_path: Path, alert: str, days: int) -> None:
+    for late, expected in ((-1, False), (1, True)):
+        at = datetime.fromtimestamp(NOW, UTC) - timedelta(days=days + late)
+        folder = tmp_path / str(late)
+        authority = Authority.open_or_create(folder / "authority", organization="Example", at=at)
+        store = CertificateStore(folder=folder / "um1.example.com")
+        store.install(*authority.issue("um1.example.com", (), at=at), authority.root_pem)
+        store.put_list(authority.revoke(folder / "authority", (12345,), at=at))
+        Identity(store, require_client=True)
+        assert made_true(alert, scrape()) is expected
+
+
+async def test_a_loop_that_is_held_up_is_late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tandem.ops.operation, "LAG_S", 0.02)
+    operation = Operation(Settings(), fqdn="x", traces=tmp_path, service_manager=ServiceManager())
+    before = scrape()
+    await operation.start()
+    await asyncio.sleep(0.01)
+    asyncio.get_running_loop().call_soon(time.sleep, 0.3)  # what may never be done in a server
+    await until_fires("TandemLoopLate", before)
+    await operation.stop()
+
+
+async def test_a_flood_is_an_attack() -> None:
+    limits = SourceLimits(Limits(messages_per_s=0.001, messages_burst=3))
+    server = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver(), limits=limits)
+    where = await server.listen_udp("127.0.0.1", 0)
+    before = scrape()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        async with asyncio.timeout(20):
+            while not made_true("TandemAttacked", before):
+                for _ in range(500):
+                    stranger.sendto(b"\r\n\r\n", where)
+                    await asyncio.sleep(0)
+    await server.close()
+
+
+@pytest.mark.slow
+async def test_a_worker_that_is_held_up_or_dies_and_a_disk_that_takes_nothing_are_told(tmp_path: Path) -> None:
+    engine = MediaEngine(workers=1)
+    await engine.start()
+    session, phone = await call(engine)
+    phone.play([Sound.of(tone(30))])
+    session.play([Sound.of(tone(30))])
+    await until(lambda: session.last_heard is not None)
+    before = scrape()
+    assert not made_true("TandemMediaDisk", before)
+    session.record(tmp_path / "gone" / "x.part", idle_s=60)
+    await until_fires("TandemMediaDisk", before)
+    (worker,) = engine.workers
+    os.kill(worker.pid, signal.SIGSTOP)
+    await asyncio.sleep(0.3)  # it sends every 20 ms
+    os.kill(worker.pid, signal.SIGCONT)
+    await until_fires("TandemMediaLate", before)
+    assert not made_true("TandemWorkerDied", before)
+    os.kill(worker.pid, signal.SIGKILL)
+    await until_fires("TandemWorkerDied", before)
+    phone.close()
+    await engine.close()
+
+
+@pytest.mark.slow
+async def test_a_um_server_that_is_full_or_fails_is_told(
+    deployed_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OSError("defect")
+
+    async with serving(deployment.copy(deployed_template, tmp_path / "x")) as servers, servers.phones() as (_, bob):
+        await bob.register()
+        before = scrape()
+        with monkeypatch.context() as patched:
+            patched.setattr(servers.um, "_max_calls", 0)
+            with pytest.raises(CallFailed):
+                await bob.call("4101")
+        assert made_true("TandemFull", before) and not made_true("TandemCallsFail", before)
+        with monkeypatch.context() as patched:
+            patched.setattr(um_server, "make_envelope", broken)
+            with pytest.raises(CallFailed):
+                await bob.call("4101")
+        assert made_true("TandemCallsFail", before)
