@@ -114,7 +114,13 @@ def test_what_is_elsewhere_is_put_back_where_the_file_says(deployed: Path, tmp_p
     archive = archived(deployed)
     shutil.rmtree(deployed)
     shutil.rmtree(tmp_path / "elsewhere")
-    restored(deployed, archive)
+    with pytest.raises(
+        ProcessError, match=f"would write outside of {deployed}: {tmp_path}/elsewhere/directory.db,.*--outside"
+    ):
+        restored(deployed, archive)
+    assert not deployed.exists() and not (tmp_path / "elsewhere").exists()
+    done = CliRunner().invoke(tandem, ["restore", str(archive), "--outside"])
+    assert done.exit_code == 0, done.output
     assert make_plan(deployment.context(deployed)).todo == ()
     assert read_place(deployed / "state").file == tmp_path / "elsewhere" / "directory.db"
 
@@ -281,6 +287,84 @@ def test_messages_and_journal_lines_that_came_after_the_backup_stay(deployed: Pa
     assert found == {heard.name, later.name, "2.lost"}
     assert journal.read_text().endswith("{}\n")
     assert "state/journal.jsonl" in summary.kept
+
+
+def test_no_message_is_delivered_again_by_a_spool_that_is_put_back(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for server in ("um1", "um2"):
+        (home / "state" / "spool" / server).mkdir(parents=True)
+        (home / "state" / "spool" / server / "1.json").write_text("a message")
+    (home / "organization.yaml").write_text("name: Example\ndirectory: ldap://dc1\n")
+    archive = archived(home)
+    (home / "state" / "spool" / "um1" / "1.json").unlink()  # it was delivered
+    shutil.rmtree(home / "state" / "spool" / "um2")  # this server's disk was lost
+    done = CliRunner().invoke(tandem, ["restore", str(archive), "--to", str(home), "--replace"])
+    assert (done.exit_code, "1 file(s) of the spool were not put back" in done.output) == (0, True), done.output
+    assert not (home / "state" / "spool" / "um1" / "1.json").exists()
+    assert (home / "state" / "spool" / "um2" / "1.json").read_text() == "a message"
+    assert restore(archive, to=home, replace=True).spooled == ("state/spool/um1/1.json", "state/spool/um2/1.json")
+
+
+def made_up(folder: Path, files: dict[str, bytes], **facts: object) -> Path:
+    """An archive that somebody made by hand; its checksums are right."""
+    said = {
+        "format": 2,
+        "organization": "x",
+        "made_at": "2026",
+        "file": "organization.yaml",
+        "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    }
+    archive = folder / "made-up.tar.gz"
+    written(archive, {**files, "manifest.json": json.dumps(said | facts).encode()})
+    return archive
+
+
+@pytest.mark.parametrize(
+    "name", ["state//{0}/x", "secrets//{0}/x", "state/a//x", "state/./x", "state/.", "state/a/"], ids=lambda name: name
+)
+@pytest.mark.parametrize("replace", [False, True])
+def test_no_name_in_an_archive_leads_out_of_its_folder(tmp_path: Path, name: str, replace: bool) -> None:
+    home, text = tmp_path / "home", b"name: x\ndirectory: ldap://dc1\n"
+    if replace:
+        (home / "state").mkdir(parents=True)
+        (home / "state" / "here").touch()
+        (home / "organization.yaml").write_bytes(text)
+    archive = made_up(tmp_path, {"organization.yaml": text, name.format(tmp_path / "elsewhere"): b"evil"})
+    with pytest.raises(ProcessError, match="expected a plain path below state or secrets; nothing was changed"):
+        restored(home, archive, replace=replace)
+    assert not (tmp_path / "elsewhere").exists() and home.exists() == replace
+
+
+@pytest.mark.parametrize("key", ["state", "secrets", "directory", "users_csv", "directory_roots"])
+@pytest.mark.parametrize("where", ["{0}/elsewhere", "../elsewhere", "link/elsewhere"])
+def test_an_archive_writes_outside_of_the_home_only_if_that_is_permitted(tmp_path: Path, key: str, where: str) -> None:
+    home, place = tmp_path / "home", where.format(tmp_path)
+    home.mkdir()
+    (home / "link").symlink_to(tmp_path)
+    directory = "" if key == "directory" else "directory: ldap://dc1\n"
+    text = f"name: x\n{directory}{key}: {place}\n".encode()
+    name = f"{key}/x" if key in ("state", "secrets") else f"named/{key}" if key != "directory" else "state/x"
+    archive = made_up(tmp_path, {"organization.yaml": text, name: b"x"})
+    with pytest.raises(ProcessError, match=r"elsewhere, as its organization file says\. If you trust it, --outside"):
+        restored(home, archive, replace=True)
+    assert [path.name for path in home.iterdir()] == ["link"] and not (tmp_path / "elsewhere").exists()
+    restore(archive, to=home, outside=True)
+    assert (home / "organization.yaml").exists() and (key == "directory" or (tmp_path / "elsewhere").exists())
+
+
+@pytest.mark.parametrize(
+    "facts", [{"organization": ["x"]}, {"made_at": None}, {"home": 5}, {"file": {}}, {"home": "a\0b"}], ids=str
+)
+def test_a_manifest_that_says_no_text_is_damaged(tmp_path: Path, facts: dict[str, object]) -> None:
+    archive = made_up(tmp_path, {"organization.yaml": b"name: x\n"}, **facts)
+    with pytest.raises(ProcessError, match=f"its manifest says .* for {next(iter(facts))}, expected a text"):
+        restored(tmp_path / "home", archive)
+
+
+def test_an_organization_file_in_an_archive_whose_path_holds_a_nul_is_refused(tmp_path: Path) -> None:
+    archive = made_up(tmp_path, {"organization.yaml": b'name: x\nstate: "a\\0b"\n'})
+    with pytest.raises(ProcessError, match="expected a path, which has no NUL"):
+        restored(tmp_path / "home", archive)
 
 
 def test_mailboxes_may_be_left_out(deployed: Path) -> None:

@@ -36,7 +36,8 @@ class PutBack:
     """An archive that was put back in ``home``, whose files belong to ``owner``.
 
     ``kept`` was there and stays: messages, the journal, the organization file. ``missing`` are files that the organization
-    file names and that are in no archive of release 0.1.
+    file names and that are in no archive of release 0.1. ``spooled`` are files of a spool that were not put back, since they
+    may have been delivered since: their servers have a spool already.
     """
 
     archive: Path
@@ -46,6 +47,7 @@ class PutBack:
     made_at: str
     kept: tuple[str, ...]
     missing: tuple[Path, ...]
+    spooled: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
         """What ``tandem restore --json`` prints."""
@@ -57,6 +59,7 @@ class PutBack:
             "made_at": self.made_at,
             "kept": list(self.kept),
             "missing": [str(path) for path in self.missing],
+            "spooled": list(self.spooled),
         }
 
 
@@ -67,12 +70,15 @@ def backup(file: Path, archive: Path, *, mail: bool = True) -> BackedUp:
     return BackedUp(archive=archive, files=made.files, bytes=made.size, made_at=made.made_at, left_out=made.left_out)
 
 
-def restore(archive: Path, *, to: Path | None = None, replace: bool = False, owner: str | None = None) -> PutBack:
+def restore(
+    archive: Path, *, to: Path | None = None, replace: bool = False, outside: bool = False, owner: str | None = None
+) -> PutBack:
     """Put an archive back, in the folder ``to`` or where it was made; all of it is checked before anything is changed.
 
-    ``replace``: where there is a home already. ``owner``: the account that files are to belong to, if root restores.
+    ``replace``: where there is a home already. ``outside``: where the archive's organization file names places outside of it.
+    ``owner``: the account that files are to belong to, if root restores.
     """
-    done = reading.restore(archive, to=to, replace=replace, owner=owner)
+    done = reading.restore(archive, to=to, replace=replace, outside=outside, owner=owner)
     return PutBack(
         archive=archive,
         home=done.home,
@@ -81,4 +87,5 @@ def restore(archive: Path, *, to: Path | None = None, replace: bool = False, own
         made_at=done.made_at,
         kept=done.kept,
         missing=done.missing,
+        spooled=done.spooled,
     )

@@ -46,15 +46,21 @@ def backup(file: Path, archive: Path, no_mail: bool, as_json: bool) -> None:
 )
 @click.option("--replace", is_flag=True, help="Where there is a state already: put the archive's in its place.")
 @click.option(
+    "--outside",
+    is_flag=True,
+    help="Write outside of the folder too, where ARCHIVE's organization file names such places.",
+)
+@click.option(
     "--owner", metavar="ACCOUNT", help="As root: give the files to this account; default: the owner of the folder."
 )
 @JSON
-def restore(archive: Path, to: Path | None, replace: bool, owner: str | None, as_json: bool) -> None:
+def restore(archive: Path, to: Path | None, replace: bool, outside: bool, owner: str | None, as_json: bool) -> None:
     """Put back what is in ARCHIVE: on an empty machine, or (--replace) over what is there, while its servers run.
 
     The whole archive is checked, and written beside its place, before anything is changed. With --replace servers see the
     directory of the archive at once; restart them after certificates were put back. Existing messages, journal lines,
-    and an organization file with the files that it names are kept.
+    and an organization file with the files that it names are kept; a server that has a spool takes none of the archive,
+    whose messages may have been delivered since.
 
     \b
     Examples:
@@ -62,13 +68,19 @@ def restore(archive: Path, to: Path | None, replace: bool, owner: str | None, as
       tandem restore /backup/mine-monday.tar.gz --to copy
       tandem restore /backup/mine-monday.tar.gz --to mine --replace
     """
-    done = admin.restore(archive, to=to, replace=replace, owner=owner)
+    done = admin.restore(archive, to=to, replace=replace, outside=outside, owner=owner)
     if as_json:
         print_json(done.to_json())
         return
     click.echo(
         f"{done.files} file(s) of {done.made_at} put back in {done.home}; {len(done.kept)} were there and are kept."
     )
+    if done.spooled:
+        click.echo(
+            f"warning: {len(done.spooled)} file(s) of the spool were not put back: what they hold may have been delivered "
+            "since the backup. A server without a spool folder takes the archive's.",
+            err=True,
+        )
     for path in done.missing:
         click.echo(f"warning: {path} is not in this archive (release 0.1 left it out); put it there yourself", err=True)
     if os.geteuid() == 0:

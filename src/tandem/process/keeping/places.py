@@ -45,18 +45,30 @@ class Places:
         if self.file is not None:
             yield self.file
 
+    def outside(self) -> tuple[Path, ...]:
+        """Its own folders and files that are not below the home, or are behind a symbolic link that leads out of it."""
+        return tuple(root for root in self.roots() if not root.resolve().is_relative_to(self.home))
+
     def written(self) -> tuple[Path, ...]:
         """What people write: the organization file and those that it names."""
         return (*self.named.values(), *((self.file,) if self.file else ()))
 
     def target(self, name: str) -> Path:
-        """Where a file of an archive belongs. Raises :class:`ProcessError` for one that belongs nowhere here."""
+        """Where a file of an archive belongs. Raises :class:`ProcessError` for one that belongs nowhere here.
+
+        A name leads nowhere but below its folder: there is no ``..`` in it, and no second slash that would make it absolute.
+        """
         top, _, rest = name.partition("/")
+        below = PurePosixPath(rest)
+        if "\0" in name or ".." in below.parts or (rest and (below.is_absolute() or str(below) != rest or rest == ".")):
+            raise ProcessError(
+                f"the archive holds {name!r}, expected a plain path below state or secrets; nothing was changed"
+            )
         match top:
             case "state" if name == DIRECTORY and self.directory is not None:
                 return self.directory
             case "state" | "secrets" if rest:
-                return (self.state if top == "state" else self.secrets) / PurePosixPath(rest)
+                return (self.state if top == "state" else self.secrets) / below
             case "named" if rest in self.named:
                 return self.named[rest]
             case "organization.yaml" if self.file is not None and not rest:
@@ -68,7 +80,7 @@ def organization_places(file: Path, text: bytes | None = None) -> Places:
     """The places of an organization ``file``; ``text`` is what it holds where it is not there yet.
 
     Raises:
-        ProcessError: the file cannot be read, or says no name.
+        ProcessError: the file cannot be read, says no name, or names a path that no path can be.
     """
     said = _said(file, text)
     if "name" not in said:
@@ -79,11 +91,18 @@ def organization_places(file: Path, text: bytes | None = None) -> Places:
         name=said["name"],
         home=home,
         file=file.resolve(),
-        state=home / said.get("state", "state"),
-        secrets=home / said.get("secrets", "secrets"),
-        directory=None if "://" in directory else home / directory,
-        named={key: home / said[key] for key in NAMED if key in said},
+        state=_path(home, said.get("state", "state")),
+        secrets=_path(home, said.get("secrets", "secrets")),
+        directory=None if "://" in directory else _path(home, directory),
+        named={key: _path(home, said[key]) for key in NAMED if key in said},
     )
+
+
+def _path(home: Path, said: str) -> Path:
+    if "\0" in said:
+        raise ProcessError(f"the organization file names {said!r}; expected a path, which has no NUL in it")
+    path = home / said
+    return path.resolve() if ".." in path.parts else path
 
 
 def server_places(home: Path, name: str = "") -> Places:

@@ -2,8 +2,14 @@
 
 The whole archive is checked and written beside its goal before anything that is there is changed; what fails until then
 leaves nothing. On an empty machine it is then moved to its place, the organization file last. With ``replace`` servers that
-run see the directory of the archive at once, and no message is lost: mailboxes and spool get what they lack and keep what
-they have, the journal goes on, and the organization file and those it names, which are yours to write, stay as they are.
+run see the directory of the archive at once, and no message is lost: mailboxes get what they lack and keep what they have,
+the journal goes on, and the organization file and those it names, which are yours to write, stay as they are.
+
+A server that has a spool keeps it, and takes none of the archive: what the archive's holds may have been delivered since, and
+deleted by its owner. It would be delivered again, since nothing tells it from what was never delivered.
+
+An archive says where its things belong, so it may name any place on the machine. Places outside of the home that are known
+from the archive only are refused unless ``outside`` permits them; an organization file that is there already is its owner's.
 
 Root acts as the owner of the home (:mod:`tandem.process.keeping.owner`). Symbolic links below ``state`` and ``secrets`` are
 not followed.
@@ -32,8 +38,9 @@ from tandem.process.keeping.backup import FORMAT, MANIFEST
 from tandem.process.keeping.owner import make_folder, owner_of
 from tandem.process.keeping.places import DIRECTORY, ORGANIZATION, Places, organization_places, server_places
 
-_GROWING = ("state/mail/", "state/spool/")
+_MAIL = "state/mail/"
 """Where what is there is never replaced: messages, by names that are unique."""
+_SPOOL = "state/spool/"
 _JOURNAL = "state/journal.jsonl"
 _YOURS = ("named/", ORGANIZATION)
 
@@ -41,7 +48,7 @@ _YOURS = ("named/", ORGANIZATION)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
     """What was put back in ``home``, which belongs to ``owner``. ``kept`` was there and stays; ``missing`` is in no archive of
-    release 0.1: files that the organization file names."""
+    release 0.1: files that the organization file names. ``spooled`` are files of a spool that were not put back."""
 
     organization: str
     home: Path
@@ -50,24 +57,34 @@ class Restored:
     files: int
     kept: tuple[str, ...]
     missing: tuple[Path, ...]
+    spooled: tuple[str, ...]
 
 
-def restore(archive: Path, *, to: Path | None, replace: bool = False, owner: str | None = None) -> Restored:
+def restore(
+    archive: Path, *, to: Path | None, replace: bool = False, outside: bool = False, owner: str | None = None
+) -> Restored:
     """Put an archive back.
 
     Args:
         archive: what :func:`tandem.process.keeping.backup.backup` wrote.
         to: the home; by default the folder that the archive was made from.
         replace: where there is a home already, put the archive's things in the place of its own.
+        outside: write outside of the home too, where the organization file of the archive names such places.
         owner: an account that files are to belong to, as root; by default the owner of the home.
 
     Raises:
-        ProcessError: before anything is changed: the archive is damaged, or of another organization, or a home is there.
+        ProcessError: before anything is changed: the archive is damaged, or of another organization, or a home is there,
+            or it would be written outside of the home.
     """
     try:
         with archive.open("rb") as raw:
             facts, text = _checked(archive, raw)
             places = _places(archive, facts, text, to)
+            if not outside and (places.file is None or not places.file.exists()) and (away := places.outside()):
+                raise ProcessError(
+                    f"{archive} would write outside of {places.home}: {', '.join(map(str, away))}, as its organization "
+                    "file says. If you trust it, --outside permits that; nothing was changed"
+                )
             there = [root for root in places.roots() if _holds(root) and root not in places.written()]
             if there and not replace:
                 raise ProcessError(
@@ -79,7 +96,7 @@ def restore(archive: Path, *, to: Path | None, replace: bool = False, owner: str
             try:
                 with account.acting():
                     raw.seek(0)
-                    kept = _replace(places, raw) if there else _begin(places, raw)
+                    kept, spooled = _replace(places, raw) if there else (_begin(places, raw), ())
             except BaseException:
                 if made:
                     with suppress(OSError):
@@ -92,8 +109,9 @@ def restore(archive: Path, *, to: Path | None, replace: bool = False, owner: str
         home=places.home,
         owner=account.name,
         made_at=str(facts["made_at"]),
-        files=len(facts["files"]),
+        files=len(facts["files"]) - len(spooled),
         kept=kept,
+        spooled=spooled,
         missing=tuple(path for path in places.named.values() if not path.exists()),
     )
 
@@ -122,8 +140,8 @@ def _places(archive: Path, facts: dict[str, Any], text: bytes | None, to: Path |
         raise ProcessError(
             f"{archive} is of {facts['organization']!r}, not of {places.name!r}, whose things are in {home}"
         )
-    for name in facts["files"]:
-        places.target(name)
+    for file_name in facts["files"]:
+        places.target(file_name)
     return places
 
 
@@ -149,6 +167,11 @@ def _checked(archive: Path, raw: IO[bytes]) -> tuple[dict[str, Any], bytes | Non
     ):
         held = facts.get("format") if isinstance(facts, dict) else None
         raise ProcessError(f"{archive} is no backup of this Tandem (format {held!r}, expected 1 or {FORMAT})")
+    for key in ("organization", "made_at", *({"home", "file"} & facts.keys())):
+        if not isinstance(facts.get(key), str) or "\0" in facts[key]:
+            raise ProcessError(
+                f"{archive} is damaged: its manifest says {facts.get(key)!r} for {key}, expected a text; nothing was changed"
+            )
     listed: dict[str, str] = facts["files"]
     if found != listed:
         wrong = sorted(name for name in found.keys() | listed.keys() if found.get(name) != listed.get(name))
@@ -219,11 +242,15 @@ def _begin(places: Places, raw: IO[bytes]) -> tuple[str, ...]:
     return tuple(kept)
 
 
-def _replace(places: Places, raw: IO[bytes]) -> tuple[str, ...]:
-    """A home that is there, maybe in use: each file is moved to its place; returns those that were there and stay."""
-    kept = []
+def _replace(places: Places, raw: IO[bytes]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A home that is there, maybe in use: each file is moved to its place.
+
+    Returns those that were there and stay, and those of spools that are not put back.
+    """
+    kept, spooled = [], []
     mailboxes: dict[Path, set[str]] = {}
     with alone(places.state), _staged(places, raw) as staged:
+        spools = {name for name in staged.files if name.startswith(_SPOOL) and _spool_of(places, name).exists()}
         targets = {name: places.target(name) for name in staged.files}
         for target in targets.values():
             _refuse_links(places, target)
@@ -231,13 +258,21 @@ def _replace(places: Places, raw: IO[bytes]) -> tuple[str, ...]:
         if DIRECTORY in staged.files and places.directory is not None:
             store.restore(staged.files.pop(DIRECTORY), places.directory)
         for name, held in staged.files.items():
+            if name in spools:
+                spooled.append(name)
+                continue
             if _stays(name, targets[name], mailboxes):
                 kept.append(name)
                 continue
             private_folder(targets[name].parent)
             held.rename(targets[name])  # a link in this place is replaced, not followed
         _point(places)
-    return tuple(kept)
+    return tuple(kept), tuple(spooled)
+
+
+def _spool_of(places: Places, name: str) -> Path:
+    """The spool, one folder for each server, that a file of an archive belongs to."""
+    return places.target(_SPOOL + name.removeprefix(_SPOOL).partition("/")[0])
 
 
 def _refuse_links(places: Places, target: Path) -> None:
@@ -263,13 +298,13 @@ def _require_writable(target: Path) -> None:
 
 def _stays(name: str, target: Path, mailboxes: dict[Path, set[str]]) -> bool:
     """Whether what is there is not replaced: a message (which may have been read meanwhile), the journal, what you write."""
-    if name.startswith("state/mail/") and target.parent.name in ("new", "cur"):
+    if name.startswith(_MAIL) and target.parent.name in ("new", "cur"):
         mailbox = target.parent.parent
         if mailbox not in mailboxes:
             mailboxes[mailbox] = {_key(p) for each in ("new", "cur") for p in (mailbox / each).glob("*")}
         return _key(target) in mailboxes[mailbox]
     there = target.exists() or target.is_symlink()
-    return there and (name == _JOURNAL or name.startswith((*_GROWING, *_YOURS)))
+    return there and (name == _JOURNAL or name.startswith((_MAIL, *_YOURS)))
 
 
 def _key(message: Path) -> str:
