@@ -510,6 +510,41 @@ def test_an_account_name_is_there_once(with_rights: Adapter) -> None:
     assert with_rights.owner.get(with_rights.people.child("CN", "other")) is None
 
 
+def test_an_account_is_renamed_and_its_entry_keeps_its_name_and_all_that_it_holds(adapter: Adapter) -> None:
+    name, renamed = alice(adapter.layout), f"n{alice(adapter.layout)}"
+    repository, dn = adapter.repository(), adapter.people.child("CN", name)
+    adapter.owner.replace(dn, {"userPrincipalName": [f"{name}@example.com"]})
+    user = repository.get(o.User, name)
+    assert user is not None
+    repository.set_sip_secret(user, "s3cret")
+    before = adapter.owner.get(dn)
+    repository.rename(replace(user, account=renamed, cn=name), name)
+    assert repository.get(o.User, name) is None
+    now = repository.get(o.User, renamed)
+    assert now == replace(user, account=renamed, cn=name) and now.entry_name == name
+    after = adapter.owner.get(dn)
+    assert before is not None and after is not None and after.uid == before.uid
+    own = {"samaccountname": (renamed,), "userprincipalname": (f"{renamed}@example.com",)}
+    assert after.attributes == {**before.attributes, **own}
+    with pytest.raises(SchemaViolation, match="cannot be changed"):
+        adapter.owner.replace(dn, {"sAMAccountName": []})
+
+
+def test_an_account_is_not_renamed_to_one_that_is_there(with_rights: Adapter) -> None:
+    repository, taken = with_rights.repository(), adapters.account_of("UM Management")
+    user = repository.get(o.User, alice(with_rights.layout))
+    assert user is not None
+    with pytest.raises((AlreadyExists, SchemaViolation)):
+        repository.rename(replace(user, account=taken, cn=user.account), user.account)
+    assert repository.get(o.User, user.account) == user
+
+
+def test_who_may_write_settings_of_users_renames_none(with_rights: Adapter) -> None:
+    dn = with_rights.people.child("CN", alice(with_rights.layout))
+    with pytest.raises(AccessDenied):
+        with_rights.bind("Recipient Management").replace(dn, {"sAMAccountName": ["other"]})
+
+
 # Following
 
 

@@ -107,8 +107,8 @@ def test_every_pin_that_was_mailed_is_still_the_users_pin(home: Path) -> None:
         (welcome,) = [m for m, path in messages(home / "state" / "mail" / address) if path.name.startswith("welcome-")]
         pin = re.findall(r"^Your PIN is (\d+)\.", welcome.get_content(), re.MULTILINE)
         assert (user.pin_state, len(pin)) == ("set", 1)
-        assert hasher.verify(user.account, pin[0], kept)
-        assert not hasher.verify(user.account, "000000", kept)
+        assert hasher.verify(user, pin[0], kept)
+        assert not hasher.verify(user, "000000", kept)
         checked.append(user.account)
     session.close()
     assert sorted(checked) == ["alice", "bob", "carla", "dave"]

@@ -65,6 +65,11 @@ def test_what_spreadsheets_write_is_read(tmp_path: Path, users: str) -> None:
     assert loaded.organization.users[-1].ou == OU  # type: ignore[union-attr]
 
 
+def test_a_column_says_what_an_account_was(tmp_path: Path) -> None:
+    loaded = load(tmp_path, "account,display_name,was\nerin,Erin,erna\nfrank,Frank,\n")
+    assert [user.was for user in loaded.organization.users[-2:]] == ["erna", ""]  # type: ignore[union-attr]
+
+
 def test_windows_1252_is_read_and_said_with_the_line(tmp_path: Path) -> None:
     loaded = load(tmp_path, "account;display_name\nfred;Fred\nerin;Erin Évans\nzoe;Zoé\n".encode("cp1252"))
     assert names(loaded) == ["Fred", "Erin Évans", "Zoé"]

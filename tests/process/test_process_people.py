@@ -1,5 +1,6 @@
 """tandem user: what administrators do for one user, with the rights of their team."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,18 @@ import deployment
 from tandem.admin.people import users
 from tandem.cli.main import tandem as command
 from tandem.directory import objects as o
+from tandem.directory.layout import Layout
+from tandem.directory.repository import Repository
+from tandem.directory.sqlite.session import EmbeddedDirectory
 from tandem.org.vocabulary import PinState
+from tandem.process.apply import apply
 from tandem.process.errors import NotPermitted, ProcessError
 from tandem.process.journal import Journal
+from tandem.um.enrolment import PinHasher
 from tandem.wiring import Home, bind
 
 POOL = "pool1.example.com"
+LAYOUT = Layout(forest="example.com", organization="Example")
 
 
 def alice(folder: Path) -> o.User:
@@ -63,6 +70,22 @@ def test_another_sip_secret_is_in_no_output_and_no_journal(deployed: Path) -> No
 def test_a_new_pin_is_left_to_a_um_server(deployed: Path) -> None:
     assert users.reset_pin(deployment.context(deployed, "maria"), "alice").pin == "pending"
     assert alice(deployed).pin_state is PinState.PENDING
+
+
+def test_an_account_that_is_renamed_keeps_entry_pin_sip_secret_and_settings(deployed: Path) -> None:
+    before, kept = alice(deployed), secret(deployed)
+    hasher = PinHasher(deployed / "pin.key")
+    directory = Repository(EmbeddedDirectory(deployed / "state" / "directory.db").trusted(), LAYOUT)
+    directory.set_pin(before, PinState.SET, checksum=hasher.hash(before, "482915"))
+    deployment.change(deployed, ("account: alice\n", "account: alicia\n    was: alice\n"))
+    assert apply(deployment.context(deployed), target="0/users").done == ("0/users",)
+    now = directory.get(o.User, "alicia")
+    assert now == replace(before, account="alicia", cn="alice", pin_state=PinState.SET)
+    assert directory.get(o.User, "alice") is None
+    entry = directory.session.get(directory.dn_of(before))
+    assert entry is not None and hasher.verify(now, "482915", entry.first("msExchUMPinChecksum"))
+    assert directory.sip_secret(now) == kept
+    directory.session.close()
 
 
 def test_who_has_no_sip_address_or_is_not_there_is_told(deployed: Path) -> None:

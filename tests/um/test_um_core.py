@@ -275,13 +275,25 @@ def test_a_made_pin_is_acceptable_and_known_only_by_its_hash(tmp_path: Path) -> 
     hasher = PinHasher(tmp_path / "um" / "pin.key")
     pin = generate(extension="4101", minimum=8)
     assert len(pin) == 8 and acceptable(pin, extension="4101", minimum=8)
-    kept = hasher.hash("alice", pin)
+    kept = hasher.hash(ALICE, pin)
     assert pin not in kept and kept.startswith("$argon2id$")
-    assert hasher.verify("ALICE", pin, kept)
-    assert not hasher.verify("alice", "000000", kept)
-    assert not hasher.verify("bob", pin, kept)
-    assert not PinHasher(tmp_path / "other.key").verify("alice", pin, kept)
+    assert hasher.verify(dataclasses.replace(ALICE, account="ALICE"), pin, kept)
+    assert not hasher.verify(ALICE, "000000", kept)
+    assert not hasher.verify(dataclasses.replace(ALICE, account="bob"), pin, kept)
+    assert not PinHasher(tmp_path / "other.key").verify(ALICE, pin, kept)
     assert (tmp_path / "um" / "pin.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_pin_is_good_after_its_account_is_renamed(tmp_path: Path) -> None:
+    hasher = PinHasher(tmp_path / "pin.key")
+    kept = hasher.hash(ALICE, "482915")
+    assert hasher.verify(dataclasses.replace(ALICE, account="alicia", cn="alice"), "482915", kept)
+
+
+def test_a_pin_of_release_0_1_is_good_where_the_entry_has_another_name_than_the_account(tmp_path: Path) -> None:
+    hasher = PinHasher(tmp_path / "pin.key")
+    kept = hasher.hash(ALICE, "482915")  # by the account
+    assert hasher.verify(dataclasses.replace(ALICE, cn="Alice Ames"), "482915", kept)
 
 
 def test_prompts_speak_numbers_digit_by_digit() -> None:

@@ -224,7 +224,7 @@ class Index:
 
     def sip_secret(self, user: o.User) -> str:
         """A user's SIP secret, or an empty string; only voice servers see any."""
-        return self._shown.secrets.get(DN.parse(user.container).child("CN", user.cn or user.account).path, "")
+        return self._shown.secrets.get(DN.parse(user.container).child("CN", user.entry_name).path, "")
 
 
 def parts(session: Session, *, own_people: bool) -> tuple[Part, ...]:

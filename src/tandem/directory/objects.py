@@ -249,6 +249,11 @@ class User:
     sip_unlocks: Annotated[int, kept_in("tandemSipUnlocks", 69)] = 0
 
     @property
+    def entry_name(self) -> str:
+        """The name of the entry, which stays when the account is renamed."""
+        return self.cn or self.account
+
+    @property
     def enterprise_voice(self) -> bool:
         """Enabled for Enterprise Voice: the UCEnabled bit of msRTCSIP-OptionFlags."""
         return bool(self.option_flags & UC_ENABLED)

@@ -154,6 +154,20 @@ class Repository:
             self.session.replace(self.dn_of(after), wanted, known=known)
             self._changed()
 
+    def rename(self, user: o.User, was: str) -> None:
+        """Give an account the name that ``user`` has, where it ``was`` another. The entry keeps its own name and all it holds.
+
+        A user principal name that begins with the old name begins with the new one from now on.
+        """
+        dn = self.dn_of(user)
+        entry = self.session.get(dn)
+        login, _, domain = entry.first("userPrincipalName").partition("@") if entry else ("", "", "")
+        renamed: dict[str, Sequence[str]] = {"sAMAccountName": (user.account,)}
+        if login.lower() == was.lower():
+            renamed["userPrincipalName"] = (f"{user.account}@{domain}",)
+        self.session.replace(dn, renamed)
+        self._changed()
+
     def remove(self, value: object) -> None:
         """Delete the entry. Raises :class:`StillReferenced` while others that this session can see refer to it."""
         dn = self.dn_of(value)

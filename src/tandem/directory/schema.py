@@ -226,7 +226,8 @@ def check_values(name: str, values: tuple[str, ...]) -> None:
 
 
 _FIXED = {"objectclass", "cn", "samaccountname"}
-"""Attributes that an entry keeps for its life: they decide which rights are for it, and who it is."""
+"""Attributes that an entry keeps for its life: they decide which rights are for it, and who it is. A person's account may be
+renamed."""
 
 
 def check_entry(dn: str, classes: list[str], attributes: Mapping[str, object], *, new: bool = True) -> None:
@@ -242,5 +243,6 @@ def check_entry(dn: str, classes: list[str], attributes: Mapping[str, object], *
         raise SchemaViolation(f"{dn} is no group and cannot have members")
     if "samaccountname" in names and structural[0] not in ("user", "computer"):
         raise SchemaViolation(f"{dn} is no account and cannot have a sAMAccountName")
-    if not new and (fixed := names & _FIXED):
+    kept = _FIXED - {"samaccountname"} if structural == ["user"] and attributes.get("sAMAccountName") else _FIXED
+    if not new and (fixed := names & kept):
         raise SchemaViolation(f"{', '.join(sorted(fixed))} of {dn} cannot be changed")

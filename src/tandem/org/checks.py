@@ -149,6 +149,7 @@ def _unique(org: m.Organization) -> Iterator[Check]:
         ("voice route", org.voice_routes, lambda x: x.name.lower()),
         ("PSTN gateway", org.pstn_gateways, lambda x: x.fqdn),
         ("account", everyone, lambda x: x.account.lower()),
+        ("former account", org.users, lambda x: x.was.lower()),
         ("SIP address", (*org.users, *org.contacts), lambda x: x.sip_address.lower()),
         ("mail address", org.users, lambda x: x.mail.lower()),
         (
@@ -259,7 +260,10 @@ def _users(org: m.Organization) -> Iterator[Check]:
     policies = mailbox_policies(org)
     pools = {pool.fqdn: pool for pool in org.voice_pools}
     domains = {domain for forest in org.forests for domain in forest.domains}
+    accounts = {user.account.lower() for user in org.users} | {admin.account.lower() for admin in org.administrators}
     for user in org.users:
+        if user.was.lower() in accounts:
+            yield _error(user, f"was {user.was!r}, an account that is declared", "a name that is used no more, or none")
         if user.sip_address and user.sip_address.partition("@")[2].lower() not in domains:
             yield _error(
                 user, f"SIP address {user.sip_address}", f"a domain of the forests: {', '.join(sorted(domains))}"

@@ -261,7 +261,8 @@ class DeclaredUser:
     """A person. ``sip_address`` without ``sip:``; empty strings where a feature is not wanted.
 
     A user with a ``line_uri`` is to be enabled for Enterprise Voice; one with an ``extension`` and a UM mailbox policy
-    is to be enabled for UM. ``pin`` is never kept here: PINs that are not set yet are made by the UM server.
+    is to be enabled for UM. ``pin`` is never kept here: PINs that are not set yet are made by the UM server. ``was`` is what
+    a renamed account was called: the person keeps mailbox, PIN and SIP secret. It may stay, or go when the plan is empty.
     """
 
     account: Annotated[str, ACCOUNT]
@@ -276,6 +277,7 @@ class DeclaredUser:
     um_mailbox_policy: str = ""
     voice_dial_plan: str = ""
     voice_policy: str = ""
+    was: Annotated[str, ACCOUNT] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

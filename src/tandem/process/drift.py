@@ -14,6 +14,7 @@ from tandem.process.phases import Phase
 from tandem.process.plan import Status, make_plan
 from tandem.process.task import Context, phase, phase_of
 from tandem.process.tasks.removals import MESSAGING, VOICE
+from tandem.process.tasks.renames import people
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ def find_drift(context: Context) -> Drift:
 def _misplaced(context: Context) -> Iterator[Difference]:
     """Users and contacts who stand in another OU than declared: Tandem moves no account, and no contact."""
     org = context.organization
-    present = {user.account.lower(): user for f in org.forests for user in context.at(f.name).repository.all(o.User)}
+    present = {user.account.lower(): user for f in org.forests for user in people(context.at(f.name))}
     for user in org.users:
         held = present.get(user.account.lower())
         if held is not None and DN.parse(held.container) != DN.parse(user.ou):

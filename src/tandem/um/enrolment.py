@@ -65,6 +65,8 @@ def generate(*, extension: str, minimum: int) -> str:
 class PinHasher:
     """Hashes and checks PINs with the key in a file, which is made (mode 600) when it is not there.
 
+    A hash is good for one user only, known by the name of the entry, which stays when the account is renamed. Release 0.1 went
+    by the account, which differs from it only where Tandem did not make the entry: such a hash is taken, too.
     Making one reads and writes the disk: in a thread, where there is a loop.
     """
 
@@ -78,19 +80,24 @@ class PinHasher:
                 os.fsync(file.fileno())
         self._key = key_file.read_bytes()
 
-    def hash(self, account: str, pin: str) -> str:
-        """What is kept of a PIN."""
-        return _HASHER.hash(self._keyed(account, pin))
+    def hash(self, user: o.User, pin: str) -> str:
+        """What is kept of a user's PIN."""
+        return _HASHER.hash(self._keyed(user.entry_name, pin))
 
-    def verify(self, account: str, pin: str, kept: str) -> bool:
-        """Whether this is the PIN."""
-        try:
-            return _HASHER.verify(kept, self._keyed(account, pin))
-        except VerificationError:
-            return False
+    def verify(self, user: o.User, pin: str, kept: str) -> bool:
+        """Whether this is the user's PIN."""
+        names = {user.entry_name.lower(), user.account.lower()}
+        return any(_verified(kept, self._keyed(name, pin)) for name in names)
 
-    def _keyed(self, account: str, pin: str) -> bytes:
-        return hmac.new(self._key, f"{account.lower()}:{pin}".encode(), hashlib.sha256).digest()
+    def _keyed(self, name: str, pin: str) -> bytes:
+        return hmac.new(self._key, f"{name.lower()}:{pin}".encode(), hashlib.sha256).digest()
+
+
+def _verified(kept: str, keyed: bytes) -> bool:
+    try:
+        return _HASHER.verify(kept, keyed)
+    except VerificationError:
+        return False
 
 
 class Enrolment:
@@ -224,7 +231,7 @@ class Enrolment:
             message_id=message_id,
             renewed=renewed,
         )
-        checksum = await self._threads.hashing.run(self._hasher.hash, user.account, pin)
+        checksum = await self._threads.hashing.run(self._hasher.hash, user, pin)
         return _MadePin(checksum=checksum, message_id=message_id, recipient=user.mail, mail=mail)
 
 

@@ -110,7 +110,7 @@ def _aside(address: str) -> str:
 
 def _compare(known: _Known, users: Mapping[str, o.User]) -> tuple[bool, frozenset[str]]:
     """Take over the addresses of all users. Returns whether one is new, and all of them. In a thread: it reads every user."""
-    everyone = [(f"{user.cn or user.account}/{user.container}".lower(), user.mail.lower()) for user in listed(users)]
+    everyone = [(f"{user.entry_name}/{user.container}".lower(), user.mail.lower()) for user in listed(users)]
     changed = False
     for name, mail in everyone:
         before = known.mail.get(name)

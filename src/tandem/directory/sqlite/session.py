@@ -202,6 +202,7 @@ class EmbeddedSession(EmbeddedReader):
             for name, values in attributes.items():
                 if values:
                     self._store(entry, name, tuple(values))
+            self._check_account_name(entry, attributes)
             self._touch(entry)
             if "member" in names or "trustdirection" in names:
                 self._access_changed()

@@ -32,6 +32,7 @@ from tandem.process.task import (
     nothing,
     phase,
 )
+from tandem.process.tasks.renames import people, resemblance, unused_name
 
 INITIAL_ADMINISTRATOR = "administrator"
 UM_SERVER_GROUPS = ("Exchange Servers",)
@@ -267,7 +268,9 @@ def _pools(context: Context) -> Iterator[Step]:
 
 def _users(context: Context) -> Iterator[Step]:
     owner = context.organization.name
-    there = present(context)
+    there, resembled = present(context), resemblance(context)
+    accounts = {user.account.lower() for user in context.repository.all(o.User)}
+    named = {(user.cn.lower(), user.container.lower()) for user in there.values() if user.cn}
     for user in context.organization.users:
         if user.forest != context.layout.forest:
             continue
@@ -276,13 +279,18 @@ def _users(context: Context) -> Iterator[Step]:
             wanted = o.User(
                 account=user.account,
                 container=user.ou,
+                cn=unused_name(user, named),
                 display_name=user.display_name,
                 mail=user.mail,
                 managed_by=owner,
             )
-            change = Change(action="+", kind="user", name=user.account, details=described(wanted))
+            details = (*described(wanted), *resembled(user))
+            change = Change(action="+", kind="user", name=user.account, details=details)
             yield change, partial(context.repository.add, wanted)
         else:
+            if user.account.lower() not in accounts:
+                change = Change(action="~", kind="user", name=f"{user.was} becomes {user.account}")
+                yield change, partial(context.repository.rename, current, user.was)
             fields = {"display_name": user.display_name, "mail": user.mail, "managed_by": owner}
             yield from changed(context, current, fields)
 
@@ -293,8 +301,8 @@ def declared(user: model.DeclaredUser) -> o.User:
 
 
 def present(context: Context) -> dict[str, o.User]:
-    """The users that there are, by account (account names compare without case)."""
-    return {user.account.lower(): user for user in context.repository.all(o.User)}
+    """The users that there are, by account (account names compare without case); the renamed by the new one."""
+    return {user.account.lower(): user for user in people(context)}
 
 
 def changed(
@@ -315,7 +323,7 @@ def changed(
 def sip_holders(context: Context) -> dict[str, o.User]:
     """Users who have a SIP address and are no longer declared with any, by the address."""
     addressed = {user.account.lower() for user in context.organization.users if user.sip_address}
-    users = context.repository.all(o.User)
+    users = people(context)
     return {
         user.sip_address.lower(): user for user in users if user.sip_address and user.account.lower() not in addressed
     }

@@ -27,6 +27,7 @@ from tandem.process.roles import (
 from tandem.process.task import Change, Context, Step, Steps, Task, phase_of
 from tandem.process.tasks.exchucutil import pools
 from tandem.process.tasks.preconditions import changed, managed_users, task_id, without_secret, without_sip
+from tandem.process.tasks.renames import people
 from tandem.process.tasks.users import HIDDEN, um_plans, without_eum
 
 _PEOPLE = ("11/um-users", "11/remove-um-users", "10/users", "10/remove-users")
@@ -198,7 +199,7 @@ def _of(removal: Removal, side: Side, required: Requirement, forest: str, id_: s
 
 def _gone(context: Context, wanted: set[str], has: Callable[[o.User], bool]) -> Iterator[o.User]:
     """Managed users who have something that is no longer declared for them."""
-    for user in context.repository.all(o.User):
+    for user in people(context):
         if user.managed_by == context.organization.name and has(user) and user.account.lower() not in wanted:
             yield user
 
@@ -224,7 +225,7 @@ def _voice_users(context: Context) -> Iterator[Step]:
     org = context.organization
     speaking = {user.account.lower() for user in org.users if user.line_uri}
     addressed = {user.account.lower() for user in org.users if user.sip_address}
-    for user in context.repository.all(o.User):
+    for user in people(context):
         fields: dict[str, Any] = {}
         if user.account.lower() not in speaking:
             fields |= {

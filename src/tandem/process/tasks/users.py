@@ -22,6 +22,7 @@ from tandem.process.tasks.preconditions import (
     sip_proxy,
     task_id,
 )
+from tandem.process.tasks.renames import people
 
 Fields = Mapping[str, Any]
 Plans = Mapping[str, model.DeclaredUMDialPlan]
@@ -166,7 +167,7 @@ def _enterprise_voice(context: Context) -> Iterator[Step]:
 
     users = [user for user in context.organization.users if user.line_uri]
     speaking = {user.account.lower() for user in users}
-    holders = {line_key(u.line_uri): u for u in context.repository.all(o.User) if u.account.lower() not in speaking}
+    holders = {line_key(u.line_uri): u for u in people(context) if u.account.lower() not in speaking}
     for user in users:
         yield from give_up(context, holders.get(line_key(user.line_uri)), user, {"line_uri": ""})
     yield from _each(context, users, fields)
@@ -186,7 +187,7 @@ def _moved_to_plans(context: Context) -> Iterator[Step]:
 
 
 def _each_of_um(context: Context, plans: Plans, *, moving: bool) -> Iterator[Step]:
-    elsewhere = {u.account.lower() for u in context.repository.all(o.User) if u.um_enabled and u.account.lower() in plans
+    elsewhere = {u.account.lower() for u in people(context) if u.um_enabled and u.account.lower() in plans
                  and u.um_dial_plan not in ("", plans[u.account.lower()].name)}  # fmt: skip
     users = [
         u
@@ -221,7 +222,7 @@ def _given_up(
 ) -> Iterator[Step]:
     """EUM addresses of users who are no longer declared for UM, where somebody else has them now."""
     holders: dict[tuple[str, str], tuple[o.User, str]] = {}
-    for holder in context.repository.all(o.User):
+    for holder in people(context):
         for proxy in holder.proxy_addresses if holder.account.lower() not in plans else ():
             if eum := EumAddress.parse(proxy):
                 holders[eum.key] = holder, proxy
