@@ -76,12 +76,22 @@ def test_a_uri_is_written_with_what_needs_escapes_escaped(text: str, written: st
         ("nonsense", 400),
         ("mailto:bob@x", 416),
         ("sip:" + "x" * 3000, 414),
+        # longer as they are written: %EF%BF%BD for each octet that is no UTF-8, %23 for each #
+        ("sip:" + "%ff" * 300 + "@h", 414),
+        ("sip:" + "#" * 700 + "@h", 414),
+        ("tel:1;a=" + "%ff" * 300, 414),
     ],
 )
 def test_what_is_no_uri_of_ours_is_refused_with_a_status(text: str, status: int) -> None:
     with pytest.raises(MalformedMessage) as refused:
         parse_uri(text)
     assert refused.value.status == status
+
+
+@pytest.mark.parametrize("text", ["sip:" + "%ff" * 200 + "@h", "sip:" + "#" * 600 + "@h", "sip:" + "x" * 2000 + "@h"])
+def test_a_uri_that_is_read_is_read_again_as_it_is_written(text: str) -> None:
+    uri = parse_uri(text)
+    assert parse_uri(str(uri)) == uri
 
 
 @pytest.mark.parametrize(

@@ -112,10 +112,10 @@ class CallSetup:
         host = called.host.strip("[]")
         if called.port is None or not is_address(host) or self._routes.is_here(host, called.port, flow):
             return None
-        found = self._location.at(called, self._clock.now())
-        if len(found) != 1:
+        found = self._location.phone_at(called, self._clock.now())
+        if found is None:
             return None
-        (address, binding), *_ = found
+        address, binding = found
         user = self._config().users.get(address)
         why = f"{called} is a contact that {address} registered"
         return None if user is None else routing.RingPhone(user=user, contact=binding.contact, trace=(why,))

@@ -13,6 +13,8 @@ from tandem.sip.errors import MalformedMessage
 from tandem.sip.message import grammar
 
 MAX_URI = 2_048
+_GROWTH = 3
+"""How much longer a URI may be written than it was read: an octet that is no UTF-8 becomes three, a ``#`` is escaped."""
 
 _ESCAPED = r"%[0-9A-Fa-f]{2}"
 _UNRESERVED = r"A-Za-z0-9\-_.!~*'()"
@@ -59,10 +61,24 @@ class URI:
 def parse_uri(text: str) -> URI:
     """A ``sip:``, ``sips:`` or ``tel:`` URI; its headers (``?...``) are dropped, and never lead anywhere.
 
+    What is read can be written and read again.
     Raises :class:`MalformedMessage` with 400, 414 (too long) or 416 (another scheme).
     """
+    _check_length(text)
+    uri = _read(text)
+    if len(text) * _GROWTH > MAX_URI:
+        _check_length(str(uri))
+    return uri
+
+
+def _check_length(text: str) -> None:
     if len(text) > MAX_URI:
-        raise MalformedMessage(f"a URI of {len(text)} characters; at most {MAX_URI} are read", status=414)
+        raise MalformedMessage(
+            f"a URI of {len(text)} characters, escapes included; at most {MAX_URI} are read", status=414
+        )
+
+
+def _read(text: str) -> URI:
     if found := _SIP.match(text):
         scheme, user, password, host, port, parameters, _ = found.groups()
         return URI(

@@ -3,7 +3,8 @@
 import itertools
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import ip_address
 
 from tandem.sip.aio.flow import Flow
 from tandem.sip.headers.uri import URI, parse_uri
@@ -20,7 +21,8 @@ class Binding:
     """A registered contact (its URI as text); ``expires_at`` on the monotonic clock.
 
     ``instance`` and ``reg_id`` are those of RFC 5626, empty and 0 for phones that do not tell them; ``path`` is the way that
-    requests take to the phone (RFC 3327), first proxy first.
+    requests take to the phone (RFC 3327), first proxy first. ``address`` is user, host and port of the contact: by these it is
+    found when somebody calls it. Raises :class:`MalformedMessage` for a contact that cannot be read.
     """
 
     contact: str
@@ -29,16 +31,15 @@ class Binding:
     instance: str = ""
     reg_id: int = 0
     path: tuple[str, ...] = ()
+    address: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", _address(parse_uri(self.contact)))
 
     @property
     def uri(self) -> str:
         """The contact as the Request-URI of a ``sip:`` request: a phone that registered by ``sips:`` is reached by TLS."""
         return f"sip:{self.contact[5:]}" if self.contact[:5].lower() == "sips:" else self.contact
-
-    @property
-    def address(self) -> str:
-        """User, host and port of the contact: by these it is found when somebody calls it."""
-        return _address(parse_uri(self.contact))
 
     @property
     def key(self) -> tuple[str, int]:
@@ -83,6 +84,16 @@ class Location:
         found = self._by_address.get(_address(uri), {})
         return [(user, b) for (user, _), b in found.items() if b.expires_at > now and not b.flow.closed]
 
+    def phone_at(self, uri: URI, now: float) -> tuple[str, Binding] | None:
+        """The one phone that this leads to: of several that say so the one that really comes from there, port or not.
+
+        Otherwise nobody could transfer a call to a phone whose contact somebody else registers, too.
+        """
+        found = self.at(uri, now)
+        from_host = [each for each in found if _is_from(each[1].flow, uri.host)]
+        from_port = [each for each in from_host if each[1].flow.remote[1] == uri.port]
+        return next((each[0] for each in (found, from_host, from_port) if len(each) == 1), None)
+
     def _sweep(self, now: float) -> None:
         """Forget what has expired, of the few users who were looked at longest ago."""
         for user in list(itertools.islice(self._bindings, _SWEPT)):
@@ -91,10 +102,10 @@ class Location:
                 self._forget(user, key)
 
     def _unlist(self, user: str, binding: Binding) -> None:
-        listed = self._by_address[binding.address]
+        listed = self._by_address.get(binding.address, {})
         listed.pop((user, binding.key), None)
         if not listed:
-            del self._by_address[binding.address]
+            self._by_address.pop(binding.address, None)
 
     def _watch(self, user: str, binding: Binding) -> None:
         """Forget a binding when its connection is gone; one that is renewed on its connection is watched once."""
@@ -121,6 +132,13 @@ class Location:
             self._unlist(user, binding)
         if not held:
             self._bindings.pop(user, None)
+
+
+def _is_from(flow: Flow, host: str) -> bool:
+    try:
+        return ip_address(flow.remote[0]) == ip_address(host.strip("[]"))
+    except ValueError:
+        return False
 
 
 def _address(uri: URI) -> str:

@@ -53,15 +53,17 @@ def register(transaction: ServerTransaction, user: o.User, location: Location, c
         status, *headers = refusal
         transaction.respond_with(status, headers=tuple(headers))
         return
+    longest = LONGEST_S if _wants_outbound(request, wishes) else WITHOUT_OUTBOUND_S
+    # All that could raise comes before all that changes something.
+    bindings = [(_binding(contact, transaction, path, now + min(wish, longest)), wish) for contact, wish in wishes]
     if everything:
         location.unbind(address)
-    longest = LONGEST_S if _wants_outbound(request, wishes) else WITHOUT_OUTBOUND_S
-    for contact, wish in wishes:
+    for binding, wish in bindings:
         if wish == 0:
-            location.unbind(address, str(contact.uri))
+            location.unbind(address, binding.contact)
             counts.unbound.value += 1
         else:
-            location.bind(address, _binding(contact, transaction, path, now + min(wish, longest)), now)
+            location.bind(address, binding, now)
             counts.bound.value += 1
     if wishes:
         event(
