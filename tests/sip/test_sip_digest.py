@@ -69,6 +69,23 @@ def test_an_old_nonce_and_one_of_another_key_are_stale() -> None:
     assert challenger.verify(other, secret="s3cret", method="REGISTER", now=2.0) is Verdict.STALE
 
 
+def test_a_wrong_answer_counts_only_with_a_nonce_that_was_sent_to_its_source() -> None:
+    challenger = Challenger("example.com", ["MD5"], b"key")
+    (value,) = challenger.challenges(1.0, source="192.0.2.1")
+    written = answer([value], username="alice", secret="guess", method="REGISTER", uri="sip:example.com", cnonce="c")
+    guess = parse_credentials(written or "")
+
+    def verdict(credentials: Credentials, *, source: str = "192.0.2.1", now: float = 2.0) -> Verdict:
+        return challenger.verify(credentials, secret="s3cret", method="REGISTER", now=now, source=source)
+
+    assert verdict(guess) is Verdict.WRONG
+    # RFC 7616 §3.3: stale=true for any nonce that is invalid, so that a phone whose address changed asks nobody for a secret.
+    assert verdict(guess, source="192.0.2.9") is Verdict.STALE
+    assert verdict(guess, now=1000.0) is Verdict.STALE
+    assert verdict(replace(guess, nonce="made-up")) is Verdict.STALE
+    assert verdict(replace(guess, nonce="made-up", algorithm="SHA-256", realm="other")) is Verdict.STALE
+
+
 def test_an_algorithm_that_is_not_offered_is_refused() -> None:
     credentials = _answered(Challenger("example.com", ["MD5"], b"key"), "s3cret")
     strict = Challenger("example.com", ["SHA-256"], b"key")

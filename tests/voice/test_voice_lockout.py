@@ -43,6 +43,22 @@ def test_wrong_answers_that_are_far_apart_lock_nobody() -> None:
         assert guessed(lockout, 1, now=number * WINDOW_S) == []
 
 
+def test_the_window_begins_at_the_first_wrong_answer() -> None:
+    lockout = Lockout()
+    for number in range(50):  # one each 60 s, as a phone with an old secret asks: five in a window, never ten
+        assert guessed(lockout, 1, now=number * 60.0) == []
+    assert guessed(lockout, FAILURES - 1, BOB, now=0.0) == []
+    assert guessed(lockout, 1, BOB, now=WINDOW_S) == []
+    assert guessed(lockout, FAILURES - 1, BOB, now=WINDOW_S + 1) == [Locked.ACCOUNT_AT_SOURCE]
+
+
+def test_an_old_secret_in_a_phone_where_the_account_was_proved_locks_nobody_else() -> None:
+    lockout = Lockout()
+    lockout.succeeded(ALICE, "office")
+    assert guessed(lockout, 20 * FAILURES, source="office") == [Locked.ACCOUNT_AT_SOURCE]
+    assert lockout.locked_s(BOB, "office", 0.0) == lockout.locked_s(ALICE, "home", 0.0) == 0
+
+
 def test_who_guesses_many_accounts_is_locked_for_all_but_those_that_were_proved_there() -> None:
     lockout = Lockout()
     lockout.succeeded(BOB, "office")

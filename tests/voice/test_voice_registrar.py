@@ -182,6 +182,39 @@ def test_what_cannot_be_registered_is_refused(
     assert asked(Location(), Connection(), contact, *more, vias=vias).status == status
 
 
+@pytest.mark.parametrize("contact", ["<sip:" + "%ff" * 300 + "@h>", "<sip:" + "#" * 700 + "@h>"])
+def test_a_contact_that_is_too_long_to_be_written_is_refused_before_anything_changes(contact: str) -> None:
+    location, flow = Location(), Connection()
+    asked(location, flow, PHONE)
+    with pytest.raises(MalformedMessage) as refused:  # the endpoint answers 400
+        asked(location, flow, f"{PHONE.replace('5061', '5062')}, {contact}")
+    assert refused.value.status == 400
+    with pytest.raises(MalformedMessage):  # nor does anybody else's way into the location leave a half of it
+        location.bind("alice@example.com", Binding(contact=contact[1:-1], flow=flow, expires_at=1.0), 0.0)  # type: ignore[arg-type]
+    (binding,) = location.of("alice@example.com", 0.0)
+    assert ":5061" in binding.contact
+    assert len(location._watched) == len(flow.on_close) == len(location._by_address) == 1
+
+
+def test_of_several_phones_with_one_contact_the_one_that_comes_from_there_is_called() -> None:
+    called = parse_uri("sip:alice@192.0.2.1:5061")
+
+    def led_to(*sources: tuple[str, int]) -> str:
+        location = Location()
+        for number, remote in enumerate(sources):
+            flow = Connection()
+            flow.remote = remote
+            location.bind(f"u{number}", Binding(contact=f"{called}", flow=flow, expires_at=9.0), 0.0)  # type: ignore[arg-type]
+        found = location.phone_at(called, 0.0)
+        return found[0] if found else ""
+
+    there, through_nat, there_by_tls = ("192.0.2.1", 5061), ("198.51.100.1", 5061), ("192.0.2.1", 40_000)
+    assert led_to(through_nat) == led_to(there) == "u0"
+    assert led_to(through_nat, there_by_tls) == led_to(through_nat, there, through_nat) == "u1"
+    assert led_to(there_by_tls, there) == "u1"
+    assert led_to(through_nat, through_nat) == led_to(there, there) == led_to() == ""
+
+
 def test_a_phone_that_registers_for_days_on_one_connection_leaves_nothing_behind() -> None:
     location, flow = Location(), Connection()
     for _ in range(1000):
@@ -297,6 +330,38 @@ def test_nobody_learns_from_answers_whether_an_account_exists() -> None:
     ]
     assert said[0] == said[1]
     assert said[0][0][0] == "401" and said[0][-1][0] == "403"
+
+
+def test_forged_answers_lock_nobody_and_a_phone_whose_address_changed_is_asked_again() -> None:
+    access, config = access_with(("SHA-256",))
+    forged = (
+        'Digest username="{}", realm="example.com", nonce="made-up", uri="sip:example.com", response="0",'
+        ' algorithm=SHA-256, cnonce="1", qop=auth, nc=1'
+    )
+    for number in range(4 * FAILURES):
+        asking = Asked(message("", ("Authorization", forged.format(f"x{number % 3}"))), Connection())
+        assert access.authenticate(asking, config) is None  # type: ignore[arg-type]
+        assert "stale=true" in (asking.answer.headers.get("WWW-Authenticate") or "")
+    assert access._lockout._wrong == {}
+    assert try_as(access, config, "alice", "right").answer.status == 100
+
+    first = Asked(message(""), Connection())
+    access.authenticate(first, config)  # type: ignore[arg-type]
+    challenges = first.answer.headers.all("WWW-Authenticate")
+    value = digest.answer(
+        challenges, username="alice", secret="wrong", method="REGISTER", uri="sip:example.com", cnonce="c"
+    )
+    moved = Asked(message("", ("Authorization", value or "")), Connection("192.0.2.2"))
+    access.authenticate(moved, config)  # type: ignore[arg-type]
+    assert moved.answer.status == 401 and "stale=true" in (moved.answer.headers.get("WWW-Authenticate") or "")
+    assert access._lockout._wrong == {}
+
+
+def test_all_addresses_of_one_ipv6_network_are_one_source_of_guesses() -> None:
+    access, config = access_with(("SHA-256",))
+    said = [try_as(access, config, "alice", "wrong", f"2001:db8::{n:x}").answer.status for n in range(FAILURES + 1)]
+    assert said == [401] * FAILURES + [403]
+    assert try_as(access, config, "alice", "right", "2001:db8:0:1::1").answer.status == 100
 
 
 def test_nobody_learns_from_time_whether_an_account_exists() -> None:

@@ -1,7 +1,8 @@
 """Digest authentication (RFC 3261 §22, RFC 7616, RFC 8760): SHA-256 and MD5, qop ``auth``.
 
-The server's nonces are stateless: a time, a number and a keyed hash over both, good for five minutes and for as many
-requests as their client counts (``nc``); the counts of those in use are remembered, so that an answer cannot be replayed.
+The server's nonces are stateless: a time, a number and a keyed hash over both and the source that asked, good for that source,
+for five minutes and for as many requests as their client counts (``nc``); the counts of those in use are remembered, so that an
+answer cannot be replayed. An answer to any other nonce says nothing of its sender, who may be forged: it is always stale.
 Challenges come with the strongest algorithm first, whatever order they are configured in. The client answers the first
 challenge that it can (RFC 8760 §2.4). ``auth-int`` is left out: bodies are protected by TLS.
 """
@@ -53,7 +54,7 @@ class Credentials:
 
 
 class Verdict(Enum):
-    """What became of an answer."""
+    """What became of an answer. STALE tells nothing about the secret: the nonce is not (or no longer) one to be answered."""
 
     ACCEPTED = "accepted"
     WRONG = "wrong"
@@ -112,7 +113,8 @@ library learnt SHA-256 for 3.12)."""
 class Challenger:
     """The server's side for one realm. ``key`` is random, and the same for as long as nonces shall hold.
 
-    ``algorithms`` are those that the realm allows; what is not among them is never accepted.
+    ``algorithms`` are those that the realm allows; what is not among them is never accepted. ``source`` is who is challenged,
+    in any spelling that is the same when the answer comes: only who hears what is sent there can answer.
     """
 
     def __init__(self, realm: str, algorithms: Sequence[str], key: bytes) -> None:
@@ -122,43 +124,47 @@ class Challenger:
         self._counts: OrderedDict[str, int] = OrderedDict()
         self._issued = 0
 
-    def challenges(self, now: float, *, stale: bool = False, agent: str = "") -> list[str]:
+    def challenges(self, now: float, *, source: str = "", stale: bool = False, agent: str = "") -> list[str]:
         """The header values to send, one per algorithm, in the order of preference.
 
         A client that gives up on any other algorithm, as its User-Agent (``agent``) tells, is offered MD5 alone where the
         realm allows that. To claim to be one gains nothing: a client chooses among all of them anyway.
         """
         md5_alone = agent.lower().startswith(MD5_ALONE) and _MD5 in self.algorithms
-        nonce = self._nonce(now)
+        nonce = self._nonce(now, source)
         suffix = ", stale=true" if stale else ""
         return [
             f'Digest realm={quoted(self.realm)}, nonce="{nonce}", algorithm={algorithm}, qop="auth"{suffix}'
             for algorithm in ((_MD5,) if md5_alone else self.algorithms)
         ]
 
-    def verify(self, credentials: Credentials, *, secret: str, method: str, now: float) -> Verdict:
-        """Check an answer. The work is the same for a wrong secret and a right one."""
+    def verify(self, credentials: Credentials, *, secret: str, method: str, now: float, source: str = "") -> Verdict:
+        """Check an answer. The work is the same for a wrong secret and a right one.
+
+        The nonce comes first: RFC 7616 §3.3 has stale=true for any that is invalid, and takes false for a wrong secret.
+        """
+        if not self._fresh(credentials.nonce, now, source):
+            return Verdict.STALE
         if credentials.algorithm not in self.algorithms or credentials.realm != self.realm:
             return Verdict.WRONG
         expected = digest_response(credentials, secret=secret, method=method)
         right = hmac.compare_digest(expected.encode(), credentials.response.encode("utf-8", "surrogateescape"))
         if not right:
             return Verdict.WRONG
-        if not self._fresh(credentials.nonce, now):
-            return Verdict.STALE
         return Verdict.ACCEPTED if self._counted(credentials) else Verdict.STALE
 
-    def _nonce(self, now: float) -> str:
+    def _nonce(self, now: float, source: str) -> str:
         self._issued += 1  # two clients that ask in one millisecond get two nonces, and each counts its own
         stamp = f"{int(now * 1000):x}-{self._issued:x}"
-        return f"{stamp}.{self._mac(stamp)}"
+        return f"{stamp}.{self._mac(stamp, source)}"
 
-    def _mac(self, stamp: str) -> str:
-        return hmac.new(self._key, stamp.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]
+    def _mac(self, stamp: str, source: str) -> str:
+        text = f"{stamp} {source}"
+        return hmac.new(self._key, text.encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()[:32]
 
-    def _fresh(self, nonce: str, now: float) -> bool:
+    def _fresh(self, nonce: str, now: float, source: str) -> bool:
         stamp, _, mac = nonce.partition(".")
-        if not hmac.compare_digest(mac.encode("utf-8", "surrogateescape"), self._mac(stamp).encode()):
+        if not hmac.compare_digest(mac.encode("utf-8", "surrogateescape"), self._mac(stamp, source).encode()):
             return False
         return 0 <= now - int(stamp.partition("-")[0], 16) / 1000 <= NONCE_LIFETIME_S
 

@@ -17,6 +17,7 @@ from tandem.sip.headers import fields
 from tandem.sip.headers.digest import Challenger, Verdict, parse_credentials
 from tandem.sip.headers.lenient import readable_addresses
 from tandem.sip.headers.uri import URI
+from tandem.sip.machines.limits import network_of
 from tandem.sip.message.message import Request
 from tandem.voice import counts
 from tandem.voice.config import VoiceConfig, sip_of
@@ -62,7 +63,7 @@ class PhoneAuthentication:
             why = f"the digest is for {credentials.uri[:80]!r}, not for the Request-URI"
             transaction.respond_stateless(400, headers=(fields.warning(why),))
             return None
-        source = transaction.flow.remote[0]
+        source = network_of(transaction.flow.remote[0])
         domains = (*_domains(transaction.request), self._realm)
         user = _user_named(config, credentials.username, domains)
         account = sip_of(user) if user else _full_name(credentials.username, self._realm)
@@ -71,7 +72,8 @@ class PhoneAuthentication:
         if locked_s := self._lockout.locked_s(account, source, now, epoch):
             self._refuse_locked(transaction, locked_s)
             return None
-        verdict = challenger.verify(credentials, secret=secret, method=transaction.request.method, now=now)
+        method = transaction.request.method
+        verdict = challenger.verify(credentials, secret=secret, method=method, now=now, source=source)
         if verdict is Verdict.ACCEPTED and user is not None:
             transaction.prove()
             if self._lockout.succeeded(account, source):
@@ -80,7 +82,7 @@ class PhoneAuthentication:
         if verdict is Verdict.STALE:
             self._challenge(transaction, challenger, now, stale=True)
             return None
-        event(_log, logging.WARNING, "voice.wrong_secret", account=account[:_SHOWN], source=source)
+        event(_log, logging.WARNING, "voice.wrong_secret", account=account[:_SHOWN], source=transaction.flow.remote[0])
         for what in self._lockout.failed(account, source, now, epoch):
             counts.lockouts.of(what).value += 1
             # Once, when it begins: what is refused until its end is only counted.
@@ -115,7 +117,9 @@ class PhoneAuthentication:
         served = transaction.request.method in _SERVED
         status, name = (401, "WWW-Authenticate") if served else (407, "Proxy-Authenticate")
         agent = transaction.request.headers.get("User-Agent") or ""
-        headers = tuple((name, value) for value in challenger.challenges(now, stale=stale, agent=agent))
+        source = network_of(transaction.flow.remote[0])
+        values = challenger.challenges(now, source=source, stale=stale, agent=agent)
+        headers = tuple((name, value) for value in values)
         transaction.respond_stateless(status, headers=headers)
 
 

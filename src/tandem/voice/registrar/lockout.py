@@ -1,10 +1,13 @@
-"""Lock-out of those who guess: per account and per source address, the same for accounts that do not exist.
+"""Lock-out of those who guess: per account and per source, the same for accounts that do not exist.
 
-Ten wrong answers within five minutes lock an account for the address that guessed; thirty lock an address for every account;
-a hundred, from wherever they come, lock an account for every address. Each lasts for five minutes and then starts over. None
-is for an address from which the account was proved before: there a right answer is always taken, so that no neighbour behind
-the same address can lock a phone out. SIP secrets are 128 random bits (phase 0), so guesses at the rate that a source
-is allowed get nowhere.
+A source is an IPv4 address or an IPv6 network of /64 (:func:`tandem.sip.machines.limits.network_of`). Only answers to
+challenges that were sent there come here, so that no forged sender counts.
+
+Ten wrong answers within five minutes of the first lock an account for the source that guessed; thirty lock a source for every
+account; a hundred, from wherever they come, lock an account for every source. Each lasts for five minutes and then starts over.
+None is for a source from which the account was proved before: there a right answer is always taken, so that no neighbour
+behind the same address can lock a phone out, and wrong answers (of a phone that was not told of a new secret) count for the
+account there alone. SIP secrets are 128 random bits (phase 0), so guesses at the rate that a source is allowed get nowhere.
 """
 
 from collections import OrderedDict
@@ -28,11 +31,14 @@ class Locked(StrEnum):
 
 @dataclass(slots=True, kw_only=True)
 class _Wrong:
-    """Wrong answers; ``until`` is the end of the lock, 0 while there is none. ``epoch`` as in :meth:`Lockout.failed`."""
+    """Wrong answers since the first, at ``since``; ``until`` is the end of the lock, 0 while there is none.
+
+    ``epoch`` as in :meth:`Lockout.failed`.
+    """
 
     epoch: object
+    since: float
     count: int = 0
-    at: float = 0.0
     until: float = 0.0
 
 
@@ -64,14 +70,15 @@ class Lockout:
     def failed(self, account: str, source: str, now: float, epoch: object = None) -> tuple[Locked, ...]:
         """A wrong answer came; what it has locked."""
         locked = []
-        for key, most, what in _counted(account, source):
+        at_source, *wider = _counted(account, source)
+        for key, most, what in (at_source, *(() if self.is_proved(account, source) else wider)):
             epoch_of = epoch if key[0] else None
-            wrong = self._held(key, now, epoch_of) or _Wrong(epoch=epoch_of)
+            wrong = self._held(key, now, epoch_of) or _Wrong(epoch=epoch_of, since=now)
             self._wrong[key] = wrong
             self._wrong.move_to_end(key)
             if wrong.until:
                 continue
-            wrong.count, wrong.at = wrong.count + 1, now
+            wrong.count += 1
             if wrong.count >= most:
                 wrong.until = now + LOCKED_S
                 locked.append(what)
@@ -98,7 +105,7 @@ class Lockout:
 
     def _held(self, key: _Key, now: float, epoch: object) -> _Wrong | None:
         wrong = self._wrong.get(key)
-        if wrong is None or wrong.epoch != epoch or now >= (wrong.until or wrong.at + WINDOW_S):
+        if wrong is None or wrong.epoch != epoch or now >= (wrong.until or wrong.since + WINDOW_S):
             return None
         return wrong
 
