@@ -10,6 +10,7 @@ import pytest
 import deployment
 from tandem.admin.trial.demo import CALLED, CALLER, POOL
 from tandem.sip.headers import fields
+from tandem.sip.message.body import description_of
 from tandem.sip.message.message import Headers, Request, Response
 from tandem.voice.proxy.encryption import why_plain_answer, why_plain_offer
 from voice.pool import PLAIN, SECURE, Handset, Pool, handsets, serving
@@ -294,6 +295,7 @@ async def test_an_answer_within_a_call_does_not_make_it_plain(pool: Pool) -> Non
     [
         (("m=audio 1 RTP/SAVP 0",), True, True),
         (("m=audio 1 RTP/AVP 0",), False, False),
+        (("m=audio 1 rtp/avp 0",), False, False),
         (("m=audio 1 RTP/AVP 0", "m=audio 2 RTP/SAVP 0"), True, False),
         (("m=audio 0 RTP/AVP 0", "m=audio 2 RTP/SAVPF 0"), True, True),
         (("m=audio 1 RTP/SAVP 0", "m=video 2 RTP/AVP 96"), False, False),
@@ -319,6 +321,31 @@ def test_other_bodies_pass_and_those_that_may_hide_a_description_do_not(kind: st
     headers = Headers([("Content-Type", kind)])
     request = Request(method="INFO", uri="sip:x@y", headers=headers, body=b"Signal=1")
     assert (why_plain_offer(request) is None) is passed
+
+
+@pytest.mark.parametrize("kind", ["", ";a=b", " ; charset=x", "application/sdp ;x", "APPLICATION/SDP"])
+def test_what_a_receiver_takes_for_a_description_is_checked(kind: str) -> None:
+    request = Request(method="INVITE", uri="sip:x@y", headers=Headers([("Content-Type", kind)]), body=PLAIN)
+    assert description_of(request) == PLAIN
+    assert why_plain_offer(request) is not None and why_plain_answer(request) is not None
+
+
+@pytest.mark.parametrize(
+    ("parts", "passed"),
+    [
+        ((("application/isup", b"\1\2"), ("application/sdp", SECURE)), True),
+        ((("application/sdp", PLAIN),), False),
+        ((("application/sdp", SECURE), ("Application/SDP;x", PLAIN)), False),
+        ((("application/sdp", SECURE), ("multipart/mixed;boundary=y", b"")), False),
+        ((("application/isup", b"\1\2"),), False),
+    ],
+)
+def test_of_several_parts_every_description_is_checked(parts: tuple[tuple[str, bytes], ...], passed: bool) -> None:
+    body = b"".join(b"--x\r\nContent-Type: %s\r\n\r\n%s\r\n" % (kind.encode(), part) for kind, part in parts)
+    headers = Headers([("Content-Type", "multipart/mixed;boundary=x")])
+    request = Request(method="INVITE", uri="sip:x@y", headers=headers, body=body + b"--x--\r\n")
+    assert (why_plain_offer(request) is None) is passed
+    assert (why_plain_answer(request) is None) is passed
 
 
 async def test_an_ack_that_answers_with_plain_media_is_not_passed_on(pool: Pool) -> None:

@@ -13,8 +13,9 @@ from tandem.sip.aio.transactions import ClientTransaction
 from tandem.sip.errors import MalformedMessage, SdpError
 from tandem.sip.headers import fields
 from tandem.sip.machines.dialog import Dialog
+from tandem.sip.message.body import DESCRIPTION, content_kind, description_of, parts_of
 from tandem.sip.message.message import Headers, Message, Request, Response
-from tandem.sip.sdp.description import parse_sdp
+from tandem.sip.sdp.description import Description, parse_sdp
 from tandem.voice.config import VoiceConfig
 from tandem.voice.proxy.routes import Routes
 
@@ -83,19 +84,29 @@ class EncryptionGuard:
 def _why(message: Message, *, answer: bool) -> str | None:
     if not message.body:
         return None
-    kind = (message.headers.get("Content-Type") or "application/sdp").partition(";")[0].strip().lower()
-    if kind != "application/sdp":
-        # A description inside of another body could not be checked.
-        return f"{REFUSED}, and {kind} cannot be checked for it" if kind.startswith("multipart/") else None
     try:
-        described = parse_sdp(message.body)
+        described = [parse_sdp(body) for body in _descriptions(message)]
     except SdpError as error:
         return str(error)
+    return None if all(_is_secure(each, answer=answer) for each in described) else REFUSED
+
+
+def _descriptions(message: Message) -> list[bytes]:
+    """Every description of a body; raises :class:`SdpError` for one of several parts that may hide another."""
+    kind = content_kind(message)
+    if not kind.startswith("multipart/"):
+        return [described] if (described := description_of(message)) else []
+    parts = parts_of(message)
+    found = [part.body for part in parts if part.kind == DESCRIPTION]
+    if not found or any(part.kind.startswith("multipart/") for part in parts):
+        raise SdpError(f"{REFUSED}, and this {kind} cannot be checked for it")
+    return found
+
+
+def _is_secure(described: Description, *, answer: bool) -> bool:
     secure: dict[str, list[bool]] = {}
     for line, encrypted in zip(described.media_lines, described.encrypted, strict=True):
         medium, port, profile, *_ = line.removeprefix("m=").split()
-        if "RTP/" in profile and port.partition("/")[0] != "0":
+        if "RTP/" in profile.upper() and port.partition("/")[0] != "0":
             secure.setdefault(medium, []).append(encrypted)
-    if all(all(each) if answer else any(each) for each in secure.values()):
-        return None
-    return REFUSED
+    return all(all(each) if answer else any(each) for each in secure.values())
