@@ -154,7 +154,7 @@ def sdp(data: bytes) -> None:
         answer = parse_sdp(build_sdp(ours, session_id="1"))
         assert len(answer.media_lines) == len(offer.media_lines)
         assert answer.audio is not None and answer.audio.formats[:1] == ours.formats[:1]
-        assert encryption is not Encryption.REQUIRE or answer.audio.secure
+        assert encryption is not Encryption.REQUIRE or answer.audio.cryptos  # under RTP/AVP, too: RFC 8643
 
 
 def sdes(data: bytes) -> None:

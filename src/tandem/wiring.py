@@ -6,7 +6,7 @@ A server reads the directory with its own account, and nothing of the organizati
 
 import difflib
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from tandem.core.ids import SystemIds
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
 from tandem.directory.address import read_place
+from tandem.directory.index import Index
 from tandem.directory.opening import open_directory
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository, discover
@@ -142,10 +143,9 @@ class _UmFound:
     repository: Repository
     server: o.MessagingServer
     identity: Identity | None
-    unknown: tuple[str, ...]
 
 
-def _find_um(home: Home, fqdn: str, listen: Listen) -> _UmFound:
+def _find_um(home: Home, fqdn: str) -> _UmFound:
     """Ask the directory and read the certificate of a UM server. Takes as long as they do."""
     repository = bind(home, fqdn)
     try:
@@ -156,11 +156,10 @@ def _find_um(home: Home, fqdn: str, listen: Listen) -> _UmFound:
             raise CannotServe(f"{fqdn} is no messaging server of the directory; 'tandem apply' deploys it (phase 1)")
         speaks_tls = server.startup_mode is not StartupMode.TCP
         identity = Identity(home.certificates(fqdn), require_client=True) if speaks_tls else None
-        unknown = _unknown(repository, listen)
     except BaseException:
         repository.session.close()
         raise
-    return _UmFound(repository=repository, server=server, identity=identity, unknown=unknown)
+    return _UmFound(repository=repository, server=server, identity=identity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,55 +169,46 @@ class _VoiceFound:
     forest: str
     pool: o.VoicePool
     identity: Identity
-    unknown: tuple[str, ...]
 
 
-def _find_voice(home: Home, fqdn: str, listen: Listen) -> _VoiceFound:
+def _find_voice(home: Home, fqdn: str) -> _VoiceFound:
     """Ask the directory and read the certificate of a voice server. Takes as long as they do."""
     repository = bind(home, fqdn)
     try:
         pool = next((p for p in repository.all(o.VoicePool) if fqdn in p.servers), None)
         if pool is None and repository.get(o.MessagingServer, fqdn) is not None:
             raise CannotServe(f"{fqdn} is a UM server: tandem serve um {fqdn}")
-        unknown = _unknown(repository, listen)
     finally:
         repository.session.close()
     if pool is None:
         raise CannotServe(f"{fqdn} is in no voice pool of the directory; 'tandem apply' makes its pool (phase 0)")
     identity = Identity(home.certificates(pool.fqdn), require_client=False)
-    return _VoiceFound(forest=repository.layout.forest, pool=pool, identity=identity, unknown=unknown)
+    return _VoiceFound(forest=repository.layout.forest, pool=pool, identity=identity)
 
 
-def _unknown(repository: Repository, listen: Listen) -> tuple[str, ...]:
-    """Names given by ``--resolve`` that no server, pool or gateway of the directory has: mistyped, most likely."""
-    if not listen.resolve:
-        return ()
-    known = {server.fqdn for server in repository.all(o.MessagingServer)}
-    known |= {name for pool in repository.all(o.VoicePool) for name in (pool.fqdn, *pool.servers)}
-    known |= {gateway.address for gateway in repository.all(o.UMIPGateway)}
-    known |= {gateway.fqdn for gateway in repository.all(o.PstnGateway)}
-    return tuple(sorted(set(listen.resolve) - {name.lower() for name in known}))
-
-
-def _warn(unknown: tuple[str, ...]) -> None:
-    for name in unknown:
+def _warn_of_unknown(index: Index, resolve: Iterable[str]) -> None:
+    """Tell of names given by ``--resolve`` that no server, pool or gateway of any forest has: mistyped, most likely."""
+    known = {server.fqdn for server in index.all(o.MessagingServer)}
+    known |= {name for pool in index.all(o.VoicePool) for name in (pool.fqdn, *pool.servers)}
+    known |= {gateway.address for gateway in index.all(o.UMIPGateway)}
+    known |= {gateway.fqdn for gateway in index.all(o.PstnGateway)}
+    for name in sorted(set(resolve) - {name.lower() for name in known}):
         why = "no server, pool or gateway of the directory has this name; is it mistyped?"
         event(_log, logging.WARNING, "service.resolve_unknown", name=name, why=why)
 
 
-async def _in_thread(find: Callable[[Home, str, Listen], T], home: Home, fqdn: str, listen: Listen) -> T:
+async def _in_thread(find: Callable[[Home, str], T], home: Home, fqdn: str) -> T:
     """In a thread of its own: the server, which has the pools, is not made yet, and /healthz answers meanwhile."""
     thread = ThreadPool("start", 1)
     try:
-        return await thread.run(find, home, fqdn, listen)
+        return await thread.run(find, home, fqdn)
     finally:
         thread.close()
 
 
 async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
     """Start a UM server. ``tap`` sees every message."""
-    found = await _in_thread(_find_um, home, fqdn, listen)
-    _warn(found.unknown)
+    found = await _in_thread(_find_um, home, fqdn)
     server, identity = found.server, found.identity
     clock = SystemClock()
     # Plain gateways are exempt from rate limits: a trunk is one address with many calls.
@@ -247,8 +237,7 @@ async def start_um(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None
 
 async def start_voice(home: Home, fqdn: str, listen: Listen, tap: Tap | None = None) -> Running:
     """Start a voice server. ``tap`` sees every message. TCP and UDP are listened on only where ``listen`` has their ports."""
-    found = await _in_thread(_find_voice, home, fqdn, listen)
-    _warn(found.unknown)
+    found = await _in_thread(_find_voice, home, fqdn)
     pool, identity = found.pool, found.identity
     clock = SystemClock()
     endpoint = _endpoint(pool.fqdn, clock, listen, identity, SourceLimits(Limits()), tap)
@@ -301,6 +290,7 @@ async def _serve(server: Service[Any], listen: Listen, ports: Mapping[str, int],
     """Start a server and let it listen; one that cannot is stopped again."""
     try:
         await server.start()
+        _warn_of_unknown(server.following.index, listen.resolve)
         return Running(server=server, bound=await _listen(server, listen.address, ports, wanted))
     except BaseException:
         await server.stop()

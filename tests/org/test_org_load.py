@@ -65,6 +65,11 @@ def test_what_pools_do_not_do_yet_is_warned_of_where_users_would_meet_it(tmp_pat
     assert loaded.organization is not None, loaded.findings
     found = [str(f) for f in loaded.findings if f.key.startswith("voice_pools")]
     assert any("calls between pools are refused" in each for each in found) is used
+    branch = load_organization(
+        write(tmp_path, *two, ("pool_type: FrontEnd\n    servers: [fe1", "pool_type: Branch\n    servers: [fe1"))
+    )
+    told = [each for each in branch.findings if "message waiting is not sent to Branch pools" in each.found]
+    assert bool(told) is used
     assert any("2 servers, which do not know each other's registrations" in each for each in found) is used
 
 

@@ -1,6 +1,7 @@
 """Who may read a part only is told so, and sees no differences that there are not."""
 
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from tandem.cli.main import tandem as command
 from tandem.core.ids import SystemIds
 from tandem.org.load import require_organization
 from tandem.process.bootstrap import create_directory
+from tandem.process.tasks.preconditions import tandem_um_servers
+from tandem.wiring import Home, Listen, start_voice
 
 pytestmark = pytest.mark.slow
 DORA = """administrators:
@@ -63,3 +66,25 @@ def test_one_line_and_the_exit_code_suit_a_timer(deployed: Path) -> None:
     verified = run(deployed, "verify", "--summary")
     assert verified.exit_code == 1
     assert re.fullmatch(r"\d+ passed, \d+ warning, 1 failed: .*contacts\n", verified.output)
+
+
+def test_a_user_whom_two_forests_show_is_one(two_forests: Path) -> None:
+    file = two_forests / "organization.yaml"
+    user = require_organization(file).users[0]
+    for name in (user.account, user.mail, user.sip_address):
+        shown = CliRunner().invoke(command, ["user", "show", str(file), name, "--json"])
+        assert shown.exit_code == 0 and json.loads(shown.output)["account"] == user.account, shown.output
+
+
+async def test_a_um_server_of_the_other_forest_is_no_mistyped_name(
+    two_forests: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    organization = require_organization(two_forests / "organization.yaml")
+    pool, um = organization.voice_pools[0].fqdn, tandem_um_servers(organization)[0].fqdn
+    assert pool.partition(".")[2] != um.partition(".")[2]
+    resolve = dict.fromkeys((pool, um, "umm1.example.com"), ("127.0.0.1", 5061))
+    with caplog.at_level(logging.WARNING, "tandem.service"):
+        running = await start_voice(Home(folder=two_forests), pool, Listen(resolve=resolve, ports={"tls": 0}))
+    await running.server.stop()
+    told = [r.message for r in caplog.records if r.message.startswith("service.resolve_unknown")]
+    assert len(told) == 1 and "umm1.example.com" in told[0]

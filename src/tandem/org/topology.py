@@ -224,6 +224,8 @@ def not_served(org: m.Organization) -> Iterator[Check]:
     hosting = [pool for pool in pools if pool.fqdn in used]
     for pool in hosting[1:]:
         found = f"users here and at {hosting[0].fqdn}, but calls between pools are refused in this release"
+        if PoolType.BRANCH in (pool.pool_type, hosting[0].pool_type):
+            found += ", and message waiting is not sent to Branch pools"
         yield pool, Severity.WARNING, found, "one voice pool for users who call each other"
     for pool in hosting:
         if len(pool.servers) > 1 and pool.pool_type is not PoolType.STANDARD_EDITION:

@@ -21,7 +21,9 @@ def find_user(context: Context, name: str) -> o.User:
     """A user by account, mail address or SIP address. Raises :class:`ProcessError` if there is none, or several."""
     wanted = name.lower().removeprefix("sip:")
     users = [user for forest in context.organization.forests for user in context.at(forest.name).repository.all(o.User)]
-    found = [u for u in users if wanted in (u.account.lower(), u.mail.lower(), u.bare_sip_address.lower())]
+    # Forests of one directory show each other's users: each counts once.
+    named = (u for u in users if wanted in (u.account.lower(), u.mail.lower(), u.bare_sip_address.lower()))
+    found = list(dict.fromkeys(named))
     if len(found) != 1:
         raise ProcessError(
             f"{len(found)} users that you can read are called {name!r}; expected one account, mail or SIP address"
