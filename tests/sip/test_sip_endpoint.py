@@ -148,6 +148,32 @@ async def test_keep_alives_count_as_messages_of_their_source_on_every_transport(
     await server.close()
 
 
+async def test_a_connection_that_has_proved_a_secret_is_not_held_for_strangers_of_its_source() -> None:
+    limits = SourceLimits(Limits(messages_per_s=0.001, messages_burst=3))
+    server = Endpoint(clock=SystemClock(), ids=SystemIds(), resolver=Resolver(), limits=limits)
+    _, port = await server.listen_tcp("127.0.0.1", 0)
+    phone, stranger = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+    async with asyncio.timeout(5):
+        while len(server.connections.flows) < 2:
+            await asyncio.sleep(0)
+    (flow,) = (each for each in server.connections.flows if each.remote == phone[1].get_extra_info("sockname"))
+    flow.prove()
+    before = dropped.of("stream-messages").value
+
+    async def held_after(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter], messages: int) -> int:
+        for _ in range(messages):
+            connection[1].write(b"\r\n\r\n")
+            assert await connection[0].readexactly(2) == b"\r\n"
+        return dropped.of("stream-messages").value - before
+
+    assert await held_after(stranger, 4) == 1
+    assert await held_after(phone, 3) == 1
+    assert await held_after(phone, 1) == 2  # for its own fourth
+    for _, writer in (phone, stranger):
+        writer.close()
+    await server.close()
+
+
 async def test_what_is_logged_of_a_request_bears_its_call_id_also_later_and_a_connection_bears_none(
     pair: tuple[Endpoint, Endpoint], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -1,8 +1,11 @@
+import heapq
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.sip.counts import dropped
-from tandem.sip.machines.limits import Limits, SourceLimits, network_of
+from tandem.sip.machines.limits import DEBT_S, Bucket, Limits, SourceLimits, network_of
 
 FEW = Limits(
     messages_per_s=10,
@@ -40,6 +43,51 @@ def test_a_stream_is_told_how_long_to_wait_and_pays_for_what_it_sent() -> None:
     waits = [limits.streamed("1.1.1.1", 0.0) for _ in range(8)]
     assert waits[:5] == [0.0] * 5
     assert [round(wait, 3) for wait in waits[5:]] == [0.1, 0.2, 0.3]
+
+
+def flooded(connections: int, seconds: float) -> tuple[SourceLimits, float]:
+    """What strangers behind one address have used who send on so many connections, each as soon as it is read again."""
+    limits, now, heap = SourceLimits(Limits()), 0.0, [(0.0, number) for number in range(connections)]
+    while now < seconds:
+        now, number = heapq.heappop(heap)
+        heapq.heappush(heap, (now + max(limits.streamed("nat", now), 0.001), number))
+    return limits, now
+
+
+@pytest.mark.parametrize("connections", [50, 400, 1_000])
+def test_strangers_behind_the_same_address_do_not_hold_who_has_proved_something(connections: int) -> None:
+    limits, now = flooded(connections, 20.0)
+    assert limits.streamed("nat", now, Bucket()) == 0.0
+    # A phone that has not registered yet is held with them: as long as their debt lasts, which is bounded.
+    assert limits.streamed("nat", now) == pytest.approx(min(connections / 100, DEBT_S), abs=0.02)
+
+
+def test_who_has_proved_something_has_the_rate_of_a_source_on_each_connection() -> None:
+    limits, one, other = SourceLimits(FEW), Bucket(), Bucket()
+    waits = [limits.streamed("nat", 0.0, one) for _ in range(7)]
+    assert [round(wait, 3) for wait in waits] == [0.0] * 5 + [0.1, 0.2]
+    assert limits.streamed("nat", 0.0, other) == limits.streamed("nat", 0.0) == 0.0
+
+
+def test_a_debt_is_paid_within_its_bound() -> None:
+    limits = SourceLimits(FEW)
+    waits = [limits.streamed("1.1.1.1", 0.0) for _ in range(1_000)]
+    assert max(waits) == waits[-1] == DEBT_S
+    # After 2 s the debt is paid, and after one step of 0.1 s there is a token again.
+    assert limits.streamed("1.1.1.1", DEBT_S + 0.1001) == 0.0
+
+
+def test_strangers_of_a_source_have_half_of_its_connections() -> None:
+    limits = SourceLimits(Limits(connections_of_source=4, strangers_of_source=2))
+    assert [limits.connected("nat", handshake=False, now=0.0) for _ in range(3)] == [True, True, False]
+    limits.proved("nat")
+    assert [limits.connected("nat", handshake=False, now=0.0) for _ in range(2)] == [True, False]
+    limits.proved("nat")
+    limits.proved("nat")
+    assert [limits.connected("nat", handshake=False, now=0.0) for _ in range(2)] == [True, False]  # four in all
+    limits.disconnected("nat", proved=True)
+    assert limits.connected("nat", handshake=False, now=0.0)
+    assert Limits().strangers_of_source == Limits().connections_of_source / 2
 
 
 def test_connections_are_bounded_by_source_and_together() -> None:
@@ -107,7 +155,7 @@ def test_no_ipv6_site_takes_all_connections() -> None:
         limits.connected(f"2001:db8:0:{number % 500:x}::{number:x}", handshake=False, now=number / 100)
         for number in range(20_000)
     )
-    assert taken == 4 * Limits().connections_of_source
+    assert taken == 4 * Limits().strangers_of_source == 2_000
     assert limits.connected("192.0.2.1", handshake=True, now=200.0)
 
 

@@ -220,13 +220,16 @@ class Endpoint:
             self._within(flow)
 
     def _within(self, flow: Flow) -> bool:
-        """Whether a source that proved no name is within its rate; a connection beyond it waits, a datagram is dropped."""
+        """Whether who proved no name is within the rate of its source, or of its own connection if it has proved a secret.
+
+        A connection beyond it waits, a datagram is dropped.
+        """
         now = self.clock.now()
         if self._limits is None:
             return True
         if not isinstance(flow, StreamFlow):
             return self._limits.datagram(flow.remote[0], now)
-        if wait := self._limits.streamed(flow.remote[0], now):
+        if wait := self._limits.streamed(flow.remote[0], now, flow.bucket if flow.proved else None):
             flow.hold(wait)
         return True
 

@@ -16,6 +16,7 @@ from tandem.core.log import event, get_logger
 from tandem.sip.aio.sockets import at_port
 from tandem.sip.counts import dropped
 from tandem.sip.errors import MalformedMessage
+from tandem.sip.machines.limits import Bucket
 from tandem.sip.message.framing import PAIR, PONG, KeepAlive, StreamFramer
 
 _log = get_logger("sip")
@@ -124,12 +125,16 @@ class Owner(Protocol):
 
 
 class StreamFlow(asyncio.Protocol):
-    """A TCP or TLS connection, incoming or outgoing. ``on_proved`` is called once, when the peer has proved who it is."""
+    """A TCP or TLS connection, incoming or outgoing. ``on_proved`` is called once, when the peer has proved who it is.
+
+    ``bucket`` is what it may send from then on, apart from others of its source.
+    """
 
     def __init__(self, transport: str, owner: Owner, *, proved: bool = False) -> None:
         self.transport = transport
         self.proved = proved
         self.on_proved: Callable[[], None] = lambda: None
+        self.bucket = Bucket()
         self.local: tuple[str, int] = ("", 0)
         self.remote: tuple[str, int] = ("", 0)
         self.peer_names: frozenset[str] = frozenset()

@@ -2,9 +2,11 @@
 
 A source is an IPv4 address or an IPv6 network of /64, which is what one peer has; all networks of a /48, which is what one
 site has, count together as well. Rates are token buckets, each kept as one moment (the generic cell rate algorithm: the time
-at which the bucket would be full again). A trusted source has no limits: a gateway of the directory by its address, and on a
-connection a peer with a proven name (the endpoint does not ask then). Tables are bounded: of more than they hold the
-source heard longest ago is forgotten. Left out: a bound on all sources of UDP together, since their addresses can be forged.
+at which the bucket would be full again). A connection whose peer has proved something has a bucket of its own, so that
+strangers behind the same address (NAT) do not hold it; they leave it half of the connections too. A trusted source has no
+limits: a gateway of the directory by its address, and on a connection a peer with a proven name (the endpoint does not ask
+then). Tables are bounded: of more than they hold the source heard longest ago is forgotten. Left out: a bound on all sources
+of UDP together, since their addresses can be forged.
 """
 
 import functools
@@ -18,6 +20,8 @@ from tandem.core.log import event, get_logger
 from tandem.sip.counts import dropped
 
 _log = get_logger("sip")
+DEBT_S = 2.0
+"""The longest that a connection is held for what its whole source has sent: many connections do not make each wait longer."""
 _TELL_S = 60.0
 """A source is named in the log once in this time, however much it sends."""
 
@@ -42,7 +46,8 @@ def _network(source: str, bits: int) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """Rates per second and bursts are of one source, and ``site`` times as much of one site; from ``connections`` on of all
-    together. ``strangers`` and ``strangers_handshakes`` are for sources that have proved nothing yet.
+    together. ``strangers`` and ``strangers_handshakes`` are for sources that have proved nothing yet,
+    ``strangers_of_source`` for the connections of one source on which nothing was proved yet.
 
     A burst lets the phones of one office, behind one address, come back all at once.
     """
@@ -52,6 +57,7 @@ class Limits:
     connections_per_s: float = 20.0
     connections_burst: float = 400.0
     connections_of_source: int = 1_000
+    strangers_of_source: int = 500
     handshakes_of_source: int = 50
     site: int = 4
     connections: int = 10_000
@@ -61,6 +67,13 @@ class Limits:
     sources: int = 20_000
 
 
+@dataclass(slots=True)
+class Bucket:
+    """A token bucket: the moment, in seconds of a monotonic clock, at which it would be full again."""
+
+    full_at: float = 0.0
+
+
 class _Rate:
     """The buckets of every source for one thing."""
 
@@ -68,26 +81,35 @@ class _Rate:
         self._step_s = 1.0 / per_s
         self._burst_s = burst / per_s
         self._sources = sources
-        self._full_at: OrderedDict[str, float] = OrderedDict()
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def take(self, source: str, now: float, *, always: bool = False) -> float:
-        """Take one token; 0, or the seconds until there is one. ``always``: take it even then, as a debt."""
-        full_at = max(self._full_at.get(source, now), now)
+        """Take one token of a source's bucket; see :meth:`spend`."""
+        bucket = self._buckets.setdefault(source, Bucket())
+        self._buckets.move_to_end(source)
+        if len(self._buckets) > self._sources:
+            self._buckets.popitem(last=False)
+        return self.spend(bucket, now, always=always)
+
+    def spend(self, bucket: Bucket, now: float, *, always: bool = False) -> float:
+        """Take one token; 0, or the seconds until there is one, :data:`DEBT_S` at most.
+
+        ``always``: take it even then, as a debt, which is bounded by the same.
+        """
+        full_at = max(bucket.full_at, now)
         wait = full_at + self._step_s - now - self._burst_s
         if wait <= 0 or always:
-            self._full_at[source] = full_at + self._step_s
-        self._full_at.move_to_end(source)
-        if len(self._full_at) > self._sources:
-            self._full_at.popitem(last=False)
-        return max(0.0, wait)
+            bucket.full_at = min(full_at + self._step_s, now + self._burst_s + DEBT_S)
+        return min(max(0.0, wait), DEBT_S)
 
     def __len__(self) -> int:
-        return len(self._full_at)
+        return len(self._buckets)
 
 
 @dataclass(slots=True)
 class _Open:
     connections: int = 0
+    strangers: int = 0
     handshakes: int = 0
 
 
@@ -100,7 +122,7 @@ class SourceLimits:
         self._messages = self._rates(limits.messages_per_s, limits.messages_burst)
         self._connections = self._rates(limits.connections_per_s, limits.connections_burst)
         self._open: dict[str, _Open] = {}
-        self._all, self._strangers = _Open(), 0
+        self._all = _Open()
         self._proved: OrderedDict[str, None] = OrderedDict()
         self._told: OrderedDict[str, float] = OrderedDict()
 
@@ -121,11 +143,17 @@ class SourceLimits:
         self._refused("udp-messages", source, now)
         return False
 
-    def streamed(self, source: str, now: float) -> float:
-        """Seconds to wait before the next message of a connection is read; nothing is lost by that."""
+    def streamed(self, source: str, now: float, own: Bucket | None = None) -> float:
+        """Seconds to wait before the next message of a connection is read; nothing is lost by that.
+
+        ``own``: the bucket of a connection whose peer has proved who it is; by default that of its source is used.
+        """
         if self.trusted(source):
             return 0.0
-        wait = _take(self._messages, source, now, always=True)
+        if own is None:
+            wait = _take(self._messages, source, now, always=True)
+        else:
+            wait = self._messages[0].spend(own, now, always=True)
         if wait:
             self._refused("stream-messages", source, now)
         return wait
@@ -135,9 +163,9 @@ class SourceLimits:
         if limit := self._beyond(source, handshake, now):
             self._refused(limit, source, now)
             return False
-        self._strangers += 1
         for each in (self._all, *(self._open.setdefault(key, _Open()) for key, _ in self._shares(source))):
             each.connections += 1
+            each.strangers += 1
             each.handshakes += handshake
         return True
 
@@ -146,19 +174,26 @@ class SourceLimits:
         network, site = network_of(source), _site_of(source)
         return ((network, 1), (site, self.limits.site)) if site else ((network, 1),)
 
+    def _counted(self, source: str) -> tuple[_Open, ...]:
+        """Where a connection that was let in is counted."""
+        return (self._all, *(self._open.get(key) or _Open() for key, _ in self._shares(source)))
+
     def _beyond(self, source: str, handshake: bool, now: float) -> str:
         limits = self.limits
         if self.trusted(source):  # strangers who have taken all there is must not keep a gateway out
             return ""
         stranger = network_of(source) not in self._proved
-        if self._all.connections >= limits.connections or (stranger and self._strangers >= limits.strangers):
+        if self._all.connections >= limits.connections or (stranger and self._all.strangers >= limits.strangers):
             return "connections"
         most = min(limits.handshakes, limits.strangers_handshakes) if stranger else limits.handshakes
         if handshake and self._all.handshakes >= most:
             return "handshakes"
         for key, times in self._shares(source):
             each = self._open.get(key) or _Open()
-            if each.connections >= limits.connections_of_source * times:
+            if (
+                each.connections >= limits.connections_of_source * times
+                or each.strangers >= limits.strangers_of_source * times
+            ):
                 return "connections-of-source"
             if handshake and each.handshakes >= limits.handshakes_of_source * times:
                 return "handshakes-of-source"
@@ -166,7 +201,7 @@ class SourceLimits:
 
     def greeted(self, source: str) -> None:
         """A handshake is over, one way or the other."""
-        for each in (self._all, *(self._open.get(key) or _Open() for key, _ in self._shares(source))):
+        for each in self._counted(source):
             each.handshakes -= 1
 
     def proved(self, source: str) -> None:
@@ -174,7 +209,8 @@ class SourceLimits:
 
         Its source is remembered, and gets in where strangers do not.
         """
-        self._strangers -= 1
+        for each in self._counted(source):
+            each.strangers -= 1
         network = network_of(source)
         self._proved[network] = None
         self._proved.move_to_end(network)
@@ -183,10 +219,10 @@ class SourceLimits:
 
     def disconnected(self, source: str, *, proved: bool) -> None:
         """A connection that was let in is gone, its handshake over; ``proved``: after :meth:`proved`."""
-        self._strangers -= not proved
-        self._all.connections -= 1
+        for each in self._counted(source):
+            each.connections -= 1
+            each.strangers -= not proved
         for key, _ in self._shares(source):
-            self._open[key].connections -= 1
             if self._open[key].connections <= 0:
                 del self._open[key]
 
