@@ -55,9 +55,11 @@ def test_what_is_added_changed_renamed_and_deleted_is_followed(adapter: adapters
     repository.add(dan)
     assert look(index)
     assert table["sip:dan@example.com"].account == "dan"
+    (dans,) = [uid for uid, user in index.by_id(o.User).items() if user.account == "dan"]
     adapter.owner.replace(repository.dn_of(dan), {"msRTCSIP-PrimaryUserAddress": ["sip:daniel@example.com"]})
     assert look(index)
     assert "sip:dan@example.com" not in table and table["sip:daniel@example.com"].account == "dan"
+    assert index.by_id(o.User)[dans] is table["sip:daniel@example.com"]
     adapter.owner.delete(repository.dn_of(dan))
     assert look(index)
     assert "sip:daniel@example.com" not in table and not look(index)

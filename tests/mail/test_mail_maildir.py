@@ -1,7 +1,11 @@
 """What the Maildir adapter shares with other programs: file names, and a mailbox of release 0.1."""
 
+import contextlib
 import mailbox
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,3 +116,116 @@ def test_a_disk_that_takes_nothing_leaves_no_message(tmp_path: Path, monkeypatch
     with pytest.raises(MailError):
         folder.append("voice-1", VOICE)
     assert folder.list() == ()
+
+
+_STEPS = (
+    (Path, "rename"),
+    (Path, "rmdir"),
+    (Path, "unlink"),
+    (Path, "iterdir"),
+    (folders, "_scan"),
+    (folders, "sync_folder"),
+)
+
+
+def unsynced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many moves in little time: nothing here is about power that fails."""
+    monkeypatch.setattr(folders, "sync_folder", lambda path: path.stat())
+    monkeypatch.setattr(folders, "write_synced", lambda path, data: path.write_bytes(data))
+
+
+def test_what_comes_at_any_step_of_a_move_is_in_one_of_the_two_mailboxes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process appends to the mailbox that is moved: no lock is shared with it."""
+    step, when, busy = 0, 0, False
+
+    def watched(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            nonlocal step, busy
+            if not busy:
+                step += 1
+                if step == when:
+                    busy = True
+                    MaildirFolder(root / "a").append("late", VOICE)
+                    busy = False
+            return real(*args)
+
+        return call
+
+    unsynced(monkeypatch)
+    for owner, name in _STEPS:
+        monkeypatch.setattr(owner, name, watched(getattr(owner, name)))
+    while step >= when:
+        root, step, when, busy = tmp_path / str(when), 0, when + 1, True
+        old, new = MaildirFolder(root / "a"), MaildirFolder(root / "b")
+        old.append("voice-1", VOICE)
+        new.append("voice-2", VOICE)
+        busy = False
+        old.move(new)
+        busy = True
+        keys = [info.key for info in (*old.list(), *new.list())]
+        assert "voice-1" in keys and ("late" in keys or step < when), when
+        old.move(new)
+        assert not old.folder.exists()
+        assert sorted(info.key for info in new.list()) == sorted({*keys, "voice-1", "voice-2"})
+        busy = False
+    assert when > 10
+
+
+@pytest.mark.parametrize("step", ["write_synced", "sync_folder"])
+def test_a_mailbox_that_is_moved_away_at_a_step_of_append_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    old, new = MaildirFolder(tmp_path / "a"), MaildirFolder(tmp_path / "b")
+    for folder in (old, new):
+        folder.append("voice-1", VOICE)
+    real, calls = getattr(folders, step), 0
+
+    def call(*args: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            MaildirFolder(tmp_path / "a").move(MaildirFolder(tmp_path / "b"))
+        real(*args)
+
+    monkeypatch.setattr(folders, step, call)
+    with contextlib.suppress(MailError):  # or it is refused, to be tried again
+        old.append("late", VOICE)
+    old.append("late", VOICE)
+    old.move(new)
+    assert [info.key for info in new.list()] == ["voice-1", "late"]
+
+
+def test_what_comes_while_a_mailbox_is_moved_is_never_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unsynced(monkeypatch)
+
+    def append(folder: MaildirFolder, taken: list[str]) -> None:
+        for number in range(5):
+            with contextlib.suppress(MailError):
+                taken.append(folder.append(f"late-{number}", VOICE))
+
+    for number in range(30):
+        old, new = MaildirFolder(tmp_path / f"{number}a"), MaildirFolder(tmp_path / f"{number}b")
+        for folder in (old, new):
+            folder.append("voice-1", VOICE)
+        taken: list[str] = []
+        thread = threading.Thread(target=append, args=(old, taken))
+        thread.start()
+        old.move(new)
+        thread.join()
+        assert taken and {*taken} <= {info.key for info in (*old.list(), *new.list())}
+
+
+def test_a_large_mailbox_is_merged_by_listing_the_other_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = MaildirFolder(tmp_path / "a"), MaildirFolder(tmp_path / "b")
+    for folder in (old, new):
+        folder.append("voice-1", VOICE)
+        for number in range(50):
+            (folder.folder / "cur" / f"{folder.folder.name}{number}:2,S").write_bytes(b"")
+    listed, scan = [], folders._scan
+    monkeypatch.setattr(folders, "_scan", lambda path: (listed.append(path), scan(path))[1])
+    old.move(new)
+    assert sum(path.parent == new.folder for path in listed) <= 2 * 4  # new and cur, again while they change
+    monkeypatch.undo()
+    assert len(new.list()) == 101 and not old.folder.exists()

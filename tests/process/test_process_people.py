@@ -1,5 +1,6 @@
 """tandem user: what administrators do for one user, with the rights of their team."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,6 +128,19 @@ def test_a_users_mailbox_is_never_purged(deployed: Path) -> None:
     message = zoe(deployed)
     refused = run(deployed, "purge", "FILE", "zoe@example.com", "Alice@example.com", "--as", "maria", "--yes")
     assert isinstance(refused.exception, ProcessError) and "alice@example.com: a user's" in str(refused.exception)
+    assert message.exists()
+
+
+@pytest.mark.parametrize("moves", ["mail", "waiting", "aside", "moved"])
+def test_a_mailbox_that_is_still_to_be_moved_is_no_leavers(deployed: Path, moves: str) -> None:
+    message = zoe(deployed)
+    file = deployed / "state" / "um" / "mailboxes.json"
+    file.parent.mkdir(exist_ok=True)
+    pair = {"5": "zoe@example.com"} if moves == "mail" else {"zoe@example.com": "bauer@example.com"}
+    file.write_text(json.dumps({moves: pair}))
+    assert run(deployed, "leavers", "FILE").output == "Every mailbox here is a user's.\n"
+    refused = run(deployed, "purge", "FILE", "zoe@example.com", "--as", "maria", "--yes")
+    assert isinstance(refused.exception, ProcessError) and "still to be moved" in str(refused.exception)
     assert message.exists()
 
 

@@ -222,6 +222,10 @@ class Index:
         within = domain_of(forest).path if forest else ""
         return tuple(held.value for held in found if held.place.startswith(within))
 
+    def by_id(self, type_: type[T]) -> dict[str, T]:
+        """Every object of a type by its entry's id, which stays whatever the entry is renamed to. Also from a thread."""
+        return {uid: held.value for uid, held in self._shown.by_type.get(type_, {}).items()}
+
     def sip_secret(self, user: o.User) -> str:
         """A user's SIP secret, or an empty string; only voice servers see any."""
         return self._shown.secrets.get(DN.parse(user.container).child("CN", user.entry_name).path, "")

@@ -128,6 +128,10 @@ class UmDirectory:
             by_mail=self._by_mail,
         )
 
+    def users(self) -> dict[str, o.User]:
+        """All users that are seen, enabled for UM or not, by their entries' ids. Also from a thread."""
+        return self.index.by_id(o.User)
+
 
 def listed(users: Mapping[str, o.User]) -> tuple[o.User, ...]:
     """All users as they are now, in a thread: a table of the loop's that changes meanwhile is listed again."""

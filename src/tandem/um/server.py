@@ -84,10 +84,11 @@ class UmServer(Service[UmConfig]):
         identity: Identity | None = None,
         contact_port: Callable[[str], int] = lambda transport: 5061 if transport == Transport.TLS else 5060,
     ) -> None:
+        directory = UmDirectory(connect, fqdn, repository.layout.forest)
         super().__init__(
             room="um",
             endpoint=endpoint,
-            directory=UmDirectory(connect, fqdn, repository.layout.forest),
+            directory=directory,
             clock=clock,
             able=_ABLE,
             identity=identity,
@@ -119,7 +120,7 @@ class UmServer(Service[UmConfig]):
             submission=submission,
         )
         mailboxes, told = (paths.pin_key.with_name(name) for name in ("mailboxes.json", "told.json"))
-        self._moves = MailboxMoves(config=lambda: self.config, store=store, disk=self.threads.disk, file=mailboxes)
+        self._moves = MailboxMoves(directory.users, store=store, disk=self.threads.disk, file=mailboxes)
         self._notices = ChangeNotices(lambda: self.config, submission, clock, threads=self.threads, file=told)
         counts.calls.source = lambda: len(self.calls)
 

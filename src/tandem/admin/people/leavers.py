@@ -18,6 +18,7 @@ from tandem.process.holders import require
 from tandem.process.roles import MessagingRoles
 from tandem.process.task import Change, Context
 from tandem.service.threads import ThreadPool
+from tandem.um.mailboxes import still_somebodys
 from tandem.wiring import mail_store
 
 _T = TypeVar("_T")
@@ -40,11 +41,15 @@ class LeaversMailbox:
 def leavers(context: Context, home: Path | None = None) -> tuple[LeaversMailbox, ...]:
     """The mailboxes of a server's ``home`` (by default those beside the organization file) that are nobody's.
 
+    Those are left out that a UM server is still to move, as their users have another address since, and those whose users it
+    has not seen leave yet: while it is down, nobody can tell the two.
+
     Raises:
         ProcessError: the operator cannot read every forest, so that users would be taken for leavers.
         MailError: the mailboxes cannot be read.
     """
-    return _with_store(context, home, partial(_found, _addresses(context)))
+    known = _addresses(context) | still_somebodys(_state(context, home) / "um" / "mailboxes.json")
+    return _with_store(context, home, partial(_found, known))
 
 
 def purge(context: Context, addresses: Sequence[str], home: Path | None = None) -> tuple[LeaversMailbox, ...]:
@@ -66,8 +71,8 @@ def purge(context: Context, addresses: Sequence[str], home: Path | None = None) 
     wanted = [address.lower() for address in addresses]
     if unknown := [address for address in wanted if address not in there]:
         raise ProcessError(
-            f"{', '.join(unknown)}: a user's, or no mailbox here; expected addresses that 'tandem user leavers' shows. "
-            "Nothing was removed."
+            f"{', '.join(unknown)}: a user's, still to be moved, or no mailbox here; "
+            "expected addresses that 'tandem user leavers' shows. Nothing was removed."
         )
 
     def remove(address: str) -> None:
@@ -101,11 +106,15 @@ async def _found(known: frozenset[str], store: MailStore) -> tuple[LeaversMailbo
     return tuple(found)
 
 
+def _state(context: Context, home: Path | None) -> Path:
+    return home / "state" if home else context.organization.state
+
+
 def _with_store(context: Context, home: Path | None, work: Callable[[MailStore], Awaitable[_T]]) -> _T:
     async def run() -> _T:
         disk = ThreadPool("leavers-disk", 1)
         try:
-            return await work(mail_store(home / "state" if home else context.organization.state, disk))
+            return await work(mail_store(_state(context, home), disk))
         finally:
             disk.close()
 

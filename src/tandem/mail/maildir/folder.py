@@ -3,13 +3,14 @@
 Other programs rename and remove files meanwhile: a file that is gone is looked for again.
 """
 
+import contextlib
+import errno
 import itertools
 import os
 import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,12 +43,19 @@ class MaildirFolder:
         """See :meth:`tandem.mail.port.Mailbox.append`."""
         check_message_id(message_id)
         with self._lock, self._disk("take a message"):
-            self._make()
-            if self._find(message_id) is None:
-                temporary = self.folder / "tmp" / f"{message_id}.{os.getpid()}.{next(_numbers)}"
-                write_synced(temporary, data)
-                temporary.rename(self.folder / "new" / message_id)
-            sync_folder(self.folder / "new")  # also of one that is there: it may be from before a crash
+            for _ in range(_LOOKS - 1):
+                with contextlib.suppress(FileNotFoundError):
+                    return self._append(message_id, data)
+                # The folder was moved away meanwhile, by this process or another one: it is made again.
+            return self._append(message_id, data)
+
+    def _append(self, message_id: str, data: bytes) -> str:
+        self._make()
+        if self._find(message_id) is None:
+            temporary = self.folder / "tmp" / f"{message_id}.{os.getpid()}.{next(_numbers)}"
+            write_synced(temporary, data)
+            temporary.rename(self.folder / "new" / message_id)
+        sync_folder(self.folder / "new")  # also of one that is there: it may be from before a crash
         return message_id
 
     def list(self) -> tuple[MessageInfo, ...]:
@@ -110,25 +118,42 @@ class MaildirFolder:
         if self.folder == target.folder or not self.folder.is_dir():
             return False
         with self._disk("be moved"):
-            if not target.folder.exists():
-                self.folder.rename(target.folder)
+            if target.folder.exists():
+                self._merge_into(target)
             else:
-                target._make()
-                for path in self._files():
-                    # A message that is there already, under whatever flags, is the same one.
-                    if target._find(key_of(path.name)) is None:
-                        path.rename(target.folder / path.parent.name / path.name)
-                for place in ("new", "cur"):
-                    sync_folder(target.folder / place)
-                for other in sorted(self.folder.iterdir()):
-                    if other.name in ("tmp", "new", "cur"):
-                        shutil.rmtree(other)
-                    elif not (target.folder / other.name).exists():  # folders below the inbox, of an IMAP server
-                        other.rename(target.folder / other.name)
-                if not any(self.folder.iterdir()):
-                    self.folder.rmdir()
+                self.folder.rename(target.folder)
             sync_folder(target.folder.parent)
         return True
+
+    def _merge_into(self, target: "MaildirFolder") -> None:
+        """Others may append to both meanwhile: a folder goes when it is empty, and never with what is in it."""
+        target._make()
+        there = {key_of(path.name) for path in target._files()}
+        for place in ("new", "cur"):
+            sync_folder(target.folder / place)
+            for _ in range(_LOOKS):
+                for path in _scan(self.folder / place):
+                    with contextlib.suppress(FileNotFoundError):  # renamed or removed just now
+                        if key_of(path.name) in there:  # it is the same one, under whatever flags
+                            path.unlink()
+                        else:
+                            path.rename(target.folder / place / path.name)
+                            there.add(key_of(path.name))
+            sync_folder(target.folder / place)
+        for other in sorted(self.folder.iterdir()):  # folders below the inbox, of an IMAP server
+            if other.name not in ("tmp", "new", "cur") and not (target.folder / other.name).exists():
+                other.rename(target.folder / other.name)
+        # What is in tmp was acknowledged to nobody: who is writing it finds it gone, and writes it again.
+        shutil.rmtree(self.folder / "tmp", ignore_errors=True)
+        for folder in (self.folder / "new", self.folder / "cur", self.folder):
+            try:
+                folder.rmdir()
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+                return  # somebody has put something there again: it goes with the next move
 
     def destroy(self) -> None:
         """See :meth:`tandem.mail.port.MailStore.remove`."""
@@ -190,7 +215,7 @@ class MaildirFolder:
                 break
         return tuple(found.values())
 
-    @contextmanager
+    @contextlib.contextmanager
     def _disk(self, what: str) -> Iterator[None]:
         try:
             yield
