@@ -311,6 +311,24 @@ def test_a_restored_directory_is_read_again_though_its_changes_are_older(
         assert told(feed) is None
 
 
+def test_an_id_that_was_given_since_the_copy_is_nobody_elses_after_a_restore(
+    directory: EmbeddedDirectory, tmp_path: Path
+) -> None:
+    owner = directory.trusted()
+    kept = other(directory, tmp_path)
+    owner.add(DN.parse(PEOPLE).child("CN", "zoe"), {"objectClass": ["user"], "sAMAccountName": ["zoe"]})
+    zoe = uid_of(directory, "zoe")
+    restore(kept, tmp_path / "directory.db")
+    directory.trusted().add(DN.parse(PEOPLE).child("CN", "dan"), {"objectClass": ["user"], "sAMAccountName": ["dan"]})
+    assert int(uid_of(directory, "dan")) > int(zoe)
+
+
+def uid_of(directory: EmbeddedDirectory, account: str) -> str:
+    entry = directory.trusted().get(DN.parse(PEOPLE).child("CN", account))
+    assert entry is not None
+    return entry.uid
+
+
 def other(directory: EmbeddedDirectory, tmp_path: Path, **names: str) -> Path:
     """A copy of the directory, in which accounts are displayed by other names."""
     copy = tmp_path / "other.db"

@@ -219,3 +219,17 @@ async def test_a_file_of_another_format_is_begun_anew(scene: Scene, tmp_path: Pa
     file.write_text("[")
     await looks(scene, scene.users)
     await scene.until(alice=["voice-1"], bob=["voice-2"])
+
+
+@pytest.mark.parametrize("broken", ["alice@example.com", "adams@example.com"])
+async def test_who_gets_and_leaves_an_address_whose_messages_could_not_be_moved_takes_none_along(
+    scene: Scene, broken: str
+) -> None:
+    await looks(scene, scene.users)
+    scene.store.mailbox(broken).break_down()
+    adams = replace(ALICE, mail="adams@example.com")
+    for mail in (ALICE.mail, "brown@example.com"):
+        await looks(scene, {"alice": adams, "bob": replace(BOB, mail=mail)})
+    scene.store.mailbox(broken).broken = None
+    async with scene.running():
+        await scene.until(adams=["voice-1"], brown=["voice-2"], alice=[], bob=[])

@@ -257,16 +257,15 @@ class _Tried:
 
 @asynccontextmanager
 async def locked(path: Path, disk: ThreadPool) -> AsyncIterator[None]:
-    """Hold the lock of a file among processes; it is waited for in a thread."""
-    file = await disk.run(_lock, path)
+    """Hold the lock of a file among processes; it is waited for in a thread. Who is cancelled does not get it."""
+    file = await disk.run(_open, path)
     try:
+        await disk.run(fcntl.flock, file, fcntl.LOCK_EX)
         yield
     finally:
         file.close()
 
 
-def _lock(path: Path) -> IO[bytes]:
+def _open(path: Path) -> IO[bytes]:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
-    fcntl.flock(file, fcntl.LOCK_EX)
-    return file
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")

@@ -55,22 +55,29 @@ class _Known:
         kept = {mail for uid, mail in users.items() if self.mail.get(uid) == mail}
         new = {uid: mail for uid, mail in users.items() if mail and seen.get(uid) != mail}
         refused = self._refuse(new, kept)
+        left: dict[str, str] = {}
         for uid, mail in new.items():
             before = self.mail.get(uid)
             seen[uid] = self.mail[uid] = mail
             if before and before != mail and before not in kept:
-                self._send_on(before, mail)
+                left[before] = mail
+        for moves in (self.waiting, self.aside, self.moved):  # what is still on its way goes on to the newest address
+            moves.update({old: left.get(to, to) for old, to in moves.items()})
+        self.waiting = left | self.waiting  # what is there is its former user's, as long as that is not taken out
         had = self.moved.keys() & set(users.values())
         for mail in had:  # what comes there now is for whom has it now
             del self.moved[mail]
         return bool(had) or self.mail != before_all, refused
 
     def _refuse(self, new: dict[str, str], kept: set[str]) -> dict[str, str]:
-        """Take out of ``new`` who wants an address that another user keeps; add the one that they keep themselves."""
+        """Take out of ``new`` who wants an address that another user keeps; add the one that they keep themselves.
+
+        Nobody gets an address either whose messages are still on their way to the user who had it.
+        """
         refused: dict[str, str] = {}
         again = True
         while again:  # for who wants what somebody keeps who was refused just now
-            again, taken = False, set(kept)
+            again, taken = False, kept | self.waiting.keys() | self.aside.keys()
             for uid, mail in tuple(new.items()):
                 before = self.mail.get(uid)
                 if before != mail and mail in taken:
@@ -84,11 +91,6 @@ class _Known:
                 if again:
                     break
         return refused
-
-    def _send_on(self, before: str, mail: str) -> None:
-        for kept in (self.aside, self.moved):  # what is still on its way goes on to the newest address
-            kept.update({old: mail for old, new in kept.items() if new == before})
-        self.waiting[before] = mail
 
 
 class MailboxMoves:
@@ -137,7 +139,8 @@ class MailboxMoves:
         if changed:
             await self._write(known)
         # Two who swap addresses get their own messages: all are taken out before the first one is put in.
-        for old in tuple(known.waiting):
+        # What another user left there before has gone on first.
+        for old in known.waiting.keys() - known.aside.keys():
             if await self._move(old, _aside(old)) is not None:
                 known.aside[old] = known.waiting.pop(old)
                 await self._write(known)
@@ -147,7 +150,7 @@ class MailboxMoves:
                 known.moved[old] = known.aside.pop(old)
                 await self._write(known)
         for old, new in known.moved.items():
-            if old not in owned:
+            if old not in owned and old not in known.waiting:
                 await self._move(old, new)
 
     async def _move(self, address: str, to: str) -> bool | None:

@@ -194,12 +194,16 @@ def restore(source: Path, target: Path) -> None:
     held = sqlite3.connect(source)
     try:
         numbers = {row["name"]: row["number"] for row in now.execute("SELECT name, number FROM state")}
+        given = now.execute("SELECT max(id) FROM (SELECT id FROM entry UNION ALL SELECT id FROM gone)").fetchone()[0]
         held.backup(now)
         now.execute(
             "INSERT OR IGNORE INTO state VALUES ('restored', 0)"
         )  # what changed by it bears no number of a change
         for name in ("change", "access", "restored"):
             now.execute("UPDATE state SET number = max(number, ?) + 1 WHERE name = ?", (numbers.get(name, 0), name))
+        # Servers know users by the ids of their entries: no other user gets one that was given since the copy.
+        if now.execute("SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'").fetchone():  # not in 0.1's files
+            now.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'entry'", (given or 0,))
     except sqlite3.Error as error:
         raise DirectoryError(f"{target} cannot be replaced by {source}: {error}") from None
     finally:
