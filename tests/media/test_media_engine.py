@@ -179,7 +179,7 @@ async def test_only_the_peer_is_heard_and_after_a_move_its_new_address(engine: M
     stranger = AudioStream(FrameCache())
     stranger.start(stream_to(session.port))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
+        sock.bind(("127.0.0.82", 0))
         phone.start(stream_to(session.port, send=False))
         await asyncio.sleep(1.2)  # what the phone sent is handed over
         before = len(heard)
@@ -187,7 +187,7 @@ async def test_only_the_peer_is_heard_and_after_a_move_its_new_address(engine: M
             sock.sendto(stranger.tick() or b"", ("127.0.0.1", session.port))
         await asyncio.sleep(1.2)
         assert len(heard) == before
-        session.start(stream_to(sock.getsockname()[1]))  # re-INVITE: the stranger is the peer now
+        session.start(stream_to(sock.getsockname()[1], host="127.0.0.82"))  # re-INVITE: the stranger is the peer now
         await asyncio.sleep(0.1)
         for _ in range(20):
             sock.sendto(stranger.tick() or b"", ("127.0.0.1", session.port))
