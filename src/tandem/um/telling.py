@@ -7,11 +7,12 @@ even pace, so that neither a gateway that comes back nor a restart brings a burs
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tandem.core.log import event, get_logger
-from tandem.core.tasks import Work
+from tandem.core.tasks import Work, cancel, spawn
 from tandem.directory import objects as o
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop
@@ -27,7 +28,9 @@ AWAY_S = 5.0
 PACED_PER_S = 20.0
 """Messages a second that tell again."""
 AT_ONCE = 8
-"""Changes that are told at the same time; of what is told again, one is."""
+"""What is told at the same time, of changes and of what is told again."""
+SILENT_S = 1.0
+"""A gateway that has not answered after so long is passed over until it does, so that it holds up no other."""
 _TAKES_NOTHING = (408, 500, 503)
 
 
@@ -109,9 +112,18 @@ class MwiTeller:
             await self._tell(await self._changed.first())
 
     async def _tell_again(self) -> None:
-        while True:
-            await self._tell(await self._paced.first())
-            await asyncio.sleep(1 / PACED_PER_S)
+        under_way: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                address = await self._paced.first()
+                if len(under_way) >= AT_ONCE:
+                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                task = spawn(self._tell(address), name="um.mwi_again", log=_log)
+                under_way.add(task)
+                task.add_done_callback(under_way.discard)
+                await asyncio.sleep(1 / PACED_PER_S)
+        finally:
+            await cancel(*under_way)
 
     async def _tell(self, address: str) -> None:
         """Tell a mailbox's gateways how many messages wait now, if they do not know it."""
@@ -148,22 +160,25 @@ class MwiTeller:
 
     async def _notify_first(self, user: o.User, summary: MessageSummary) -> str | None:
         """The name of the gateway that took it."""
-        now = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
+        now = loop.time
         gateways = self._config().gateways_of(user.um_dial_plan)
         # The user's own pool first: a PBX may take what is for nobody it knows, and other pools refuse it.
         for gateway in sorted(gateways, key=lambda each: each.address.lower() != user.home_pool.lower()):
             if not gateway.mwi_allowed or self._away_until.get(gateway.name, 0.0) > now():
                 continue
+            silent = loop.call_later(SILENT_S, self._away_until.__setitem__, gateway.name, math.inf)
             try:
                 status = await self._notify(user, gateway, summary)
             except Exception as error:  # whatever it is, it is told again
                 event(_log, logging.INFO, "um.notify_failed", gateway=gateway.name, error=error)
                 status = 503
+            finally:
+                silent.cancel()
+            self._away_until[gateway.name] = now() + AWAY_S if status in _TAKES_NOTHING else 0.0
             if status < 300:
                 return gateway.name
             event(_log, logging.INFO, "um.notify_refused", gateway=gateway.name, status=status)
-            if status in _TAKES_NOTHING:
-                self._away_until[gateway.name] = now() + AWAY_S
         return None
 
     async def _notify(self, user: o.User, gateway: o.UMIPGateway, summary: MessageSummary) -> int:

@@ -13,7 +13,7 @@ from tandem.core.ids import Ids
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.found import Found
-from tandem.directory.layout import ORGANIZATION_CLASS
+from tandem.directory.layout import ORGANIZATION_CLASS, POOLS_CLASS, RTC_SERVICE_CLASS
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository
 from tandem.directory.sqlite.session import EmbeddedDirectory
@@ -54,13 +54,15 @@ def _rebuilt(found: Found, organization: Organization, folder: Path) -> Session:
         for forest, objects in found.objects.items():
             at = layout_of(organization, forest)
             session.add(at.domain, {"objectClass": ("top", "domainDNS")})
-            containers = [at.users, at.computers, at.configuration, at.services, at.microsoft_exchange, at.rtc_service]
+            containers = [at.users, at.computers, at.configuration, at.services, at.microsoft_exchange]
             for dn in containers:
                 session.add(dn, {"objectClass": ("top", "container")})
             session.add(at.exchange, {"objectClass": ("top", ORGANIZATION_CLASS)}, protected=True)
+            session.add(at.rtc_service, {"objectClass": ("top", RTC_SERVICE_CLASS)})
+            session.add(at.pools, {"objectClass": ("top", POOLS_CLASS)})
             for dn in (
                 *(at.um_dial_plans, at.um_ip_gateways, at.um_auto_attendants, at.um_mailbox_policies),
-                *(at.administrative_groups, at.servers.parent, at.servers, at.pools, at.voice),
+                *(at.administrative_groups, at.servers.parent, at.servers, at.voice),
                 *(at.voice_dial_plans, at.voice_policies, at.voice_routes, at.pstn_usages, at.trunks),
             ):
                 session.add(dn, {"objectClass": ("top", "container")})
