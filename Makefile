@@ -42,7 +42,7 @@ check: .venv/.developer
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint quick
 
 quick:
-	$(BIN)/pytest -q -x --numprocesses=3 -m "not peer and not slow"
+	$(BIN)/pytest -q -x --numprocesses=3 --hypothesis-profile=quick -m "not peer and not slow"
 
 fuzz: .venv/.developer
 	$(PIP) --editable '.[fuzz]'

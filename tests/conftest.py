@@ -11,6 +11,8 @@ import network
 # No example has a time of its own: on a machine that does something else, too, it would fail for nothing.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+# make check: fewer examples, for who runs it every few minutes; make test has all.
+settings.register_profile("quick", max_examples=25, deadline=None)
 # pytest --hypothesis-profile=deep: many more examples, for a developer who changed a parser.
 settings.register_profile("deep", max_examples=4000, deadline=None)
 # Commands of the tests take passwords from the secrets folder, as a trial does; tests of passwords unset it.
