@@ -169,10 +169,11 @@ async def test_a_proxy_whose_certificate_is_of_another_authority_reaches_no_serv
 
 
 async def test_a_server_that_is_to_end_lets_its_call_go_on_while_new_ones_go_to_the_other(
-    folder: Path, edge: Kamailio
+    folder: Path, edge: Kamailio, tmp_path: Path
 ) -> None:
     resolve = f"--resolve={NAME}={ADDRESS}:{edge.tls}"
-    with um_server(folder, resolve) as first, um_server(folder, resolve, fqdn=SECOND) as second:
+    home = deployment.copy(folder, tmp_path / "x")  # the other tests' servers hold the spools of their own
+    with um_server(home, resolve) as first, um_server(home, resolve, fqdn=SECOND) as second:
         servers = {UM: first, SECOND: second}
         before = answered(servers)
         async with front(folder, edge, servers) as gateway:

@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
@@ -257,15 +256,18 @@ class _Tried:
 
 @asynccontextmanager
 async def locked(path: Path, disk: ThreadPool) -> AsyncIterator[None]:
-    """Hold the lock of a file among processes; it is waited for in a thread. Who is cancelled does not get it."""
-    file = await disk.run(_open, path)
+    """Hold the lock of a file among processes; it is waited for in a thread. Who is cancelled does not get it.
+
+    Cancelled while the file is being opened, at a server's end, its descriptor stays until the process ends: it locks nothing.
+    """
+    descriptor = await disk.run(_open, path)
     try:
-        await disk.run(fcntl.flock, file, fcntl.LOCK_EX)
+        await disk.run(fcntl.flock, descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        file.close()
+        os.close(descriptor)
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
