@@ -253,6 +253,7 @@ def test_the_secret_of_who_takes_a_place_stays_when_the_one_before_leaves_it() -
     assert {user.account: index.sip_secret(user) for user in index.all(o.User)} == {"x": "two", "y": "one"}
 
 
+@pytest.mark.slow
 def test_taking_20_000_users_into_force_is_no_work_for_the_loop_and_what_is_shown_before_is_the_old_state() -> None:
     many, asked = 20_000, 0
 

@@ -91,6 +91,7 @@ def test_the_directory_is_what_the_file_declares_but_what_this_release_adds_and_
     assert len(before["entry"]) == 62
 
 
+@pytest.mark.slow
 def test_every_pin_that_was_mailed_is_still_the_users_pin(home: Path) -> None:
     worker = deployment.context(home)
     users = {

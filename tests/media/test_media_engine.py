@@ -196,6 +196,7 @@ async def test_only_the_peer_is_heard_and_after_a_move_its_new_address(engine: M
     session.close()
 
 
+@pytest.mark.slow
 async def test_a_peer_that_sends_from_another_port_than_it_hears_is_served(engine: MediaEngine) -> None:
     session, ear = await engine.open("127.0.0.1", range(1)), await AioMedia().open("127.0.0.1", range(1))
     heard, mouth = bytearray(), AudioStream(FrameCache())
@@ -277,6 +278,7 @@ async def test_a_worker_that_dies_costs_its_own_calls_and_keeps_what_it_wrote(tm
     await engine.close()
 
 
+@pytest.mark.slow
 async def test_a_defect_ends_its_own_call_and_no_other(
     engine: MediaEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

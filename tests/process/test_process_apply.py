@@ -114,6 +114,7 @@ def test_a_plan_for_scripts_says_who_may_do_each_task(fresh: Path) -> None:
     assert tasks[0]["status"] == "waiting" and tasks[0]["reason"] == "waits for um-dial-plans, dial-plan-security"
 
 
+@pytest.mark.slow
 def test_two_administrators_who_alternate_finish(fresh: Path) -> None:
     for number in ("0", "1"):
         apply(deployment.context(fresh), only=find_phase(number))
@@ -238,6 +239,7 @@ def test_a_deployed_organization_verifies_with_warnings_only(deployed: Path) -> 
     assert grades == {Grade.PASSED, Grade.WARNING}
 
 
+@pytest.mark.slow
 def test_verify_names_what_is_wrong_the_phase_and_what_to_do(deployed: Path) -> None:
     shutil.rmtree(deployed / "state" / "pki" / "um1.example.com")
     done = tandem("verify", str(deployed / "organization.yaml"), "--json")

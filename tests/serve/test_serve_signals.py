@@ -41,6 +41,7 @@ class Server:
         assert self.drained.is_set()
 
 
+@pytest.mark.slow
 async def test_many_reloads_asked_for_at_once_are_one_and_one_that_fails_does_not_end_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

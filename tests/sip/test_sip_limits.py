@@ -149,6 +149,7 @@ def test_an_ipv6_network_of_64_bits_is_one_source_and_a_site_has_the_share_of_fo
     assert limits.datagram("2001:db8:1::1", 0.0) and limits.datagram("192.0.2.1", 0.0)
 
 
+@pytest.mark.slow
 def test_no_ipv6_site_takes_all_connections() -> None:
     limits = SourceLimits(Limits())
     taken = sum(

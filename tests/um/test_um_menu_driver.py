@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from enum import Enum, auto
 from pathlib import Path
 
+import pytest
+
 from tandem.call.calls import Calls
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.clock import SystemClock
@@ -78,6 +80,7 @@ class Application:
         return "", {}
 
 
+@pytest.mark.slow
 async def test_a_caller_pauses_and_skips_through_a_message(tmp_path: Path) -> None:
     file = tmp_path / "message.wav"
     file.write_bytes(write_wav(silence(30)))

@@ -101,6 +101,7 @@ def opcodes(work: Callable[[], object]) -> int:
     return counted
 
 
+@pytest.mark.slow
 async def test_a_notify_and_a_subscription_cost_the_same_with_20_000_users_as_with_200(pool: Pool) -> None:
     relay, now, flow = pool.server._mwi, pool.server.clock.now(), Connection()
     subscriptions = relay._subscriptions
