@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from tandem.core.counters import families
-from tandem.core.tasks import Supervisor, Tasks, spawn
+from tandem.core.tasks import Supervisor, Tasks, back_off_s, spawn
 from tandem.testing.loop import JumpingLoop
 
 
@@ -63,6 +63,11 @@ def test_an_owner_waits_for_its_tasks_and_ends_them() -> None:
         assert len(tasks) == 0
 
     JumpingLoop().complete(work())
+
+
+@pytest.mark.parametrize(("failures", "seconds"), [(1, 5.0), (2, 10.0), (4, 40.0), (5, 60.0), (1_000_000, 60.0)])
+def test_a_delay_doubles_with_each_failure_up_to_its_bound(failures: int, seconds: float) -> None:
+    assert back_off_s(failures, first_s=5.0, longest_s=60.0) == seconds
 
 
 def test_background_work_is_restarted_with_a_delay_that_doubles_to_a_bound() -> None:

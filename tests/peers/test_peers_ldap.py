@@ -15,8 +15,9 @@ import pytest
 from directory import adapters
 from tandem.directory.address import Address, Place
 from tandem.directory.dn import DN
-from tandem.directory.errors import BadAddress, DirectoryError, DirectoryNotProved
+from tandem.directory.errors import BadAddress, DirectoryError, DirectoryNotProved, DirectoryUnavailable
 from tandem.directory.layout import Layout
+from tandem.directory.ldap.connection import ControllerPool, Simple, _Health
 from tandem.directory.opening import open_directory
 from tandem.directory.port import Session
 
@@ -153,6 +154,16 @@ def test_a_controller_that_takes_the_call_and_says_nothing_is_left_for_the_next(
         bound(place).close()
     assert time.monotonic() - begun < 10
     assert [record.getMessage().split()[0] for record in caplog.records] == ["directory.lost", "directory.back"]
+
+
+def test_a_controller_that_is_away_for_hours_is_away_and_nothing_worse() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    address = Address(forest=AT.forest, url=f"ldaps://127.0.0.1:{port}")
+    pool = ControllerPool(address, Simple("app@example.com", "secret"), 0.0)
+    pool._health[address.hosts()[0]] = _Health(failures=2_000)  # eight hours at the longest delay
+    with pytest.raises(DirectoryUnavailable, match="no domain controller of"):
+        pool.read(lambda connection: connection.whoami_s())
 
 
 def test_a_controller_that_falls_silent_is_left_for_the_next(

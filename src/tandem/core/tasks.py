@@ -53,6 +53,12 @@ def spawn(work: Coroutine[Any, Any, T], *, name: str, log: logging.Logger | None
     return task
 
 
+def back_off_s(failures: int, *, first_s: float, longest_s: float) -> float:
+    """Seconds to wait after so many failures in a row (1 or more): they double with each, up to the longest."""
+    # 2 ** 30 times the first is longer than any bound; without the limit the float overflows after 1,000 failures.
+    return min(first_s * 2.0 ** min(failures - 1, 30), longest_s)
+
+
 async def cancel(*tasks: "asyncio.Task[Any]") -> None:
     """Cancel tasks and wait for their end; what they raise was logged by :func:`spawn`."""
     for task in tasks:
@@ -144,16 +150,12 @@ class Supervisor:
             except Exception as error:
                 failed = error
             failures = 1 if loop.time() - began_at >= self._ran_well_s else failures + 1
-            delay_s = self._delay_s(failures)
+            delay_s = back_off_s(failures, first_s=self._first_delay_s, longest_s=self._longest_delay_s)
             self._log.error("task.restarts task=%s failures=%d in_s=%.0f", name, failures, delay_s, exc_info=failed)
             self._down[name] = _Down(failures=failures, error=repr(failed))
             await asyncio.sleep(delay_s)
             self._down.pop(name, None)
             _restarts.of(name).value += 1
-
-    def _delay_s(self, failures: int) -> float:
-        # 2 ** 30 seconds are longer than any bound; without the limit the float overflows after 1,000 failures.
-        return min(self._first_delay_s * 2.0 ** min(failures - 1, 30), self._longest_delay_s)
 
 
 def _is_cancelled() -> bool:

@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from tandem.core.clock import Clock
 from tandem.core.log import event
+from tandem.core.tasks import back_off_s
 from tandem.directory import counts
 from tandem.directory.errors import DirectoryUnavailable
 from tandem.directory.index import Index, Snapshot
@@ -26,7 +27,7 @@ Made = TypeVar("Made", covariant=True)
 
 def pause_s(failures: int) -> float:
     """Seconds until the next look, after so many in a row that were refused: they double up to :data:`LONGEST_PAUSE_S`."""
-    return min(FOLLOW_S * 2.0 ** min(failures, 10), LONGEST_PAUSE_S)
+    return back_off_s(failures + 1, first_s=FOLLOW_S, longest_s=LONGEST_PAUSE_S)
 
 
 class ServerDirectory(Protocol[Made]):

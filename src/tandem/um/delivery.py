@@ -15,7 +15,7 @@ from datetime import datetime
 
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
-from tandem.core.tasks import Tasks
+from tandem.core.tasks import Tasks, back_off_s
 from tandem.mail import compose
 from tandem.mail import counts as mail_counts
 from tandem.mail.disk import BlockingCalls
@@ -179,7 +179,7 @@ class Delivery:
                     taken = await self._deliver_first(queue)
                 if not taken:
                     self._works(-1)
-                    await asyncio.sleep(min(FIRST_DELAY_S * 2.0 ** min(queue.tries - 1, 30), LONGEST_DELAY_S))
+                    await asyncio.sleep(back_off_s(queue.tries, first_s=FIRST_DELAY_S, longest_s=LONGEST_DELAY_S))
                     self._works(1)
         finally:
             self._works(-1)

@@ -23,6 +23,7 @@ from argon2.exceptions import VerificationError
 from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.core.log import event, get_logger
+from tandem.core.tasks import back_off_s
 from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable, NoSuchObject
 from tandem.directory.repository import Repository
@@ -179,7 +180,7 @@ class Enrolment:
         if before is None or before.why != why:
             event(_log, logging.ERROR, "um.pin_not_made", account=account, error=why)
         tries = before.tries + 1 if before is not None else 1
-        delay_s = min(FIRST_DELAY_S * 2.0 ** min(tries - 1, 30), LONGEST_DELAY_S)
+        delay_s = back_off_s(tries, first_s=FIRST_DELAY_S, longest_s=LONGEST_DELAY_S)
         again_at = asyncio.get_running_loop().time() + delay_s
         self._tried[account] = _Tried(tries=tries, why=why, again_at=again_at)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tandem.core.log import event, get_logger
-from tandem.core.tasks import Work, cancel, spawn
+from tandem.core.tasks import Work, back_off_s, cancel, spawn
 from tandem.directory import objects as o
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop
@@ -155,7 +155,7 @@ class MwiTeller:
         counts.mwi_not_sent.value += 1
         if waiting.tries == 1:
             event(_log, logging.WARNING, "um.mwi_not_sent", mailbox=address, new=waiting.wanted.new)
-        delay_s = min(FIRST_DELAY_S * 2.0 ** min(waiting.tries - 1, 30), LONGEST_DELAY_S)
+        delay_s = back_off_s(waiting.tries, first_s=FIRST_DELAY_S, longest_s=LONGEST_DELAY_S)
         waiting.again = asyncio.get_running_loop().call_later(delay_s, self._paced.add, address)
 
     async def _notify_first(self, user: o.User, summary: MessageSummary) -> str | None:

@@ -24,6 +24,7 @@ import ldap.sasl
 from ldap.controls import RequestControl, SimplePagedResultsControl
 
 from tandem.core.log import event, get_logger
+from tandem.core.tasks import back_off_s
 from tandem.directory.address import CONNECT_S, Address
 from tandem.directory.dn import DN
 from tandem.directory.errors import BadAddress, DirectoryNotProved, DirectoryUnavailable, InvalidCredentials
@@ -179,7 +180,7 @@ class ControllerPool:
     def _note_failure(self, host: str, error: Exception) -> None:
         health = self._health.setdefault(host, _Health())
         health.failures += 1
-        health.retry_at = time.monotonic() + min(2.0 ** (health.failures - 1), _LONGEST_BACK_OFF_S)
+        health.retry_at = time.monotonic() + back_off_s(health.failures, first_s=1.0, longest_s=_LONGEST_BACK_OFF_S)
         if not self._lost:
             self._lost = True
             event(_log, logging.WARNING, "directory.lost", forest=self.address.forest, host=host, error=text_of(error))
