@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 
 import pytest
 
@@ -32,15 +32,16 @@ USER = o.User(
 
 
 class Gateways:
-    """A notifier and two gateways; each answers with its status, and keeps what it was sent."""
+    """A notifier and two gateways; each answers with its status (0: never), and keeps what it was sent."""
 
-    def __init__(self, *, allowed: bool = True, user: o.User = USER) -> None:
+    def __init__(self, *, allowed: bool = True, users: Iterable[o.User] = (USER,)) -> None:
         self.loop = JumpingLoop()
         self.store = MemoryMailStore()
         network = Network(self.loop)
         self.statuses = {"gateway1": 200, "gateway2": 200}
         self.received: list[tuple[str, str, MessageSummary]] = []
         self.contacts: list[str | None] = []
+        network.lose = lambda sent: self.statuses.get(sent.destination) == 0
         for name in self.statuses:
             network.endpoint(name).on_request = self._answering(name)
         config = UmConfig(
@@ -51,7 +52,7 @@ class Gateways:
             policies={
                 "Main": o.UMMailboxPolicy(name="Main", dial_plan="Main", allow_message_waiting_indicator=allowed)
             },
-            by_mail={ALICE: user},
+            by_mail={user.mail: user for user in users},
         )
         self.notifier = MwiNotifier(
             network.endpoint("um"), lambda: config, self.store, lambda transport: f"<sip:um;transport={transport}>"
@@ -102,7 +103,7 @@ def test_the_first_gateway_that_takes_it_is_told_of_each_change_once(gateways: G
 
 
 def test_the_users_own_pool_is_told_before_a_gateway_that_takes_everything() -> None:
-    gateways = Gateways(user=dataclasses.replace(USER, home_pool="Gateway2"))
+    gateways = Gateways(users=[dataclasses.replace(USER, home_pool="Gateway2")])
 
     async def scene() -> None:
         await gateways.store.mailbox(ALICE).append("voice-1", VOICE)
@@ -121,6 +122,40 @@ def test_a_gateway_that_refuses_is_passed_over_and_all_are_tried_again_while_non
         gateways.statuses["gateway2"] = 200
         await asyncio.sleep(10)
         assert gateways.received == [("gateway2", "alice", MessageSummary(new=1))]
+
+    gateways.run(scene)
+
+
+def test_a_gateway_that_never_answers_holds_up_who_asks_it_first_and_nobody_else() -> None:
+    names = [f"u{number}" for number in range(20)]
+    gateways = Gateways(
+        users=[
+            dataclasses.replace(USER, account=n, mail=f"{n}@example.com", sip_address=f"sip:{n}@example.com")
+            for n in names
+        ]
+    )
+    gateways.statuses["gateway1"] = 0
+
+    async def mail(number: int, *to: str) -> None:
+        for name in to:
+            await gateways.store.mailbox(f"{name}@example.com").append(f"voice-{number}", VOICE)
+            gateways.notifier.changed(f"{name}@example.com")
+
+    def told(new: int) -> set[str]:
+        assert all(gateway == "gateway2" for gateway, _, _ in gateways.received)
+        return {user for _, user, summary in gateways.received if summary.new == new}
+
+    async def scene() -> None:
+        await mail(1, "u0")
+        await asyncio.sleep(2)  # it is seen to be silent
+        await mail(1, *names[1:])
+        await asyncio.sleep(1)
+        assert told(1) == set(names[1:])
+        await asyncio.sleep(37)  # its transaction has ended (RFC 3261 timer F: 32 s), and it is no longer passed over
+        assert told(1) == set(names)
+        await mail(2, *names)
+        await asyncio.sleep(1)
+        assert len(told(2)) == len(names) - 1
 
     gateways.run(scene)
 

@@ -165,17 +165,20 @@ class MwiTeller:
         gateways = self._config().gateways_of(user.um_dial_plan)
         # The user's own pool first: a PBX may take what is for nobody it knows, and other pools refuse it.
         for gateway in sorted(gateways, key=lambda each: each.address.lower() != user.home_pool.lower()):
-            if not gateway.mwi_allowed or self._away_until.get(gateway.name, 0.0) > now():
+            away_until = self._away_until.get(gateway.name, 0.0)
+            if not gateway.mwi_allowed or away_until > now():
                 continue
+            if away_until:  # whether it is back, one asks for all
+                self._away_until[gateway.name] = math.inf
             silent = loop.call_later(SILENT_S, self._away_until.__setitem__, gateway.name, math.inf)
+            status = 503
             try:
                 status = await self._notify(user, gateway, summary)
             except Exception as error:  # whatever it is, it is told again
                 event(_log, logging.INFO, "um.notify_failed", gateway=gateway.name, error=error)
-                status = 503
             finally:
                 silent.cancel()
-            self._away_until[gateway.name] = now() + AWAY_S if status in _TAKES_NOTHING else 0.0
+                self._away_until[gateway.name] = now() + AWAY_S if status in _TAKES_NOTHING else 0.0
             if status < 300:
                 return gateway.name
             event(_log, logging.INFO, "um.notify_refused", gateway=gateway.name, status=status)
