@@ -1,4 +1,6 @@
 import dataclasses
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -282,6 +284,27 @@ def test_a_made_pin_is_acceptable_and_known_only_by_its_hash(tmp_path: Path) -> 
     assert not hasher.verify(dataclasses.replace(ALICE, account="bob"), pin, kept)
     assert not PinHasher(tmp_path / "other.key").verify(ALICE, pin, kept)
     assert (tmp_path / "um" / "pin.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_disk_that_takes_no_key_leaves_none_and_a_key_that_is_there_is_never_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def made_meanwhile(descriptor: int) -> None:
+        (tmp_path / "pin.key").write_bytes(b"k" * 32)
+
+    with monkeypatch.context() as broken, pytest.raises(OSError, match="No space left"):
+        broken.setattr(os, "fsync", full)
+        PinHasher(tmp_path / "pin.key")
+    assert list(tmp_path.iterdir()) == []
+    with monkeypatch.context() as raced:
+        raced.setattr(os, "fsync", made_meanwhile)
+        kept = PinHasher(tmp_path / "pin.key").hash(ALICE, "482915")
+    assert list(tmp_path.iterdir()) == [tmp_path / "pin.key"]
+    assert PinHasher(tmp_path / "pin.key").verify(ALICE, "482915", kept)
+    assert (tmp_path / "pin.key").read_bytes() == b"k" * 32
 
 
 def test_a_pin_is_good_after_its_account_is_renamed(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Rules as in UMMailboxPolicy: length, no sequence, no single digit, nothing that 
 """
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import hmac
@@ -12,8 +13,8 @@ import itertools
 import logging
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from tandem.directory import objects as o
 from tandem.directory.errors import DirectoryUnavailable, NoSuchObject
 from tandem.directory.repository import Repository
 from tandem.mail import compose
+from tandem.mail.disk import sync_folder
 from tandem.mail.port import Submission
 from tandem.org.vocabulary import PinState
 from tandem.service.threads import ThreadPool, Threads
@@ -63,7 +65,7 @@ def generate(*, extension: str, minimum: int) -> str:
 
 
 class PinHasher:
-    """Hashes and checks PINs with the key in a file, which is made (mode 600) when it is not there.
+    """Hashes and checks PINs with the key in a file, which is made (mode 600), whole or not at all, when it is not there.
 
     A hash is good for one user only, known by the name of the entry, which stays when the account is renamed. Release 0.1 went
     by the account, which differs from it only where Tandem did not make the entry: such a hash is taken, too.
@@ -73,11 +75,13 @@ class PinHasher:
     def __init__(self, key_file: Path) -> None:
         if not key_file.exists():
             key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
+            with tempfile.NamedTemporaryFile(dir=key_file.parent) as file:
                 file.write(secrets.token_bytes(32))
                 file.flush()
                 os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):  # another server of the home has made one meanwhile
+                    os.link(file.name, key_file)
+            sync_folder(key_file.parent)
         self._key = key_file.read_bytes()
 
     def hash(self, user: o.User, pin: str) -> str:
@@ -255,7 +259,7 @@ class _Tried:
     again_at: float
 
 
-@asynccontextmanager
+@contextlib.asynccontextmanager
 async def locked(path: Path, disk: ThreadPool) -> AsyncIterator[None]:
     """Hold the lock of a file among processes; it is waited for in a thread. Who is cancelled does not get it.
 
