@@ -78,14 +78,8 @@ def welcome(
         f"Your PIN is {_clean(pin)}. Keep it for access by telephone, which is not there yet.",
         *_lines(text),
     ]
-    mail = Mail(
-        sender=Correspondent(name="Unified Messaging", address=_own_address(mailbox)),
-        recipient=_recipient(mailbox, name),
-        raw=(("Date", format_datetime(at)), ("Message-ID", f"<{message_id}@{_domain(mailbox)}>")),
-        texts=(("Subject", "Your new PIN for Unified Messaging" if renewed else "Welcome to Unified Messaging"),),
-        text=_paragraphs(lines),
-    )
-    return _written(mail)
+    subject = "Your new PIN for Unified Messaging" if renewed else "Welcome to Unified Messaging"
+    return _written(_notice(mailbox, name, at, message_id, subject=subject, lines=lines))
 
 
 def changed(
@@ -109,14 +103,8 @@ def changed(
         lines.append(f"Your access number is {numbers} now. Keep it for access by telephone, which is not there yet.")
     elif access_numbers is not None:
         lines.append("There is no access number any more.")
-    mail = Mail(
-        sender=Correspondent(name="Unified Messaging", address=_own_address(mailbox)),
-        recipient=_recipient(mailbox, name),
-        raw=(("Date", format_datetime(at)), ("Message-ID", f"<{message_id}@{_domain(mailbox)}>")),
-        texts=(("Subject", "Your Unified Messaging has changed"),),
-        text=_paragraphs(lines),
-    )
-    return _written(mail)
+    subject = "Your Unified Messaging has changed"
+    return _written(_notice(mailbox, name, at, message_id, subject=subject, lines=lines))
 
 
 def caller_text(envelope: Envelope) -> str:
@@ -125,6 +113,16 @@ def caller_text(envelope: Envelope) -> str:
     if name and number and name != number:
         return f"{name} ({number})"
     return name or number or "an anonymous caller"
+
+
+def _notice(mailbox: str, name: str, at: datetime, message_id: str, *, subject: str, lines: list[str]) -> Mail:
+    return Mail(
+        sender=Correspondent(name="Unified Messaging", address=_own_address(mailbox)),
+        recipient=_recipient(mailbox, name),
+        raw=(("Date", format_datetime(at)), ("Message-ID", f"<{message_id}@{_domain(mailbox)}>")),
+        texts=(("Subject", subject),),
+        text=_paragraphs(lines),
+    )
 
 
 def _mail(

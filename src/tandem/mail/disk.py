@@ -78,6 +78,13 @@ def replace(path: Path, data: bytes) -> None:
     temporary.rename(path)
 
 
+def replace_synced(path: Path, data: bytes) -> None:
+    """As :func:`replace`, in a folder that is made if it is not there; its name lasts."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    replace(path, data)
+    sync_folder(path.parent)
+
+
 class SharedSync:
     """Syncs a folder for several threads at once: who asks while a sync runs shares the next one with all others who do."""
 

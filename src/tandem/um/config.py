@@ -133,15 +133,6 @@ class UmDirectory:
         return self.index.by_id(o.User)
 
 
-def listed(users: Mapping[str, o.User]) -> tuple[o.User, ...]:
-    """All users as they are now, in a thread: a table of the loop's that changes meanwhile is listed again."""
-    while True:
-        try:
-            return tuple(users.values())
-        except RuntimeError:
-            continue
-
-
 def _eum_keys(user: o.User) -> list[Hashable]:
     if not user.um_enabled:
         return []

@@ -29,6 +29,7 @@ from tandem.sip.message.message import Request
 from tandem.um import counts
 from tandem.um.applications.answering import MINIMUM_S
 from tandem.um.config import UmConfig
+from tandem.um.errors import few_of
 from tandem.um.identity import MailboxCall, identify_caller
 
 _log = get_logger("um")
@@ -40,7 +41,6 @@ HOPELESS_DELAY_S = 3600.0
 """Seconds after which a message is tried again whose failure does not end by itself."""
 SIDE_BY_SIDE = 8
 """Mailboxes that are served at once."""
-_NAMED = 5
 _SLICE = 20
 _RATE = 8000
 
@@ -142,8 +142,7 @@ class Delivery:
         ]
         held_up += [f"message {name}: {put_off.why}" for name, put_off in sorted(self._hopeless.copy().items())]
         held_up += [f"message {name}: {why}" for name, why in sorted(self._spool.unreadable().items())]
-        more = (f"and {len(held_up) - _NAMED} more",) if len(held_up) > _NAMED else ()
-        return "; ".join((*held_up[:_NAMED], *more))
+        return few_of(held_up)
 
     async def _queue_all(self, messages: list[SpooledMessage]) -> None:
         for number, message in enumerate(messages):

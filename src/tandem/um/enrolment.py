@@ -35,12 +35,12 @@ from tandem.org.vocabulary import PinState
 from tandem.service.threads import ThreadPool, Threads
 from tandem.um import counts
 from tandem.um.config import NO_PIN_YET, UmConfig
+from tandem.um.errors import few_of
 
 _log = get_logger("um")
 FIRST_DELAY_S, LONGEST_DELAY_S = 15.0, 3600.0
 """Seconds after which a user is tried again whose PIN could not be made; it doubles each time, up to the longest."""
 _SLICE = 100
-_NAMED = 5
 GENERATED_DIGITS = 6
 _HASHER = PasswordHasher()
 
@@ -155,8 +155,7 @@ class Enrolment:
         failed = [
             f"{account}: {tried.why} (tries: {tried.tries})" for account, tried in sorted(self._tried.copy().items())
         ]
-        more = (f"and {len(failed) - _NAMED} more",) if len(failed) > _NAMED else ()
-        return "; ".join((*failed[:_NAMED], *more))
+        return few_of(failed)
 
     async def _make_pending(self) -> bool:
         """Whether all could be made."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tandem.core.log import event, get_logger
 from tandem.directory import objects as o
-from tandem.mail.disk import replace, sync_folder
+from tandem.mail.disk import replace_synced
 from tandem.mail.errors import MailError
 from tandem.mail.port import MailStore
 from tandem.service.threads import ThreadPool
@@ -206,6 +206,4 @@ def _read(file: Path) -> _Known:
 
 
 def _write(file: Path, known: dict[str, dict[str, str]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    replace(file, json.dumps(known).encode())
-    sync_folder(file.parent)
+    replace_synced(file, json.dumps(known).encode())

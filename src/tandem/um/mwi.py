@@ -16,6 +16,7 @@ from tandem.mail.port import MailStore, VoiceCounts
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.headers.mwi import MessageSummary
 from tandem.um.config import UmConfig
+from tandem.um.errors import few_of
 from tandem.um.telling import MwiTeller
 
 _log = get_logger("um")
@@ -24,7 +25,6 @@ LOOKS_PER_S = 200.0
 """Mailboxes that are counted a second, beside those that got a message: after a start, all of them are."""
 AGAIN_S = 60.0
 """A mailbox that could not be read is counted again after so many seconds."""
-_NAMED = 5
 
 
 class MwiNotifier:
@@ -55,9 +55,7 @@ class MwiNotifier:
 
     def problem(self) -> str:
         """Which mailboxes cannot be read, and why; an empty text if all can. May be called in any thread."""
-        unread = [f"mailbox {address}: {why}" for address, why in sorted(self._unread.copy().items())]
-        more = (f"and {len(unread) - _NAMED} more",) if len(unread) > _NAMED else ()
-        return "; ".join((*unread[:_NAMED], *more))
+        return few_of([f"mailbox {address}: {why}" for address, why in sorted(self._unread.copy().items())])
 
     async def watch(self) -> None:
         """Follow the mailboxes until cancelled."""

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from tandem.core.clock import Clock
 from tandem.core.log import event, get_logger
+from tandem.core.tables import listed
 from tandem.directory import objects as o
 from tandem.mail import compose
-from tandem.mail.disk import replace, sync_folder
+from tandem.mail.disk import replace_synced
 from tandem.mail.port import Submission
 from tandem.service.threads import Threads
-from tandem.um.config import NO_PIN_YET, UmConfig, listed
+from tandem.um.config import NO_PIN_YET, UmConfig
 from tandem.um.enrolment import locked
 
 _log = get_logger("um")
@@ -134,7 +135,7 @@ def _compare(known: _Everyone, config: UmConfig) -> tuple[_Everyone, bool, dict[
     In a thread: it reads every user.
     """
     told, changes = _Everyone(), dict[str, _Change]()
-    for user in listed(config.users):
+    for user in listed(config.users.values):
         account, before = user.account.lower(), known.get(user.account.lower())
         plan, extension = config.dial_plans.get(user.um_dial_plan), config.extension(user)
         if before is not None:
@@ -171,6 +172,4 @@ def _read(file: Path) -> _Everyone:
 
 
 def _write(file: Path, told: _Everyone) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    replace(file, json.dumps({account: astuple(each) for account, each in told.items()}).encode())
-    sync_folder(file.parent)
+    replace_synced(file, json.dumps({account: astuple(each) for account, each in told.items()}).encode())

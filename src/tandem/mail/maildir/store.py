@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 
+from tandem.core.tables import listed
 from tandem.mail.disk import BlockingCalls
 from tandem.mail.errors import MailError
 from tandem.mail.maildir.folder import MaildirFolder, Stamp, folders_below
@@ -91,7 +92,7 @@ class MaildirStore:
         """See :meth:`tandem.mail.port.MailStore.watch`."""
         watched = _Watched()
         while True:
-            everybody = await self._disk.run(_listed, addresses)
+            everybody = await self._disk.run(listed, addresses)
             for first in range(0, len(everybody), SLICE):
                 if first:
                     await asyncio.sleep(min(SLICE_S, self._watch_s))
@@ -124,15 +125,6 @@ class MaildirStore:
             except MailError:
                 continue  # no mailbox can have this name
         return frozenset(found)
-
-
-def _listed(addresses: Callable[[], Iterable[str]]) -> tuple[str, ...]:
-    """All addresses as they are now, in a thread: a table of the loop's that changes meanwhile is listed again."""
-    while True:
-        try:
-            return tuple(addresses())
-        except RuntimeError:
-            continue
 
 
 class _Watched:

@@ -5,6 +5,7 @@ digit alone. Some write 10 for ``*`` and 11 for ``#``.
 """
 
 from tandem.sip.errors import DialogError
+from tandem.sip.message.body import content_kind
 from tandem.sip.message.message import Request
 
 RELAY, ALONE = "application/dtmf-relay", "application/dtmf"
@@ -22,7 +23,7 @@ def read_dtmf(request: Request) -> str:
         raise DialogError("no INFO package is spoken here", status=469, headers=(("Recv-Info", ""),))
     if not request.body:
         return ""
-    kind = (request.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+    kind = content_kind(request)
     if kind not in (RELAY, ALONE):
         raise DialogError(
             f"an INFO with {kind or 'a body of no type'}", status=415, headers=(("Accept", f"{RELAY}, {ALONE}"),)
