@@ -2,12 +2,10 @@
 
 import dataclasses
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-import deployment
 from tandem.admin.trial.demo import CALLED, CALLER, POOL
 from tandem.sip.headers import fields
 from tandem.sip.message.body import description_of
@@ -16,18 +14,6 @@ from tandem.voice.proxy.encryption import why_plain_answer, why_plain_offer
 from voice.pool import PLAIN, SECURE, Handset, Pool, handsets, serving
 
 CARLA = "carla@example.com"
-
-
-@pytest.fixture(scope="module")
-def home(deployed_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all tests here, which change nothing of it but the server's own state."""
-    return deployment.copy(deployed_template, tmp_path_factory.mktemp("served") / "x")
-
-
-@pytest.fixture
-async def pool(home: Path) -> AsyncIterator[Pool]:
-    async with serving(home) as running:
-        yield running
 
 
 def warning(response: Response) -> str:

@@ -2,18 +2,15 @@
 
 import dataclasses
 import logging
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-import deployment
 from tandem.admin.trial.demo import CALLED, CALLER
 from tandem.core.counters import families
 from tandem.sip.headers import digest
 from tandem.sip.message.message import Request, Response
 from tandem.voice.registrar.lockout import FAILURES, LOCKED_S, WINDOW_S, Locked, Lockout
-from voice.pool import Handset, Pool, serving
+from voice.pool import Handset, Pool
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 
@@ -96,18 +93,6 @@ def test_what_was_counted_before_an_unlock_does_not_count() -> None:
 
 
 # Over real sockets
-
-
-@pytest.fixture(scope="module")
-def home(deployed_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all tests here, which change nothing of it but the server's own state."""
-    return deployment.copy(deployed_template, tmp_path_factory.mktemp("served") / "x")
-
-
-@pytest.fixture
-async def pool(home: Path) -> AsyncIterator[Pool]:
-    async with serving(home) as running:
-        yield running
 
 
 async def registered(phone: Handset, username: str, secret: str) -> Response:

@@ -3,14 +3,12 @@
 import copy
 import dataclasses
 import sys
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import pytest
 
-import deployment
 from tandem.admin.trial.demo import CALLED, CALLER, POOL, UM
 from tandem.sip.aio.flow import OnClose
 from tandem.sip.headers.mwi import MessageSummary, unsolicited_notify
@@ -18,7 +16,7 @@ from tandem.sip.machines.dialog import Dialog, DialogState
 from tandem.sip.machines.subscription import Notifier
 from tandem.voice.mwi import EVENT
 from tandem.voice.subscriptions import MAX_SUBSCRIPTIONS, Subscription, Subscriptions
-from voice.pool import Handset, Pool, handsets, serving
+from voice.pool import Handset, Pool, handsets
 
 TWO = MessageSummary(new=2)
 
@@ -36,18 +34,6 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         self.sent.append(data)
-
-
-@pytest.fixture(scope="module")
-def home(deployed_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all tests here, which change nothing of it but the server's own state."""
-    return deployment.copy(deployed_template, tmp_path_factory.mktemp("served") / "x")
-
-
-@pytest.fixture
-async def pool(home: Path) -> AsyncIterator[Pool]:
-    async with serving(home) as running:
-        yield running
 
 
 def notify(pool: Pool, address: str, call_id: str = "n1", summary: MessageSummary = TWO) -> str:
