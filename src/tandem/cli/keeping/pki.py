@@ -129,7 +129,7 @@ def issue(name: str, home: Path, also: tuple[str, ...]) -> None:
     NAME is what the organization file calls it: the FQDN of a gateway. 'tandem pki status' shows the certificate,
     'renew' makes a new one, 'revoke' revokes it.
 
-    
+    \b
     Examples:
       tandem pki issue pbx.example.com --home example
       tandem pki issue sbc.example.com --home example --also sbc1.example.com --also 192.0.2.20

@@ -1,4 +1,4 @@
-"""SipAddress fields of which what cannot be read is passed over: Diversion, History-Info, identities, contacts to try."""
+"""Address fields of which what cannot be read is passed over: Diversion, History-Info, identities, contacts to try."""
 
 from collections.abc import Iterable
 

@@ -25,7 +25,7 @@ from tandem.voice.registrar.lockout import LOCKED_S, Lockout
 
 _log = get_logger("voice")
 _SHOWN = 80
-"""Characters of a name off the wire that are logged."""
+"""Characters of a text off the wire that are logged or answered."""
 _SERVED = ("REGISTER", "SUBSCRIBE")
 """Requests that end at this server, so that it challenges as a user agent server does (RFC 3261 §22.2), not as a proxy."""
 
@@ -60,7 +60,7 @@ class PhoneAuthentication:
             transaction.respond_stateless(400, headers=(fields.warning(str(error)),))
             return None
         if not credentials.is_for(transaction.request.uri):
-            why = f"the digest is for {credentials.uri[:80]!r}, not for the Request-URI"
+            why = f"the digest is for {credentials.uri[:_SHOWN]!r}, not for the Request-URI"
             transaction.respond_stateless(400, headers=(fields.warning(why),))
             return None
         source = network_of(transaction.flow.remote[0])
