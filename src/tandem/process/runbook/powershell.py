@@ -26,6 +26,11 @@ def table(rows: Iterable[dict[str, str]]) -> str:
     return "@(\n" + "\n".join(lines) + "\n)"
 
 
+def rows_of(file: str) -> str:
+    """The rows of a table beside the script: see :class:`tandem.process.runbook.model.Table`."""
+    return f"@(Import-Csv -Path (Join-Path $tables {quote(file)}))"
+
+
 def comment(text: str) -> str:
     """A line comment: what would end it is taken out."""
     return "# " + " ".join(text.split())

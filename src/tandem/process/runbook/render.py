@@ -61,7 +61,7 @@ def markdown(steps: Iterable[RunbookStep], organization: Organization, language:
         parts.append(f"- {_WORDS['roles'].of(language)}: {requirement_text(step.required)}")
         parts.append(f"- {_WORDS['where'].of(language)}: {step.where.of(language)}")
         parts += [f"- {_plain(note.of(language))}" for note in step.notes]
-        parts += [f"- <{link}>" for link in step.links]
+        parts += [f"- {link.about}: <{link.url}>" for link in step.links]
         for word, blocks in (("commands", step.commands), ("check", step.checks)):
             if blocks:
                 parts.append(f"\n{_WORDS[word].of(language)}:\n\n```powershell\n" + "\n".join(blocks) + "\n```")
@@ -92,7 +92,7 @@ def _article(step: RunbookStep, language: Language) -> str:
     notes = [f"{_WORDS['roles'].of(language)}: {requirement_text(step.required)}"]
     notes += [f"{_WORDS['where'].of(language)}: {step.where.of(language)}", *(note.of(language) for note in step.notes)]
     items = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    items += "".join(f'<li><a href="{escape(link)}">{escape(link)}</a></li>' for link in step.links)
+    items += "".join(f'<li><a href="{escape(link.url)}">{escape(link.about)}</a></li>' for link in step.links)
     code = "".join(
         f"<h4>{_WORDS[word].of(language)}</h4><pre>{escape(chr(10).join(blocks))}</pre>"
         for word, blocks in (("commands", step.commands), ("check", step.checks))

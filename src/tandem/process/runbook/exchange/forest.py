@@ -7,7 +7,7 @@ from tandem.org.versions import Generation, generations
 from tandem.org.vocabulary import ServerKind
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import MessagingRoles, Requirement
-from tandem.process.runbook.model import RunbookStep, Text
+from tandem.process.runbook.model import Link, RunbookStep, Shell, Text
 
 _LINKS = {
     1: (268694, 268695, 266569),
@@ -18,6 +18,14 @@ _LINKS = {
     11: (268700, 268701, 266579),
 }
 """The topic's own pages (LinkId) for 2007, 2010, and 2013."""
+_ABOUT = ("Exchange 2007", "Exchange 2010", "Exchange 2013")
+SHELLS = {
+    Generation.E2007: Shell.EXCHANGE_2007,
+    Generation.E2010: Shell.EXCHANGE_2010,
+    Generation.E2010_SP1: Shell.EXCHANGE_2010,
+    Generation.E2013: Shell.EXCHANGE_2013,
+    Generation.E2016: Shell.EXCHANGE_2016,
+}
 _SHELL = Text(
     "Exchange Management Shell, on a server that runs UM",
     "Exchange Management Shell, sur un serveur de messagerie unifiée",
@@ -47,9 +55,12 @@ class ExchangeForest:
         eldest = {Generation.E2007: 0, Generation.E2010: 1, Generation.E2010_SP1: 1}
         places = sorted({eldest.get(version, 2) for version in self.versions})
         links = tuple(
-            f"https://go.microsoft.com/fwlink/?LinkId={_LINKS[number][p]}" for p in places if number in _LINKS
+            Link(_ABOUT[p], f"https://go.microsoft.com/fwlink/p/?LinkId={_LINKS[number][p]}")
+            for p in places
+            if number in _LINKS
         )
         more.setdefault("where", _SHELL)
+        more.setdefault("shell", SHELLS[self.newest])
         return RunbookStep(
             id=f"{number}/exchange-{name}" + (f"@{self.forest}" if many else ""),
             phase=PHASES[number],

@@ -6,11 +6,12 @@ from tandem.org import model as m
 from tandem.org.vocabulary import PoolKind
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import Requirement
-from tandem.process.runbook.model import RunbookStep, Text
+from tandem.process.runbook.model import RunbookStep, Shell, Text
 
 _SHELL = Text(
     "Lync Server Management Shell, on a Front End Server", "Lync Server Management Shell, sur un serveur Front End"
 )
+SHELLS = {"2010": Shell.LYNC_2010, "2013": Shell.LYNC_2013, "2015": Shell.SKYPE_2015}
 
 
 class LyncSide:
@@ -33,6 +34,7 @@ class LyncSide:
     def step(self, number: int, name: str, required: Requirement, title: Text, **more: Any) -> RunbookStep:
         """A step of a phase; ``more`` are further fields of :class:`RunbookStep`."""
         more.setdefault("where", _SHELL)
+        more.setdefault("shell", SHELLS[self.pools[0].version or "2013"])
         more.setdefault("side", Side.VOICE)
         return RunbookStep(
             id=f"{number}/lync-{name}",

@@ -1,0 +1,1 @@
+"""What was seen on real Exchange and Lync servers: collectors, their results, and what those say of each step."""
