@@ -26,6 +26,10 @@ STATEMENTS = [row for row in rows() if row != COLUMNS]
 
 def real_servers() -> m.Organization:
     """An organization of real servers that has each step once."""
+    contact = m.DeclaredContact(
+        display_name="SA", sip_address="sa@example.com", um_dial_plan="Main",
+        number="+14255550100", pool="pool1.example.com", ou="OU=UM,DC=example,DC=com",
+    )  # fmt: skip
     return m.Organization(
         name="Contoso",
         path=Path("/x/organization.yaml"),
@@ -34,14 +38,14 @@ def real_servers() -> m.Organization:
         secrets=Path("/x/secrets"),
         forests=(m.Forest(name="example.com", domains=("example.com",)),),
         messaging_servers=(
-            m.DeclaredMessagingServer(fqdn="ex1.example.com", forest="example.com", kind=ServerKind.EXCHANGE, version="2013"),
+            m.DeclaredMessagingServer(
+                fqdn="ex1.example.com", forest="example.com", kind=ServerKind.EXCHANGE, version="2013"
+            ),
         ),
         voice_pools=(m.DeclaredVoicePool(fqdn="pool1.example.com", forest="example.com", kind=PoolKind.LYNC),),
-        um_dial_plans=(m.DeclaredUMDialPlan(name="Main", forest="example.com", extension_digits=4, access_numbers=("+14255550100",)),),
-        contacts=(
-            m.DeclaredContact(display_name="SA", sip_address="sa@example.com", um_dial_plan="Main", number="+14255550100", pool="pool1.example.com", ou="OU=UM,DC=example,DC=com"),
-        ),
-    )  # fmt: skip
+        um_dial_plans=(m.DeclaredUMDialPlan(name="Main", forest="example.com", extension_digits=4),),
+        contacts=(contact,),
+    )
 
 
 def test_the_page_is_read_whole() -> None:
