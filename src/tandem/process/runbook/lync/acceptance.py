@@ -36,7 +36,7 @@ def _old_names(at: LyncSide) -> bool:
 
 
 def _attendants(at: LyncSide) -> bool:
-    return any(contact.auto_attendant for contact in at.org.contacts)
+    return any(contact.auto_attendant for contact in at.contacts)
 
 
 def _user_without_um(at: LyncSide) -> bool:
@@ -85,7 +85,7 @@ CALL_LIST = (
     Call("S7", Text(
         "Dial each number of lync-contacts.csv from a Lync client and from the PSTN. Outlook Voice Access or the auto attendant answers.",
         "Composez chaque numéro de lync-contacts.csv depuis un client Lync et depuis le réseau RTC. Outlook Voice Access ou le standard automatique répond.",
-    ), lambda at: bool(at.org.contacts)),
+    ), lambda at: bool(at.contacts)),
     Call("S8", Text(
         "Dial a user's extension, an outside number and an emergency test number. Each is normalized as the dial plan says.",
         "Composez le numéro de poste d'un utilisateur, un numéro externe et un numéro d'urgence de test. Chacun est normalisé comme l'indique le plan de numérotation.",

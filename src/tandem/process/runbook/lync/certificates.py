@@ -63,8 +63,8 @@ def _notes(pool: m.DeclaredVoicePool) -> tuple[Text, ...]:
             "Si l'autorité met la demande en attente, approuvez-la et exécutez de nouveau l'étape : la réponse est récupérée, aucune seconde demande n'est créée.",
         ),
         Text(
-            "Lync Server reads a certificate when its services start: the restart of 7/lync-front-end takes it, or an earlier one in a maintenance window.",
-            "Lync Server lit un certificat au démarrage de ses services : le redémarrage de 7/lync-front-end le prend en compte, ou un redémarrage antérieur dans une fenêtre de maintenance.",
+            "Lync Server reads a certificate when its services start: restart them in a maintenance window; the restart of 7/lync-front-end serves too.",
+            "Lync Server lit un certificat au démarrage de ses services : redémarrez-les dans une fenêtre de maintenance ; le redémarrage de 7/lync-front-end convient aussi.",
         ),
     )
 
@@ -125,7 +125,7 @@ if ({servers_of(pool)} -notcontains $here) {{ throw ({quote(f"run this step on t
 $held = {_held(pool)}
 if (-not $held) {{ throw {quote(f"no valid Default certificate with subject {pool.fqdn}, the pool and this server in its SAN")} }}
 {started("$here")}
-if ($started -lt $held.NotBefore) {{ Write-Warning 'RTCSRV was started before this certificate was made: 7/lync-front-end restarts it' }}"""
+if ($started -lt $held.NotBefore) {{ Write-Warning 'RTCSRV was started before this certificate was made and does not use it before a restart' }}"""
 
 
 def _undo(step: str) -> str:

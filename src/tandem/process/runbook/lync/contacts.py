@@ -31,7 +31,7 @@ _FRENCH = {_SUBSCRIBER: "Accès abonné", _ATTENDANT: "Standard automatique"}
 
 def ou_permission(at: LyncSide) -> RunbookStep:
     """Phase 9: the right to create contacts in their OUs."""
-    ous = array(dict.fromkeys(contact.ou for contact in at.org.contacts))
+    ous = array(dict.fromkeys(contact.ou for contact in at.contacts))
     step = at.id(9, "ou-permission")
     command = (
         f"foreach ($ou in {ous}) {{\n    if (-not ({_TEST} $ou)) {{\n"
@@ -78,13 +78,13 @@ def contacts(at: LyncSide) -> RunbookStep:
         9, "contacts", OCSUMUTIL, title,
         typed=tuple(_entries(at)), checks=(found,), notes=tuple(_notes(at)),
         saves=(Saved("contacts", _addresses(at)),), undo=(undo,), tables=(_table(at),),
-        minutes=10 + 3 * len(at.org.contacts),
+        minutes=10 + 3 * len(at.contacts),
     )  # fmt: skip
 
 
 def _paths(at: LyncSide) -> str:
     """The OUs as ADsPaths, of their own domain. A slash in a name is escaped, as ADSI asks."""
-    escaped = ((contact.ou, contact.ou.replace("/", "\\/")) for contact in at.org.contacts)
+    escaped = ((contact.ou, contact.ou.replace("/", "\\/")) for contact in at.contacts)
     return array(dict.fromkeys(f"LDAP://{domain_of(ou)}/{path}" for ou, path in escaped))
 
 
@@ -114,7 +114,7 @@ def _table(at: LyncSide) -> Table:
             {"DialPlan": c.um_dial_plan, "Name": c.display_name, "SipAddress": f"sip:{c.sip_address}", "ServerOrPool": c.pool,
              "PhoneNumber": c.number, "ContactType": _ATTENDANT if c.auto_attendant else _SUBSCRIBER,
              "AutoAttendant": c.auto_attendant, "OU": c.ou}
-            for c in at.org.contacts
+            for c in at.contacts
         ),
     )  # fmt: skip
 
@@ -141,7 +141,7 @@ def _notes(at: LyncSide) -> Iterator[Text]:
         "Vous devez être membre des deux groupes, sinon l'outil ne fonctionne pas, et avoir le droit de créer des contacts dans l'unité d'organisation.",
     )
     plans = {plan.name: plan for plan in at.org.um_dial_plans}
-    used = [plans[name] for name in dict.fromkeys(c.um_dial_plan for c in at.org.contacts) if name in plans]
+    used = [plans[name] for name in dict.fromkeys(c.um_dial_plan for c in at.contacts) if name in plans]
     for plan in used:
         if names_must_match(at.org.servers_of(plan)):
             yield Text(

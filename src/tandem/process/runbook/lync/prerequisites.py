@@ -51,9 +51,7 @@ def _versions(at: LyncSide, version: PoolVersion) -> Iterator[str]:
     build = _BUILDS[version.shell]
     yield (
         f'$version = "$(Get-CsServerVersion)"\nif (-not $version.Contains({quote(build)})) '
-        f"{{ throw ({quote(f'this server is not of version {build}: ')} + $version) }}"
-    )
-    yield (
+        f"{{ throw ({quote(f'this server is not of version {build}: ')} + $version) }}\n"
         "Get-ItemProperty -Path 'HKLM:\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\*' | "
         f"{select('DisplayName', 'DisplayVersion')} | "
         "Where-Object { \"$($_.DisplayName)\" -match '^(Microsoft Lync Server|Skype for Business Server)' } | "

@@ -67,6 +67,7 @@ class LyncSide:
         self.pools = org.pools_of(PoolKind.LYNC)
         fqdns = {pool.fqdn for pool in self.pools}
         self.users = tuple(user for user in org.users if user.sip_address and user.pool in fqdns)
+        self.contacts = tuple(contact for contact in org.contacts if contact.pool in fqdns)
         self.exchange_forests = tuple(f for f in org.messaging_forests if org.servers_in(f, ServerKind.EXCHANGE))
         self.other_forests = tuple(f for f in org.messaging_forests if f != org.voice_forest)
 

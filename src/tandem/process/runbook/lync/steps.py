@@ -35,7 +35,7 @@ def lync_steps(at: LyncSide) -> Iterator[RunbookStep]:
     for version in at.versions():
         yield front_ends(at, version)
     yield dial_plans(at)
-    if at.org.contacts:
+    if at.contacts:
         yield ou_permission(at)
         yield contacts(at)
     yield voice(at)
