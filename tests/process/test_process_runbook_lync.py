@@ -284,13 +284,15 @@ def test_phase_0_looks_at_groups_trusts_pools_and_users_and_changes_nothing() ->
     assert directory.side is Side.DIRECTORY and directory.shell is Shell.WINDOWS
     for group in ("RTCUniversalServerAdmins", "RTCUniversalUserAdmins", "RTCComponentUniversalServices"):
         assert f"'{group}'" in directory.checks[0]
-    assert "proseware.example does not trust this forest" in directory.checks[1]
-    assert "-ne 'Outbound'" in directory.checks[1]  # inbound or both ways: proseware lets litware's accounts in
+    assert "ConsecutiveFailureCount -gt 0" in directory.checks[1]
+    assert "proseware.example does not trust this forest" in directory.checks[2]
+    assert "-ne 'Outbound'" in directory.checks[2]  # inbound or both ways: proseware lets litware's accounts in
 
 
 def test_a_user_who_is_not_enabled_is_named_and_the_command_is_offered_not_run() -> None:
     step = one(organization(), "0/lync-users")
-    assert "is not enabled" in step.checks[0] and "RegistrarPool" in step.checks[0]
+    for wrong in ("is not enabled", "is the address of ", "is in pool "):
+        assert wrong in step.checks[0]
     assert any("Enable-CsUser -Identity UPN -RegistrarPool POOL" in note.en for note in step.notes)
 
 
@@ -445,7 +447,8 @@ def test_users_are_rows_of_one_file_with_documented_identities() -> None:
     assert "Set-CsUser -Identity $row.Upn -SipAddress $row.Sip" in steps["6/lync-sip-addresses"].commands[0]
     assert "Set-CsUser -Identity $row.Sip -EnterpriseVoiceEnabled $true" in steps["10/lync-users"].commands[0]
     assert any(
-        "correct it where the user principal name is another one" in n.en for n in steps["6/lync-sip-addresses"].notes
+        "correct it in the file where the user principal name differs" in n.en
+        for n in steps["6/lync-sip-addresses"].notes
     )
 
 
@@ -454,8 +457,8 @@ def test_the_line_dial_plan_and_policy_of_a_user_are_checked_and_put_back() -> N
     for wrong in (
         "is not enabled for Enterprise Voice",
         "has the line",
-        "has not the dial plan",
-        "has not the voice policy",
+        "does not have the dial plan",
+        "does not have the voice policy",
     ):
         assert wrong in step.checks[0]
     assert "Grant-CsVoicePolicy -Identity $was.SipAddress -PolicyName $name" in step.undo[0]
@@ -718,7 +721,7 @@ def test_acceptance_is_the_last_step_and_tests_um_from_each_pool_of_2013_that_ha
     )
 
 
-def test_an_extension_is_dialed_through_each_dial_plan_whose_rules_can_be_foretold() -> None:
+def test_an_extension_is_dialed_through_each_dial_plan_whose_rules_can_be_predicted() -> None:
     last = one(organization(), "11/lync-acceptance")
     table = next(table for table in last.tables if table.file == "lync-dialing.csv")
     assert [dict(row) for row in table.rows] == [{"DialPlan": "Seattle", "Dialed": "4101", "Expected": "+14255554101"}]
@@ -754,6 +757,37 @@ def test_the_call_list_has_a_column_for_the_result_and_the_calls_that_the_organi
     single = dataclasses.replace(org, messaging_servers=org.messaging_servers[:1])
     assert "S9" not in calls(single)
     assert [text.en.partition(":")[0] for text in one(org, "11/lync-acceptance").typed[1:]] == calls(org)
+
+
+# --- Shells ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_concerns_all_pools_is_done_in_the_newest_shell_whatever_the_order_of_the_pools() -> None:
+    org = organization()
+    skype = dataclasses.replace(org.voice_pools[0], version="2015")
+    org = dataclasses.replace(org, voice_pools=(org.voice_pools[3], org.voice_pools[1], skype))
+    steps = steps_of(org)
+    for name in (
+        "4/lync-media",
+        "8/lync-dial-plans",
+        "9/lync-contacts",
+        "10/lync-voice",
+        "10/lync-users",
+        "11/lync-acceptance",
+    ):
+        assert steps[name].shell is Shell.SKYPE_2015, name
+        assert steps[name].where.en == "Skype for Business Server Management Shell, on a Front End Server"
+    shells = {step.id: step.shell for step in steps.values() if step.id.startswith(("7/", "0/lync-pre"))}
+    assert shells == {
+        "0/lync-prerequisites": Shell.SKYPE_2015,
+        "0/lync-prerequisites-2013": Shell.LYNC_2013,
+        "0/lync-prerequisites-2010": Shell.LYNC_2010,
+        "7/lync-front-end": Shell.SKYPE_2015,
+        "7/lync-front-end-2013": Shell.LYNC_2013,
+        "7/lync-front-end-2010": Shell.LYNC_2010,
+    }
+    assert "'6.0.9319'" in steps["0/lync-prerequisites"].checks[0]
+    assert "Skype for Business Server 2015\\Support\\OcsUMUtil.exe" in steps["9/lync-contacts"].typed[0].en
 
 
 # --- Links (A2.3), words (A2.13, D) ----------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def _by_location(at: LyncSide) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class AcceptanceCall:
     """A call that people make, and what has to happen. ``applies`` says whether the organization can have it."""
 
     id: str
@@ -58,51 +58,51 @@ class Call:
 
 
 CALL_LIST = (
-    Call("S1", Text(
+    AcceptanceCall("S1", Text(
         "Call a user and let it ring until voice mail answers; leave a message. The message is in the mailbox, the phone shows one message waiting; after it is played, none.",
         "Appelez un utilisateur et laissez sonner jusqu'à la messagerie vocale ; laissez un message. Le message est dans la boîte aux lettres, le téléphone indique un message en attente ; après l'écoute, aucun.",
     )),
-    Call("S2", Text(
+    AcceptanceCall("S2", Text(
         "Call voice mail from a Lync client of each pool. It answers: the pool's encryption and the dial plan's security agree.",
         "Appelez la messagerie vocale depuis un client Lync de chaque pool. Elle répond : le chiffrement du pool et la sécurité du plan de numérotation concordent.",
     )),
-    Call("S3", Text(
+    AcceptanceCall("S3", Text(
         "Call voice mail of a user of each pool after the restart of the Front-End service. No call fails with ms-diagnostics 15030.",
         "Après le redémarrage du service frontal, appelez la messagerie vocale d'un utilisateur de chaque pool. Aucun appel n'échoue avec ms-diagnostics 15030.",
     )),
-    Call("S4", Text(
+    AcceptanceCall("S4", Text(
         "Use Play on Phone from Outlook. The phone rings: exactly one UM IP gateway of the dial plan allows outgoing calls.",
         "Utilisez Émettre sur téléphone depuis Outlook. Le téléphone sonne : une seule passerelle IP de messagerie unifiée du plan de numérotation autorise les appels sortants.",
     )),
-    Call("S5", Text(
+    AcceptanceCall("S5", Text(
         "Call the auto attendant and have it transfer you to a user. The user's phone rings: the dial plan's simple name is right.",
         "Appelez le standard automatique et faites-vous transférer vers un utilisateur. Son téléphone sonne : le nom simple du plan de numérotation est correct.",
     ), _old_names),
-    Call("S6", Text(
+    AcceptanceCall("S6", Text(
         "Call a user who is not enabled for UM and do not answer. The caller hears that the user cannot be reached; no voice mail answers.",
         "Appelez un utilisateur qui n'est pas activé pour la messagerie unifiée sans répondre. L'appelant apprend que l'utilisateur est injoignable ; aucune messagerie vocale ne répond.",
     ), _user_without_um),
-    Call("S7", Text(
+    AcceptanceCall("S7", Text(
         "Dial each number of lync-contacts.csv from a Lync client and from the PSTN. Outlook Voice Access or the auto attendant answers.",
         "Composez chaque numéro de lync-contacts.csv depuis un client Lync et depuis le réseau RTC. Outlook Voice Access ou le standard automatique répond.",
     ), lambda at: bool(at.contacts)),
-    Call("S8", Text(
+    AcceptanceCall("S8", Text(
         "Dial a user's extension, an outside number and an emergency test number. Each is normalized as the dial plan says.",
         "Composez le numéro de poste d'un utilisateur, un numéro externe et un numéro d'urgence de test. Chacun est normalisé comme l'indique le plan de numérotation.",
     )),
-    Call("S9", Text(
+    AcceptanceCall("S9", Text(
         "Stop the UM service of one server, call voice mail, start it again. The other server answers.",
         "Arrêtez le service de messagerie unifiée d'un serveur, appelez la messagerie vocale, redémarrez-le. L'autre serveur répond.",
     ), _several_servers),
-    Call("S10", Text(
+    AcceptanceCall("S10", Text(
         "Call a user and hang up before voice mail answers. The user gets a missed-call message; after a voice message there is none.",
         "Appelez un utilisateur et raccrochez avant que la messagerie vocale réponde. L'utilisateur reçoit une notification d'appel manqué ; après un message vocal, aucune.",
     )),
-    Call("S11", Text(
+    AcceptanceCall("S11", Text(
         "Call a user's private line, where there is one, while the user is in Do Not Disturb. It rings; unanswered it goes to voice mail.",
         "Appelez la ligne privée d'un utilisateur, s'il y en a une, pendant qu'il est en mode Ne pas déranger. Elle sonne ; sans réponse, l'appel va à la messagerie vocale.",
     )),
-    Call("S12", Text(
+    AcceptanceCall("S12", Text(
         "With location-based routing call from the PSTN a user who is at another site. Voice mail answers, and a missed-call message comes.",
         "Avec le routage géodépendant, appelez depuis le réseau RTC un utilisateur qui se trouve sur un autre site. La messagerie vocale répond et une notification d'appel manqué arrive.",
     ), _by_location),
@@ -134,7 +134,7 @@ def acceptance(at: LyncSide) -> RunbookStep:
 _POOLS_ANSWER = "if (-not (Get-CsPool)) { throw 'the topology cannot be read' }"
 
 
-def _call_row(call: Call) -> dict[str, str]:
+def _call_row(call: AcceptanceCall) -> dict[str, str]:
     return {"Call": call.id, "What": call.text.en, "Quoi": call.text.fr, "Result": "", "By": "", "Date": ""}
 
 

@@ -63,7 +63,7 @@ def _notes(pool: m.DeclaredVoicePool) -> tuple[Text, ...]:
             "Si l'autorité met la demande en attente, approuvez-la et exécutez de nouveau l'étape : la réponse est récupérée, aucune seconde demande n'est créée.",
         ),
         Text(
-            "Lync Server reads a certificate when its services start: restart them in a maintenance window; the restart of 7/lync-front-end serves too.",
+            "Lync Server reads a certificate when its services start: restart them in a maintenance window; the restart of 7/lync-front-end does it too.",
             "Lync Server lit un certificat au démarrage de ses services : redémarrez-les dans une fenêtre de maintenance ; le redémarrage de 7/lync-front-end convient aussi.",
         ),
     )

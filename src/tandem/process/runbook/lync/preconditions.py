@@ -24,7 +24,7 @@ _TWO_FORESTS = Text(
 
 
 def directory_there(at: LyncSide) -> RunbookStep:
-    """Phase 0: the groups of Lync Server, and trusts with the messaging forests."""
+    """Phase 0: the groups of Lync Server, replication, and trusts with the messaging forests."""
     forest = at.org.voice_forest
     checks = [
         f"foreach ($group in {array(_GROUPS)}) {{\n"
@@ -32,7 +32,7 @@ def directory_there(at: LyncSide) -> RunbookStep:
         '    $finder = New-Object System.DirectoryServices.DirectorySearcher($forest, "(&(objectCategory=group)(sAMAccountName=$group))")\n'
         "    if (-not $finder.FindOne()) { throw ('there is no group ' + $group + ': prepare the forest for Lync Server (Enable-CsAdForest)') }\n}"
     ]
-    checks += [_trust(other) for other in at.other_forests]
+    checks += [_REPLICATION, *(_trust(other) for other in at.other_forests)]
     notes = [
         Text(
             f"Trusts both ways: {other} has to trust {forest}; the guidelines ask for the other way too.",
@@ -41,8 +41,8 @@ def directory_there(at: LyncSide) -> RunbookStep:
         for other in at.other_forests
     ]
     title = Text(
-        "Check Lync Server's groups and the trusts between forests",
-        "Vérifier les groupes de Lync Server et les relations d'approbation entre forêts",
+        "Check Active Directory: Lync Server's groups, replication, trusts between forests",
+        "Vérifier Active Directory : groupes de Lync Server, réplication, relations d'approbation entre forêts",
     )
     where = Text(
         f"Windows PowerShell, on a domain member of {forest}", f"Windows PowerShell, sur un membre du domaine {forest}"
@@ -51,6 +51,17 @@ def directory_there(at: LyncSide) -> RunbookStep:
         0, "directory", DIRECTORY_ADMINS, title, side=Side.DIRECTORY, shell=Shell.WINDOWS, where=where,
         checks=tuple(checks), notes=tuple(notes), links=(),
     )  # fmt: skip
+
+
+_REPLICATION = """$failed = @()
+foreach ($domain in @([System.DirectoryServices.ActiveDirectory.Forest]::GetCurrentForest().Domains)) {
+    foreach ($controller in @($domain.DomainControllers)) {
+        foreach ($neighbor in @($controller.GetAllReplicationNeighbors())) {
+            if ($neighbor.ConsecutiveFailureCount -gt 0) { $failed += $controller.Name + ' from ' + $neighbor.SourceServer }
+        }
+    }
+}
+if ($failed.Count -gt 0) { throw ('Active Directory does not replicate to ' + ($failed -join ', ')) }"""
 
 
 def _trust(messaging_forest: str) -> str:
@@ -112,6 +123,7 @@ def users_there(at: LyncSide) -> RunbookStep:
         "    $user = Get-CsUser -Identity $row.Sip -ErrorAction SilentlyContinue\n"
         "    if (-not $user) { $user = Get-CsUser -Identity $row.Upn -ErrorAction SilentlyContinue }\n"
         "    if (-not $user) { $wrong += $row.Upn + ' is not enabled' }\n"
+        "    elseif (\"$($user.SamAccountName)\" -ne $row.Account) { $wrong += $row.Sip + ' is the address of ' + $user.SamAccountName }\n"
         "    elseif (\"$($user.RegistrarPool)\" -ne $row.Pool) { $wrong += $row.Upn + ' is in pool ' + $user.RegistrarPool }\n}\n"
         "if ($wrong.Count -gt 0) { throw ($wrong -join '; ') }"
     )
@@ -133,6 +145,6 @@ def users_there(at: LyncSide) -> RunbookStep:
 
 
 UPN_NOTE = Text(
-    "Column Upn of lync-users.csv holds ACCOUNT@FOREST: correct it where the user principal name is another one.",
-    "La colonne Upn de lync-users.csv contient COMPTE@FORÊT : corrigez-la si le nom d'utilisateur principal (UPN) est différent.",
+    "Column Upn of lync-users.csv holds ACCOUNT@FOREST: correct it in the file where the user principal name differs.",
+    "La colonne Upn de lync-users.csv contient COMPTE@FORÊT : corrigez-la dans le fichier si le nom d'utilisateur principal (UPN) est différent.",
 )

@@ -17,8 +17,12 @@ from tandem.process.runbook.lync.links import LINKS
 from tandem.process.runbook.model import RunbookStep, Shell, Table, Text
 from tandem.process.runbook.powershell import array, quote, rows_of
 
-_SHELL = Text(
+_LYNC = Text(
     "Lync Server Management Shell, on a Front End Server", "Lync Server Management Shell, sur un serveur frontal"
+)
+_SKYPE = Text(
+    "Skype for Business Server Management Shell, on a Front End Server",
+    "Skype for Business Server Management Shell, sur un serveur frontal",
 )
 SHELLS = {"2010": Shell.LYNC_2010, "2013": Shell.LYNC_2013, "2015": Shell.SKYPE_2015}
 """By the version of a pool, oldest first."""
@@ -101,8 +105,8 @@ class LyncSide:
 
     def step(self, number: int, name: str, required: Requirement, title: Text, **more: Any) -> RunbookStep:
         """A step of a phase; ``more`` are further fields of :class:`RunbookStep`."""
-        more.setdefault("where", _SHELL)
         more.setdefault("shell", self.versions()[0].shell)
+        more.setdefault("where", _SKYPE if more["shell"] is Shell.SKYPE_2015 else _LYNC)
         more.setdefault("side", Side.VOICE)
         more.setdefault("links", LINKS.get(number, ()))
         return RunbookStep(

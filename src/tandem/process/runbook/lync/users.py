@@ -30,7 +30,7 @@ def sip_addresses(at: LyncSide) -> RunbookStep:
     )
     check = (
         f"$wrong = @({USER_ROWS} | Where-Object {{ -not (Get-CsUser -Identity $_.Sip -ErrorAction SilentlyContinue) }} | "
-        "ForEach-Object { $_.Upn + ' has not ' + $_.Sip })\nif ($wrong.Count -gt 0) { throw ($wrong -join '; ') }"
+        "ForEach-Object { $_.Upn + ' does not have ' + $_.Sip })\nif ($wrong.Count -gt 0) { throw ($wrong -join '; ') }"
     )
     saved = (
         f"@({USER_ROWS} | ForEach-Object {{ Get-CsUser -Identity $_.Upn -ErrorAction SilentlyContinue }} | "
@@ -69,8 +69,8 @@ def voice_users(at: LyncSide) -> RunbookStep:
         f"foreach ($row in {_LINES}) {{\n    $user = Get-CsUser -Identity $row.Sip\n"
         "    if (-not $user.EnterpriseVoiceEnabled) { throw ($row.Sip + ' is not enabled for Enterprise Voice') }\n"
         "    if ($user.LineURI -ne $row.Line) { throw ($row.Sip + ' has the line ' + $user.LineURI + ', not ' + $row.Line) }\n"
-        f"    if ($row.DialPlan -and ({_PLAN}) -ne $row.DialPlan) {{ throw ($row.Sip + ' has not the dial plan ' + $row.DialPlan) }}\n"
-        f"    if ($row.Policy -and ({_POLICY}) -ne $row.Policy) {{ throw ($row.Sip + ' has not the voice policy ' + $row.Policy) }}\n}}"
+        f"    if ($row.DialPlan -and ({_PLAN}) -ne $row.DialPlan) {{ throw ($row.Sip + ' does not have the dial plan ' + $row.DialPlan) }}\n"
+        f"    if ($row.Policy -and ({_POLICY}) -ne $row.Policy) {{ throw ($row.Sip + ' does not have the voice policy ' + $row.Policy) }}\n}}"
     )
     saved = (
         f"@({_LINES} | ForEach-Object {{ Get-CsUser -Identity $_.Sip -ErrorAction SilentlyContinue }} | "
