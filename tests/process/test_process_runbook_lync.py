@@ -289,6 +289,14 @@ def test_phase_0_looks_at_groups_trusts_pools_and_users_and_changes_nothing() ->
     assert "-ne 'Outbound'" in directory.checks[2]  # inbound or both ways: proseware lets litware's accounts in
 
 
+def test_an_embedded_directory_of_tandem_has_no_trust_that_could_be_looked_at() -> None:
+    tandem = m.DeclaredMessagingServer(fqdn="um1.proseware.example", forest="proseware.example")
+    org = dataclasses.replace(organization(), messaging_servers=(tandem,))
+    assert "does not trust this forest" not in joined(one(org, "0/lync-directory").checks)
+    real = dataclasses.replace(org, directory="ldaps://dc1.litware.example")
+    assert "proseware.example does not trust this forest" in joined(one(real, "0/lync-directory").checks)
+
+
 def test_a_user_who_is_not_enabled_is_named_and_the_command_is_offered_not_run() -> None:
     step = one(organization(), "0/lync-users")
     for wrong in ("is not enabled", "is the address of ", "is in pool "):

@@ -73,7 +73,8 @@ class LyncSide:
         self.users = tuple(user for user in org.users if user.sip_address and user.pool in fqdns)
         self.contacts = tuple(contact for contact in org.contacts if contact.pool in fqdns)
         self.exchange_forests = tuple(f for f in org.messaging_forests if org.servers_in(f, ServerKind.EXCHANGE))
-        self.other_forests = tuple(f for f in org.messaging_forests if f != org.voice_forest)
+        real = org.messaging_forests if org.uses_ldap else self.exchange_forests
+        self.other_forests = tuple(forest for forest in real if forest != org.voice_forest)
 
     def versions(self) -> tuple[PoolVersion, ...]:
         """The pools by version, newest first."""
