@@ -70,8 +70,8 @@ def _not_older(plan: m.DeclaredUMDialPlan, shell: Shell) -> str:
     if shell is Shell.EXCHANGE_2007:
         return ""
     said = quote(
-        f"{plan.name} was made by Exchange 2007. Set-UMDialPlan would upgrade it, and there is no way back: if no 2007 server uses "
-        "it any more, upgrade it yourself (Set-UMDialPlan -ForceUpgrade), then run this step again"
+        f"{plan.name} was made by Exchange 2007. A change from here would upgrade it, and there is no way back: if no 2007 server uses "
+        "it any more, upgrade it yourself (-ForceUpgrade), then run this step again"
     )
     return (
         f"if (Get-UMDialPlan | Where-Object {{ $_.Name -eq {quote(plan.name)} -and \"$($_.ExchangeVersion)\" -match '\\(8\\.' }}) "

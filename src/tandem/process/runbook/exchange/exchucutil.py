@@ -29,6 +29,7 @@ from tandem.process.runbook.powershell import array, quote, unless_whatif
 from tandem.process.tools import exchucutil as tool
 
 _NAME = "exchucutil"
+_TELL = "if ($missing.Count -gt 0) { throw ($missing -join '; ') }"
 _RIGHTS = '$_.AccessRights | ForEach-Object { "$_" }'
 
 
@@ -39,7 +40,7 @@ def run_exchucutil(at: ExchangeForest) -> RunbookStep:
     users = Counter(user.pool for user in org.users if user.line_uri)
     pools = [tool.Pool(fqdn=p.fqdn, pool_type=p.pool_type, users=users[p.fqdn]) for p in org.voice_pools]
     chosen = [pool.fqdn for pool in tool.chosen(pools, only_ev_pools=org.only_ev_pools)]
-    secured = _secured(at)
+    secured, caller = _secured(at), tool.outcall_pool(pools)
     return at.step(
         7, _NAME, at.roles.exchucutil(),
         Text(
@@ -51,9 +52,9 @@ def run_exchucutil(at: ExchangeForest) -> RunbookStep:
             f"$pools = {array(p.fqdn for p in org.voice_pools)}\n{remember(message_waiting=waiting)}",
             *_objects(at, chosen, secured),
             container_rights(org.voice_forest),
-            outcalls(tool.outcall_pool(pools), bool(secured), message_waiting=waiting),
+            outcalls(caller, bool(secured), message_waiting=waiting),
         ),
-        checks=(_missing(at, chosen, secured, (*CONTAINERS, GATEWAYS)) + "\n" + _tell(), _calling(chosen)),
+        checks=(_missing(at, chosen, secured, (*CONTAINERS, GATEWAYS)) + "\n" + _TELL, _calling([p.fqdn for p in org.voice_pools], caller in chosen)),
         notes=tuple(_notes(at, shell)),
         saves=(
             Saved("gateways", gateways_kept(message_waiting=waiting)), Saved("hunt-groups", HUNT_GROUPS_KEPT),
@@ -112,15 +113,15 @@ def _missing(at: ExchangeForest, pools: Sequence[str], secured: list[str], conta
     )
 
 
-def _tell() -> str:
-    return "if ($missing.Count -gt 0) { throw ($missing -join '; ') }"
-
-
-def _calling(chosen: Sequence[str]) -> str:
+def _calling(pools: Sequence[str], one: bool) -> str:
+    """Of all gateways of pools ``one`` may call out, or none where no pool could: only Directors and branches."""
+    wanted = (
+        "leave exactly one" if one else "no pool may: each is a Director, a branch, or without Enterprise Voice users"
+    )
     return (
-        f"$pools = {array(chosen)}\n"
+        f"$pools = {array(pools)}\n"
         '$calling = @(Get-UMIPGateway | Where-Object { $_.OutcallsAllowed -and $pools -contains "$($_.Address)" })\n'
-        "if ($calling.Count -ne 1) { throw ('outgoing calls are allowed on ' + $calling.Count + ' gateways; leave exactly one') }"
+        f"if ($calling.Count -ne {int(one)}) {{ throw ('outgoing calls are allowed on ' + $calling.Count + ' gateways; {wanted}') }}"
     )
 
 

@@ -34,6 +34,11 @@ VERSION_PATTERNS = {
 }
 """What AdminDisplayVersion of a shell's own servers matches."""
 
+_WHERE = Text(
+    "Exchange Management Shell, on a server that runs UM",
+    "Exchange Management Shell, sur un serveur de messagerie unifiée",
+)
+
 Item = TypeVar("Item")
 
 
@@ -55,7 +60,9 @@ class ExchangeForest:
         self.org = org
         self.forest = forest
         self.servers = tuple(sorted(org.servers_in(forest, ServerKind.EXCHANGE), key=_installed))
-        self.um_servers = tuple(server for server in self.servers if is_um_server(server))
+        self.um_servers = tuple(
+            sorted(filter(is_um_server, org.servers_in(forest, ServerKind.EXCHANGE)), key=generation)
+        )
         self.versions = generations(self.servers)
         self.newest = self.versions[-1]
         self.shells = tuple(dict.fromkeys(SHELLS[version] for version in self.versions))
@@ -107,7 +114,7 @@ class ExchangeForest:
         """A step of a phase, in the newest shell unless told; ``more`` are further fields of :class:`RunbookStep`."""
         shell = shell or SHELLS[self.newest]
         mine = tuple(version for version in self.versions if SHELLS[version] is shell)
-        more.setdefault("where", _where(shell))
+        more.setdefault("where", _where(shell) if len(self.shells) > 1 else _WHERE)
         more.setdefault("side", Side.MESSAGING)
         return RunbookStep(
             id=self.id_of(number, name),
@@ -124,5 +131,5 @@ class ExchangeForest:
 def _where(shell: Shell) -> Text:
     return Text(
         f"Exchange Management Shell of Exchange {year(shell)}, on a server that runs UM",
-        f"Environnement de ligne de commande Exchange Management Shell d'Exchange {year(shell)}, sur un serveur de messagerie unifiée",
+        f"Exchange Management Shell d'Exchange {year(shell)}, sur un serveur de messagerie unifiée",
     )
