@@ -37,6 +37,14 @@ def voice_groups(voice_forest: str) -> str:
     return array(f"{voice_forest}\\{group}" for group in _GROUPS)
 
 
+_RIGHTS = """\
+$found = @(Get-ADPermission -Identity $object -User $group -ErrorAction SilentlyContinue | Where-Object { -not $_.Deny })
+$rights = "$(@($found | ForEach-Object { $_.AccessRights }))"
+$lists = $rights -match 'ListChildren|GenericRead|GenericAll'
+$reads = $rights -match 'ReadProperty|GenericRead|GenericAll'"""
+"""Sets ``$lists`` and ``$reads``: whether ``$group`` may list and read ``$object``."""
+
+
 def lacking_rights(voice_forest: str, containers: tuple[str, ...]) -> str:
     """Adds to ``$missing`` a line for each group that may not list the organization, or list and read a container of it."""
     return (
@@ -45,10 +53,9 @@ def lacking_rights(voice_forest: str, containers: tuple[str, ...]) -> str:
         f"    foreach ($container in @('') + {array(containers)}) {{\n"
         "        $object = $top\n"
         "        if ($container) { $object = 'CN=' + $container + ',' + $top }\n"
-        "        $found = @(Get-ADPermission -Identity $object -User $group -ErrorAction SilentlyContinue | Where-Object { -not $_.Deny })\n"
-        '        $rights = "$(@($found | ForEach-Object { $_.AccessRights }))"\n'
-        "        if ($rights -notmatch 'ListChildren|GenericRead|GenericAll') { $missing += $group + ' may not list ' + $object }\n"
-        "        if ($container -and $rights -notmatch 'ReadProperty|GenericRead|GenericAll') { $missing += $group + ' may not read ' + $object }\n"
+        f"        {_RIGHTS.replace(chr(10), chr(10) + '        ')}\n"
+        "        if (-not $lists) { $missing += $group + ' may not list ' + $object }\n"
+        "        if ($container -and -not $reads) { $missing += $group + ' may not read ' + $object }\n"
         "    }\n}"
     )
 
@@ -56,10 +63,11 @@ def lacking_rights(voice_forest: str, containers: tuple[str, ...]) -> str:
 def container_rights(voice_forest: str) -> str:
     """What exchucutil.ps1 leaves out: the voice side reads the container of gateways."""
     return (
-        f"$container = 'CN={GATEWAYS},' + (Get-OrganizationConfig).DistinguishedName\n"
+        f"$object = 'CN={GATEWAYS},' + (Get-OrganizationConfig).DistinguishedName\n"
         f"foreach ($group in {voice_groups(voice_forest)}) {{\n"
-        "    if (-not (Get-ADPermission -Identity $container -User $group -ErrorAction SilentlyContinue)) {\n"
-        f"        Add-ADPermission -Identity $container -User $group -AccessRights @('ListChildren', 'ReadProperty') -InheritanceType All {WHATIF}\n"
+        f"    {_RIGHTS.replace(chr(10), chr(10) + '    ')}\n"
+        "    if (-not ($lists -and $reads)) {\n"
+        f"        Add-ADPermission -Identity $object -User $group -AccessRights @('ListChildren', 'ReadProperty') -InheritanceType All {WHATIF}\n"
         "    }\n}"
     )
 

@@ -61,7 +61,7 @@ def _dial_plan(plan: m.DeclaredUMDialPlan, shell: Shell) -> str:
         f"}}\n{_not_older(plan, shell)}if (Get-UMDialPlan | Where-Object {{ $_.Name -eq {name} }}) {{\n"
         f"    Set-UMDialPlan -Identity {name} -AccessTelephoneNumbers {array(plan.access_numbers)} -DefaultLanguage {quote(plan.language)} "
         f"-MaxCallDuration {plan.max_call_duration_min} -MaxRecordingDuration {plan.max_recording_duration_min} "
-        f"-RecordingIdleTimeout {plan.recording_idle_timeout_s}{operator} {WHATIF}\n}}"
+        f"-RecordingIdleTimeout {plan.recording_idle_timeout_s}{country}{operator} {WHATIF}\n}}"
     )
 
 

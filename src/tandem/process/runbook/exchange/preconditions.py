@@ -73,8 +73,8 @@ def trusts(at: ExchangeForest, *, both: bool) -> tuple[str, ...]:
 
 def _groups(at: ExchangeForest) -> str:
     """Groups by their account name, forest-wide: those of Lync, and Exchange's own where its organization is there."""
-    old, new = Generation.E2007 in at.versions, any(v is not Generation.E2007 for v in at.versions)
-    names = (*(_OLD if old and not new else ()), *(_NEW if new else ()))
+    # Beside 2007 the role groups come with the first newer server, in phase 1; 2007's groups stay.
+    names = _OLD if Generation.E2007 in at.versions else _NEW
     lync = at.org.pools_of(PoolKind.LYNC)
     wanted = f"$wanted = @{{ {quote(at.org.voice_forest)} = {array(_VOICE)} }}\n" if lync else "$wanted = @{}\n"
     return (

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tandem.org import model as m
 from tandem.org.versions import Generation, generation, roles_of
-from tandem.org.vocabulary import ServerRole
+from tandem.org.vocabulary import PoolKind, ServerRole
 from tandem.process.roles import CERTIFICATES
 from tandem.process.runbook.exchange.authority import trusted_root
 from tandem.process.runbook.exchange.forest import ExchangeForest
@@ -45,8 +45,10 @@ if ([ADSI]::Exists("LDAP://CN=Microsoft Exchange,CN=Services,$configuration")) {
 
 _REPLICATION = """\
 if (-not (Get-Command -Name repadmin.exe -ErrorAction SilentlyContinue)) { throw 'repadmin is not on this computer: run this step on a domain controller' }
-$failing = @(& repadmin.exe /showrepl '*' /csv | ConvertFrom-Csv | Where-Object { [int]('0' + $_.'Number of Failures') -gt 0 })
-if ($failing.Count -gt 0) { throw ('replication fails: ' + (@($failing | ForEach-Object { $_.'Source DSA' + ' to ' + $_.'Destination DSA' }) -join ', ')) }"""
+$columns = @('Kind', 'DestinationSite', 'Destination', 'Context', 'SourceSite', 'Source', 'Transport', 'Failures', 'LastFailure', 'LastSuccess', 'Status')
+$failing = @(& repadmin.exe /showrepl '*' /csv | ConvertFrom-Csv -Header $columns | Where-Object { $_.Failures -match '^[1-9]' })
+if ($failing.Count -gt 0) { throw ('replication fails: ' + (@($failing | ForEach-Object { $_.Source + ' to ' + $_.Destination }) -join ', ')) }"""
+"""The columns of repadmin's table, in its order, under names of our own: its own may be localized."""
 
 
 def prerequisites(at: ExchangeForest) -> RunbookStep:
@@ -197,7 +199,7 @@ def _ports(at: ExchangeForest) -> str:
     ]
     rows += [
         f"    New-Object PSObject -Property @{{ Server = {quote(pool.fqdn)}; Ports = @({pool.sip_tls_port}); Installed = $true }}"
-        for pool in at.org.voice_pools
+        for pool in at.org.pools_of(PoolKind.LYNC)
     ]
     return (
         f"{_FOUND}\n$listening = @(\n" + "\n".join(rows) + "\n)\n"

@@ -191,10 +191,10 @@ def _checks(role: UMRole) -> Iterator[str]:
     if role.mode is None and startup_mode({plan.voip_security for plan in role.plans}) is not StartupMode.TCP:
         none = quote(f"{fqdn}: no event 1112 since the UM service has started: it has chosen no certificate")
         yield (
-            "$event = Get-EventLog -LogName Application -Source 'MSExchange Unified Messaging' -After $started.AddMinutes(-1) | "
+            "$chosen = Get-EventLog -LogName Application -Source 'MSExchange Unified Messaging' -After $started.AddMinutes(-1) -ErrorAction SilentlyContinue | "
             "Where-Object { $_.EventID -eq 1112 } | Select-Object -First 1\n"
-            f"if (-not $event) {{ throw {none} }}\n"
-            "Write-Host $event.Message"
+            f"if (-not $chosen) {{ throw {none} }}\n"
+            "Write-Host $chosen.Message"
         )
 
 

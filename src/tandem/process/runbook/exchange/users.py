@@ -43,18 +43,18 @@ def table(at: ExchangeForest) -> Table:
 
 def _each(at: ExchangeForest, shell: Shell, body: str, *, only: str = "") -> str:
     """A loop over the rows and their mailboxes; of several versions, over those that this shell manages."""
-    some = f" | Where-Object {{ {only} }}" if only else ""
+    rows = f"@({rows_of(table(at).file)} | Where-Object {{ {only} }})" if only else rows_of(table(at).file)
     mine = ""
     if len(at.shells) > 1:
+        older = "|".join(VERSION_PATTERNS[each] for each in at.shells[:-1])
+        # The newest shell takes what no older one does: there may be servers of versions that are not declared.
+        others = f"-match {quote(older)}" if shell is at.shells[-1] else f"-notmatch {quote(VERSION_PATTERNS[shell])}"
         mine = (
             '    $version = "$((Get-ExchangeServer -Identity $mailbox.ServerName).AdminDisplayVersion)"\n'
-            f"    if ($version -notmatch {quote(VERSION_PATTERNS[shell])}) {{ continue }}\n"
+            f"    if ($version {others}) {{ continue }}\n"
         )
     inner = "\n".join(f"    {line}" for line in body.split("\n"))
-    return (
-        f"foreach ($row in @({rows_of(table(at).file)}{some})) {{\n"
-        f"    $mailbox = Get-Mailbox -Identity $row.Mail\n{mine}{inner}\n}}"
-    )
+    return f"foreach ($row in {rows}) {{\n    $mailbox = Get-Mailbox -Identity $row.Mail\n{mine}{inner}\n}}"
 
 
 def _by_shell(at: ExchangeForest, name: str) -> Iterator[tuple[str, Shell]]:
@@ -130,20 +130,23 @@ foreach ($um in @(Get-UMMailbox -ResultSize Unlimited | Where-Object { $_.UMMail
         $taken[$plans[$um.UMMailboxPolicy.Name] + ' ' + $extension] = "$($um.PrimarySmtpAddress)"
     }
 }
-foreach ($row in ROWS) {
-    if (-not $plans.ContainsKey($row.Policy)) { $problems += $row.Mail + ': there is no UM mailbox policy ' + $row.Policy; continue }
-    if ($plans[$row.Policy] -ne $row.Plan) { $problems += $row.Mail + ': policy ' + $row.Policy + ' is not of UM dial plan ' + $row.Plan; continue }
-    if ($row.Extension.Length -ne $digits[$row.Plan]) { $problems += $row.Mail + ': extension ' + $row.Extension + ' has the wrong number of digits' }
-    $key = $row.Plan + ' ' + $row.Extension
-    if ($taken.ContainsKey($key) -and $taken[$key] -ne "$((Get-Mailbox -Identity $row.Mail).PrimarySmtpAddress)") {
-        $problems += $row.Mail + ': ' + $taken[$key] + ' has extension ' + $row.Extension + ' already'
-    }
-}
+ROWS
 if ($problems.Count -gt 0) {
     if (-not $WhatIfPreference) { throw ($problems -join '; ') }
     Write-Warning ($problems -join '; ')
 }"""
-"""Before anyone is enabled: each policy is there and of its dial plan, each extension free and as long as it has to be."""
+"""Before anyone is enabled: each policy is there and of its dial plan, each extension free and as long as it has to be.
+
+``ROWS`` is the loop over :data:`_VERIFY_ROW`.
+"""
+_VERIFY_ROW = """\
+if (-not $plans.ContainsKey($row.Policy)) { $problems += $row.Mail + ': there is no UM mailbox policy ' + $row.Policy; continue }
+if ($plans[$row.Policy] -ne $row.Plan) { $problems += $row.Mail + ': policy ' + $row.Policy + ' is not of UM dial plan ' + $row.Plan; continue }
+if ($row.Extension.Length -ne $digits[$row.Plan]) { $problems += $row.Mail + ': extension ' + $row.Extension + ' has the wrong number of digits' }
+$key = $row.Plan + ' ' + $row.Extension
+if ($taken.ContainsKey($key) -and $taken[$key] -ne "$($mailbox.PrimarySmtpAddress)") {
+    $problems += $row.Mail + ': ' + $taken[$key] + ' has extension ' + $row.Extension + ' already'
+}"""
 
 
 def um_users(at: ExchangeForest) -> Iterator[RunbookStep]:
@@ -164,7 +167,7 @@ def um_users(at: ExchangeForest) -> Iterator[RunbookStep]:
     for name, shell in _by_shell(at, "um-users"):
         yield at.step(
             11, name, at.roles.um_users(), title, shell=shell,
-            commands=(_VERIFY.replace("ROWS", rows_of(table(at).file)), _each(at, shell, enable)),
+            commands=(_VERIFY.replace("ROWS", _each(at, shell, _VERIFY_ROW)), _each(at, shell, enable)),
             checks=(_each(at, shell, check),), notes=(*_user_notes(at), *_shell_note(at, shell)),
             saves=(Saved("mailboxes", _kept(at, shell)),), undo=(_disable(at, name),), tables=(table(at),),
             minutes=5 + len(table(at).rows) // 60,
