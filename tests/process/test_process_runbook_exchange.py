@@ -263,7 +263,7 @@ def test_the_prerequisites_are_only_read_and_cover_what_point_4_lists() -> None:
     assert "FileBuildPart -lt 298" in text and "Update Rollup 10" in text  # 2007 SP3 RU10: 8.3.298.3
     assert "Get-UMServer" in text and "Get-UMService" in text and "UM language pack" in text
     assert "'pool01.litware.example', 'fe01.litware.example'" in text and "GetHostEntry" in text
-    assert "repadmin.exe /showrepl" in text and "Number of Failures" in text
+    assert "repadmin.exe /showrepl" in text and "$_.Failures -match '^[1-9]'" in text
     assert "X509Chain" in text and "'ca1.proseware.example\\Proseware CA'" in text
 
 
