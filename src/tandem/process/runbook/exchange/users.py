@@ -178,7 +178,7 @@ def _disable(at: ExchangeForest, name: str) -> str:
     return (
         f"foreach ($was in @({at.kept(11, name, 'mailboxes')} | Where-Object {{ -not $_.UMEnabled }})) {{\n"
         "    if ((Get-Mailbox -Identity $was.Mail).UMEnabled) "
-        f"{{ Disable-UMMailbox -Identity $was.Mail -KeepProperties $true -Confirm:$false {WHATIF} }}\n}}"
+        f"{{ Disable-UMMailbox -Identity $was.Mail -Confirm:$false {WHATIF} }}\n}}"
     )
 
 
