@@ -111,8 +111,8 @@ def _notes() -> tuple[Text, ...]:
             "Si un certificat sert à plusieurs serveurs, tous leurs noms figurent dans l'autre nom de l'objet (SAN).",
         ),
         Text(
-            f"The request asks for the template {TEMPLATE}: the CA has to issue it to the account that runs this step. The files .req, .id and .cer lie in "
-            "the current folder; with a request that waits for approval run the step again, and it fetches the answer.",
+            f"The request asks for the template {TEMPLATE}: the CA has to issue it to the account that runs this step. The files .req, .id and .cer are in "
+            "the current folder; if the request waits for approval, run the step again later: it fetches the certificate.",
             f"La demande utilise le modèle {TEMPLATE} : l'autorité de certification doit le délivrer au compte qui exécute cette étape. Les fichiers .req, "
             ".id et .cer se trouvent dans le dossier actif ; si une demande attend d'être approuvée, exécutez de nouveau l'étape, qui récupère la réponse.",
         ),

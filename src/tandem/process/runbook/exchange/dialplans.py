@@ -105,7 +105,7 @@ def _check(plan: m.DeclaredUMDialPlan) -> str:
 def _mixed(shell: Shell) -> tuple[Text, ...]:
     return (
         Text(
-            f"These dial plans are made and changed in Exchange {year(shell)}'s shell, the oldest that serves them: what a newer one makes, it could not manage.",
+            f"Create and change these dial plans in the shell of Exchange {year(shell)}, the oldest version that serves them: it cannot manage objects of a newer version.",
             f"Ces plans de numérotation sont créés et modifiés dans l'environnement d'Exchange {year(shell)}, la version la plus ancienne qui les sert : elle ne pourrait pas gérer les objets d'une version plus récente.",
         ),
     )

@@ -1,7 +1,7 @@
-"""Phase 7: exchucutil.ps1, run where the check finds something missing, with what it overwrites put back.
+"""Phase 7: exchucutil.ps1, run where the check finds something missing, and what it overwrites restored.
 
 The shipped script calls its helper by a relative path, reads properties that strict mode refuses, and ends by itself on any
-error: it runs in its own folder, without strict mode, and the check decides. Each run deletes and remakes the hunt groups of
+error: it runs in its own folder, without strict mode, and the check decides. Each run deletes and creates again the hunt groups of
 the pools' gateways, and sets OutcallsAllowed and MessageWaitingIndicatorAllowed (docs/process.md).
 """
 
@@ -155,20 +155,20 @@ def _rights_undo(at: ExchangeForest) -> str:
 def _notes(at: ExchangeForest, shell: Shell) -> Iterator[Text]:
     org = at.org
     yield Text(
-        "Replicate Active Directory, then the Lync administrators restart the Front-End service: without it, it sees neither new dial plans nor new servers.",
+        "Replicate Active Directory, then the Lync administrators restart the Front-End service: until then it sees neither new dial plans nor new servers.",
         "Attendez (ou forcez) la réplication d'Active Directory, puis demandez à l'équipe Lync de redémarrer le service frontal : sans redémarrage, il ne détecte ni "
         "les nouveaux plans de numérotation ni les nouveaux serveurs.",
     )
     if org.pools_of(PoolKind.LYNC):
         yield Text(
-            "exchucutil.ps1 runs only if something is missing. Each run deletes and remakes the hunt groups of the pools' gateways and sets OutcallsAllowed and "
+            "exchucutil.ps1 runs only if something is missing. Each run deletes and creates again the hunt groups of the pools' gateways and sets OutcallsAllowed and "
             "MessageWaitingIndicatorAllowed; this step puts back what was there before.",
             "exchucutil.ps1 ne s'exécute que s'il manque quelque chose. Chaque exécution supprime et recrée les groupements de postes des passerelles des pools et définit "
             "OutcallsAllowed et MessageWaitingIndicatorAllowed ; cette étape rétablit ensuite l'état antérieur.",
         )
     if org.only_ev_pools:
         yield Text(
-            "only_ev_pools: the shipped script makes a gateway for every pool all the same, Directors and branches too; the check asks only for pools with "
+            "only_ev_pools: the shipped script still creates a gateway for every pool, Directors and branches included; the check covers only pools with "
             "Enterprise Voice users.",
             "only_ev_pools : le script fourni crée tout de même une passerelle pour chaque pool, directeurs et succursales compris ; la vérification ne porte que sur les "
             "pools qui hébergent des utilisateurs de Voix Entreprise.",

@@ -1,6 +1,6 @@
-"""Phase 0: what the topic takes for granted of a messaging forest. It is only looked at, nothing is changed.
+"""Phase 0: what the topic assumes of a messaging forest. It is checked, and nothing is changed.
 
-Trusts, groups and functional levels are the directory administrators'; they run in plain PowerShell, before there is Exchange.
+Trusts, groups and functional levels belong to the directory administrators; the checks run in plain PowerShell, before Exchange is installed.
 """
 
 from tandem.org.versions import Generation
@@ -38,7 +38,7 @@ def preconditions(at: ExchangeForest) -> RunbookStep:
             "Les administrateurs Exchange et Lync conviennent au préalable de la répartition des tâches (« tandem agree » l'enregistre).",
         ),
         Text(
-            "This step only looks. What is missing is made by the directory administrators with their own tools.",
+            "This step checks only. The directory administrators create what is missing with their own tools.",
             "Cette étape ne fait que vérifier. Les administrateurs Active Directory créent ce qui manque avec leurs propres outils.",
         ),
     ]

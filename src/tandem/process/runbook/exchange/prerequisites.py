@@ -1,6 +1,6 @@
 """Before phase 1: versions and rollups, schema, language packs, names, ports, the authority's root, replication. Only read.
 
-It runs in plain PowerShell, since there may be no Exchange yet: versions are read from Active Directory (serialNumber, whose
+It runs in plain PowerShell, since Exchange may not be installed yet: versions are read from Active Directory (serialNumber, whose
 build is written with 30000 added) and, for rollups, from ExSetup.exe. Sources: system requirements of Exchange 2013 and 2016
 (coexistence), the table of Exchange's build numbers, process.md, the digest's ports.
 """
@@ -67,11 +67,11 @@ def prerequisites(at: ExchangeForest) -> RunbookStep:
         ),
         notes=(
             Text(
-                "This step only reads. Servers that are not installed yet are passed over: run it again after phase 1.",
+                "This step only reads. Servers that are not installed yet are skipped: run it again after phase 1.",
                 "Cette étape ne fait que lire. Les serveurs qui ne sont pas encore installés sont ignorés : exécutez-la de nouveau après la phase 1.",
             ),
             Text(
-                "Language packs are looked at only in an Exchange Management Shell; phase 5 checks them again.",
+                "Language packs are checked only in an Exchange Management Shell; phase 5 checks them again.",
                 "Les modules linguistiques ne sont vérifiés que dans un environnement Exchange Management Shell ; la phase 5 les vérifie de nouveau.",
             ),
         ),
@@ -116,7 +116,7 @@ def _rules(newest: Generation) -> Iterator[tuple[str, str]]:
             "beside older versions, Exchange 2013 needs Cumulative Update 2",
         )
     if newest is Generation.E2016:
-        yield "$each.Major -eq 8", "Exchange 2016 does not go with 2007"
+        yield "$each.Major -eq 8", "Exchange 2016 cannot coexist with Exchange 2007"
         yield "$each.Major -eq 14 -and $each.Minor -lt 3", "beside Exchange 2016, 2010 needs Service Pack 3"
         yield (
             "$each.Major -eq 15 -and $each.Minor -eq 0 -and $each.Build -lt 1130",
@@ -171,7 +171,7 @@ def _languages(at: ExchangeForest) -> Iterator[str]:
             "            if ($languages -notcontains $language) { throw ($server + ': no UM language pack ' + $language) }\n"
             "        }\n    }\n"
             "} else {\n"
-            f"    Write-Warning 'language packs: not looked at, this shell has no {read[old]}'\n}}"
+            f"    Write-Warning 'language packs: not checked, this shell has no {read[old]}'\n}}"
         )
 
 

@@ -10,10 +10,10 @@ from tandem.process.runbook.exchange.certificates import certificates
 from tandem.process.runbook.exchange.dialplans import dial_plans, security
 from tandem.process.runbook.exchange.exchucutil import run_exchucutil
 from tandem.process.runbook.exchange.forest import ExchangeForest
+from tandem.process.runbook.exchange.installation import servers
 from tandem.process.runbook.exchange.objects import attendants, plain_gateways, policies
 from tandem.process.runbook.exchange.preconditions import preconditions
 from tandem.process.runbook.exchange.prerequisites import prerequisites
-from tandem.process.runbook.exchange.setup import servers
 from tandem.process.runbook.exchange.umservers import dial_plan_servers
 from tandem.process.runbook.exchange.users import eum_addresses, linked_users, um_users
 from tandem.process.runbook.model import RunbookStep

@@ -4,7 +4,7 @@ Exchange 2007 has no startup mode: its UM service reads the VoIP security of its
 certificate then (event 1112). From 2013 on there are the UM service and the UM Call Router.
 
 A service restarts if it started before the last change of its settings or of its certificate, not only after a change of this
-run: what an interrupted run has changed is taken all the same.
+run: so changes of an interrupted run take effect too.
 """
 
 from collections.abc import Iterator
@@ -211,12 +211,12 @@ def _notes(role: UMRole) -> Iterator[Text]:
         )
     elif role.secured:
         yield Text(
-            f"The certificate is enabled for {role.certificate} only: IIS and SMTP keep theirs. A service once enabled cannot be taken from a certificate, only given to another.",
+            f"The certificate is enabled for {role.certificate} only: IIS and SMTP keep theirs. A service cannot be removed from a certificate, only assigned to another one.",
             f"Le certificat n'est activé que pour {role.certificate} : IIS et SMTP conservent le leur. Un service activé ne peut être retiré d'un certificat, seulement attribué à un autre.",
         )
     if role.mode is StartupMode.TLS and generation(role.server) >= Generation.E2013:
         yield Text(
-            "Microsoft's guides for Exchange 2013 with Lync set Dual. TLS does as well where no dial plan is Unsecured, and opens no plain port; "
+            "Microsoft's guides for Exchange 2013 with Lync set Dual. TLS works too if no dial plan is Unsecured, and it opens no unencrypted port; "
             "set Dual by hand if something else needs port 5060 or 5062 of this server.",
             "Les guides de Microsoft pour Exchange 2013 avec Lync indiquent Dual. TLS convient également lorsqu'aucun plan de numérotation n'est non sécurisé, et n'ouvre "
             "aucun port non chiffré ; définissez Dual manuellement si le port 5060 ou 5062 de ce serveur est nécessaire.",

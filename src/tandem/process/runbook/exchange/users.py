@@ -1,4 +1,4 @@
-"""Phases 6 and 11 for users of servers of kind exchange. Users lie in a table beside the script, named by their mail address.
+"""Phases 6 and 11 for users of servers of kind exchange. Users are in a table (CSV) beside the script and are named by their mail address.
 
 In a forest with several versions a mailbox is changed in the shell of its own server's version.
 """
@@ -67,8 +67,8 @@ def _shell_note(at: ExchangeForest, shell: Shell) -> tuple[Text, ...]:
         return ()
     return (
         Text(
-            f"Here: mailboxes on servers of Exchange {year(shell)}.",
-            f"Ici : les boîtes aux lettres hébergées par des serveurs Exchange {year(shell)}.",
+            f"This step changes only mailboxes on servers of Exchange {year(shell)}.",
+            f"Cette étape ne modifie que les boîtes aux lettres hébergées par des serveurs Exchange {year(shell)}.",
         ),
     )
 

@@ -1,4 +1,4 @@
-"""Phase 1: Setup. Oldest version first, since an organization of a newer one takes no older servers any more.
+"""Phase 1: Setup. Oldest version first, since no older server can be added to an organization that has a newer version.
 
 Setup is a program that a person starts: its command is shown, with the roles that are declared.
 """
@@ -76,7 +76,7 @@ def _setup(at: ExchangeForest, server: m.DeclaredMessagingServer, *, first: bool
 def _first_notes(at: ExchangeForest) -> tuple[Text, ...]:
     state = _state(at)
     present = Text(
-        "The Exchange organization is there already: its own administrators are enough, and Setup takes no /OrganizationName.",
+        "The Exchange organization already exists: its own administrators are enough, and Setup takes no /OrganizationName.",
         "L'organisation Exchange existe déjà : ses administrateurs suffisent, et le programme d'installation n'accepte pas /OrganizationName.",
     )
     new = Text(
@@ -89,7 +89,7 @@ def _first_notes(at: ExchangeForest) -> tuple[Text, ...]:
     if state:
         return (present,) if state == "present" else (new,)
     either = Text(
-        "If the Exchange organization is there already: leave /OrganizationName out; its administrators are enough.",
+        "If the Exchange organization already exists: leave /OrganizationName out; its administrators are enough.",
         "Si l'organisation Exchange existe déjà : n'indiquez pas /OrganizationName ; ses administrateurs suffisent.",
     )
     return (new, either)
@@ -109,7 +109,7 @@ def _server_check(server: m.DeclaredMessagingServer) -> str:
 def _version_notes(at: ExchangeForest) -> Iterator[Text]:
     if len(at.shells) > 1:
         yield Text(
-            "Deploy the versions in this order: once a newer version is in the organization, Setup adds no older one.",
+            "Deploy the versions in this order: once a newer version is in the organization, Setup cannot add an older one.",
             "Déployez les versions dans cet ordre : lorsqu'une version plus récente fait partie de l'organisation, aucune version antérieure ne peut être ajoutée.",
         )
     if Generation.E2013 in at.versions:
