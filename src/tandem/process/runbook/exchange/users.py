@@ -232,9 +232,11 @@ def linked_users(at: ExchangeForest) -> Iterator[RunbookStep]:
             "script ou par l'outil qui synchronise les forêts (Identity Lifecycle Manager, Forefront Identity Manager).",
         ),),
         checks=(_LINKED.replace("ROWS", rows_of(file)).replace("VOICE", quote(voice)),),
-        no_return=Text(
-            "What is synchronized is taken back by the tool that has copied it.",
-            "Ce qui est synchronisé est annulé par l'outil qui l'a copié.",
+        notes=(
+            Text(
+                "To back this step out, let the tool that copied the settings remove them.",
+                "Pour annuler cette étape, supprimez les paramètres avec l'outil qui les a copiés.",
+            ),
         ),
         tables=(table(at),), minutes=30,
     )  # fmt: skip
