@@ -425,6 +425,10 @@ def test_a_dial_plan_is_made_in_the_shell_of_the_oldest_server_that_serves_it() 
     assert "CountryOrRegionCode" not in commands(steps["3/exchange-dial-plans-2007"])
     assert "-CountryOrRegionCode '1'" in commands(steps["3/exchange-dial-plans-2010"])
     assert steps["3/exchange-auto-attendants"].shell is Shell.EXCHANGE_2007  # all of Main, which 2007 serves
+    told = [
+        "the oldest version that serves them" in said(steps[f"3/exchange-dial-plans-{y}"]) for y in (2007, 2010, 2013)
+    ]
+    assert told == [True, True, False]
     assert steps["3/exchange-plain-gateways"].shell is Shell.EXCHANGE_2010
 
 

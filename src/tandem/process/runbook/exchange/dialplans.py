@@ -41,7 +41,7 @@ def dial_plans(at: ExchangeForest) -> Iterator[RunbookStep]:
             commands=tuple(_dial_plan(plan, shell) for plan in plans), checks=tuple(_check(plan) for plan in plans),
             notes=(
                 Text("No dots or spaces in names.", "Les noms ne doivent contenir ni point ni espace."),
-                *(_mixed(shell) if len(at.shells) > 1 else ()),
+                *(_mixed(shell) if shell is not at.shells[-1] else ()),
             ),
             saves=(Saved("dial-plans", _KEPT),), undo=(_undo(at, name, plans),),
             no_return=Text(
