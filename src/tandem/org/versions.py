@@ -45,6 +45,17 @@ def roles_of(server: DeclaredMessagingServer) -> tuple[str, ...]:
     return server.roles or ROLES[generation(server)]
 
 
+def is_um_server(server: DeclaredMessagingServer) -> bool:
+    """Whether a server answers calls: 2007 and 2010 by the UM role, 2013 by Mailbox or Client Access, 2016 by Mailbox."""
+    if server.kind is ServerKind.TANDEM:
+        return True
+    answering = {
+        Generation.E2013: {ServerRole.MAILBOX, ServerRole.CLIENT_ACCESS},
+        Generation.E2016: {ServerRole.MAILBOX},
+    }.get(generation(server), {ServerRole.UM})
+    return not answering.isdisjoint(roles_of(server))
+
+
 def generations(servers: Iterable[DeclaredMessagingServer]) -> tuple[Generation, ...]:
     """The generations of some servers, oldest first."""
     return tuple(sorted({generation(server) for server in servers}))
