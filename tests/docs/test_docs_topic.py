@@ -30,6 +30,11 @@ def real_servers() -> m.Organization:
         display_name="SA", sip_address="sa@example.com", um_dial_plan="Main",
         number="+14255550100", pool="pool1.example.com", ou="OU=UM,DC=example,DC=com",
     )  # fmt: skip
+    user = m.DeclaredUser(
+        account="alice", display_name="Alice", forest="example.com", ou="OU=UM,DC=example,DC=com", mail="alice@example.com",
+        sip_address="alice@example.com", pool="pool1.example.com", line_uri="tel:+14255554101", extension="4101",
+        um_mailbox_policy="Main Default Policy",
+    )  # fmt: skip
     return m.Organization(
         name="Contoso",
         path=Path("/x/organization.yaml"),
@@ -45,6 +50,7 @@ def real_servers() -> m.Organization:
         voice_pools=(m.DeclaredVoicePool(fqdn="pool1.example.com", forest="example.com", kind=PoolKind.LYNC),),
         um_dial_plans=(m.DeclaredUMDialPlan(name="Main", forest="example.com", extension_digits=4),),
         contacts=(contact,),
+        users=(user,),
     )
 
 
