@@ -17,7 +17,7 @@ from tandem.process.errors import ProcessError
 from tandem.process.phases import Side
 from tandem.process.runbook.model import Language, RunbookStep
 from tandem.process.runbook.powershell import quote
-from tandem.process.runbook.render import RENDERERS
+from tandem.process.runbook.writing.formats import RENDERERS
 from tandem.process.runbook.steps import for_team, runbook_steps
 
 PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
