@@ -92,6 +92,11 @@ function Undo-TandemStep($Entry) {
     }
 }
 
+function Invoke-TandemTrial($Block) {
+    Push-Location -Path $folder
+    try { if ($Block) { & $Block | Out-Host } } finally { Pop-Location }
+}
+
 function Invoke-TandemRecorded($Entry, [bool]$BackOut) {
     foreach ($each in @($saved, $evidence)) {
         if (-not (Test-Path -LiteralPath $each)) { [void](New-Item -ItemType Directory -Path $each) }
@@ -107,6 +112,7 @@ function Invoke-TandemRecorded($Entry, [bool]$BackOut) {
     }
     $outcome = 'failed'
     $message = ''
+    Push-Location -Path $folder
     try {
         Show-TandemStep $Entry
         if ($BackOut) {
@@ -120,6 +126,7 @@ function Invoke-TandemRecorded($Entry, [bool]$BackOut) {
         $message = "$_"
         Write-Host $message
     } finally {
+        Pop-Location
         if ($log) { Stop-Transcript | Out-Null }
     }
     Write-TandemResult $Entry $name $started $outcome $message $log
@@ -142,7 +149,7 @@ if ($Undo) {
     if ($entry.Count -eq 0) { throw ($words.Unknown + ' ' + $Undo) }
     if (-not $entry[0].Undo) { throw ($Undo + ': ' + $words.NoUndo + ' ' + $entry[0].NoReturn) }
     if ($entry[0].Server -and $entry[0].Server -ne $here) { throw ($words.OnlyOn + ' ' + $entry[0].Server) }
-    if ($WhatIfPreference) { & $entry[0].Undo | Out-Host } else { Invoke-TandemRecorded $entry[0] $true }
+    if ($WhatIfPreference) { Invoke-TandemTrial $entry[0].Undo } else { Invoke-TandemRecorded $entry[0] $true }
     return
 }
 
@@ -157,7 +164,7 @@ foreach ($entry in $steps) {
         $left += $entry
     } elseif ($WhatIfPreference) {
         Show-TandemStep $entry
-        if ($entry.Commands) { & $entry.Commands | Out-Host }
+        Invoke-TandemTrial $entry.Commands
     } elseif ($Step.Count -eq 0 -and -not (Test-TandemNeeds $entry $left $asked)) {
         Write-Host ($words.Ends + ' ' + $entry.Id)
         break
