@@ -20,7 +20,10 @@ from tandem.process.agreement import agree, confirm
 from tandem.process.apply import apply
 from tandem.process.bootstrap import create_directory
 from tandem.process.errors import NotPermitted, ProcessError
-from tandem.process.evidence import (
+from tandem.process.journal import Journal
+from tandem.process.phases import find_phase
+from tandem.process.plan import make_plan
+from tandem.process.runbook.evidence import (
     MOST_BYTES,
     ConfirmedStep,
     EvidenceRefused,
@@ -28,9 +31,6 @@ from tandem.process.evidence import (
     load_evidence,
     read_result,
 )
-from tandem.process.journal import Journal
-from tandem.process.phases import find_phase
-from tandem.process.plan import make_plan
 from tandem.process.runbook.model import RunbookStep
 from tandem.process.runbook.steps import runbook_steps
 from vectors_runner import CASES

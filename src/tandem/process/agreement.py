@@ -11,13 +11,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from tandem.process.apply import alone
 from tandem.process.destroy import Emptied
 from tandem.process.errors import NotPermitted, ProcessError
-from tandem.process.evidence import EVIDENCE, FORCED, Evidence, EvidenceRefused, keep, problems
 from tandem.process.guard import Guard
 from tandem.process.holders import Roles, require
 from tandem.process.journal import Journal
 from tandem.process.phases import Side
 from tandem.process.plan import Observer, Status
 from tandem.process.roles import requirement_text
+from tandem.process.runbook.evidence import EVIDENCE, FORCED, Evidence, EvidenceRefused, keep, problems
 from tandem.process.runbook.order import before_in_phase
 from tandem.process.runbook.steps import runbook_steps
 from tandem.process.task import Context, Task

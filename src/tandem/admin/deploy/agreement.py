@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tandem.process import agreement
-from tandem.process.evidence import load_evidence
 from tandem.process.phases import Side
+from tandem.process.runbook.evidence import load_evidence
 from tandem.process.task import Context
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from tandem.core.clock import Clock, SystemClock
 from tandem.org.load import require_organization
 from tandem.process.errors import ProcessError
-from tandem.process.evidence import confirmed
 from tandem.process.phases import Phase
+from tandem.process.runbook.evidence import confirmed
 from tandem.process.runbook.model import Language
 from tandem.process.runbook.steps import for_team, in_forest, runbook_steps
 from tandem.process.runbook.writing.book import Runbook

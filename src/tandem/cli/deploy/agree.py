@@ -48,8 +48,8 @@ def confirm(file: Path, steps: tuple[str, ...], evidence: tuple[Path, ...], forc
 
     \b
     Examples:
-      tandem confirm contoso/organization.yaml 3/exchange-dial-plans 4/exchange-security --as maria
-      tandem confirm contoso/organization.yaml --evidence 3_exchange-dial-plans-20261128090000.json --as maria
+      tandem confirm contoso/organization.yaml 3/exchange-dial-plans --force "made last year" --as maria
+      tandem confirm contoso/organization.yaml 3/exchange-dial-plans --evidence result.json --force "tried first" --as maria
     """
     if not steps and not evidence:
         raise click.UsageError("name the steps that were carried out, or give their results with --evidence")
