@@ -193,7 +193,10 @@ def test_a_confirmed_step_with_evidence_is_done_in_the_plan(folder: Path, tmp_pa
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        ({"outcome": "failed", "message": "no URI"}, "outcome there is 'failed', expected 'done': no URI"),
+        (
+            {"outcome": "failed", "message": "no\n\x1b[31mURI"},
+            r"outcome there is 'failed', expected 'done': no \[31mURI",
+        ),
         ({"outcome": "backed out"}, "'backed out'"),
         ({"digest": "0" * 16}, "another text of the step"),
         ({"forest": "fabrikam.example"}, "it is of fabrikam.example, expected example.com"),

@@ -17,7 +17,7 @@ from tandem.process.journal import Journal
 from tandem.process.phases import Side
 from tandem.process.plan import Observer, Status
 from tandem.process.roles import requirement_text
-from tandem.process.runbook.evidence import EVIDENCE, FORCED, Evidence, EvidenceRefused, keep, problems
+from tandem.process.runbook.evidence import EVIDENCE, FORCED, Evidence, EvidenceRefused, keep, one_line, problems
 from tandem.process.runbook.order import before_in_phase
 from tandem.process.runbook.steps import runbook_steps
 from tandem.process.task import Context, Task
@@ -108,7 +108,7 @@ def confirm(
             keep(each, context.organization.state)
         for id_ in dict.fromkeys(ids):
             proofs = [f"{EVIDENCE}{each.sha256}" for each in evidence if each.result.step == id_]
-            forced = [f"{FORCED}{' '.join(force.split())}"] if id_ in unmet else []
+            forced = [f"{FORCED}{one_line(force)}"] if id_ in unmet else []
             _declare(context, id_, "confirmed", (steps[id_].digest, *proofs, *forced))
     return tuple(_warnings(context, [steps[id_] for id_ in dict.fromkeys(ids)]))
 
@@ -135,7 +135,11 @@ def unmet_needs(context: Context, ids: Sequence[str]) -> dict[str, str]:
             todo.add(task.id)
         if task.id not in ids or planned.status is Status.DONE:
             continue
-        near = [each.id for each in before_in_phase(runbook[task.id], runbook.values()) if each.id in todo]
+        near = [
+            each.id
+            for each in before_in_phase(runbook[task.id], runbook.values(), context.organization.voice_forest)
+            if each.id in todo
+        ]
         if planned.status is Status.WAITING or near:
             unseen = f" (you cannot see whether {', '.join(planned.unseen)} is done)" if planned.unseen else ""
             found[task.id] = (

@@ -203,6 +203,11 @@ def _check_transcript(texts: Mapping[str, str]) -> None:
         raise EvidenceRefused(f"transcript: {name!r:.60} is not a file's name as a script writes it, with its SHA-256")
 
 
+def one_line(text: str, most: int = 500) -> str:
+    """A text from outside as it may stand in a message: on one line, without control characters."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most]
+
+
 def problems(evidence: Evidence, *, digest: str, forest: str, now: datetime) -> Iterator[str]:
     """Why a result does not prove a step: ``digest`` and ``forest`` are the step's."""
     result = evidence.result
@@ -211,7 +216,7 @@ def problems(evidence: Evidence, *, digest: str, forest: str, now: datetime) -> 
     if result.digest != digest:
         yield f"it is of another text of the step (digest {result.digest}, expected {digest}): write and run the script again"
     if result.outcome != DONE:
-        yield f"the step's outcome there is {result.outcome!r}, expected {DONE!r}: {result.message}"
+        yield f"the step's outcome there is {result.outcome!r}, expected {DONE!r}: {one_line(result.message)}"
     if result.ended > now + _AHEAD:
         yield f"it ended at {result.ended:%Y-%m-%d %H:%M} UTC, which is yet to come: check the clock of {result.host}"
 

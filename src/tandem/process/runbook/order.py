@@ -9,9 +9,14 @@ from collections.abc import Iterable
 from tandem.process.phases import Side
 from tandem.process.runbook.model import RunbookStep
 
-_WITHIN = (("7/lync-front-end", "7/exchange-exchucutil"), ("9/lync-contacts", "9/lync-ou-permission"))
+_WITHIN = (
+    ("1/exchange-servers", "1/exchange-first-server"),
+    ("7/lync-front-end", "7/exchange-exchucutil"),
+    ("9/lync-contacts", "9/lync-ou-permission"),
+    ("11/lync-", "11/exchange-"),
+)
 """Steps that wait for others of their own phase, both by how their ids begin: the Front-End service reads what exchucutil
-has made when it starts, and OcsUmUtil needs the right to create contacts."""
+has made when it starts, OcsUmUtil needs the right to create contacts, and users are tested when they are enabled."""
 
 
 def awaited(step: RunbookStep, steps: Iterable[RunbookStep], voice_forest: str) -> tuple[RunbookStep, ...]:
@@ -19,13 +24,13 @@ def awaited(step: RunbookStep, steps: Iterable[RunbookStep], voice_forest: str) 
     return tuple(
         each
         for each in steps
-        if (each.phase.number in step.phase.needs and _near(step, each, voice_forest)) or _within(step, each)
+        if (each.phase.number in step.phase.needs or _within(step, each)) and _near(step, each, voice_forest)
     )
 
 
-def before_in_phase(step: RunbookStep, steps: Iterable[RunbookStep]) -> tuple[RunbookStep, ...]:
+def before_in_phase(step: RunbookStep, steps: Iterable[RunbookStep], voice_forest: str) -> tuple[RunbookStep, ...]:
     """Those of them that are of the same phase: the plan's order does not know them."""
-    return tuple(each for each in steps if _within(step, each))
+    return tuple(each for each in awaited(step, steps, voice_forest) if each.phase == step.phase)
 
 
 def _near(step: RunbookStep, each: RunbookStep, voice_forest: str) -> bool:

@@ -15,8 +15,8 @@ _EXCHANGE = {
 """AdminDisplayVersion of this computer: ``Version 15.0 (Build 1497.2)``."""
 _LYNC = {Shell.LYNC_2010: r"\(4\.", Shell.LYNC_2013: r"\(5\.", Shell.SKYPE_2015: r"\(6\."}
 """What Get-CsServerVersion says of this computer: ``Microsoft Lync Server 2013 (5.0.8308.0): ...``."""
-_WRONG_SHELL = Text("This script is for another shell:", "Ce script est destiné à un autre environnement :")
-_WRONG_FOREST = Text("This script is for the forest", "Ce script est destiné à la forêt")
+_WRONG_SHELL = Text("Wrong shell. Run this script in:", "Mauvais environnement. Exécutez ce script dans :")
+_WRONG_FOREST = Text("Wrong forest. This script is for", "Mauvaise forêt. Ce script est destiné à")
 
 
 def guard(forest: str, shell: Shell, language: Language) -> Iterator[str]:

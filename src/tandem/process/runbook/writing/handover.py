@@ -7,7 +7,7 @@ from tandem.process.runbook.model import Language, Text
 from tandem.process.runbook.order import awaited
 from tandem.process.runbook.writing.book import Runbook
 from tandem.process.runbook.writing.needs import needs_text
-from tandem.process.runbook.writing.words import TEAMS, labelled, numbered, word
+from tandem.process.runbook.writing.words import TEAMS, labelled, numbered, semicolon, word
 
 _HAND_OVER = Text("Hand-over after phase", "Passation après la phase")
 _WAS_DONE = Text("Steps of this phase:", "Étapes de cette phase :")
@@ -42,7 +42,7 @@ def hand_over(book: Runbook, phase: Phase, states: Mapping[str, str], language: 
     lines += ["", _NEXT.of(language)]
     for step in following:
         others = [each for each in awaited(step, book.every, book.organization.voice_forest) if each not in done]
-        waits = f"; {labelled('waits', needs_text(others, language), language)}" if others else ""
+        waits = f"{semicolon(language)}{labelled('waits', needs_text(others, language), language)}" if others else ""
         title = " ".join(step.title.of(language).split())
         lines.append(f"- {step.id}: {title} ({TEAMS[step.side].of(language)}, {step.forest}{waits})")
     if not following:

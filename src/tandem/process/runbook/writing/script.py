@@ -22,7 +22,7 @@ from tandem.process.runbook.powershell import array, comment, has_control, quote
 from tandem.process.runbook.writing.book import Runbook
 from tandem.process.runbook.writing.guard import guard
 from tandem.process.runbook.writing.needs import needs_text
-from tandem.process.runbook.writing.words import SHELLS, TEAMS, labelled, numbered
+from tandem.process.runbook.writing.words import SHELLS, TEAMS, labelled, numbered, semicolon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,8 @@ def _head(book: Runbook, step: RunbookStep, language: Language) -> Iterator[str]
     yield comment(labelled("title", book.organization.name, language))
     yield comment(f"{step.forest}, {SHELLS[step.shell].of(language)}")
     made = labelled("made", f"{book.at:%Y-%m-%d %H:%M} UTC", language)
-    yield comment(f"{labelled('version', book.version, language)}; {made}; {labelled('digest', book.digest, language)}")
+    facts = (labelled("version", book.version, language), made, labelled("digest", book.digest, language))
+    yield comment(semicolon(language).join(facts))
     yield from (comment(each.of(language)) for each in _USE)
     yield "[CmdletBinding(SupportsShouldProcess = $true)]"
     yield "param([string[]]$Step = @(), [string]$Undo = '', [string]$CertificateAuthority = '')"

@@ -100,6 +100,11 @@ def label(name: str, language: Language) -> str:
     return f"{word(name, language)}{' :' if language == 'fr' else ':'}"
 
 
+def semicolon(language: Language) -> str:
+    """Between parts of a line: in French there is a space before it."""
+    return " ; " if language == "fr" else "; "
+
+
 def labelled(name: str, value: str, language: Language) -> str:
     """``Run on: each server``, ``À exécuter sur : chaque serveur``."""
     return f"{label(name, language)} {value}"
