@@ -60,6 +60,13 @@ def organization(
     )  # fmt: skip
 
 
+def mixed() -> m.Organization:
+    """A forest with Exchange 2007 and 2013."""
+    org = organization()
+    old = dataclasses.replace(org.messaging_servers[0], fqdn="ex07.example.com", version="2007", service_pack=3)
+    return dataclasses.replace(org, messaging_servers=(*org.messaging_servers, old))
+
+
 def book(organization: m.Organization, *, team: str = "all", forest: str = "") -> Runbook:
     """Its runbook, or one team's or forest's share, as of 28 November 2026."""
     every = runbook_steps(organization)

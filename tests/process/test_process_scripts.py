@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner
 
 from process.cmdlets import base_name, load_table, unknown
-from process.contoso import HOSTILE, VERSIONS, book, hostile, organization
+from process.contoso import HOSTILE, VERSIONS, book, hostile, mixed, organization
 from process.powershell import commands, faults, functions, nodes, parse, text_of, variables
 from tandem.admin.deploy.runbook import RunbookScripts
 from tandem.cli.deploy.runbook import runbook
 from tandem.org import model as m
 from tandem.process.errors import ProcessError
-from tandem.process.phases import Side
+from tandem.process.phases import PHASES, Side
 from tandem.process.runbook.model import Language, Shell, Table, Text
 from tandem.process.runbook.order import awaited
 from tandem.process.runbook.writing.book import Runbook
@@ -52,6 +52,7 @@ def every_script() -> list[tuple[str, Script]]:
         for version in VERSIONS:
             for forests in (1, 2):
                 found += [(language, s) for s in written(organization(*version, forests=forests), language)]
+        found += [(language, s) for s in written(mixed(), language)]
         for lync in LYNC:
             found += [(language, s) for s in written(organization(lync=lync), language)]
     return found
@@ -243,6 +244,71 @@ def test_a_step_waits_for_its_phases_needs_in_its_own_and_the_voice_forest() -> 
     before = awaited(step, (*every, other), org.voice_forest)
     assert {each.phase.number for each in before} == {3, 6, 10} and other not in before
     assert {each.side for each in before} == {Side.MESSAGING, Side.VOICE}
+
+
+def test_a_step_of_one_messaging_forest_does_not_wait_within_its_phase_for_another_forests() -> None:
+    org = organization(forests=2)
+    some = book(org).every[0]
+    first, second, far = (
+        dataclasses.replace(some, id=id_, phase=PHASES[1], side=Side.MESSAGING, forest=forest)
+        for id_, forest in (
+            ("1/exchange-first-server@a.example", "a.example"),
+            ("1/exchange-servers@a.example", "a.example"),
+            ("1/exchange-first-server@b.example", "b.example"),
+        )
+    )
+    assert awaited(second, (first, second, far), org.voice_forest) == (first,)
+
+
+def test_a_forest_of_two_versions_has_a_script_for_each_and_the_newer_waits_for_the_older() -> None:
+    org = mixed()
+    found = {s.shell: s.text for s in written(org)}
+    assert {Shell.EXCHANGE_2007, Shell.EXCHANGE_2013} <= set(found)
+    security = next(s for s in book(org).steps if s.phase.number == 7 and s.side is Side.MESSAGING)
+    older = next(s for s in book(org).steps if s.phase.number == 3 and s.shell is Shell.EXCHANGE_2007)
+    assert older in awaited(security, book(org).every, org.voice_forest)
+    for shell in (Shell.EXCHANGE_2007, Shell.EXCHANGE_2013):
+        assert all(f"Id = '{s.id}'" in found[shell] for s in book(org).steps if s.shell is shell)
+
+
+def test_many_users_are_rows_of_a_table_and_not_lines_of_the_script() -> None:
+    org = organization()
+    users = []
+    for at in range(300):
+        mail, line = f"u{at:04}@example.com", f"tel:+1425555{at:04}"
+        user = dataclasses.replace(org.users[0], account=f"u{at:04}", mail=mail, sip_address=mail, line_uri=line)
+        users.append(dataclasses.replace(user, extension=f"{at:04}"))
+    found = written(dataclasses.replace(org, users=tuple(users)))
+    assert sum(text.count("u0299@example.com") for s in found for text in s.tables.values()) >= 2
+    assert not any("u0299@example.com" in s.text for s in found)
+
+
+def test_backing_out_asks_first_and_sets_aside_what_was_saved() -> None:
+    text = written(organization())[0].text
+    undo = text.partition("function Undo-TandemStep")[2].partition("\n}")[0]
+    order = [undo.index(word) for word in ("Test-TandemYes $words.BackOut", "& $Entry.Undo", "Move-Item")]
+    assert order == sorted(order)
+    branch = text.partition("if ($Undo) {")[2].partition("\n}")[0]
+    assert (
+        branch.index("$words.NoUndo") < branch.index("Invoke-TandemRecorded $entry[0] $true") < branch.index("return")
+    )
+
+
+def test_a_failed_step_stops_the_script_after_its_result_is_written() -> None:
+    text = written(organization())[0].text
+    recorded = text.partition("function Invoke-TandemRecorded")[2].partition("\n}")[0]
+    order = [
+        recorded.index(word)
+        for word in (
+            "Start-Transcript",
+            "$outcome = 'failed'",
+            "catch {\n        $message",
+            "Stop-Transcript",
+            "Write-TandemResult",
+            "if ($outcome -eq 'failed') { throw",
+        )
+    ]
+    assert order == sorted(order)
 
 
 def test_notes_and_what_people_type_are_shown_by_the_script() -> None:
