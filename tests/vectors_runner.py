@@ -119,7 +119,7 @@ class Case:
             case {"apply": phase}:
                 apply(self.context(step.get("as", "administrator")), only=find_phase(str(phase)))
             case {"confirm": ids}:
-                confirm(self.context(step.get("as", "administrator")), ids)
+                confirm(self.context(step.get("as", "administrator")), ids, force=step.get("force", ""))
             case {"edit": dn, **attributes}:
                 values = {k: v if isinstance(v, list) else [v] for k, v in attributes.items()}
                 self._owner(lambda session: session.replace(DN.parse(dn), values))
@@ -148,8 +148,8 @@ class Case:
         context = self.context(act.get("as", "administrator"))
         try:
             if "confirm" in act:
-                confirm(context, act["confirm"])
-                return {"confirmed": act["confirm"]}
+                warnings = confirm(context, act["confirm"], force=act.get("force", ""))
+                return {"confirmed": act["confirm"]} | ({"warnings": list(warnings)} if warnings else {})
             only = find_phase(str(act["phase"])) if "phase" in act else None
             applied = apply(context, only=only, target=act.get("target", ""), guard=Guard(allowed=act.get("allow", 0)))
         except TandemError as error:

@@ -1,5 +1,7 @@
 """Every command that help texts and pages print runs as printed."""
 
+import hashlib
+import json
 import re
 import shlex
 import shutil
@@ -22,6 +24,7 @@ from tandem.ops.trace.ring import Ring
 from tandem.org.load import require_organization
 from tandem.pki.authority import Authority
 from tandem.process.bootstrap import create_directory
+from tandem.process.runbook.steps import runbook_steps
 from tandem.speech.samples.recorded import bob_message
 
 ROOT = Path(__file__).parents[2]
@@ -136,7 +139,30 @@ def _leaver(scene: Path) -> None:
     (scene / "example" / "state" / "mail" / "zoe@example.com" / "new").mkdir(parents=True)
 
 
-PREPARED = {"tandem user": _leaver, "tandem restore": _empty_machine, "tandem exchucutil": _two_forests}
+def _result(scene: Path) -> None:
+    """What the runbook's script has left of a step."""
+    organization = require_organization(scene / "contoso" / "organization.yaml")
+    step = next(each for each in runbook_steps(organization) if each.id == "3/exchange-dial-plans")
+    texts = {
+        "step": step.id,
+        "digest": step.digest,
+        "forest": step.forest,
+        "host": "ex1",
+        "user": "maria",
+        "outcome": "done",
+    }
+    times = {"started": "2026-11-28T09:00:00Z", "ended": "2026-11-28T09:01:00Z"}
+    body = json.dumps({"format": "tandem-evidence", "version": 1} | texts | times)[:-1].encode()
+    digest = hashlib.sha256(body).hexdigest()
+    (scene / "result.json").write_bytes(body + f',"sha256":"{digest}"}}'.encode())
+
+
+PREPARED = {
+    "tandem user": _leaver,
+    "tandem restore": _empty_machine,
+    "tandem exchucutil": _two_forests,
+    "tandem confirm": _result,
+}
 
 
 def here(line: str) -> str:

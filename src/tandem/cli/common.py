@@ -36,7 +36,12 @@ def _guard(ctx: click.Context, param: click.Parameter, value: int) -> Guard:
     return Guard(allowed=value)
 
 
-PHASE = click.option("--phase", "only", metavar="PHASE", callback=_phase, help="Only this phase (id or number).")
+def phase_option(flag: str, name: str, help_: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """An option that takes a phase by its id or number."""
+    return click.option(flag, name, metavar="PHASE", callback=_phase, help=help_)
+
+
+PHASE = phase_option("--phase", "only", "Only this phase (id or number).")
 REMOVALS = click.option(
     "--allow-removals",
     "guard",

@@ -6,16 +6,21 @@ it is: tasks, teams and roles. When the split changes, it is void. So is a confi
 
 import dataclasses
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tandem.process.apply import alone
 from tandem.process.destroy import Emptied
 from tandem.process.errors import NotPermitted, ProcessError
+from tandem.process.guard import Guard
 from tandem.process.holders import Roles, require
 from tandem.process.journal import Journal
 from tandem.process.phases import Side
+from tandem.process.plan import Observer, Status
 from tandem.process.roles import requirement_text
-from tandem.process.task import Context
+from tandem.process.runbook.evidence import EVIDENCE, FORCED, Evidence, EvidenceRefused, keep, one_line, problems
+from tandem.process.runbook.order import before_in_phase
+from tandem.process.runbook.steps import runbook_steps
+from tandem.process.task import Context, Task
 from tandem.process.tasks.every import all_tasks
 
 
@@ -68,21 +73,90 @@ def agree(context: Context) -> tuple[Side, ...]:
     return tuple(sorted(mine))
 
 
-def confirm(context: Context, ids: Sequence[str]) -> None:
-    """Record that runbook steps were carried out and their checks passed, by who holds their roles.
+def confirm(
+    context: Context, ids: Sequence[str], *, evidence: Sequence[Evidence] = (), force: str = ""
+) -> tuple[str, ...]:
+    """Record that runbook steps were carried out and their checks passed, by who holds their roles. All of them, or none.
+
+    Args:
+        context: the organization, as the operator may use it.
+        ids: the steps. One may wait for another that is named with it.
+        evidence: result files of some of them, which are kept.
+        force: why steps are confirmed although others that come before are open; recorded.
+
+    Returns:
+        What the operator is warned of.
 
     Raises:
-        ProcessError: no such step.
-        NotPermitted: the operator lacks a step's role; then none is recorded.
+        ProcessError: there is no such step, or one waits for others and no reason is given.
+        EvidenceRefused: a result is of another step, text or forest, or its outcome is not ``done``.
+        NotPermitted: the operator lacks a step's role.
     """
     steps = {task.id: task for task in all_tasks(context) if task.by_hand}
     for id_ in ids:
         if id_ not in steps:
             raise ProcessError(f"there is no runbook step {id_!r}; there are: {', '.join(steps) or 'none'}")
         require(context, steps[id_].required, forest=steps[id_].forest, what=id_)
+    for each in evidence:
+        _check(context, each, steps, ids)
+    unmet = unmet_needs(context, ids)
+    if unmet and not force:
+        said = "; ".join(f"{id_} {why}" for id_, why in unmet.items())
+        raise ProcessError(f"{said}. Confirm that first, or give a reason with --force. Nothing was recorded.")
     with alone(context.organization.state):
-        for id_ in ids:
-            _declare(context, id_, "confirmed", (steps[id_].digest,))
+        for each in evidence:
+            keep(each, context.organization.state)
+        for id_ in dict.fromkeys(ids):
+            proofs = [f"{EVIDENCE}{each.sha256}" for each in evidence if each.result.step == id_]
+            forced = [f"{FORCED}{one_line(force)}"] if id_ in unmet else []
+            _declare(context, id_, "confirmed", (steps[id_].digest, *proofs, *forced))
+    return tuple(_warnings(context, [steps[id_] for id_ in dict.fromkeys(ids)]))
+
+
+def _check(context: Context, evidence: Evidence, steps: Mapping[str, Task], ids: Sequence[str]) -> None:
+    step = evidence.result.step
+    if step not in ids:
+        problem: str | None = f"it is of step {step!r}, expected one that is confirmed now"
+    else:
+        now = context.clock.at()
+        problem = next(problems(evidence, digest=steps[step].digest, forest=steps[step].forest, now=now), None)
+    if problem:
+        raise EvidenceRefused(f"{evidence.name}: {problem}. Nothing was recorded.")
+
+
+def unmet_needs(context: Context, ids: Sequence[str]) -> dict[str, str]:
+    """What steps wait for, by the plan's own order; those that are named before count as done, and so does what is done."""
+    observer, found = Observer(context, Guard()), {}
+    runbook = {step.id: step for step in runbook_steps(context.organization)}
+    todo: set[str] = set()
+    for task in all_tasks(context):
+        planned = observer.observe(task)
+        if planned.status is not Status.DONE:
+            todo.add(task.id)
+        if task.id not in ids or planned.status is Status.DONE:
+            continue
+        near = [
+            each.id
+            for each in before_in_phase(runbook[task.id], runbook.values(), context.organization.voice_forest)
+            if each.id in todo
+        ]
+        if planned.status is Status.WAITING or near:
+            unseen = f" (you cannot see whether {', '.join(planned.unseen)} is done)" if planned.unseen else ""
+            found[task.id] = (
+                planned.reason if planned.status is Status.WAITING else f"waits for {', '.join(near)}"
+            ) + unseen
+        observer.done(task)
+        todo.discard(task.id)
+    return found
+
+
+def _warnings(context: Context, confirmed_now: Sequence[Task]) -> Iterator[str]:
+    if warning := disagreement(context):
+        yield warning
+    roles = Roles(context)
+    for task in confirmed_now:
+        if advice := roles.advice(task.required, task.forest):
+            yield f"{task.id}: {advice}"
 
 
 def _declare(context: Context, task: str, state: str, changes: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ several versions accepts the names of each. Voice and directory groups have the 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from tandem.org.groups import delegation
 from tandem.org.model import DeclaredMessagingServer
@@ -34,9 +35,12 @@ def any_of(*alternatives: str | Iterable[str]) -> Requirement:
     return tuple(dict.fromkeys(sets))
 
 
-def requirement_text(requirement: Requirement) -> str:
-    """As people read it: ``A and B, or C``."""
-    return ", or ".join(" and ".join(sorted(alternative)) for alternative in requirement)
+def requirement_text(requirement: Requirement, language: Literal["en", "fr"] = "en") -> str:
+    """As people read it: ``A and B, or C``; in French ``A et B, ou C`` and ``A ou B``."""
+    if language == "en":
+        return ", or ".join(" and ".join(sorted(alternative)) for alternative in requirement)
+    either = ", ou " if any(len(alternative) > 1 for alternative in requirement) else " ou "
+    return either.join(" et ".join(sorted(alternative)) for alternative in requirement)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,22 @@
 """The runbook: what people carry out on servers of kind exchange and lync."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from tandem.core.clock import Clock, SystemClock
 from tandem.org.load import require_organization
+from tandem.process.errors import ProcessError
+from tandem.process.phases import Phase
+from tandem.process.runbook.evidence import confirmed
 from tandem.process.runbook.model import Language
-from tandem.process.runbook.render import RENDERERS
-from tandem.process.runbook.steps import for_team, runbook_steps
+from tandem.process.runbook.steps import for_team, in_forest, runbook_steps
+from tandem.process.runbook.writing.book import Runbook
+from tandem.process.runbook.writing.formats import RENDERERS
+from tandem.process.runbook.writing.handover import hand_over
+from tandem.process.runbook.writing.script import Script, scripts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,19 +32,92 @@ class RunbookText:
         return {"format": self.format, "text": self.text, "steps": self.steps}
 
     def as_file(self) -> bytes:
-        """What a file of it holds: Windows PowerShell 5.1 needs a byte order mark, or it assumes the system's code page."""
-        return self.text.encode("utf-8-sig" if self.format == "ps1" else "utf-8")
+        """What a file of it holds: a byte order mark tells Excel that a CSV file is UTF-8."""
+        return self.text.encode("utf-8-sig" if self.format.endswith("csv") else "utf-8")
 
 
-def write_runbook(file: Path, *, team: str = "all", format: str = "md", language: Language = "en") -> RunbookText:
-    """The runbook of the organization in ``file``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunbookScripts:
+    """The scripts of a runbook, each in a folder of its own. ``steps`` is how many they have together."""
+
+    scripts: tuple[Script, ...]
+
+    @property
+    def steps(self) -> int:
+        """How many steps they have together."""
+        return sum(script.steps for script in self.scripts)
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        """Each file's path below the folder of all scripts, and what it holds."""
+        for script in self.scripts:
+            yield from ((f"{script.name}/{name}", data) for name, data in script.files())
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """As JSON values."""
+        return [
+            {"name": s.name, "shell": s.shell, "forest": s.forest, "steps": s.steps, "text": s.text, "tables": dict(s.tables)}
+            for s in self.scripts
+        ]  # fmt: skip
+
+
+def write_runbook(
+    file: Path, *, team: str = "all", forest: str = "", format: str = "md", language: Language = "en",
+    clock: Clock | None = None,
+) -> RunbookText:  # fmt: skip
+    """The runbook of the organization in ``file``, or the report for its change record, as one text.
 
     Args:
         file: the organization file. The directory is not opened.
         team: ``directory``, ``exchange``, ``voice`` or ``all``.
-        format: ``md``, ``html`` or ``ps1``.
+        forest: only the steps of this forest; empty for all.
+        format: one of :data:`tandem.process.runbook.writing.formats.RENDERERS`.
         language: ``en`` or ``fr``.
+        clock: tells the date that it bears; the machine's by default.
+
+    Raises:
+        ProcessError: there is no such forest.
     """
+    book = _book(file, team, forest, clock)
+    return RunbookText(format=format, text=RENDERERS[format](book, language), steps=len(book.steps))
+
+
+def write_scripts(
+    file: Path, *, team: str = "all", forest: str = "", language: Language = "en", clock: Clock | None = None
+) -> RunbookScripts:
+    """The runbook as PowerShell scripts, one for each forest and shell; arguments and errors as of :func:`write_runbook`."""
+    return RunbookScripts(scripts=scripts(_book(file, team, forest, clock), language))
+
+
+def write_hand_over(
+    file: Path, phase: Phase, *, team: str = "all", forest: str = "", language: Language = "en",
+    clock: Clock | None = None,
+) -> RunbookText:  # fmt: skip
+    """What one team tells the other when its part of a phase is done: its steps, who confirmed them, and what may begin.
+
+    Raises:
+        ProcessError: the team has no step in this phase, or there is no such forest.
+    """
+    book = _book(file, team, forest, clock)
+    if not any(step.phase == phase for step in book.steps):
+        raise ProcessError(
+            f"there is no runbook step of phase {phase.id} for {team}{f' in {forest}' if forest else ''}"
+        )
+    digests = {step.id: step.digest for step in book.steps}
+    states = {id_: str(each) for id_, each in confirmed(_journal(book), digests).items()}
+    steps = sum(step.phase == phase for step in book.steps)
+    return RunbookText(format="txt", text=hand_over(book, phase, states, language), steps=steps)
+
+
+def _journal(book: Runbook) -> Path:
+    return book.organization.state / "journal.jsonl"
+
+
+def _book(file: Path, team: str, forest: str, clock: Clock | None) -> Runbook:
     organization = require_organization(file)
-    steps = for_team(runbook_steps(organization), team)
-    return RunbookText(format=format, text=RENDERERS[format](steps, organization, language), steps=len(steps))
+    every = runbook_steps(organization)
+    names = [each.name for each in organization.forests]
+    if forest and forest not in names:
+        raise ProcessError(f"there is no forest {forest!r}; there are: {', '.join(names)}")
+    steps = in_forest(for_team(every, team), forest)
+    at = (clock or SystemClock()).at()
+    return Runbook(organization=organization, steps=steps, every=every, at=at, version=version("tandem-um"))

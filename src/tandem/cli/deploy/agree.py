@@ -29,16 +29,31 @@ def agree(file: Path, operator: Operator) -> None:
 
 @click.command()
 @FILE
-@click.argument("steps", nargs=-1, required=True, metavar="STEP...")
+@click.argument("steps", nargs=-1, metavar="[STEP]...")
+@click.option(
+    "--evidence",
+    multiple=True,
+    metavar="RESULT.json",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The result file that the runbook's script has left; may be given for each step.",
+)
+@click.option("--force", metavar="REASON", default="", help="Confirm although earlier phases are open; recorded.")
 @operator_options
-def confirm(file: Path, steps: tuple[str, ...], operator: Operator) -> None:
+def confirm(file: Path, steps: tuple[str, ...], evidence: tuple[Path, ...], force: str, operator: Operator) -> None:
     """Record that STEPs of the runbook were carried out on servers of kind exchange or lync, and their checks passed.
 
-    The administrator needs the roles of the step. A confirmation is void when the step's text changes.
+    The administrator needs the roles of the step. A step is refused while those that it waits for are open. With --evidence
+    the result of the runbook's script is checked and kept; without STEPs, it says which steps are confirmed. A confirmation is
+    somebody's word: 'tandem observe' sees the servers themselves. It is void when the step's text changes.
 
     \b
-    Example:
-      tandem confirm contoso/organization.yaml 3/exchange-dial-plans 4/exchange-security --as maria
+    Examples:
+      tandem confirm contoso/organization.yaml 3/exchange-dial-plans --force "made last year" --as maria
+      tandem confirm contoso/organization.yaml 3/exchange-dial-plans --evidence result.json --force "tried first" --as maria
     """
-    admin.confirm(open_organization(file, operator), steps)
-    click.echo(f"{len(steps)} step(s) confirmed by {operator.account}.")
+    if not steps and not evidence:
+        raise click.UsageError("name the steps that were carried out, or give their results with --evidence")
+    done, warnings = admin.confirm(open_organization(file, operator), steps, evidence=evidence, force=force)
+    for warning in warnings:
+        click.echo(f"Warning: {warning}.", err=True)
+    click.echo(f"{len(done)} step(s) confirmed by {operator.account}.")

@@ -6,35 +6,71 @@ from typing import cast
 import click
 
 from tandem.admin.deploy import runbook as admin
-from tandem.cli.common import FILE
+from tandem.cli.common import FILE, phase_option
 from tandem.pki.files import write_whole
-from tandem.process.phases import TEAM_WORDS
+from tandem.process.phases import TEAM_WORDS, Phase
 from tandem.process.runbook.model import Language
-from tandem.process.runbook.render import RENDERERS
+from tandem.process.runbook.writing.formats import RENDERERS, SCRIPTS
 
 
 @click.command()
 @FILE
 @click.option("--for", "team", type=click.Choice([*TEAM_WORDS, "all"]), default="all", help="One team's share.")
-@click.option("--format", "format_", type=click.Choice(list(RENDERERS)), default="md", help="Text, page or script.")
+@click.option("--forest", metavar="FQDN", default="", help="Only the steps of this forest.")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice([*RENDERERS, SCRIPTS]),
+    default="md",
+    help="Runbook: md (text), html (page), ps1 (scripts). Report for the change record: report-md, report-html, report-csv.",
+)
 @click.option("--lang", type=click.Choice(["en", "fr"]), default="en", help="English or French.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file; otherwise standard output.")
-def runbook(file: Path, team: str, format_: str, lang: str, out: Path | None) -> None:
+@phase_option("--hand-over", "done", "What to tell the other team when this phase (id or number) is done.")
+@click.option("--out", type=click.Path(path_type=Path), help="A file, for ps1 a folder; otherwise standard output.")
+def runbook(file: Path, team: str, forest: str, format_: str, lang: str, done: Phase | None, out: Path | None) -> None:
     """Write the runbook of the organization in FILE for servers of kind exchange and lync: by phase and team.
 
-    Each step has the roles that it needs, its commands, which may be run again, and the check after it. The script (ps1)
-    takes -WhatIf, and -Step to run some steps only; each team runs its own in its own shell. What was carried out is
-    recorded with 'tandem confirm'. Needs no directory.
+    Each step has the roles that it needs, its commands, which may be run again, and the check after it. ps1 writes a folder
+    for each forest and shell: a script with its tables, to be copied to a server. A script refuses any other forest or shell,
+    takes -WhatIf, -Step to run some steps only and -Undo to back one out, and leaves a transcript and a result of each step
+    for 'tandem confirm --evidence'. Needs no directory.
 
     \b
     Examples:
-      tandem runbook contoso/organization.yaml --for exchange --format ps1 --out exchange.ps1
+      tandem runbook contoso/organization.yaml --for exchange --format ps1 --out scripts
       tandem runbook contoso/organization.yaml --for voice --format html --lang fr --out voix.html
+      tandem runbook contoso/organization.yaml --format report-html --out change.html
+      tandem runbook contoso/organization.yaml --for exchange --hand-over exchucutil
     """
-    written = admin.write_runbook(file, team=team, format=format_, language=cast(Language, lang))
+    language = cast(Language, lang)
+    if format_ == SCRIPTS and done is None:
+        _write_scripts(file, team, forest, language, out)
+        return
+    if done is not None:
+        written = admin.write_hand_over(file, done, team=team, forest=forest, language=language)
+    else:
+        written = admin.write_runbook(file, team=team, forest=forest, format=format_, language=language)
     if not written.steps:
-        click.echo("There is nothing to do by hand: no server of kind exchange or lync for this team.", err=True)
+        _say_nothing()
     if out:
         write_whole(out, written.as_file())
     else:
         click.echo(written.text, nl=False)
+
+
+def _write_scripts(file: Path, team: str, forest: str, language: Language, out: Path | None) -> None:
+    if out is None:
+        raise click.UsageError("--format ps1 writes several files: name a folder with --out")
+    if out.exists() and not out.is_dir():
+        raise click.UsageError(f"--out {out}: expected a folder, found a file")
+    written = admin.write_scripts(file, team=team, forest=forest, language=language)
+    if not written.steps:
+        _say_nothing()
+    for name, data in written.files():
+        write_whole(out / name, data)
+    for script in written.scripts:
+        click.echo(f"{out / script.name / script.name}.ps1: {script.steps} step(s)")
+
+
+def _say_nothing() -> None:
+    click.echo("There is nothing to do by hand: no server of kind exchange or lync for this team and forest.", err=True)

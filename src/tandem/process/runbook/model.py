@@ -1,6 +1,7 @@
 """A runbook's steps as values. Texts are in English and French; commands are PowerShell, the same in both."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,10 +57,23 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a step keeps before it changes anything: the value of an expression, as ``STEP-NAME.xml`` (Export-Clixml)."""
+    """What a step keeps before it changes anything: the value of an expression, as ``STEP-NAME.xml`` (Export-Clixml).
+
+    What is kept already is not overwritten: the file tells how it was before the step ran first. See :func:`saved_file`.
+    """
 
     name: str
     expression: str
+
+
+def file_stem(step: str) -> str:
+    """A step's id as part of a file's name: ``3/exchange-dial-plans`` is ``3_exchange-dial-plans``."""
+    return re.sub(r"[^A-Za-z0-9.-]", "_", step)
+
+
+def saved_file(step: str, name: str) -> str:
+    """The file in the folder ``$saved`` that holds what a step has kept under a name."""
+    return f"{file_stem(step)}-{name}.xml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +111,14 @@ class RunbookStep:
     def digest(self) -> str:
         """Identifies the step as it is now: a confirmation of another text is void."""
         rows = (f"{table.file}{dict(row)}" for table in self.tables for row in table.rows)
-        said = (self.id, *self.commands, *self.checks, *(each.en for each in (*self.typed, *self.notes)), *rows)
+        said = (
+            self.id,
+            self.server,
+            *self.commands,
+            *self.checks,
+            *(each.en for each in (*self.typed, *self.notes)),
+            *rows,
+        )
         return hashlib.sha256("\0".join(said).encode()).hexdigest()[:16]
 
 

@@ -8,9 +8,14 @@ _QUOTES = "'\u2018\u2019\u201a\u201b"
 """PowerShell takes the typographic single quotes for the plain one."""
 
 
+def has_control(value: str) -> bool:
+    """Whether a text holds a control character: a line break would end a comment, a literal or a row."""
+    return any(ord(char) < 32 or ord(char) == 127 for char in value)
+
+
 def quote(value: str) -> str:
     """A single-quoted literal, within which nothing is expanded. Raises :class:`ProcessError` for control characters."""
-    if any(ord(char) < 32 or ord(char) == 127 for char in value):
+    if has_control(value):
         raise ProcessError(f"{value!r} holds a control character and cannot stand in a script")
     return "'" + "".join(char * 2 if char in _QUOTES else char for char in value) + "'"
 
@@ -21,8 +26,11 @@ def array(values: Iterable[str]) -> str:
 
 
 def table(rows: Iterable[dict[str, str]]) -> str:
-    """An array of objects, a row to a line."""
-    lines = ("    [pscustomobject]@{ " + "; ".join(f"{k} = {quote(v)}" for k, v in row.items()) + " }" for row in rows)
+    """An array of objects, a row to a line. Many rows are a :class:`tandem.process.runbook.model.Table`."""
+    lines = (
+        "    New-Object PSObject -Property @{ " + "; ".join(f"{k} = {quote(v)}" for k, v in row.items()) + " }"
+        for row in rows
+    )
     return "@(\n" + "\n".join(lines) + "\n)"
 
 
@@ -42,9 +50,13 @@ def flag(value: bool) -> str:
 
 
 def unless_whatif(what: str, body: str) -> str:
-    """A block of commands that have no -WhatIf of their own: only said, not done, where it is asked for.
+    """A block for a program that has no -WhatIf of its own: only said where -WhatIf is asked for, else after a typed yes.
 
-    $WhatIfPreference is there in every shell, so that the block can also be pasted into one.
+    $WhatIfPreference and Read-Host are there in every shell, so that the block can also be pasted into one.
     """
     inner = "\n".join(f"    {line}" for line in body.split("\n"))
-    return f"if ($WhatIfPreference) {{\n    Write-Host {quote(f'What if: {what}')}\n}} else {{\n{inner}\n}}"
+    return (
+        f"if ($WhatIfPreference) {{\n    Write-Host {quote(f'What if: {what}')}\n"
+        f"}} elseif (@('yes', 'oui') -notcontains (Read-Host {quote(f'{what}: type yes to go on')})) {{\n"
+        f"    throw {quote(f'{what}: not done')}\n}} else {{\n{inner}\n}}"
+    )

@@ -26,3 +26,8 @@ def runbook_steps(organization: Organization) -> tuple[RunbookStep, ...]:
 def for_team(steps: Iterable[RunbookStep], team: str) -> tuple[RunbookStep, ...]:
     """The share of a team, or with ``all`` everything."""
     return tuple(step for step in steps if team == "all" or step.side is TEAM_WORDS[team])
+
+
+def in_forest(steps: Iterable[RunbookStep], forest: str) -> tuple[RunbookStep, ...]:
+    """The steps of a forest, or with an empty name everything."""
+    return tuple(step for step in steps if not forest or step.forest == forest)

@@ -1,0 +1,42 @@
+"""What is written: the steps of one runbook, when it was made, and by which version of Tandem."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from tandem.org.model import Organization
+from tandem.process.phases import Phase, Side
+from tandem.process.runbook.model import RunbookStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runbook:
+    """``steps`` are those to write, in their order; ``every`` are all steps of the organization, of all teams and forests."""
+
+    organization: Organization
+    steps: tuple[RunbookStep, ...]
+    every: tuple[RunbookStep, ...]
+    at: datetime
+    version: str
+
+    @property
+    def digest(self) -> str:
+        """Identifies the steps as they are: 16 hexadecimal digits, the same for the same text."""
+        said = "\n".join(f"{step.id} {step.digest}" for step in self.steps)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases that have steps."""
+        return tuple(dict.fromkeys(step.phase for step in self.steps))
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """The teams that have steps."""
+        return tuple(side for side in Side if any(step.side is side for step in self.steps))
+
+    def by_phase(self) -> Iterator[tuple[Phase, tuple[RunbookStep, ...]]]:
+        """The steps of each phase."""
+        for phase in self.phases:
+            yield phase, tuple(step for step in self.steps if step.phase == phase)
