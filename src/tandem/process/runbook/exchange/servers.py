@@ -26,7 +26,7 @@ def servers(at: ExchangeForest) -> Iterator[RunbookStep]:
     for name, first, servers in (("first-server", True, at.servers[:1]), ("servers", False, at.servers[1:])):
         if servers:
             yield at.step(
-                1, name, at.roles.servers(first=first),
+                1, name, at.roles.servers(first=first, organization=at.org.messaging_organization_of(at.forest)),
                 Text("Deploy the first Exchange server", "Déployer le premier serveur Exchange") if first
                 else Text("Deploy the other Exchange servers", "Déployer les autres serveurs Exchange"),
                 where=Text("each server", "chaque serveur"),
