@@ -67,17 +67,21 @@ _PARTNER = {PoolKind.TANDEM: ServerKind.TANDEM, PoolKind.LYNC: ServerKind.EXCHAN
 
 
 def _um_of(org: m.Organization, pool: m.DeclaredVoicePool) -> set[ServerKind]:
-    """Whose UM answers for a pool: for its users and contacts; without any, its own maker's where there is one."""
+    """Whose UM answers for a pool, by its users and contacts; while no user is declared for UM, by every dial plan.
+
+    Where servers of both makers answer for a dial plan, it is told of elsewhere.
+    """
     secured = {plan.name: plan for plan in org.um_dial_plans if plan.voip_security is not VoIPSecurity.UNSECURED}
     of_policy = {default_policy(name): name for name in secured}
     of_policy |= {policy.name: policy.um_dial_plan for policy in org.um_mailbox_policies}
-    named = {of_policy.get(user.um_mailbox_policy) for user in org.users if user.pool == pool.fqdn}
+    users = [user for user in org.users if user.um_mailbox_policy]
+    named = {of_policy.get(user.um_mailbox_policy) for user in users if user.pool == pool.fqdn}
     named |= {contact.um_dial_plan for contact in org.contacts if contact.pool == pool.fqdn}
-    used = [plan for name, plan in secured.items() if name in named]
     own = _PARTNER[pool.kind]
-    served = [{server.kind for server in org.servers_of(plan)} for plan in used or secured.values()]
+    used = (plan for name, plan in secured.items() if name in named or not users)
+    served = [{server.kind for server in org.servers_of(plan)} for plan in used]
     kinds = {kind for found in served for kind in ({own} if own in found else found)}
-    return {own} if not used and own in kinds else kinds
+    return {own} if not named and own in kinds else kinds
 
 
 def _one_forest(org: m.Organization) -> Iterator[Check]:

@@ -465,7 +465,8 @@ def _lync_users(context: Context) -> Iterator[Step]:
         current = there.get(user.account.lower())
         before = current or declared(user)
         fields = _addressed(user, before) | {"line_uri": user.line_uri}
-        for change, make in changed(context, before, fields, there=current is not None):
-            moved = current is not None and current.sip_enabled and current.home_pool not in elsewhere
-            # A secret is of a Tandem pool's phones: whoever moved to Lync has none.
-            yield change, partial(without_secret, context, before, make) if moved else make
+        yield from changed(context, before, fields, there=current is not None)
+        if current is not None and current.sip_enabled and current.home_pool not in elsewhere:
+            # A secret is for the phones of a Tandem pool: whoever moved to Lync has none.
+            change = Change(action="~", kind="SIP secret", name=user.account, details=("taken back",))
+            yield change, partial(context.repository.set_sip_secret, before, "")
