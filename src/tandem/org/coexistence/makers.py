@@ -14,39 +14,39 @@ Check = tuple[object, Severity, str, str]
 PAGE = "docs/protocols/mixed.md"
 
 
-class Standing(Enum):
+class Compatibility(Enum):
     """How far a combination of makers is known to work."""
 
     SUPPORTED = "supported"
     UNTRIED = "untried"
-    """Built from public documentation; no Microsoft server was at hand."""
+    """Built from public documentation; never run with a Microsoft server."""
     REFUSED = "refused"
 
 
-_STANDING: dict[tuple[ServerKind, PoolKind, bool], tuple[Standing, str]] = {
+_COMPATIBILITY: dict[tuple[ServerKind, PoolKind, bool], tuple[Compatibility, str]] = {
     (ServerKind.TANDEM, PoolKind.LYNC, False): (
-        Standing.REFUSED,
+        Compatibility.REFUSED,
         "a Lync pool finds UM dial plans and servers in Active Directory only, and the directory is the embedded one",
     ),
     (ServerKind.TANDEM, PoolKind.LYNC, True): (
-        Standing.UNTRIED,
+        Compatibility.UNTRIED,
         "the attributes by which a Lync pool finds UM servers are not published",
     ),
     (ServerKind.EXCHANGE, PoolKind.TANDEM, False): (
-        Standing.UNTRIED,
-        "a Tandem pool calls Exchange UM as an IP PBX does, and no Exchange was at hand",
+        Compatibility.UNTRIED,
+        "a Tandem pool calls Exchange UM as an IP PBX does, and was never run with one",
     ),
     (ServerKind.EXCHANGE, PoolKind.TANDEM, True): (
-        Standing.REFUSED,
+        Compatibility.REFUSED,
         "what a Tandem pool has to know of Exchange UM would be written into Exchange's own containers",
     ),
 }
 """By the UM servers of a dial plan, the pool whose calls reach them, and whether the directory is Active Directory."""
 
 
-def standing(server: ServerKind, pool: PoolKind, *, ldap: bool) -> tuple[Standing, str]:
+def compatibility(server: ServerKind, pool: PoolKind, *, ldap: bool) -> tuple[Compatibility, str]:
     """How far a pair is known to work, with the reason. ``ldap``: the directory is Active Directory."""
-    return _STANDING.get((server, pool, ldap), (Standing.SUPPORTED, "both are of one maker"))
+    return _COMPATIBILITY.get((server, pool, ldap), (Compatibility.SUPPORTED, "both are of one maker"))
 
 
 def check(org: m.Organization) -> Iterator[Check]:
@@ -55,12 +55,12 @@ def check(org: m.Organization) -> Iterator[Check]:
     yield from _pools(org)
     for pool in org.voice_pools:
         for kind in sorted(_um_of(org, pool)):
-            said, why = standing(kind, pool.kind, ldap=org.uses_ldap)
-            if said is Standing.SUPPORTED:
+            said, why = compatibility(kind, pool.kind, ldap=org.uses_ldap)
+            if said is Compatibility.SUPPORTED:
                 continue
             found = f"UM servers of kind {kind} behind a pool of kind {pool.kind} ({said.value}): {why}"
             expected = f"UM of kind {_PARTNER[pool.kind]} for its users; see {PAGE}"
-            yield pool, Severity.ERROR if said is Standing.REFUSED else Severity.WARNING, found, expected
+            yield pool, Severity.ERROR if said is Compatibility.REFUSED else Severity.WARNING, found, expected
 
 
 _PARTNER = {PoolKind.TANDEM: ServerKind.TANDEM, PoolKind.LYNC: ServerKind.EXCHANGE}
