@@ -15,8 +15,10 @@ from tandem.org.load import require_organization
 from tandem.org.model import Organization
 from tandem.org.vocabulary import PoolKind, ServerKind
 from tandem.process.bootstrap import context_of, create_directory
+from tandem.process.errors import ProcessError
 from tandem.process.task import Context, Task
 from tandem.process.tasks.every import all_tasks
+from tandem.process.tools.people import sip_secret_steps
 from tandem.voice.config import VoiceDirectory, takes_calls
 from tandem.wiring import Home, connect
 from vectors_runner import CASES, set_at
@@ -133,4 +135,6 @@ def test_a_secret_is_taken_back_from_who_moves_to_a_lync_pool(tmp_path: Path) ->
     tasks(moved)["0/lync-user-record"].apply(moved)
     (after,) = (user for user in context.repository.all(o.User) if user.account == "bob")
     assert after.home_pool == "lync1.example.com" and not context.repository.sip_secret(after)
+    with pytest.raises(ProcessError, match=r"at home in the Lync pool lync1\.example\.com"):
+        list(sip_secret_steps(moved, after))
     context.session.close()
