@@ -120,6 +120,17 @@ def test_nothing_is_recorded_in_active_directory(tmp_path: Path, kind: PoolKind)
     context.session.close()
 
 
+def test_schema_admins_is_made_in_the_embedded_directory_alone(tmp_path: Path) -> None:
+    context = trusted(made(tmp_path))
+    real = dataclasses.replace(context.organization, directory="ldaps://dc1.example.com")
+    groups = {
+        ldap: {change.name for change in tasks(here)["0/groups"].changes(here)}
+        for ldap, here in ((False, context), (True, dataclasses.replace(context, organization=real)))
+    }
+    assert groups[False] - groups[True] == {"Schema Admins"}
+    context.session.close()
+
+
 def test_a_secret_is_taken_back_from_who_moves_to_a_lync_pool(tmp_path: Path) -> None:
     lync = {"fqdn": "lync1.example.com", "forest": "example.com", "kind": "lync"}
     organization = made(tmp_path, "single", **{"voice_pools__+": lync})

@@ -12,7 +12,7 @@ from tandem.directory.filters import escape
 from tandem.directory.layout import POOLS_CLASS, RTC_SERVICE_CLASS, Layout, domain_of, forest_of
 from tandem.directory.port import Ace, Right
 from tandem.org import model
-from tandem.org.groups import NESTED, SERVICE_GROUPS, groups_in
+from tandem.org.groups import NESTED, SCHEMA_ADMINS, SERVICE_GROUPS, groups_in
 from tandem.org.vocabulary import PoolKind, ServerKind
 from tandem.process.passwords import new_password
 from tandem.process.phases import Side
@@ -214,6 +214,8 @@ def _groups(context: Context) -> Iterator[Step]:
     of = context.layout.forest if org.uses_ldap else org.forests[0].name
     initial = str(layout_of(org, of).users.child("CN", INITIAL_ADMINISTRATOR))
     for name in groups_in(context.organization, context.layout.forest):
+        if name == SCHEMA_ADMINS and org.uses_ldap:
+            continue  # every forest has its own, under a name in its language
         if context.session.get(context.layout.group(name)) is None:
             # The initial administrator holds every role, and none of the servers' rights.
             members = () if name in SERVICE_GROUPS else (initial,)
