@@ -99,6 +99,7 @@ def test_pools_of_kind_lync_run_patterns_that_ours_cannot(tmp_path: Path) -> Non
         tmp_path,
         (r"pattern: ^(\d{4})$", r"pattern: ^(?!911)(\d{4})$"),
         ("kind: tandem\n    pool_type", "kind: lync\n    pool_type"),
+        ("kind: tandem\n\num_dial_plans", 'kind: exchange\n    version: "2013"\n\num_dial_plans'),
     )
 
 

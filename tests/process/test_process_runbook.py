@@ -31,8 +31,8 @@ def test_what_cannot_be_known_is_said() -> None:
     tandem = m.DeclaredMessagingServer(fqdn="um1.example.com", forest="example.com")
     mixed = dataclasses.replace(org, messaging_servers=(tandem,))
     said = [note.en for step in runbook_steps(mixed) for note in step.notes]
-    assert any("not public" in note for note in said)
-    assert not any("not public" in note.en for step in runbook_steps(org) for note in step.notes)
+    assert any("docs/protocols/mixed.md" in note for note in said)
+    assert not any("mixed.md" in note.en for step in runbook_steps(org) for note in step.notes)
 
 
 def test_a_value_with_a_line_break_is_refused() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from tandem.admin.trial.demo import POOL
 from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
+from tandem.pki.store import CertificateStore
+from tandem.pki.tls import client_context
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Flow, Hop
 from tandem.sip.aio.resolve import Resolver
@@ -38,10 +40,17 @@ class Pool:
 
 
 @contextlib.asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Pool]:
-    """The voice server of a deployed organization, at rest when the test is over."""
+async def serving(folder: Path, resolver: Resolver | None = None) -> AsyncIterator[Pool]:
+    """The voice server of a deployed organization, at rest when the test is over.
+
+    With a resolver it finds UM servers by it, and shows them its certificate.
+    """
     home, clock = Home(folder=folder), SystemClock()
-    endpoint = Endpoint(clock=clock, ids=SystemIds(), resolver=Resolver({}), name=POOL)
+    store = CertificateStore(folder=folder / "state" / "pki" / POOL)
+    context = client_context(store) if resolver else None
+    endpoint = Endpoint(
+        clock=clock, ids=SystemIds(), resolver=resolver or Resolver({}), name=POOL, client_context=context
+    )
     server = VoiceServer(
         fqdn=POOL,
         endpoint=endpoint,

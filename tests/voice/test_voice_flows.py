@@ -9,6 +9,7 @@ import pytest
 
 import deployment
 from engines import Party, World, hop, play
+from peers.exchange import ExchangeUM
 from tandem.admin.trial.demo import CALLED, CALLER, POOL
 from tandem.call.attempt import Attempt
 from tandem.call.errors import CallFailed, Ended
@@ -16,12 +17,15 @@ from tandem.call.incoming import IncomingCall
 from tandem.call.negotiation import MediaPolicy
 from tandem.core.counters import families
 from tandem.directory import objects as o
+from tandem.org.vocabulary import ServerKind
 from tandem.sip.aio.flow import Flow
 from tandem.sip.headers import digest, fields
 from tandem.sip.machines.transaction import cancel_for
 from tandem.sip.message.message import Headers, Request, Response
 from tandem.sip.message.parse import parse_message
 from tandem.sip.sdp.offer import Encryption
+from tandem.voice.config import takes_calls
+from tandem.voice.proxy.proxy import MOST_REDIRECTIONS
 from tandem.voice.server import VoiceFiles, VoiceServer
 from tandem.wiring import Home, connect
 
@@ -458,6 +462,106 @@ def test_a_call_that_no_um_server_takes_is_counted_and_logged(
 
     play(scene)
     assert caplog.text.count("voice.no_um called=alice@example.com") == 3
+
+
+def exchange(voice: VoiceServer, **roles: tuple[str, ...]) -> None:
+    """Servers of Exchange 2013 are in every dial plan, with these roles; names with ``_`` for ``-``."""
+    made = tuple(
+        o.MessagingServer(fqdn=name.replace("_", "-"), kind=ServerKind.EXCHANGE, version="Exchange 2013", roles=held)
+        for name, held in roles.items()
+    )
+    changed(voice, um_servers=dict.fromkeys(voice.config.um_servers, made))
+
+
+def exchange_2013(world: World, router: str = "ex-cas", mailbox_server: str = "ex-mbx") -> ExchangeUM:
+    """A Client Access and a Mailbox server of Exchange 2013, which takes SRTP only."""
+    um = ExchangeUM(world, router, mailbox_server, frozenset({CALLED}))
+    for party in um.parties:
+        party.policy = MediaPolicy(host="127.0.0.1", encryption=Encryption.REQUIRE)
+    return um
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+def test_a_call_goes_where_exchanges_call_router_and_um_service_redirect_it(deployed: Path, turn: int) -> None:
+    async def scene(world: World) -> None:
+        _, bob = installed(world, deployed)
+        bob.server._setup._turn = turn  # type: ignore[attr-defined]
+        um = exchange_2013(world)
+        exchange(bob.server, ex_mbx=("Mailbox",), ex_cas=("ClientAccess",))
+        leg = await bob.call("4101").answered()
+        assert um.answered == ["sip:um@ex-mbx:5066;transport=Tls;x-router=ex-cas"]
+        assert len(um.router.incoming) == 1 and len(um.mailbox_server.incoming) == 2
+        await leg.hold()
+        await leg.hangup()
+        assert await (await um.mailbox_server.legs.get()).ended is Ended.REMOTE
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "sip:um@elsewhere.example.net:5063;transport=tls",
+        "sip:um@ex-mbx:5063;transport=tcp",
+        "sip:um@ex-mbx:5063",
+        "sip:Main@ex-cas:5061;transport=tls",
+    ],
+    ids=["an unknown host", "plain TCP", "no transport", "where it came from"],
+)
+def test_a_redirection_to_anywhere_but_a_server_of_the_dial_plan_by_tls_is_not_followed(
+    deployed: Path, contact: str
+) -> None:
+    async def scene(world: World) -> None:
+        _, bob = installed(world, deployed)
+        um = exchange_2013(world)
+        exchange(bob.server, ex_cas=("ClientAccess",), ex_mbx=("Mailbox",))
+        stranger = world.party("elsewhere.example.net")
+
+        async def misleads(call: IncomingCall) -> None:
+            call.redirect(contact)
+
+        um.router.serve = misleads
+        with pytest.raises(CallFailed) as failed:
+            await bob.call("4101").answered()
+        assert failed.value.status == 502
+        assert not stranger.incoming and not um.mailbox_server.incoming
+        assert len(um.router.incoming) == 1
+
+    play(scene)
+
+
+def test_the_next_call_router_is_tried_where_one_redirects_in_a_circle(deployed: Path) -> None:
+    async def scene(world: World) -> None:
+        _, bob = installed(world, deployed)
+        bob.server._setup._turn = 1  # type: ignore[attr-defined]
+        um = exchange_2013(world)
+        exchange(bob.server, ex_bad=("ClientAccess",), ex_cas=("ClientAccess",), ex_mbx=("Mailbox",))
+
+        async def circles(call: IncomingCall) -> None:
+            port = int(call.request.uri.rpartition(":")[2].partition(";")[0])
+            call.redirect(f"sip:um@ex-bad:{port + 1};transport=tls")
+
+        bad = world.party("ex-bad")
+        bad.serve = circles
+        await (await bob.call("4101").answered()).hangup()
+        assert len(bad.incoming) == 1 + MOST_REDIRECTIONS and len(um.answered) == 1
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("version", "roles", "begins"),
+    [
+        ("Exchange 2007 SP3", ("UM",), True),
+        ("Exchange 2010 SP3", ("Mailbox", "UM"), True),
+        ("Exchange 2013", ("Mailbox",), False),
+        ("Exchange 2013", ("ClientAccess",), True),
+        ("Exchange 2016", ("Mailbox",), True),
+    ],
+)
+def test_calls_begin_at_call_routers_and_um_roles(version: str, roles: tuple[str, ...], begins: bool) -> None:
+    server = o.MessagingServer(fqdn="ex1.example.com", kind=ServerKind.EXCHANGE, version=version, roles=roles)
+    assert takes_calls(server) is begins
 
 
 @pytest.mark.parametrize("enabled", [True, False])

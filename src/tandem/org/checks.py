@@ -14,7 +14,15 @@ from tandem.org import topology
 from tandem.org.errors import Severity
 from tandem.org.groups import groups_in
 from tandem.org.numbers import line_key
-from tandem.org.vocabulary import MediaEncryption, PhoneEdition, PoolKind, PoolType, ServerKind, UriType, VoIPSecurity
+from tandem.org.vocabulary import (
+    MediaEncryption,
+    PhoneEdition,
+    PoolKind,
+    PoolType,
+    UriType,
+    VoIPSecurity,
+    default_policy,
+)
 
 Check = tuple[object, Severity, str, str]
 
@@ -24,21 +32,21 @@ AGREES = {
     MediaEncryption.DO_NOT_SUPPORT: (VoIPSecurity.SIP_SECURED,),
 }
 """Phase 4: the UM dial plan's security that fits a pool's media encryption; on a mismatch every call to UM fails."""
+PHONE_EDITION = (
+    "Secured: Lync Phone Edition works only if the dial plan's security agrees with the pools' encryption (Require: Secured; "
+    "Support: SIPSecured or Secured, Secured recommended; none: SIPSecured)"
+)
+"""Phase 4, about those devices, by Microsoft's table of VoIP security and encryption levels."""
 
 
 def check(org: m.Organization) -> Iterator[Check]:
     """Every finding about an organization as a whole."""
     yield from _references(org)
     yield from _unique(org)
-    yield from _versions(org)
+    yield from _pool_versions(org)
     yield from _security(org)
     yield from _users(org)
     yield from topology.check(org)
-
-
-def default_policy(dial_plan: str) -> str:
-    """The name of the mailbox policy that comes with a dial plan."""
-    return f"{dial_plan} Default Policy"
 
 
 def mailbox_policies(org: m.Organization) -> dict[str, m.DeclaredUMMailboxPolicy]:
@@ -175,9 +183,7 @@ def _unique(org: m.Organization) -> Iterator[Check]:
                 )
 
 
-def _versions(org: m.Organization) -> Iterator[Check]:
-    for server in org.messaging_servers:
-        yield from _version(server)
+def _pool_versions(org: m.Organization) -> Iterator[Check]:
     for pool in org.voice_pools:
         if pool.kind is PoolKind.TANDEM and pool.version:
             yield _error(pool, f"version {pool.version!r} on a pool of kind tandem", "none")
@@ -187,35 +193,13 @@ def _versions(org: m.Organization) -> Iterator[Check]:
             yield pool, Severity.WARNING, f"version {pool.version}, which the topic does not cover", "Lync Server 2013"
 
 
-def _version(server: m.DeclaredMessagingServer) -> Iterator[Check]:
-    if server.kind is ServerKind.TANDEM:
-        if server.version:
-            yield _error(server, f"version {server.version!r} on a server of kind tandem", "none")
-        return
-    match server.version, server.service_pack:
-        case "2007", 0:
-            found = "Exchange 2007 without a service pack"
-            yield _error(server, found, "Service Pack 1 or later: RTM knows no SIP URI dial plan")
-        case "2007", 1 | 2:
-            yield server, Severity.WARNING, f"Exchange 2007 SP{server.service_pack}", "Service Pack 3"
-        case (("2007" | "2010" | "2013"), _):
-            pass
-        case "2016", _:
-            found = "Exchange 2016, which the topic does not cover"
-            yield server, Severity.WARNING, found, "2013's steps, which are used"
-        case "2019", _:
-            expected = "2007 SP1 to 2016, or kind tandem: 2019 and later have no Unified Messaging"
-            yield _error(server, "Exchange 2019", expected)
-        case version, _:
-            yield _error(server, f"Exchange version {version!r}", "2007, 2010, 2013 or 2016")
-
-
 def _security(org: m.Organization) -> Iterator[Check]:
     plain = {g.um_dial_plan for g in org.um_ip_gateways}
     for plan in org.um_dial_plans:
-        if org.phone_edition is not PhoneEdition.NONE and plan.voip_security is VoIPSecurity.SIP_SECURED:
+        optional = any(pool.media_encryption is MediaEncryption.SUPPORT for pool in org.voice_pools)
+        if optional and org.phone_edition is not PhoneEdition.NONE and plan.voip_security is VoIPSecurity.SIP_SECURED:
             found = f"VoIP security SIPSecured with Lync Phone Edition devices {org.phone_edition}"
-            yield plan, Severity.WARNING, found, "Secured (phase 4): those devices insist on SRTP"
+            yield plan, Severity.WARNING, found, PHONE_EDITION
         secured = plan.voip_security is not VoIPSecurity.UNSECURED
         if secured and plan.name in plain:
             yield _error(

@@ -29,6 +29,9 @@ SERVICE_GROUPS = ("Exchange Servers", "RTCHSUniversalServices", "RTCComponentUni
 EXCHANGE_2007_GROUPS = ("Exchange Organization Administrators", "Exchange Recipient Administrators")
 """Made beside the others in a forest with Exchange 2007 servers (and a group for the delegation of each of them)."""
 
+SCHEMA_ADMINS = "Schema Admins"
+"""Beside the others in a forest with Exchange servers: Setup may have to prepare its schema."""
+
 NESTED = {
     "RTCUniversalServerReadOnlyGroup": ("RTCUniversalServerAdmins", "RTCUniversalUserAdmins"),
     "RTCUniversalUserReadOnlyGroup": ("RTCUniversalServerAdmins", "RTCUniversalUserAdmins"),
@@ -45,6 +48,8 @@ def groups_in(org: Organization, forest: str) -> tuple[str, ...]:
     """The groups that a forest has: of the directory, and of each side that is there."""
     servers = [s for s in org.messaging_servers if s.forest == forest]
     names = list(GROUPS["D"])
+    if any(s.kind is ServerKind.EXCHANGE for s in servers):
+        names.append(SCHEMA_ADMINS)
     if servers:
         names += GROUPS["X"]
     if forest == org.voice_forest:

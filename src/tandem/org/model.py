@@ -31,10 +31,12 @@ from tandem.org.rules import (
     is_ip_address,
     like,
 )
+from tandem.org.versions import is_um_server
 from tandem.org.vocabulary import (
     DEFAULT_LANGUAGE,
     DigestAlgorithm,
     MediaEncryption,
+    MessagingOrganization,
     PhoneEdition,
     PoolKind,
     PoolType,
@@ -56,12 +58,14 @@ class Forest:
     """An Active Directory forest, named by its root domain. ``trusts`` are the forests whose accounts it lets in.
 
     ``directory`` is the address of its own domain controllers, where that is not the organization's.
+    ``messaging_organization`` says the same as the organization's key, of this forest, where forests differ.
     """
 
     name: Annotated[str, FQDN]
     domains: Annotated[tuple[str, ...], FQDN]
     trusts: tuple[str, ...] = ()
     directory: str = ""
+    messaging_organization: MessagingOrganization | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +304,8 @@ class Organization:
     ``only_ev_pools`` is exchucutil's option of that name: gateways only for pools that have Enterprise Voice users.
     ``directory_roots`` is a PEM file of the authorities that domain controllers' certificates are trusted by; without it the
     system's are. ``certificate_authority`` is the CA that the runbook's certificate requests go to (``HOST\\NAME``).
+    ``messaging_organization`` says whether Exchange is in the messaging forests already: ``new`` (neither organization nor
+    schema), ``schema_prepared`` or ``present``. It decides who may deploy the first server of kind exchange (phase 1).
     """
 
     name: Annotated[str, OBJECT_NAME]
@@ -310,6 +316,7 @@ class Organization:
     directory_roots: Path | None = None
     phone_edition: PhoneEdition = PhoneEdition.NONE
     only_ev_pools: bool = False
+    messaging_organization: MessagingOrganization = MessagingOrganization.NEW
     certificate_authority: Annotated[str, TEXT] = ""
     voice_features: tuple[VoiceFeature, ...] = ()
     forests: tuple[Forest, ...] = ()
@@ -338,6 +345,11 @@ class Organization:
         """Where a forest's directory is."""
         return next((each.directory for each in self.forests if each.name == forest and each.directory), self.directory)
 
+    def messaging_organization_of(self, forest: str) -> MessagingOrganization:
+        """What is there of a forest's Exchange organization before phase 1."""
+        said = (each.messaging_organization for each in self.forests if each.name == forest)
+        return next(said, None) or self.messaging_organization
+
     @property
     def voice_forest(self) -> str:
         """The forest of the voice pools; the first forest if there is none."""
@@ -354,11 +366,11 @@ class Organization:
         return tuple(s for s in self.messaging_servers if s.forest == forest and s.kind is kind)
 
     def servers_of(self, plan: DeclaredUMDialPlan) -> tuple[DeclaredMessagingServer, ...]:
-        """The messaging servers that answer for a UM dial plan: of its forest, in all dial plans or in this one."""
+        """The UM servers that answer for a UM dial plan: of its forest, in all dial plans or in this one."""
         return tuple(
             s
             for s in self.messaging_servers
-            if s.forest == plan.forest and (s.dial_plans is None or plan.name in s.dial_plans)
+            if s.forest == plan.forest and (s.dial_plans is None or plan.name in s.dial_plans) and is_um_server(s)
         )
 
     def pools_of(self, kind: PoolKind) -> tuple[DeclaredVoicePool, ...]:

@@ -3,17 +3,17 @@
 from collections.abc import Iterator
 
 from tandem.org import model as m
+from tandem.org.coexistence import makers, releases
 from tandem.org.errors import Severity
 from tandem.org.groups import GROUPS
 from tandem.org.numbers import phone_context
 from tandem.org.patterns import compile_pattern, pattern_problem, translation_problem
-from tandem.org.versions import ROLES, generations, names_must_match, roles_of
+from tandem.org.versions import VERSIONS, names_must_match
 from tandem.org.vocabulary import (
     GLOBAL,
     PoolKind,
     PoolType,
     ServerKind,
-    ServerRole,
     StartupMode,
     UriType,
     VoIPSecurity,
@@ -30,14 +30,14 @@ def check(org: m.Organization) -> Iterator[Check]:
     """Every finding about the topology."""
     yield from _forests(org)
     yield from _directory_administrators(org)
-    yield from _roles(org)
+    yield from releases.check(org)
     yield from _pools(org)
     yield from _dial_plans(org)
     yield from _voice_dial_plans(org)
     yield from _attendants(org)
     yield from _contacts(org)
     yield from not_served(org)
-    yield from _unknown(org)
+    yield from makers.check(org)
     for each, text in ((org, org.directory), *((forest, forest.directory) for forest in org.forests)):
         if ("://" in text and not text.startswith(_SCHEMES)) or (each is not org and text and "://" not in text):
             yield each, Severity.ERROR, f"directory {text}", "ldaps://HOST[,HOST...] or ldap+starttls://HOST, or a file"
@@ -71,26 +71,6 @@ def _directory_administrators(org: m.Organization) -> Iterator[Check]:
             yield forest, Severity.INFO, found, expected
 
 
-def _roles(org: m.Organization) -> Iterator[Check]:
-    """Phase 1: per messaging forest every role of the version on at least one server."""
-    for forest in org.messaging_forests:
-        servers = [
-            s for s in org.servers_in(forest, ServerKind.EXCHANGE) if s.version in ("2007", "2010", "2013", "2016")
-        ]
-        held = {role for server in servers for role in roles_of(server)}
-        for generation in generations(servers):
-            if missing := [role for role in ROLES[generation] if role not in held]:
-                found = f"no Exchange server of {forest} has the role {', '.join(missing)}"
-                yield servers[0], Severity.ERROR, found, f"the roles {', '.join(ROLES[generation])} in that forest"
-                break
-    for server in org.messaging_servers:
-        known = {*ServerRole}
-        for role in server.roles:
-            if server.kind is ServerKind.TANDEM or role not in known:
-                expected = "none" if server.kind is ServerKind.TANDEM else f"of {', '.join(sorted(known))}"
-                yield server, Severity.ERROR, f"role {role!r}", expected
-
-
 def _pools(org: m.Organization) -> Iterator[Check]:
     for pool in org.voice_pools:
         if pool.forest != org.voice_forest:
@@ -99,6 +79,15 @@ def _pools(org: m.Organization) -> Iterator[Check]:
         if pool.pool_type is PoolType.STANDARD_EDITION and pool.servers not in ((), (pool.fqdn,)):
             found = f"a Standard Edition server with servers {', '.join(pool.servers)}"
             yield pool, Severity.ERROR, found, f"servers: [{pool.fqdn}], or pool_type FrontEnd"
+        if (
+            pool.kind is PoolKind.LYNC
+            and pool.pool_type in (PoolType.FRONT_END, PoolType.DIRECTOR)
+            and not pool.servers
+        ):
+            expected = (
+                "servers: their FQDNs are in the certificate (phase 2), and the service of each restarts (phase 7)"
+            )
+            yield pool, Severity.ERROR, f"a {pool.pool_type} pool of kind lync without servers", expected
 
 
 def _dial_plans(org: m.Organization) -> Iterator[Check]:
@@ -130,7 +119,7 @@ def _voice_dial_plans(org: m.Organization) -> Iterator[Check]:
     for plan in org.um_dial_plans:
         if plan.voip_security is VoIPSecurity.UNSECURED or not org.voice_pools:
             continue
-        servers = [s for s in org.servers_of(plan) if s.version in ("", "2007", "2010", "2013", "2016")]
+        servers = [s for s in org.servers_of(plan) if s.kind is ServerKind.TANDEM or s.version in VERSIONS]
         wanted = phone_context(plan.name, plan.forest)
         if names_must_match(servers) and wanted.lower() not in names:
             found = "no voice dial plan has its FQDN as simple name, which Exchange before 2010 SP1 needs"
@@ -252,16 +241,6 @@ def not_served(org: m.Organization) -> Iterator[Check]:
 def domain_of(ou: str) -> str:
     """The domain that an OU's distinguished name ends in."""
     return ".".join(part[3:] for part in ou.lower().split(",") if part.startswith("dc="))
-
-
-def _unknown(org: m.Organization) -> Iterator[Check]:
-    """What cannot be known: how Microsoft's servers and ours address each other is not public."""
-    found = "calls between Tandem and Microsoft servers are not proven: their Request-URI is not public (docs/adr/0004)"
-    lync, tandem = org.pools_of(PoolKind.LYNC), org.pools_of(PoolKind.TANDEM)
-    for server in org.messaging_servers:
-        other = lync if server.kind is ServerKind.TANDEM else tandem
-        if other:
-            yield server, Severity.WARNING, found, f"servers of one maker; {other[0].fqdn} is of kind {other[0].kind}"
 
 
 def names_of_pool(org: m.Organization, pool: m.DeclaredVoicePool) -> tuple[str, ...]:

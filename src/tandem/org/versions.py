@@ -5,9 +5,33 @@ Tandem servers follow 2013's names and rules.
 
 from collections.abc import Iterable
 from enum import IntEnum, auto
+from typing import Protocol
 
-from tandem.org.model import DeclaredMessagingServer
 from tandem.org.vocabulary import ServerKind, ServerRole
+
+
+class Versioned(Protocol):
+    """What of a declared messaging server decides its version: a :class:`~tandem.org.model.DeclaredMessagingServer`."""
+
+    @property
+    def kind(self) -> ServerKind:
+        """Whose product it is."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Exchange's version, empty for Tandem."""
+        ...
+
+    @property
+    def service_pack(self) -> int:
+        """0 for RTM."""
+        ...
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The declared roles, if any."""
+        ...
 
 
 class Generation(IntEnum):
@@ -29,39 +53,41 @@ ROLES: dict[Generation, tuple[ServerRole, ...]] = {
     Generation.E2016: (ServerRole.MAILBOX,),
 }
 """Phase 1: the roles that have to be on at least one server of a messaging forest (of 2016's, Mailbox holds both)."""
+VERSIONS = {"2007": Generation.E2007, "2010": Generation.E2010, "2013": Generation.E2013, "2016": Generation.E2016}
+"""The versions that have Unified Messaging, with their generation before any service pack."""
 
 
-def generation(server: DeclaredMessagingServer) -> Generation:
+def generation(server: Versioned) -> Generation:
     """The generation of a server; Tandem's is 2013. Raises :class:`KeyError` for a version that was refused."""
     if server.kind is ServerKind.TANDEM:
         return Generation.E2013
-    if server.version == "2010":
-        return Generation.E2010_SP1 if server.service_pack else Generation.E2010
-    return {"2007": Generation.E2007, "2013": Generation.E2013, "2016": Generation.E2016}[server.version]
+    found = VERSIONS[server.version]
+    return Generation.E2010_SP1 if found is Generation.E2010 and server.service_pack else found
 
 
-def roles_of(server: DeclaredMessagingServer) -> tuple[str, ...]:
+def roles_of(server: Versioned) -> tuple[str, ...]:
     """The roles of a server: those declared, or all that UM needs."""
     return server.roles or ROLES[generation(server)]
 
 
-def is_um_server(server: DeclaredMessagingServer) -> bool:
-    """Whether a server answers calls: 2007 and 2010 by the UM role, 2013 by Mailbox or Client Access, 2016 by Mailbox."""
-    if server.kind is ServerKind.TANDEM:
+def is_um_server(server: Versioned) -> bool:
+    """Whether a messaging server takes UM's calls.
+
+    2007 and 2010 have a UM role. In 2013 the Client Access role runs the UM Call Router and the Mailbox role the UM
+    service; 2016's Mailbox role runs both. Of a version that is refused anyway nothing is known: it counts.
+    """
+    if server.kind is ServerKind.TANDEM or server.version not in VERSIONS:
         return True
-    answering = {
-        Generation.E2013: {ServerRole.MAILBOX, ServerRole.CLIENT_ACCESS},
-        Generation.E2016: {ServerRole.MAILBOX},
-    }.get(generation(server), {ServerRole.UM})
-    return not answering.isdisjoint(roles_of(server))
+    of_um = {ServerRole.UM} if generation(server) < Generation.E2013 else set(ROLES[generation(server)])
+    return not of_um.isdisjoint(roles_of(server))
 
 
-def generations(servers: Iterable[DeclaredMessagingServer]) -> tuple[Generation, ...]:
+def generations(servers: Iterable[Versioned]) -> tuple[Generation, ...]:
     """The generations of some servers, oldest first."""
     return tuple(sorted({generation(server) for server in servers}))
 
 
-def names_must_match(servers: Iterable[DeclaredMessagingServer]) -> bool:
+def names_must_match(servers: Iterable[Versioned]) -> bool:
     """Phase 8: whether a voice dial plan's simple name has to equal the UM dial plan's FQDN; the oldest server decides."""
     found = generations(servers)
     return bool(found) and found[0] < Generation.E2010_SP1

@@ -16,6 +16,11 @@ def registrar_identity(pool: str) -> str:
     return f"Registrar:{pool}"
 
 
+def default_policy(dial_plan: str) -> str:
+    """The name of the mailbox policy that comes with a dial plan."""
+    return f"{dial_plan} Default Policy"
+
+
 class ServerKind(StrEnum):
     """What product runs on a messaging server."""
 
@@ -108,6 +113,19 @@ class ServerRole(StrEnum):
     CLIENT_ACCESS = "ClientAccess"
     MAILBOX = "Mailbox"
     EDGE_TRANSPORT = "EdgeTransport"
+
+
+class MessagingOrganization(StrEnum):
+    """What is there of a forest's Exchange organization before phase 1: decides who may deploy its first server.
+
+    ``NEW``: neither organization nor schema (Enterprise Admins and Schema Admins). ``SCHEMA_PREPARED``: the schema, by
+    ``Setup /PrepareSchema``, and no organization (Enterprise Admins). ``PRESENT``: the organization, by a server that runs
+    or by ``Setup /PrepareAD``: every server is a further one (Exchange's organization administrators).
+    """
+
+    NEW = "new"
+    SCHEMA_PREPARED = "schema_prepared"
+    PRESENT = "present"
 
 
 class PhoneEdition(StrEnum):

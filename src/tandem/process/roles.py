@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from tandem.org.groups import delegation
+from tandem.org.groups import SCHEMA_ADMINS, delegation
 from tandem.org.model import DeclaredMessagingServer
 from tandem.org.versions import Generation, generation, generations
+from tandem.org.vocabulary import MessagingOrganization
 
 ENTERPRISE_ADMINS = "Enterprise Admins"
 DOMAIN_ADMINS = "Domain Admins"
@@ -60,9 +61,15 @@ class MessagingRoles:
             names += old if version is Generation.E2007 else new
         return any_of(*names)
 
-    def servers(self, *, first: bool) -> Requirement:
-        """Phase 1: Enterprise Admins for the first server of the organization, else the organization's administrators."""
-        return any_of(ENTERPRISE_ADMINS) if first else self.organization()
+    def servers(
+        self, *, first: bool, organization: MessagingOrganization = MessagingOrganization.SCHEMA_PREPARED
+    ) -> Requirement:
+        """Phase 1: Enterprise Admins for the first server of an organization that is not there yet, and Schema Admins too
+        where Exchange's schema is not there either; else the organization's administrators."""
+        if not first or organization is MessagingOrganization.PRESENT:
+            return self.organization()
+        new = organization is MessagingOrganization.NEW
+        return any_of((ENTERPRISE_ADMINS, SCHEMA_ADMINS)) if new else any_of(ENTERPRISE_ADMINS)
 
     def organization(self) -> Requirement:
         """Phases 3 and 4."""

@@ -15,7 +15,7 @@ from tandem.sip.headers.diversion import Reason
 from tandem.sip.headers.uri import URI, parse_uri
 from tandem.sip.message.message import Request, Response
 from tandem.voice import counts
-from tandem.voice.config import VoiceConfig, sip_of
+from tandem.voice.config import VoiceConfig, sip_of, takes_calls
 from tandem.voice.proxy import encryption
 from tandem.voice.proxy.active import ActiveCalls
 from tandem.voice.proxy.identity import assert_identity, strip_trust
@@ -98,6 +98,7 @@ class CallSetup:
                 call.finish(decision.status, fields.warning(decision.why))
             case routing.CallUM():
                 servers = self._servers(decision.dial_plan)
+                call.um_hosts = self._hosts(decision.dial_plan)
                 _end(call, await call.call_um(servers, decision.dial_plan.name), decision.contact.display_name)
             case routing.RingPhone():
                 await self._ring_phone(call, decision)
@@ -148,11 +149,16 @@ class CallSetup:
         reason = _reason(refusal.status)
         counts.diverted.of(reason.value).value += 1
         event(_log, logging.INFO, "voice.divert", user=sip_of(user), reason=reason, dial_plan=plan.name)
+        call.um_hosts = self._hosts(plan)
         _end(call, await call.divert(user, reason, servers, plan.name), sip_of(user))
 
+    def _hosts(self, plan: o.UMDialPlan) -> frozenset[str]:
+        """Where a UM server of a dial plan may redirect a call: to the servers of the same dial plan."""
+        return frozenset(server.fqdn.lower() for server in self._config().um_servers.get(plan.name, ()))
+
     def _servers(self, plan: o.UMDialPlan) -> tuple[o.MessagingServer, ...]:
-        """The UM servers of a dial plan, beginning with another one at each call."""
-        servers = self._config().um_servers.get(plan.name, ())
+        """The UM servers of a dial plan that calls begin at, with another one first at each call."""
+        servers = tuple(filter(takes_calls, self._config().um_servers.get(plan.name, ())))
         if not servers:
             return ()
         self._turn = (self._turn + 1) % len(servers)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from tandem.directory import objects as o
 from tandem.directory.index import Connect, Index, Table
 from tandem.org.numbers import line_key
-from tandem.org.vocabulary import GLOBAL, PoolKind, UMStatus, UriType, registrar_identity
+from tandem.org.vocabulary import GLOBAL, PoolKind, ServerKind, ServerRole, UMStatus, UriType, registrar_identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,14 @@ class VoiceDirectory:
             um_servers={plan.name: tuple(s for s in servers if plan.name in s.dial_plans) for plan in plans},
             um_readable=bool(plans),
         )
+
+
+def takes_calls(server: o.MessagingServer) -> bool:
+    """Whether a voice server begins a call at this UM server. Exchange 2013's Mailbox role is reached through a call router,
+    on the Client Access role, which redirects to it; 2016's holds both."""
+    if server.kind is not ServerKind.EXCHANGE or server.version.startswith("Exchange 2016"):
+        return True
+    return not {ServerRole.UM, ServerRole.CLIENT_ACCESS}.isdisjoint(server.roles)
 
 
 def _line_keys(each: o.User | o.Contact) -> list[Hashable]:

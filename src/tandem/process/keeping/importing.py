@@ -15,8 +15,7 @@ from tandem.directory.dn import DN
 from tandem.directory.found import Found
 from tandem.directory.layout import forest_of
 from tandem.org import model as m
-from tandem.org.checks import default_policy
-from tandem.org.vocabulary import PoolType, ServerKind, Transport
+from tandem.org.vocabulary import PoolType, ServerKind, Transport, default_policy
 from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 from tandem.process.tools.targets import read_target
 

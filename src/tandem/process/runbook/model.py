@@ -123,8 +123,8 @@ class RunbookStep:
 
 
 UNKNOWN = Text(
-    "Not known: how Front End and UM servers address each other (Request-URI, otherIpPhone) is not public, so calls between "
-    "Tandem and Microsoft servers are not proven; see docs/adr/0004.",
-    "Inconnu : la façon dont serveurs Front End et serveurs de messagerie unifiée s'adressent (Request-URI, otherIpPhone) n'est "
-    "pas publique ; les appels entre Tandem et Microsoft ne sont pas prouvés, voir docs/adr/0004.",
+    "Calls between Tandem and Microsoft servers were never tried with Microsoft's: docs/protocols/mixed.md says what each side "
+    "sends and expects, and what is not known.",
+    "Les appels entre Tandem et les serveurs de Microsoft n'ont jamais été essayés avec ceux de Microsoft : "
+    "docs/protocols/mixed.md dit ce que chaque côté envoie et attend, et ce qui n'est pas connu.",
 )

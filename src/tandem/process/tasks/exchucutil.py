@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tandem.org import model
-from tandem.org.vocabulary import ServerKind, VoIPSecurity
+from tandem.org.vocabulary import PoolKind, ServerKind, VoIPSecurity
 from tandem.process.phases import Side
 from tandem.process.roles import MessagingRoles
 from tandem.process.task import Context, Step, Task, phase
@@ -43,11 +43,10 @@ def tasks(context: Context) -> Iterator[Task]:
 
 
 def pools(org: model.Organization) -> tuple[exchucutil.Pool, ...]:
-    """The declared pools that get a gateway."""
+    """The declared pools that get a gateway. A Lync pool finds UM in Active Directory alone, so none is made elsewhere."""
     users = Counter(user.pool for user in org.users if user.line_uri)
-    declared = (
-        exchucutil.Pool(fqdn=pool.fqdn, pool_type=pool.pool_type, users=users[pool.fqdn]) for pool in org.voice_pools
-    )
+    calling = org.voice_pools if org.uses_ldap else org.pools_of(PoolKind.TANDEM)
+    declared = (exchucutil.Pool(fqdn=p.fqdn, pool_type=p.pool_type, users=users[p.fqdn]) for p in calling)
     return exchucutil.chosen(declared, only_ev_pools=org.only_ev_pools)
 
 

@@ -65,7 +65,7 @@ def _tasks(context: Context) -> Iterator[Task]:
     before: tuple[str, ...] = ()
     for id_, title, required, steps, reads, gate in (
         # Not a gate: 1/servers tells more, and the voice side may list the organization, not read it.
-        ("1/organization", f"Messaging organization {at.organization}", any_of(ENTERPRISE_ADMINS), _organization,
+        ("1/organization", f"Messaging organization {at.organization}", any_of(ENTERPRISE_ADMINS), organization_steps,
          (at.exchange,), False),
         ("1/servers", "Messaging servers" + (" (the first of the organization)" if first else ""),
          roles.servers(first=first), _servers, (at.servers,), True),
@@ -109,7 +109,8 @@ def dial_plans_here(context: Context) -> tuple[model.DeclaredUMDialPlan, ...]:
     return tuple(plan for plan in context.organization.um_dial_plans if plan.forest == context.layout.forest)
 
 
-def _organization(context: Context) -> Iterator[Step]:
+def organization_steps(context: Context) -> Iterator[Step]:
+    """The containers of a messaging organization, with the rights on them."""
     at = context.layout
     see = known_aces(context, organizations_aces(at, pairs(context.organization)))
     yield from container(context, at.microsoft_exchange, "container", aces=see)

@@ -12,7 +12,7 @@ from tandem.directory.filters import escape
 from tandem.directory.layout import POOLS_CLASS, RTC_SERVICE_CLASS, Layout, domain_of, forest_of
 from tandem.directory.port import Ace, Right
 from tandem.org import model
-from tandem.org.groups import NESTED, SERVICE_GROUPS, groups_in
+from tandem.org.groups import NESTED, SCHEMA_ADMINS, SERVICE_GROUPS, groups_in
 from tandem.org.vocabulary import PoolKind, ServerKind
 from tandem.process.passwords import new_password
 from tandem.process.phases import Side
@@ -40,22 +40,33 @@ VOICE_SERVER_GROUPS = ("RTCHSUniversalServices", "RTCComponentUniversalServices"
 
 
 def tasks(context: Context) -> Iterator[Task]:
-    """The tasks of phase 0, in an order in which each finds what it needs; most of them for each forest."""
-    org = context.organization
-    for forest in org.forests:
-        name, voice = forest.name, forest.name == org.voice_forest
-        sole, root = len(org.forests) == 1, domain_of(name)
-        for id_, title, steps in (
-            *(() if sole else (("trusts", "Trusts with the other forests", _trusts),)),
-            ("groups", "Groups of both teams", _groups),
-            ("permissions", "Rights of both teams on accounts", _permissions),
-            ("organizational-units", "Organizational units", _ous),
-            ("administrators", "Administrators and their groups", _administrators),
-            *((("voice-containers", "Containers of the voice side", _voice_containers),) if voice else ()),
-            ("server-accounts", "Accounts of the servers", _server_accounts),
-            ("users", "Users", _users),
-            ("members", "Memberships that are taken back", _surplus),
-        ):
+    """The tasks of phase 0, in an order in which each finds what it needs; most of them for each forest.
+
+    What is of Exchange and Lync is not made here: people check it by the runbook's steps of phase 0. The directory holds who
+    may carry out and confirm those steps, and what Tandem's own servers have to know of a Lync pool's users.
+    """
+    for forest in context.organization.forests:
+        yield from _forest_tasks(context, forest.name)
+    yield from _voice_tasks(context)
+
+
+def _forest_tasks(context: Context, name: str) -> Iterator[Task]:
+    org, root = context.organization, domain_of(name)
+    ours, of_voice = holds_accounts(org, name), name == org.voice_forest and _has_own_pools(org)
+    record = "" if ours else "Who may carry out and confirm the runbook's steps: "
+    for id_, title, steps, wanted in (
+        ("trusts", "Trusts with the other forests", _trusts, len(org.forests) > 1 and bool(_partners(org, name))),
+        ("groups", f"{record}groups" if record else "Groups of both teams", _groups, True),
+        ("permissions", "Rights of both teams on accounts", _permissions, ours),
+        ("organizational-units", "Organizational units", _ous, ours),
+        ("administrators", f"{record}administrators" if record else "Administrators and their groups",
+         _administrators, True),
+        ("voice-containers", "Containers of the voice side", _voice_containers, of_voice),
+        ("server-accounts", "Accounts of the servers", _server_accounts, ours),
+        ("users", "Users", _users, ours),
+        ("members", "Memberships that are taken back", _surplus, True),
+    ):  # fmt: skip
+        if wanted:
             yield Task(
                 id=task_id(f"0/{id_}", name, org.forests),
                 phase=phase(0),
@@ -71,21 +82,55 @@ def tasks(context: Context) -> Iterator[Task]:
                 kept=_memberships,
                 only_when_due=id_ == "members",
             )
-    for id_, title, required, steps in (
-        ("pools", "Voice pools", VOICE_SERVERS, _pools),
-        ("sip-addresses", "SIP addresses of users", VOICE_USERS, _sip_addresses),
-    ):
-        yield Task(
-            id=f"0/{id_}",
-            phase=phase(0),
-            title=title,
-            side=Side.VOICE,
-            required=required,
-            forest=org.voice_forest,
-            steps=steps,
-            kept=managed_users,
-            after=("0/voice-containers", "0/users"),
-        )
+
+
+def _voice_tasks(context: Context) -> Iterator[Task]:
+    org = context.organization
+    for id_, title, required, steps, wanted in (
+        ("pools", "Voice pools", VOICE_SERVERS, _pools, _has_own_pools(org)),
+        ("sip-addresses", "SIP addresses of users", VOICE_USERS, _sip_addresses, _has_own_pools(org)),
+        ("lync-user-record", "Record of the users of Lync pools, for the voice servers of kind tandem", VOICE_USERS,
+         _lync_users, bool(org.pools_of(PoolKind.LYNC) and org.pools_of(PoolKind.TANDEM)) and not org.uses_ldap),
+    ):  # fmt: skip
+        if wanted:
+            yield Task(
+                id=f"0/{id_}",
+                phase=phase(0),
+                title=title,
+                side=Side.VOICE,
+                required=required,
+                forest=org.voice_forest,
+                steps=steps,
+                kept=managed_users,
+                after=("0/voice-containers", "0/users"),
+            )
+
+
+def _has_own_pools(org: model.Organization) -> bool:
+    """Whether the voice side is Tandem's, or nobody's yet."""
+    return bool(org.pools_of(PoolKind.TANDEM)) or not org.voice_pools
+
+
+def holds_accounts(org: model.Organization, forest: str) -> bool:
+    """Whether Tandem's servers need a forest's accounts in the directory: its own, or those of the users whom they serve.
+
+    In an organization of Exchange and Lync alone nobody reads them; the real ones are in Active Directory.
+    """
+    own = tandem_um_servers(org), org.pools_of(PoolKind.TANDEM)
+    if not any(own):
+        return not (org.messaging_servers or org.voice_pools)
+    return forest == org.voice_forest or bool(org.servers_in(forest, ServerKind.TANDEM))
+
+
+def _partners(org: model.Organization, forest: str) -> tuple[str, ...]:
+    """The other forests whose trust with this one Tandem's servers need; between others it is Active Directory's alone."""
+    others = (each.name for each in org.forests if each.name != forest)
+    return tuple(each for each in others if holds_accounts(org, forest) or holds_accounts(org, each))
+
+
+def pools_here(org: model.Organization, kind: PoolKind) -> frozenset[str]:
+    """The names of the pools of a kind."""
+    return frozenset(pool.fqdn for pool in org.pools_of(kind))
 
 
 def task_id(name: str, forest: str, forests: Sequence[object]) -> str:
@@ -131,6 +176,7 @@ def _trusts(context: Context) -> Iterator[Step]:
     org = context.organization
     trusting = {forest.name: forest.trusts for forest in org.forests}
     here = context.layout.forest
+    partners = _partners(org, here)
     yield from container(context, context.layout.system, "container")
     for other in trusting:
         direction = o.OUTBOUND * (other in trusting[here]) | o.INBOUND * (here in trusting[other])
@@ -138,7 +184,7 @@ def _trusts(context: Context) -> Iterator[Step]:
         held = context.repository.same(wanted)
         # A real trust is made by both forests' administrators; one that goes both ways serves where one way is asked for.
         enough = org.uses_ldap and held is not None and held[0].direction & direction == direction
-        if direction and other != here and not enough:
+        if direction and other in partners and not enough:
             yield from ensure(context, "trust", wanted)
     for mine in context.repository.owned(o.Trust):
         if mine.partner not in trusting[here] and here not in trusting.get(mine.partner, ()):
@@ -168,6 +214,8 @@ def _groups(context: Context) -> Iterator[Step]:
     of = context.layout.forest if org.uses_ldap else org.forests[0].name
     initial = str(layout_of(org, of).users.child("CN", INITIAL_ADMINISTRATOR))
     for name in groups_in(context.organization, context.layout.forest):
+        if name == SCHEMA_ADMINS and org.uses_ldap:
+            continue  # every forest has its own, under a name in its language
         if context.session.get(context.layout.group(name)) is None:
             # The initial administrator holds every role, and none of the servers' rights.
             members = () if name in SERVICE_GROUPS else (initial,)
@@ -261,7 +309,7 @@ def _voice_containers(context: Context) -> Iterator[Step]:
 
 
 def _pools(context: Context) -> Iterator[Step]:
-    for pool in context.organization.voice_pools:
+    for pool in context.organization.pools_of(PoolKind.TANDEM):
         wanted = from_declared(o.VoicePool, pool, servers=pool.servers or (pool.fqdn,))
         yield from ensure(context, "voice pool", wanted)
 
@@ -377,23 +425,50 @@ def sip_proxy(before: tuple[str, ...], address: str) -> tuple[str, ...]:
 
 
 def _sip_addresses(context: Context) -> Iterator[Step]:
-    """Users that have none are enabled; one that differs is fixed in phase 6."""
+    """Users that have none are enabled; one that differs is fixed in phase 6. Who comes from a Lync pool has no secret yet."""
     there = present(context)
     holders = sip_holders(context)
-    for user in context.organization.users:
+    elsewhere = pools_here(context.organization, PoolKind.LYNC)
+    for user in own_users(context.organization):
         current = there.get(user.account.lower())
-        if not user.sip_address or (current is not None and current.sip_enabled):
+        if current is not None and current.sip_enabled and current.home_pool not in elsewhere:
             continue
         yield from sip_given_up(context, (user,), holders)
         before = current or declared(user)
-        fields = {
-            "sip_address": f"sip:{user.sip_address}",
-            "sip_enabled": True,
-            "home_pool": user.pool,
-            "proxy_addresses": sip_proxy(before.proxy_addresses, user.sip_address),
-        }
-        yield from changed(context, before, fields, there=current is not None)
+        yield from changed(context, before, _addressed(user, before), there=current is not None)
         # The secret cannot be read back by the account that sets it: it is made when the address is enabled.
         change = Change(action="+", kind="SIP secret", name=user.account, details=("(sensitive)",))
         secret = partial(context.repository.set_sip_secret, before, context.ids.token(16))
         yield change, secret if current is not None else nothing
+
+
+def own_users(org: model.Organization) -> tuple[model.DeclaredUser, ...]:
+    """The users with a SIP address whose pool is Tandem's; Lync's are made and changed in Lync."""
+    elsewhere = pools_here(org, PoolKind.LYNC)
+    return tuple(user for user in org.users if user.sip_address and user.pool not in elsewhere)
+
+
+def _addressed(user: model.DeclaredUser, before: o.User) -> dict[str, Any]:
+    return {
+        "sip_address": f"sip:{user.sip_address}",
+        "sip_enabled": True,
+        "home_pool": user.pool,
+        "proxy_addresses": sip_proxy(before.proxy_addresses, user.sip_address),
+    }
+
+
+def _lync_users(context: Context) -> Iterator[Step]:
+    """What a voice server of kind tandem has to know of them to tell its callers why it does not reach them."""
+    there = present(context)
+    elsewhere = pools_here(context.organization, PoolKind.LYNC)
+    for user in context.organization.users:
+        if not user.sip_address or user.pool not in elsewhere:
+            continue
+        current = there.get(user.account.lower())
+        before = current or declared(user)
+        fields = _addressed(user, before) | {"line_uri": user.line_uri}
+        yield from changed(context, before, fields, there=current is not None)
+        if current is not None and current.sip_enabled and current.home_pool not in elsewhere:
+            # A secret is for the phones of a Tandem pool: whoever moved to Lync has none.
+            change = Change(action="~", kind="SIP secret", name=user.account, details=("taken back",))
+            yield change, partial(context.repository.set_sip_secret, before, "")

@@ -17,6 +17,7 @@ from tandem.process.tasks.preconditions import (
     declared,
     give_up,
     managed_users,
+    own_users,
     present,
     sip_given_up,
     sip_proxy,
@@ -105,7 +106,7 @@ def um_plans(context: Context) -> Plans:
 
 def _corrected_addresses(context: Context) -> Iterator[Step]:
     there = present(context)
-    users = [u for u in context.organization.users if u.sip_address and u.account.lower() in there]
+    users = [u for u in own_users(context.organization) if u.account.lower() in there]
 
     def fields(user: model.DeclaredUser, before: o.User) -> Fields:
         return {
@@ -120,7 +121,7 @@ def _corrected_addresses(context: Context) -> Iterator[Step]:
 
 def _moved_to_pools(context: Context) -> Iterator[Step]:
     there = present(context)
-    users = [u for u in context.organization.users if u.sip_address and u.account.lower() in there]
+    users = [u for u in own_users(context.organization) if u.account.lower() in there]
     moving = [user for user in users if there[user.account.lower()].sip_enabled]
     yield from _each(context, moving, lambda user, _: {"home_pool": user.pool})
 
@@ -165,8 +166,8 @@ def _enterprise_voice(context: Context) -> Iterator[Step]:
             "voice_policy": user.voice_policy,
         }
 
-    users = [user for user in context.organization.users if user.line_uri]
-    speaking = {user.account.lower() for user in users}
+    users = [user for user in own_users(context.organization) if user.line_uri]
+    speaking = {user.account.lower() for user in context.organization.users if user.line_uri}
     holders = {line_key(u.line_uri): u for u in people(context) if u.account.lower() not in speaking}
     for user in users:
         yield from give_up(context, holders.get(line_key(user.line_uri)), user, {"line_uri": ""})
@@ -208,6 +209,23 @@ def _each_of_um(context: Context, plans: Plans, *, moving: bool) -> Iterator[Ste
         }
 
     yield from _each(context, users, fields)
+
+
+def um_record_steps(context: Context) -> Iterator[Step]:
+    """What a voice server of kind tandem needs of users of Exchange UM: that there is voice mail, and in which dial plan."""
+    plans = {account: plan for account, plan in um_plans(context).items() if plan.uri_type is UriType.SIP_NAME}
+
+    def fields(user: model.DeclaredUser, before: o.User) -> Fields:
+        plan = plans[user.account.lower()]
+        address = EumAddress(address=user.sip_address, phone_context=phone_context(plan.name, plan.forest))
+        held = without_eum(before.proxy_addresses, but=address.phone_context)
+        return {
+            "um_flags": before.um_flags or o.UM_ENABLED,
+            "um_dial_plan": plan.name,
+            "proxy_addresses": eum_proxies(held, address),
+        }
+
+    yield from _each(context, [u for u in own_users(context.organization) if u.account.lower() in plans], fields)
 
 
 def _numbered(user: model.DeclaredUser, plan: model.DeclaredUMDialPlan) -> EumAddress:

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from functools import partial
 
 from tandem.directory import objects as o
-from tandem.org.vocabulary import PinState, ServerKind
+from tandem.org.vocabulary import PinState, PoolKind, ServerKind
 from tandem.process.errors import ProcessError
 from tandem.process.holders import require
 from tandem.process.roles import VOICE_USERS, MessagingRoles
 from tandem.process.task import Change, Context, Step
+from tandem.process.tasks.preconditions import pools_here
 
 
 def find_user(context: Context, name: str) -> o.User:
@@ -69,6 +70,10 @@ def pin_steps(context: Context, user: o.User) -> Iterator[Step]:
 def _voice(context: Context, user: o.User, what: str) -> Context:
     if not user.sip_enabled:
         raise ProcessError(f"{user.account} has no SIP address and no SIP secret (phase 0 gives them)")
+    if user.home_pool in pools_here(context.organization, PoolKind.LYNC):
+        raise ProcessError(
+            f"{user.account} is at home in the Lync pool {user.home_pool}, whose users have no SIP secret"
+        )
     require(context, VOICE_USERS, forest=context.organization.voice_forest, what=what)
     return _at(context, user)
 

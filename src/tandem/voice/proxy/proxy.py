@@ -24,7 +24,7 @@ from tandem.sip.headers.history import entries_for, history
 from tandem.sip.headers.identity import asserted
 from tandem.sip.headers.uri import URI, parse_uri
 from tandem.sip.headers.via import remove_top_via
-from tandem.sip.machines.retry import retry_after_s
+from tandem.sip.machines.retry import contacts_by_preference, retry_after_s
 from tandem.sip.message.message import Request, Response
 from tandem.voice.config import sip_of
 from tandem.voice.proxy.encryption import EncryptionGuard
@@ -36,7 +36,11 @@ from tandem.voice.registrar.location import Binding
 _log = get_logger("voice")
 UM_ANSWERS_S = 5.0
 """Seconds without any response after which the next UM server is tried (our choice; not public)."""
+MOST_REDIRECTIONS = 4
+"""Redirections that are followed of one UM server; Exchange's are two (call router, UM service)."""
 _MAX_FORWARDS = 70
+_SECURE_PORT = 5061
+"""Where a SIP URI with transport=tls and without a port leads to (RFC 3261 §19.1.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,8 @@ class Branch:
 class ProxiedCall:
     """One INVITE on its way: :meth:`ring` phones, then :meth:`divert` to UM; each tells what came of it.
 
-    ``caller`` is where it came from; ``guard`` sees every response first.
+    ``caller`` is where it came from; ``guard`` sees every response first. ``um_hosts`` are the servers, in lower case, to which
+    a UM server may redirect the call.
     """
 
     def __init__(
@@ -75,6 +80,7 @@ class ProxiedCall:
         self._fork_of: Fork | None = None
         self._diverted: Diversion | None = None
         self.on_answered: Callable[[], None] = lambda: None
+        self.um_hosts: frozenset[str] = frozenset()
         transaction.on_cancel = self._cancelled
         self.over = False
 
@@ -95,7 +101,7 @@ class ProxiedCall:
         return await self.call_um(servers, pilot)
 
     async def call_um(self, servers: Sequence[o.MessagingServer], pilot: str) -> Response | None:
-        """Call UM; the next server is tried where one fails or does not answer at all.
+        """Call UM; the next server is tried where one fails, does not answer at all, or redirects to nowhere.
 
         A server that failed of late, or said for how long it takes no call, comes last.
         """
@@ -105,16 +111,33 @@ class ProxiedCall:
         last: Response | None = None
         for hop in hops:
             patience_s = CONNECT_S if hop is hops[-1] else HURRY_S
-            side = ProvenServer(host=hop.host, port=hop.port)
             uri = f"sip:{pilot}@{hop.host}:{hop.port};transport=tls"
-            branch = Branch(uri=uri, target=hop, side=side, patience_s=patience_s)
-            last = await self._fork([branch], None, silent_s=UM_ANSWERS_S)
+            last = await self._call_um_server(uri, hop, patience_s)
             if last is None or self.over or not _fails(last.status):
                 return last
             if last.status in (408, 503):  # of the server, not of this call (RFC 3261 §21.5.4)
                 failures.failed(hop, self._endpoint.clock.now(), for_s=retry_after_s(last))
             event(_log, logging.WARNING, "voice.um_failed", server=hop.host, status=last.status)
         return last
+
+    async def _call_um_server(self, uri: str, hop: Hop, patience_s: float) -> Response | None:
+        """One UM server, and where it redirects to (RFC 3261 §8.1.3.4).
+
+        Exchange 2013's call router sends a call on to the UM service of a mailbox's server (port 5063), and the UM service of
+        every version to its worker process (another port of the same server).
+        """
+        tried: set[str] = set()
+        while True:
+            tried.add(uri)
+            branch = Branch(uri=uri, target=hop, side=ProvenServer(host=hop.host, port=hop.port), patience_s=patience_s)
+            response = await self._fork([branch], None, silent_s=UM_ANSWERS_S)
+            if response is None or self.over or not 300 <= response.status < 400:
+                return response
+            further = _redirected(response, self.um_hosts) if len(tried) <= MOST_REDIRECTIONS else None
+            if further is None or further[0] in tried:
+                event(_log, logging.WARNING, "voice.um_redirection", server=hop.host, to=_contacts(response))
+                return Response(status=502)
+            uri, hop = further
 
     def finish(self, response: Response | int, *headers: tuple[str, str]) -> None:
         """Give the caller a final refusal."""
@@ -175,6 +198,20 @@ class ProxiedCall:
             self._fork_of.give_up()
         else:
             self.finish(487)
+
+
+def _redirected(response: Response, hosts: frozenset[str]) -> tuple[str, Hop] | None:
+    """Where a UM server sends a call on to: the best of its contacts that is by TLS at a server that we know."""
+    for text in contacts_by_preference(response):
+        uri = parse_uri(text)
+        secure = uri.scheme == "sips" or (uri.parameters.get("transport") or "").lower() == Transport.TLS
+        if uri.scheme in ("sip", "sips") and secure and uri.host.lower() in hosts:
+            return text, Hop(transport=Transport.TLS, host=uri.host.lower(), port=uri.port or _SECURE_PORT)
+    return None
+
+
+def _contacts(response: Response) -> str:
+    return ", ".join(contacts_by_preference(response)) or "nowhere"
 
 
 def _fails(status: int) -> bool:

@@ -1,0 +1,1 @@
+"""What servers of several versions and makers need of each other."""
