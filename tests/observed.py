@@ -1,7 +1,7 @@
 """What the collectors would export of an organization that is as declared, written by docs/observation.md.
 
-It knows nothing of how observations are judged. ``results`` gives the files of a deployment, each as its members; ``sealed`` makes
-the bytes of one.
+It knows nothing of how observations are judged. ``results`` gives the files of a deployment, each as its members; ``sealed``
+makes the bytes of one.
 """
 
 import hashlib
@@ -277,7 +277,8 @@ class _Exchange:
                 }
 
     def _permissions(self) -> Iterator[dict[str, Any]]:
-        places = ("Organization", "UM DialPlan Container", "UM AutoAttendant Container", "UM IPGateway Container", "Servers")
+        below = ("UM DialPlan Container", "UM AutoAttendant Container", "UM IPGateway Container")
+        places = ("Organization", *below, "Servers")
         for place in places:
             for group in ("RTCUniversalServerAdmins", "RTCComponentUniversalServices"):
                 yield {

@@ -1,7 +1,7 @@
 """The plan: every task, what it would change, whose it is, who may do it, and what it waits for."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from tandem.directory.layout import forest_of
 from tandem.process.guard import Guard
 from tandem.process.holders import Roles
+from tandem.process.observing.model import Observation
 from tandem.process.observing.standing import Standing
 from tandem.process.observing.verdict import Outcome
 from tandem.process.phases import PHASES, Side
@@ -104,6 +105,12 @@ class Plan:
     def only(self, wanted: Callable[[Planned], bool]) -> "Plan":
         """A part of it."""
         return Plan(operator=self.operator, tasks=tuple(filter(wanted, self.tasks)))
+
+
+def observations_of(tasks: Iterable[Planned]) -> tuple[Observation, ...]:
+    """The observations that count for some tasks, each once."""
+    found = {each.sha256: each for planned in tasks if planned.standing for each in planned.standing.observations}
+    return tuple(found.values())
 
 
 Wanted = Callable[[Task], bool]

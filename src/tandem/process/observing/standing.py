@@ -20,6 +20,9 @@ OLD_AFTER = timedelta(days=7)
 changed since."""
 
 
+NOTHING_KNOWN = "neither observed nor confirmed"
+
+
 class State(StrEnum):
     """How much is known of a step."""
 
@@ -120,4 +123,4 @@ def standing(
         return with_(State.OPEN, text, found.changes)
     if confirmation is not None:
         return with_(State.CONFIRMED, f"{confirmation}, not observed{more}")
-    return with_(State.OPEN, f"neither observed nor confirmed{more}", (todo,))
+    return with_(State.OPEN, NOTHING_KNOWN + more, (todo,))

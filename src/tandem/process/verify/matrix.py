@@ -4,6 +4,7 @@ It reads objects, made by Tandem or not, and looks at nothing that the file decl
 symptom.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +17,16 @@ from tandem.org.checks import AGREES
 from tandem.org.numbers import is_e164, line_key
 from tandem.org.patterns import pattern_problem
 from tandem.org.topology import startup_mode
-from tandem.org.vocabulary import MediaEncryption, PoolKind, PoolType, StartupMode, UMStatus, UriType, VoIPSecurity
+from tandem.org.vocabulary import (
+    MediaEncryption,
+    PoolKind,
+    PoolType,
+    ServerKind,
+    StartupMode,
+    UMStatus,
+    UriType,
+    VoIPSecurity,
+)
 from tandem.process.errors import ProcessError
 from tandem.process.phases import PHASES
 from tandem.process.task import Context
@@ -25,22 +35,31 @@ from tandem.process.tools.targets import read_target
 
 
 class Grade(StrEnum):
-    """How a check ended."""
+    """How a check ended.
+
+    Of what people do on Exchange and Lync servers nothing is passed: it was observed to be as declared, or somebody has
+    confirmed it, or it is open. Open is also what waits for something else.
+    """
 
     PASSED = "passed"
     WARNING = "warning"
     FAILED = "failed"
+    UNREADABLE = "not readable"
+    OBSERVED = "observed"
+    CONFIRMED = "confirmed"
+    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check. ``phase`` is the id of the phase that fixes it."""
+    """One check. ``phase`` is the id of the phase that fixes it, ``forest`` where it looked, if that is one forest."""
 
     name: str
     grade: Grade
     evidence: str
     phase: str
     advice: str = ""
+    forest: str = ""
 
 
 def check(name: str, wrong: str, right: str, number: int, advice: str = "", *, warn: bool = False) -> Check:
@@ -51,17 +70,22 @@ def check(name: str, wrong: str, right: str, number: int, advice: str = "", *, w
     )
 
 
-def verify_matrix(context: Context) -> Iterator[Check]:
-    """Every check, forest by forest, then of the voice side."""
-    for forest in context.organization.messaging_forests:
+def verify_matrix(context: Context, *, own: bool = False) -> Iterator[Check]:
+    """Every check, forest by forest, then of the voice side.
+
+    With ``own`` only forests that have servers of kind tandem: of the others the directory holds records at most.
+    """
+    org = context.organization
+    for forest in org.messaging_forests:
         here = context.at(forest)
-        if here.repository.all(o.MessagingServer):
-            yield from _servers(here)
-            yield from _dial_plans(here)
-            yield from _gateways(here)
-            yield from _permissions(here)
-            yield from _attendants(here)
-    yield from _voice(context.at(context.organization.voice_forest))
+        if here.repository.all(o.MessagingServer) and (not own or org.servers_in(forest, ServerKind.TANDEM)):
+            for part in (_servers, _dial_plans, _gateways, _permissions, _attendants):
+                yield from _in_forest(forest, part(here))
+    yield from _in_forest(org.voice_forest, _voice(context.at(org.voice_forest)))
+
+
+def _in_forest(forest: str, checks: Iterator[Check]) -> Iterator[Check]:
+    return (dataclasses.replace(each, forest=forest) for each in checks)
 
 
 def _servers(context: Context) -> Iterator[Check]:
