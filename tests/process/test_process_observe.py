@@ -232,8 +232,8 @@ ALICE, LOBBY = "alice@proseware.example", "1:pool01"
 CASES: dict[str, tuple[Edit, list[str]]] = {
     # Exchange: servers
     "ExchangeServer": (gone("exchange", "ExchangeServer", "Fqdn", "mbx2.proseware.example"), ["1/exchange-servers: + messaging server mbx2.proseware.example: Exchange 2013, roles ClientAccess, Mailbox"]),
-    "ExchangeServer.AdminDisplayVersion": (x("ExchangeServer", MBX, "AdminDisplayVersion", "Version 14.3 (Build 123.4)", "Fqdn"), [f"1/exchange-servers: ~ messaging server {MBX}: version 2010 -> 2013"]),
-    "ExchangeServer.ServerRole": (x("ExchangeServer", MBX, "ServerRole", ["ClientAccess"], "Fqdn"), [f"1/exchange-servers: ~ messaging server {MBX}: roles +Mailbox"]),
+    "ExchangeServer.AdminDisplayVersion": (x("ExchangeServer", "mbx2.proseware.example", "AdminDisplayVersion", "Version 14.3 (Build 123.4)", "Fqdn"), ["1/exchange-servers: ~ messaging server mbx2.proseware.example: version 2010 -> 2013"]),
+    "ExchangeServer.ServerRole": (x("ExchangeServer", "mbx2.proseware.example", "ServerRole", ["ClientAccess"], "Fqdn"), ["1/exchange-servers: ~ messaging server mbx2.proseware.example: roles +Mailbox"]),
     "UMService": (gone("exchange", "UMService", "Fqdn", MBX), [f"5/exchange-um-service-{MBX}: + messaging server {MBX}: MSExchangeUM of UMService"]),
     "UMService.DialPlans": (x("UMService", MBX, "DialPlans", [], "Fqdn"), [f"5/exchange-um-service-{MBX}: ~ messaging server {MBX}: dial_plans +Main"]),
     "UMService.UMStartupMode": (x("UMService", MBX, "UMStartupMode", "TCP", "Fqdn"), [f"5/exchange-um-service-{MBX}: ~ messaging server {MBX}: startup_mode TCP -> Dual"]),
