@@ -384,3 +384,156 @@ def test_every_property_of_every_section_is_compared_or_said_not_to_be() -> None
         for section, properties in sections.items():
             for prop in set(properties) - keys:
                 assert f"{section}.{prop}" in known or section in NOT_DECLARED, (side, section, prop)
+
+
+# What else decides
+
+
+def edited(org: m.Organization, edit: Edit) -> Results:
+    results = copy.deepcopy(observed.results(org))
+    for members in results.values():
+        edit(members)
+    return results
+
+
+OF_2010 = {
+    "DialPlans": (["Lobby"], "dial_plans +Main"),
+    "UMStartupMode": ("TCP", "startup_mode TCP -> Dual"),
+    "Status": ("NoNewCalls", "status NoNewCalls -> Enabled"),
+}
+
+
+@pytest.mark.parametrize("prop", OF_2010)
+def test_the_um_role_of_2010_is_compared_too(prop: str, tmp_path: Path) -> None:
+    org = organization(tmp_path, DEPLOYMENTS["2010 SP3"])
+    value, detail = OF_2010[prop]
+    found = judged(org, edited(org, x("UMServer", "ex0.proseware.example", prop, value, "Fqdn")))
+    name = "ex0.proseware.example"
+    assert changes(found) == [f"5/exchange-um-service-{name}: ~ messaging server {name}: {detail}"]
+
+
+def test_names_are_equal_whatever_their_case(declared: m.Organization) -> None:
+    keys = {
+        "Name",
+        "UMDialPlan",
+        "UMIPGateway",
+        "DialPlans",
+        "Fqdn",
+        "Server",
+        "PilotIdentifier",
+        "URIType",
+        "VoIPSecurity",
+        "PrimarySmtpAddress",
+    }
+    keys |= {
+        "UMMailboxPolicy",
+        "Identity",
+        "PoolFqdn",
+        "RegistrarPool",
+        "SipAddress",
+        "PstnUsages",
+        "Usage",
+        "PstnGatewayList",
+        "MediationServer",
+        "Computers",
+    }
+
+    def shout(members: observed.Members) -> None:
+        for section, held in members["objects"].items():
+            for each in held:
+                for key in keys & set(each) - ({"Identity"} if section == "CsMediaConfiguration" else set()):
+                    value = each[key]
+                    each[key] = [one.upper() for one in value] if isinstance(value, list) else value.upper()
+
+    results = edited(declared, shout)
+    assert results != observed.results(declared)
+    assert changes(judged(declared, results)) == []
+
+
+def test_a_text_is_not_equal_in_another_case(declared: m.Organization) -> None:
+    found = judged(declared, edited(declared, x("UMMailboxPolicy", "Strict", "VoiceMailText", "LISTEN")))
+    assert [change.rpartition(": ")[2] for change in changes(found)] == ["voice_mail_text LISTEN -> Listen"]
+
+
+def test_a_server_where_no_collector_ran_leaves_its_certificate_unknown(declared: m.Organization) -> None:
+    results = observed.results(declared)
+    del results["lync-fe02.litware.example"]
+    found = judged(declared, results)[f"2/lync-certificates-{POOL}"]
+    assert found.outcome is Outcome.UNREADABLE
+    assert found.why == ("CsCertificate: nothing of fe02.litware.example: run the collector there",)
+
+
+def test_what_two_shells_say_of_one_forest_is_put_together(tmp_path: Path) -> None:
+    org = organization(tmp_path, DEPLOYMENTS["2007 and 2013"])
+    results = observed.results(org)
+    old = [name for name, members in results.items() if members["shell"] == "exchange-2007"]
+    for name in old:
+        # 2007's shell was asked later, and cannot read what only newer ones have.
+        results[name]["ended"] = observed.stamp(observed.AT + timedelta(minutes=10))
+    assert changes(judged(org, results)) == []
+    for name in old:
+        del results[name]
+    unknown = {id_ for id_, outcome in outcomes(judged(org, results)).items() if outcome is Outcome.UNREADABLE}
+    assert {f"5/exchange-um-service-ex{n}.proseware.example" for n in (0, 1)} <= unknown
+    assert not any("ex2" in id_ or "ex3" in id_ for id_ in unknown)
+
+
+def test_2007_alone_is_not_asked_for_what_it_does_not_have(tmp_path: Path) -> None:
+    org = organization(tmp_path, DEPLOYMENTS["2007 SP3"])
+    results = observed.results(org)
+    for members in results.values():
+        for plan in members["objects"].get("UMDialPlan", []):
+            assert "CountryOrRegionCode" not in plan
+    assert changes(judged(org, results)) == []
+
+
+FRONT_END = "7/lync-front-end"
+
+
+def test_the_front_end_service_has_to_be_started_after_exchucutil(declared: m.Organization) -> None:
+    before = stamp = observed.stamp(observed.AT - timedelta(minutes=1))
+    start = on("lync", "Service", "Server", "fe01.litware.example", lambda held, each: each.update(StartTime=stamp))
+    found = judged(declared, edited(declared, start))[FRONT_END]
+    assert found.outcome is Outcome.NOT_OBSERVABLE and before[:10] in found.why[0]
+    step = next(id_ for id_ in judged(declared, {}) if id_.startswith("7/exchange-exchucutil"))
+    confirmed = {step: observed.AT - timedelta(days=1)}
+    # Somebody said a day earlier that exchucutil was run: then the restart came after it.
+    assert judged(declared, edited(declared, start), confirmed)[FRONT_END].outcome is Outcome.AS_DECLARED
+
+
+def test_dual_is_enough_where_every_dial_plan_is_secured(tmp_path: Path) -> None:
+    org = organization(tmp_path, variant(*only_secured()))
+    assert changes(judged(org, edited(org, x("UMService", MBX, "UMStartupMode", "Dual", "Fqdn")))) == []
+    wrong = judged(org, edited(org, x("UMService", MBX, "UMStartupMode", "TCP", "Fqdn")))
+    assert [change.rpartition(": ")[2] for change in changes(wrong)] == ["startup_mode TCP -> TLS"]
+
+
+def test_outgoing_calls_stay_on_one_gateway_of_several(declared: m.Organization) -> None:
+    found = judged(declared, edited(declared, x("UMIPGateway", "1:se01", "OutcallsAllowed", True)))
+    # pool01 and se01 have a user each: the first by name keeps them.
+    assert changes(found) == ["7/exchange-exchucutil: ~ UM IP gateway 1:se01: outcalls_allowed True -> False"]
+
+
+def test_the_rule_that_lync_adds_to_a_dial_plan_is_no_difference(declared: m.Organization) -> None:
+    keep_all = {"Name": "Keep All", "Pattern": r"^(\d+)$", "Translation": "$1", "IsInternalExtension": False}
+
+    def behind(held: list[Any], each: dict[str, Any]) -> None:
+        each["NormalizationRules"] = [*each["NormalizationRules"], keep_all]
+
+    def before(held: list[Any], each: dict[str, Any]) -> None:
+        each["NormalizationRules"] = [keep_all, *each["NormalizationRules"]]
+
+    assert changes(judged(declared, edited(declared, on("lync", "CsDialPlan", "Identity", "Global", behind)))) == []
+    shadowed = judged(declared, edited(declared, on("lync", "CsDialPlan", "Identity", "Global", before)))
+    assert len(changes(shadowed)) == 1 and "rules -(Keep All" in changes(shadowed)[0]
+
+
+def test_a_property_that_a_collector_should_have_read_and_did_not_is_unknown(declared: m.Organization) -> None:
+    found = judged(declared, edited(declared, x("UMIPGateway", LOBBY, "Port", None)))
+    assert outcomes(found)["7/exchange-exchucutil"] is Outcome.UNREADABLE
+    assert found["7/exchange-exchucutil"].why == ("UM IP gateway 1:pool01: Port was not read",)
+
+
+def test_nothing_that_was_not_seen_is_as_declared(declared: m.Organization) -> None:
+    found = judged(declared, {})
+    assert Outcome.AS_DECLARED not in {each.outcome for each in found.values()}

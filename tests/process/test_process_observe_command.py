@@ -171,7 +171,7 @@ def test_steps_that_nobody_has_looked_at_are_open_and_not_failed(home: Path) -> 
 
 
 def test_an_observation_grows_old_visibly(home: Path) -> None:
-    run(home, "observe", *write(home, NOW - timedelta(days=9)))
+    run(home, "observe", *write(home, NOW - timedelta(days=9, hours=3)))
     assert "Old observation, run the collector again: exchange of proseware.example" in run(home, "plan").stdout
     assert "(9 days old)" in run(home, "plan").stdout
     checks = json.loads(run(home, "verify", "--json").stdout)
@@ -179,7 +179,7 @@ def test_an_observation_grows_old_visibly(home: Path) -> None:
         "9 days old, of PROSEWARE\\xena on cas1.proseware.example"
     ]
     assert "Old, collect again" in run(home, "drift").stdout
-    assert "warning: older than 7 days" in run(home, "observe", *write(home, NOW - timedelta(days=9))).stdout
+    assert "warning: older than 7 days" in run(home, "observe", *write(home, NOW - timedelta(days=9, hours=3))).stdout
     assert known(home)[SECURITY]["known"]["old"] is True
 
 

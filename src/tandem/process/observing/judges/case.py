@@ -77,6 +77,11 @@ class Case:
         serving = serving or list(self.organization.servers_in(self.forest, ServerKind.EXCHANGE))[-1:]
         return _SHELLS[generations(serving)[0]]
 
+    @property
+    def newest_shell(self) -> str:
+        """The shell of the forest's newest Exchange servers."""
+        return _SHELLS[generations(self.organization.servers_in(self.forest, ServerKind.EXCHANGE))[-1]]
+
     def servers_named(self) -> tuple[m.DeclaredMessagingServer, ...]:
         """The Exchange servers that the step's text names."""
         servers = self.organization.servers_in(self.forest, ServerKind.EXCHANGE)

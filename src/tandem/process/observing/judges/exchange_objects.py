@@ -228,10 +228,20 @@ def um_users(case: Case) -> Iterator[Finding]:
 
 
 def _users(case: Case) -> Iterator[tuple[m.DeclaredUser, m.DeclaredUMDialPlan]]:
-    """The users of the forest's dial plans who are to be enabled for UM."""
+    """The users of the forest's dial plans who are to be enabled for UM.
+
+    Of several versions' steps each has those whose mailbox its shell has seen; who was seen by several or none is the newest's.
+    """
     plans = {plan.name: plan for plan in case.organization.um_dial_plans if plan.forest == case.forest}
     policies = mailbox_policies(case.organization)
+    owners = {
+        text(mailbox, "PrimarySmtpAddress").lower(): each.shell
+        for each in sorted(case.seen.observations, key=lambda each: each.shell)
+        for mailbox in each.objects.get("UMMailbox", ())
+    }
     for user in case.organization.users:
         policy = policies.get(user.um_mailbox_policy)
-        if policy is not None and (plan := plans.get(policy.um_dial_plan)):
+        if policy is None or (plan := plans.get(policy.um_dial_plan)) is None:
+            continue
+        if not case.version or owners.get(user.mail.lower(), case.newest_shell) == case.step.shell:
             yield user, plan
