@@ -291,16 +291,17 @@ class _Exchange:
 
     def _mailbox(self, user: m.DeclaredUser, plan: m.DeclaredUMDialPlan) -> dict[str, Any]:
         context = f"{plan.name}.{plan.forest}"
-        addresses = {
-            UriType.SIP_NAME: [f"EUM:{user.sip_address};phone-context={context}", f"eum:{user.extension};phone-context={context}"],
-            UriType.E164: [f"EUM:+{user.extension};phone-context={context}"],
-            UriType.TEL_EXTN: [f"EUM:{user.extension};phone-context={context}"],
-        }  # fmt: skip
+        primary = {
+            UriType.SIP_NAME: (f"EUM:{user.sip_address}", f"eum:{user.extension}"),
+            UriType.E164: (f"EUM:+{user.extension}",),
+            UriType.TEL_EXTN: (f"EUM:{user.extension}",),
+        }
+        addresses = [f"{each};phone-context={context}" for each in primary[plan.uri_type]]
         return {
             "PrimarySmtpAddress": user.mail,
             "UMMailboxPolicy": user.um_mailbox_policy,
             "Extensions": [user.extension],
-            "EmailAddresses": addresses[plan.uri_type],
+            "EmailAddresses": addresses,
         }
 
     def _services(self) -> Iterator[dict[str, Any]]:

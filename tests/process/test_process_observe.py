@@ -13,7 +13,9 @@ import yaml
 import observed
 from tandem.org import model as m
 from tandem.org.load import require_organization
+from tandem.process.keeping.importing import observed_text
 from tandem.process.observing.format import SECTIONS
+from tandem.process.observing.imported.organization import imported
 from tandem.process.observing.judges.case import Case
 from tandem.process.observing.judges.table import judge
 from tandem.process.observing.reading import read_observation
@@ -537,3 +539,67 @@ def test_a_property_that_a_collector_should_have_read_and_did_not_is_unknown(dec
 def test_nothing_that_was_not_seen_is_as_declared(declared: m.Organization) -> None:
     found = judged(declared, {})
     assert Outcome.AS_DECLARED not in {each.outcome for each in found.values()}
+
+
+# Import
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_file_that_is_imported_from_observations_has_no_difference_to_them(name: str, tmp_path: Path) -> None:
+    org = organization(tmp_path, DEPLOYMENTS[name])
+    results = observed.results(org)
+    sections, notes = imported([read_observation(observed.sealed(each)) for each in results.values()])
+    path = tmp_path / "imported.yaml"
+    path.write_text(observed_text(sections, notes), encoding="utf-8")
+    again = require_organization(path)
+    found = judged(again, results)
+    assert changes(found) == []
+    assert set(outcomes(found).values()) <= {Outcome.NOT_OBSERVABLE}
+
+
+def test_an_import_tells_what_the_deployment_is(declared: m.Organization, tmp_path: Path) -> None:
+    results = observed.results(declared)
+    sections, notes = imported([read_observation(observed.sealed(each)) for each in results.values()])
+    path = tmp_path / "organization.yaml"
+    path.write_text(observed_text(sections, notes), encoding="utf-8")
+    again = require_organization(path)
+    assert again.name == "Contoso" and again.um_dial_plans == declared.um_dial_plans
+    assert again.messaging_servers == declared.messaging_servers
+    assert again.voice_pools == declared.voice_pools
+    assert again.um_mailbox_policies == declared.um_mailbox_policies
+    assert again.um_ip_gateways == declared.um_ip_gateways
+    assert again.um_auto_attendants == declared.um_auto_attendants
+    assert again.voice_dial_plans == declared.voice_dial_plans and again.voice_policies == declared.voice_policies
+    assert again.voice_routes == declared.voice_routes and again.pstn_gateways == declared.pstn_gateways
+    assert again.contacts == declared.contacts
+    # OUs are not observed, and said to be assumed.
+    assumed = "CN=Users,DC=litware,DC=example"
+    assert again.users == tuple(dataclasses.replace(user, ou=assumed) for user in declared.users)
+    assert "users: their OUs are not observed; CN=Users is assumed" in notes
+    assert {each.name: each.trusts for each in again.forests} == {each.name: each.trusts for each in declared.forests}
+    assert {(each.account, each.forest) for each in again.administrators} >= {
+        ("maria", ""),
+        ("victor", "litware.example"),
+    }
+
+
+def test_an_import_says_what_it_leaves_out(declared: m.Organization) -> None:
+    def edit(members: observed.Members) -> None:
+        objects = members["objects"]
+        if members["side"] == "exchange":
+            server = {
+                "Fqdn": "new.proseware.example",
+                "AdminDisplayVersion": "Version 15.2 (Build 986.5)",
+                "ServerRole": ["Mailbox"],
+            }
+            objects["ExchangeServer"].append(server)
+            objects["UMIPGateway"].append({"Name": "Old", "Address": "192.0.2.77"})
+        else:
+            objects["UMContact"][0]["LineURI"] = "tel:+15550000"
+
+    results = edited(declared, edit)
+    _, notes = imported([read_observation(observed.sealed(each)) for each in results.values()])
+    said = "\n".join(notes)
+    assert "Exchange server new.proseware.example: Version 15.2 (Build 986.5), roles Mailbox: left out" in said
+    assert "UM IP gateway Old (192.0.2.77): 0 hunt groups, one is expected: left out" in said
+    assert "contact Main SA: its number +15550000 is none of UM's: left out" in said

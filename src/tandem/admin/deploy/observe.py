@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tandem.process.observing.recording import Recorded, read_file, record
+from tandem.process.observing.recording import Recorded, record
 from tandem.process.observing.standing import age_text, is_old, source_json
 from tandem.process.task import Context
 
@@ -48,5 +48,5 @@ def observe(context: Context, files: Sequence[Path]) -> Observed:
     Raises:
         ObservationRefused: a file is no observation of this organization that can be used.
     """
-    recorded = record(context, {str(path): read_file(path) for path in files})
+    recorded = record(context, {str(path): path for path in files})
     return Observed(files=recorded, at=context.clock.at())

@@ -32,7 +32,7 @@ class Recorded:
     local: bool
 
 
-def record(context: Context, files: Mapping[str, bytes]) -> tuple[Recorded, ...]:
+def record(context: Context, files: Mapping[str, Path]) -> tuple[Recorded, ...]:
     """Validate observations by their file's name, keep them, and name them in the journal. An older one than one of the
     same side, forest, shell and host is kept and does not count.
 
@@ -40,7 +40,8 @@ def record(context: Context, files: Mapping[str, bytes]) -> tuple[Recorded, ...]
         ObservationRefused: one of them cannot be used; then none is kept.
         ProcessError: what was kept before was altered.
     """
-    given = {name: _usable(context, name, data) for name, data in files.items()}
+    held = {name: _bytes(name, path) for name, path in files.items()}
+    given = {name: _usable(context, name, data) for name, data in held.items()}
     state = context.organization.state
     with alone(state):
         known = kept_observations(state, context.journal)
@@ -48,7 +49,7 @@ def record(context: Context, files: Mapping[str, bytes]) -> tuple[Recorded, ...]
         for name, each in given.items():
             if each.sha256 not in digests:
                 digests.add(each.sha256)
-                _keep(context, each, files[name])
+                _keep(context, each, held[name])
     everything = {each.sha256: each for each in (*known, *given.values())}.values()
     seen = by_side_and_forest(everything)
     before = {each.sha256 for each in known}
@@ -75,10 +76,17 @@ def read_file(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise ObservationRefused(f"{path}: {error.strerror}") from None
+        raise ObservationRefused(f"{error.strerror}") from None
     if len(data) > MOST_BYTES:
-        raise ObservationRefused(f"{path}: more than {MOST_BYTES} bytes: no collector writes so much")
+        raise ObservationRefused(f"more than {MOST_BYTES} bytes: no collector writes so much")
     return data
+
+
+def _bytes(name: str, path: Path) -> bytes:
+    try:
+        return read_file(path)
+    except ObservationRefused as error:
+        raise ObservationRefused(f"{name}: {error}. Nothing was kept.") from None
 
 
 def _usable(context: Context, name: str, data: bytes) -> Observation:

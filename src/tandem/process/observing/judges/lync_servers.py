@@ -9,7 +9,7 @@ from tandem.process.observing.comparing import aligned, removed
 from tandem.process.observing.judges.case import Case, group_members, running, subject_of
 from tandem.process.observing.judges.exchange_servers import ended, trusts
 from tandem.process.observing.model import ObservedObject
-from tandem.process.observing.seen import Section, text, texts
+from tandem.process.observing.seen import Section, Seen, text, texts
 from tandem.process.observing.verdict import Finding, NotObservable, Unreadable
 from tandem.process.task import Change, difference
 
@@ -137,24 +137,39 @@ def _wrong(certificate: ObservedObject, pool: str, server: str, now: datetime) -
 
 def media(case: Case) -> Iterator[Finding]:
     """Phase 4: the encryption of a pool's site, else the global one, and that of its Mediation Server if it has its own."""
-    section, topology = case.section("CsMediaConfiguration"), case.section("CsPool").by("Fqdn")
-    levels = {name: text(found, "EncryptionLevel") for name, found in section.by("Identity").items()}
+    section = case.section("CsMediaConfiguration")
     for pool in case.pools():
-        found = topology.get(pool.fqdn.lower())
-        site = f"site:{removed(text(found, 'Site'), 'Site:').lower()}" if found else ""
-        own = (f"service:mediationserver:{pool.fqdn.lower()}", f"mediationserver:{pool.fqdn.lower()}")
-        level = levels.get(site) or levels.get("global", "")
+        wanted, level = pool.media_encryption, level_of(case.seen, pool.fqdn)
         if not level and section.unread:
             yield Unreadable(f"CsMediaConfiguration: {section.unread}")
             continue
-        changed = [difference("media_encryption", aligned(level, pool.media_encryption), pool.media_encryption)]
-        if aligned(level, pool.media_encryption) == pool.media_encryption:
-            changed = []
-        mediation = next((levels[name] for name in own if name in levels), "")
-        if mediation and mediation.lower() != pool.media_encryption.lower():
-            changed.append(difference("media_encryption of its Mediation Server", mediation, pool.media_encryption))
+        changed = []
+        if (held := aligned(level, wanted)) != wanted:
+            changed.append(difference("media_encryption", held, wanted))
+        mediation = mediation_level_of(case.seen, pool.fqdn)
+        if mediation and mediation.lower() != wanted.lower():
+            changed.append(difference("media_encryption of its Mediation Server", mediation, wanted))
         if changed:
             yield Change(action="~", kind="voice pool", name=pool.fqdn, details=tuple(changed))
+
+
+def level_of(seen: Seen, pool: str) -> str:
+    """The media encryption that holds for a pool: its site's, else the global one; empty if none was read."""
+    levels = _levels(seen)
+    found = seen.section("CsPool").by("Fqdn").get(pool.lower())
+    site = f"site:{removed(text(found, 'Site'), 'Site:').lower()}" if found else ""
+    return levels.get(site) or levels.get("global", "")
+
+
+def mediation_level_of(seen: Seen, pool: str) -> str:
+    """The media encryption of a pool's Mediation Server, if it has its own."""
+    levels, name = _levels(seen), f"mediationserver:{pool.lower()}"
+    return levels.get(f"service:{name}") or levels.get(name, "")
+
+
+def _levels(seen: Seen) -> dict[str, str]:
+    found = seen.section("CsMediaConfiguration").by("Identity")
+    return {name: text(each, "EncryptionLevel") for name, each in found.items()}
 
 
 def front_ends(case: Case) -> Iterator[Finding]:
