@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.process.observing.recording import Recorded, record
+from tandem.process.observing.seen import can_read
 from tandem.process.observing.standing import age_text, is_old, source_json
 from tandem.process.task import Context
 
@@ -26,6 +27,11 @@ class Observed:
         """Whether an observation is so old that it is warned of."""
         return is_old(file.observation, self.at)
 
+    def unread(self, file: Recorded) -> dict[str, str]:
+        """Sections that could not be read, and why; without those that the shell has no cmdlet for."""
+        seen = file.observation
+        return {name: why for name, why in seen.unread.items() if can_read(seen.shell, name)}
+
     def to_json(self) -> list[dict[str, Any]]:
         """What ``tandem observe --json`` prints."""
         return [
@@ -36,7 +42,7 @@ class Observed:
                 "counts": each.newer is None,
                 "certificates_count": each.local,
                 "old": self.is_old(each),
-                "unread": dict(each.observation.unread),
+                "unread": self.unread(each),
             }
             for each in self.files
         ]

@@ -48,6 +48,6 @@ def observe(file: Path, results: tuple[Path, ...], operator: Operator, as_json: 
             click.echo(f"    {rest}: the result of {each.newer.host}, {each.newer.ended:%Y-%m-%d %H:%M} UTC, is newer")
         elif observed.is_old(each):
             click.echo("    warning: older than 7 days: run the collector again")
-        for section, why in seen.unread.items():
+        for section, why in observed.unread(each).items():
             click.echo(f"    could not be read: {section}: {why}")
     click.echo(f"{len(observed.files)} result(s) kept for {operator.account}; 'tandem plan' compares with them.")

@@ -38,7 +38,8 @@ def import_(directories: tuple[str, ...], operator: Operator, roots: Path | None
     be assumed, and what Lync keeps outside of Active Directory is said in comments at its head: nothing is dropped.
 
     With --observation the file is made from results of collectors alone ('tandem collect'): no directory is opened and nobody
-    logs in. After 'tandem observe' of the same results its plan is empty but for what a collector cannot see.
+    logs in. Then 'tandem directory create' makes the directory that keeps who may do what, 'tandem observe' takes the same
+    results, and the plan is empty but for what a collector cannot see.
 
     \b
     Examples:

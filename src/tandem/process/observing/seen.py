@@ -34,6 +34,11 @@ _SAME = {
 """The properties by which two objects are the same one, where it is not the name alone."""
 
 
+def can_read(shell: str, section: str) -> bool:
+    """Whether a shell has the cmdlet of a section."""
+    return shell in _SHELLS.get(section, (shell,))
+
+
 def text(found: ObservedObject, name: str) -> str:
     """A property as text; empty if it is absent."""
     value = found.get(name, "")
@@ -94,7 +99,7 @@ class Seen:
     def section(self, name: str) -> Section:
         """A section of all observations together."""
         counting = self.local if name in LOCAL else self.observations
-        counting = tuple(each for each in counting if each.shell in _SHELLS.get(name, (each.shell,)))
+        counting = tuple(each for each in counting if can_read(each.shell, name))
         if not counting:
             return Section(name=name, objects=(), unread="no observation of a shell that can read it")
         found: dict[tuple[str, ...], ObservedObject] = {}

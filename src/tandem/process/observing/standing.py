@@ -11,7 +11,6 @@ from enum import StrEnum
 from typing import Any
 
 from tandem.process.observing.model import Observation
-from tandem.process.observing.seen import Seen
 from tandem.process.observing.verdict import Judgement, Outcome
 from tandem.process.task import Change
 
@@ -97,10 +96,14 @@ def is_old(observation: Observation, now: datetime) -> bool:
 
 
 def standing(
-    found: Judgement, confirmation: Confirmation | None, seen: Seen, *, todo: Change, now: datetime
+    found: Judgement,
+    confirmation: Confirmation | None,
+    sources: tuple[Observation, ...],
+    *,
+    todo: Change,
+    now: datetime,
 ) -> Standing:
-    """The state of a step. ``todo`` is what is said to be done where nothing more exact is known."""
-    sources = seen.observations
+    """The state of a step, which ``sources`` have shown. ``todo`` is what is to be done where nothing more exact is known."""
     old = any(is_old(each, now) for each in sources)
     by = "; ".join(source_text(each, now) for each in sources)
     why = "; ".join(found.why)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from tandem.process.journal import Journal
 from tandem.process.observing.judges.case import Case
-from tandem.process.observing.judges.table import judge
+from tandem.process.observing.judges.table import judge, sources
 from tandem.process.observing.kept import kept_observations
 from tandem.process.observing.seen import Everything, Seen, by_side_and_forest
 from tandem.process.observing.standing import Confirmation, Standing, standing
@@ -72,7 +72,7 @@ class Known:
         )
         todo = Change(action="!", kind="runbook step", name=step.id)
         found = judge(case) if seen else UNSEEN
-        return standing(found, self._confirmations.get(step.id), seen, todo=todo, now=now)
+        return standing(found, self._confirmations.get(step.id), sources(case), todo=todo, now=now)
 
 
 def side_of(step: RunbookStep) -> str:

@@ -19,7 +19,7 @@ from tandem.process.observing.imported.voice import ObservedVoice
 from tandem.process.observing.imported.written import number_in, said
 from tandem.process.observing.judges.exchange_servers import roles_seen, version_of
 from tandem.process.observing.model import Observation
-from tandem.process.observing.seen import Seen, by_side_and_forest, text, texts
+from tandem.process.observing.seen import Seen, by_side_and_forest, can_read, text, texts
 from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 
 Sections = dict[str, object]
@@ -40,7 +40,6 @@ def imported(observations: Sequence[Observation]) -> tuple[Sections, tuple[str, 
         raise ProcessError(f"observations of lync in {found}; expected results of one voice forest at most")
     voice = ObservedVoice(everything["lync", voice_forests[0]], voice_forests[0]) if voice_forests else None
     messaging = [_ObservedMessaging(seen, forest) for (side, forest), seen in everything.items() if side == "exchange"]
-    notes = [note for part in messaging for note in part.notes] + (voice.notes if voice else [])
     people = ObservedPeople({each.forest: each.seen for each in messaging}, voice)
     pools = voice.pools() if voice else ()
     fqdns = {pool.fqdn for pool in pools}
@@ -63,14 +62,15 @@ def imported(observations: Sequence[Observation]) -> tuple[Sections, tuple[str, 
         "users": [said(user) for user in people.users()],
         "administrators": list(_administrators(everything, people)),
     }
-    notes += [note for each in messaging for note in each.notes if note not in notes] + people.notes
-    notes += [
-        f"{side} of {forest}: {name} was not read: {why}"
+    unread = [
+        f"{side} of {forest}: {name} was not read: {seen.section(name).unread}"
         for (side, forest), seen in everything.items()
-        for each in seen.observations
-        for name, why in each.unread.items()
+        for name in dict.fromkeys(
+            name for each in seen.observations for name in each.unread if can_read(each.shell, name)
+        )
         if seen.section(name).unread
     ]
+    notes = [note for each in messaging for note in each.notes] + (voice.notes if voice else []) + people.notes + unread
     return {key: value for key, value in sections.items() if value}, tuple(dict.fromkeys(notes))
 
 

@@ -98,11 +98,15 @@ def _pool(pool: m.DeclaredVoicePool, found: ObservedObject, services: Section) -
 def certificates(case: Case) -> Iterator[Finding]:
     """Phase 2 of one pool: on each of its servers a valid Default certificate, with the pool's and the server's name."""
     section = case.section("CsCertificate")
+    for pool in pools_named(case):
+        for server in servers_of(case, pool):
+            yield from _certificate(case, section, pool.fqdn, server)
+
+
+def pools_named(case: Case) -> tuple[m.DeclaredVoicePool, ...]:
+    """The pool that the step is named after."""
     fqdn = case.name.removeprefix("certificates-")
-    for pool in case.organization.voice_pools:
-        if pool.fqdn == fqdn:
-            for server in servers_of(case, pool):
-                yield from _certificate(case, section, pool.fqdn, server)
+    return tuple(pool for pool in case.organization.voice_pools if pool.fqdn == fqdn)
 
 
 def servers_of(case: Case, pool: m.DeclaredVoicePool) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tandem.process.observing.judges import exchange_objects, exchange_servers, lync_servers, lync_voice
 from tandem.process.observing.judges.case import Case
+from tandem.process.observing.model import Observation
 from tandem.process.observing.verdict import Finding, Judgement, NotObservable, judgement
 
 Judge = Callable[[Case], Iterator[Finding]]
@@ -50,3 +51,18 @@ def judge(case: Case) -> Judgement:
     if found is None:
         return judgement([NotObservable("a collector does not see this: confirm it ('tandem confirm')")])
     return judgement(found(case))
+
+
+def sources(case: Case) -> tuple[Observation, ...]:
+    """The observations that a judgement rests on: the newest of each shell, and for certificates those of the servers
+    themselves."""
+    seen = case.seen
+    hosts = {server.fqdn for server in case.servers_named()}
+    if case.step.id.startswith("2/lync-"):
+        hosts = {name for pool in lync_servers.pools_named(case) for name in lync_servers.servers_of(case, pool)}
+    local = [each for each in seen.local if each.host in {name.lower() for name in hosts}]
+    if case.step.phase.number not in (2, 5):
+        return seen.observations
+    if case.step.id.startswith("2/lync-") and hosts <= {each.host for each in local}:
+        return tuple(local)
+    return (*seen.observations, *(each for each in local if each not in seen.observations))
