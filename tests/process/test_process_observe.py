@@ -2,7 +2,8 @@
 
 import copy
 import dataclasses
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from tandem.process.observing.judges.case import Case
 from tandem.process.observing.judges.table import judge
 from tandem.process.observing.reading import read_observation
 from tandem.process.observing.seen import Seen, by_side_and_forest
-from tandem.process.observing.verdict import Judgement, Outcome
+from tandem.process.observing.verdict import Judgement, StepOutcome
 from tandem.process.phases import PHASES
 from tandem.process.runbook.model import RunbookStep
 from tandem.process.runbook.steps import runbook_steps
@@ -128,8 +129,8 @@ def judged(
     }
 
 
-def outcomes(found: dict[str, Judgement]) -> dict[str, Outcome]:
-    return {id_: each.outcome for id_, each in found.items() if each.outcome is not Outcome.AS_DECLARED}
+def outcomes(found: dict[str, Judgement]) -> dict[str, StepOutcome]:
+    return {id_: each.outcome for id_, each in found.items() if each.outcome is not StepOutcome.AS_DECLARED}
 
 
 def changes(found: dict[str, Judgement]) -> list[str]:
@@ -180,10 +181,10 @@ def test_what_the_collectors_export_of_a_deployment_as_declared_leaves_no_differ
     org = organization(tmp_path, DEPLOYMENTS[name])
     found = judged(org, observed.results(org))
     assert changes(found) == []
-    assert set(outcomes(found).values()) <= {Outcome.NOT_OBSERVABLE}, {
+    assert set(outcomes(found).values()) <= {StepOutcome.NOT_OBSERVABLE}, {
         id_: each.why for id_, each in found.items() if each.why
     }
-    assert len([each for each in found.values() if each.outcome is Outcome.AS_DECLARED]) >= 20
+    assert len([each for each in found.values() if each.outcome is StepOutcome.AS_DECLARED]) >= 20
 
 
 # Any one object changed
@@ -461,7 +462,7 @@ def test_a_server_where_no_collector_ran_leaves_its_certificate_unknown(declared
     results = observed.results(declared)
     del results["lync-fe02.litware.example"]
     found = judged(declared, results)[f"2/lync-certificates-{POOL}"]
-    assert found.outcome is Outcome.UNREADABLE
+    assert found.outcome is StepOutcome.UNREADABLE
     assert found.why == ("CsCertificate: nothing of fe02.litware.example: run the collector there",)
 
 
@@ -475,7 +476,7 @@ def test_what_two_shells_say_of_one_forest_is_put_together(tmp_path: Path) -> No
     assert changes(judged(org, results)) == []
     for name in old:
         del results[name]
-    unknown = {id_ for id_, outcome in outcomes(judged(org, results)).items() if outcome is Outcome.UNREADABLE}
+    unknown = {id_ for id_, outcome in outcomes(judged(org, results)).items() if outcome is StepOutcome.UNREADABLE}
     assert {f"5/exchange-um-service-ex{n}.proseware.example" for n in (0, 1)} <= unknown
     assert not any("ex2" in id_ or "ex3" in id_ for id_ in unknown)
 
@@ -496,11 +497,11 @@ def test_the_front_end_service_has_to_be_started_after_exchucutil(declared: m.Or
     before = stamp = observed.stamp(observed.AT - timedelta(minutes=1))
     start = on("lync", "Service", "Server", "fe01.litware.example", lambda held, each: each.update(StartTime=stamp))
     found = judged(declared, edited(declared, start))[FRONT_END]
-    assert found.outcome is Outcome.NOT_OBSERVABLE and before[:10] in found.why[0]
+    assert found.outcome is StepOutcome.NOT_OBSERVABLE and before[:10] in found.why[0]
     step = next(id_ for id_ in judged(declared, {}) if id_.startswith("7/exchange-exchucutil"))
     confirmed = {step: observed.AT - timedelta(days=1)}
     # Somebody said a day earlier that exchucutil was run: then the restart came after it.
-    assert judged(declared, edited(declared, start), confirmed)[FRONT_END].outcome is Outcome.AS_DECLARED
+    assert judged(declared, edited(declared, start), confirmed)[FRONT_END].outcome is StepOutcome.AS_DECLARED
 
 
 def test_dual_is_enough_where_every_dial_plan_is_secured(tmp_path: Path) -> None:
@@ -532,13 +533,13 @@ def test_the_rule_that_lync_adds_to_a_dial_plan_is_no_difference(declared: m.Org
 
 def test_a_property_that_a_collector_should_have_read_and_did_not_is_unknown(declared: m.Organization) -> None:
     found = judged(declared, edited(declared, x("UMIPGateway", LOBBY, "Port", None)))
-    assert outcomes(found)["7/exchange-exchucutil"] is Outcome.UNREADABLE
+    assert outcomes(found)["7/exchange-exchucutil"] is StepOutcome.UNREADABLE
     assert found["7/exchange-exchucutil"].why == ("UM IP gateway 1:pool01: Port was not read",)
 
 
 def test_nothing_that_was_not_seen_is_as_declared(declared: m.Organization) -> None:
     found = judged(declared, {})
-    assert Outcome.AS_DECLARED not in {each.outcome for each in found.values()}
+    assert StepOutcome.AS_DECLARED not in {each.outcome for each in found.values()}
 
 
 # Import
@@ -554,7 +555,7 @@ def test_a_file_that_is_imported_from_observations_has_no_difference_to_them(nam
     again = require_organization(path)
     found = judged(again, results)
     assert changes(found) == []
-    assert set(outcomes(found).values()) <= {Outcome.NOT_OBSERVABLE}
+    assert set(outcomes(found).values()) <= {StepOutcome.NOT_OBSERVABLE}
 
 
 def test_an_import_tells_what_the_deployment_is(declared: m.Organization, tmp_path: Path) -> None:
@@ -603,3 +604,49 @@ def test_an_import_says_what_it_leaves_out(declared: m.Organization) -> None:
     assert "Exchange server new.proseware.example: Version 15.2 (Build 986.5), roles Mailbox: left out" in said
     assert "UM IP gateway Old (192.0.2.77): 0 hunt groups, one is expected: left out" in said
     assert "contact Main SA: its number +15550000 is none of UM's: left out" in said
+
+
+# The fake, held against what was written by hand from Microsoft's documentation
+
+BY_HAND = Path(__file__).parents[1] / "vectors" / "observations"
+
+
+def shape(value: object) -> str:
+    """What JSON calls a value: a number may also be the text that a cmdlet prints for it."""
+    if isinstance(value, bool):
+        return "flag"
+    if isinstance(value, list):
+        return "array"
+    return "text or number" if isinstance(value, str | int) else type(value).__name__
+
+
+def shapes(results: Iterable[observed.Members]) -> dict[tuple[str, str, str], set[str]]:
+    """The shapes of each property of each section of each side that is ever there."""
+    out: dict[tuple[str, str, str], set[str]] = {}
+    for members in results:
+        for section, held in members["objects"].items():
+            for name, value in ((n, v) for each in held for n, v in each.items() if v is not None):
+                out.setdefault((members["side"], section, name), set()).add(shape(value))
+    return out
+
+
+def test_the_fake_exports_what_the_vectors_that_were_written_by_hand_hold(tmp_path: Path) -> None:
+    by_hand = [json.loads(path.read_bytes()) for path in sorted(BY_HAND.rglob("*.json"))]
+    made = [
+        members
+        for number, text in enumerate(DEPLOYMENTS.values())
+        for members in observed.results(organization(_folder(tmp_path, number), text)).values()
+    ]
+    fake, real = shapes(made), shapes(each for each in by_hand if each.get("format") == "tandem-observation")
+    documented = {
+        (side, section, name) for side, all_ in SECTIONS.items() for section, names in all_.items() for name in names
+    }
+    assert set(fake) <= documented
+    # Every property that a vector has is one that the fake has, in the same form.
+    assert {key: form for key, form in real.items() if fake.get(key) != form and key in documented} == {}
+
+
+def _folder(above: Path, number: int) -> Path:
+    folder = above / str(number)
+    folder.mkdir()
+    return folder

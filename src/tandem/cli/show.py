@@ -13,7 +13,7 @@ from rich.progress import Progress as Bars
 
 from tandem.admin.deploy.plan import PlanResult
 from tandem.process.apply import Applied, Progress
-from tandem.process.observing.standing import NOTHING_KNOWN, Standing, State, is_old, source_text
+from tandem.process.observing.standing import NOTHING_KNOWN, StepStanding, StepState, is_old, source_text
 from tandem.process.phases import Phase
 from tandem.process.plan import Plan, Planned, Status, observations_of
 from tandem.process.roles import requirement_text
@@ -56,7 +56,7 @@ _KNOWN = {"observed": "green", "confirmed": "yellow", "open": "magenta", "differ
 
 
 def _nothing(plan: Plan) -> str:
-    confirmed = sum(planned.word == State.CONFIRMED for planned in plan.tasks)
+    confirmed = sum(planned.word == StepState.CONFIRMED for planned in plan.tasks)
     if confirmed:
         return f"Nothing to do, as far as is known: {confirmed} step(s) are confirmed by somebody, and not observed."
     return "Nothing to do: all is as declared." if observations_of(plan.tasks) else _NOTHING
@@ -69,11 +69,11 @@ def _phase_word(planned: Sequence[Planned]) -> str:
     """Behind a phase whose tasks are all done: how that is known."""
     if any(each.status is not Status.DONE for each in planned):
         return ""
-    words = [word for word in (State.OBSERVED, State.CONFIRMED) if any(each.word == word for each in planned)]
+    words = [word for word in (StepState.OBSERVED, StepState.CONFIRMED) if any(each.word == word for each in planned)]
     return f"  [dim]{' and '.join(words) or 'done'}[/]"
 
 
-def _show_known(planned: Planned, known: Standing, out: Console) -> None:
+def _show_known(planned: Planned, known: StepStanding, out: Console) -> None:
     """A line for a step that is done: observed, or confirmed."""
     out.print(
         f"    [{_KNOWN[known.state]}]{known.state:9}[/]  [bold]{planned.task.id}[/]  {escape(planned.task.title)}"
@@ -95,7 +95,7 @@ def _show_knowledge(made: PlanResult, out: Console) -> None:
 
 def _word(planned: Planned) -> str:
     """``observed``, ``confirmed``, ``differs``, or ``open``, for what is ready and for what waits."""
-    return planned.word if planned.word in _KNOWN else str(State.OPEN)
+    return planned.word if planned.word in _KNOWN else str(StepState.OPEN)
 
 
 def _counts(planned: Iterable[Planned]) -> str:

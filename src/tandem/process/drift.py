@@ -14,9 +14,9 @@ from tandem.directory.dn import DN
 from tandem.process.observing.kept import kept_observations
 from tandem.process.observing.model import Observation
 from tandem.process.observing.seen import by_side_and_forest
-from tandem.process.observing.standing import State, is_old
+from tandem.process.observing.standing import StepState, is_old
 from tandem.process.observing.undeclared import undeclared
-from tandem.process.observing.verdict import Outcome
+from tandem.process.observing.verdict import StepOutcome
 from tandem.process.phases import Phase
 from tandem.process.plan import Planned, Status, make_plan, observations_of
 from tandem.process.task import Context, phase, phase_of
@@ -75,9 +75,9 @@ def find_drift(context: Context) -> Drift:
 def _unobserved(planned: Planned) -> bool:
     """Whether a step could have been observed and was not; one that a collector cannot see is known by a person's word."""
     known = planned.standing
-    if known is None or known.state is State.OBSERVED or planned.differs:
+    if known is None or known.state is StepState.OBSERVED or planned.differs:
         return False
-    return known.state is State.OPEN or known.outcome is not Outcome.NOT_OBSERVABLE
+    return known.state is StepState.OPEN or known.outcome is not StepOutcome.NOT_OBSERVABLE
 
 
 def _observed_foreign(context: Context) -> Iterator[Difference]:

@@ -10,8 +10,8 @@ from tandem.directory.layout import forest_of
 from tandem.process.guard import Guard
 from tandem.process.holders import Roles
 from tandem.process.observing.model import Observation
-from tandem.process.observing.standing import Standing
-from tandem.process.observing.verdict import Outcome
+from tandem.process.observing.standing import StepStanding
+from tandem.process.observing.verdict import StepOutcome
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import requirement_text
 from tandem.process.task import Change, Context, Task
@@ -50,7 +50,7 @@ class Planned:
     expected: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
     missing: str = ""
-    standing: Standing | None = None
+    standing: StepStanding | None = None
 
     @property
     def word(self) -> str:
@@ -62,7 +62,7 @@ class Planned:
     @property
     def differs(self) -> bool:
         """Whether an observation shows a difference, which is more than a step that nobody has looked at."""
-        return self.standing is not None and self.standing.outcome is Outcome.DIFFERENT and bool(self.changes)
+        return self.standing is not None and self.standing.outcome is StepOutcome.DIFFERENT and bool(self.changes)
 
     def as_json(self) -> dict[str, Any]:
         """For scripts, and for a saved plan."""

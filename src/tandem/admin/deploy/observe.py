@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tandem.process.observing.recording import Recorded, record
+from tandem.process.observing.recording import KeptResult, record
 from tandem.process.observing.seen import can_read
 from tandem.process.observing.standing import age_text, is_old, source_json
 from tandem.process.task import Context
@@ -16,18 +16,18 @@ from tandem.process.task import Context
 class Observed:
     """What became of each file, as of ``at``."""
 
-    files: tuple[Recorded, ...]
+    files: tuple[KeptResult, ...]
     at: datetime
 
-    def age(self, file: Recorded) -> str:
+    def age(self, file: KeptResult) -> str:
         """How old an observation is, for people."""
         return age_text(self.at - file.observation.ended)
 
-    def is_old(self, file: Recorded) -> bool:
+    def is_old(self, file: KeptResult) -> bool:
         """Whether an observation is so old that it is warned of."""
         return is_old(file.observation, self.at)
 
-    def unread(self, file: Recorded) -> dict[str, str]:
+    def unread(self, file: KeptResult) -> dict[str, str]:
         """Sections that could not be read, and why; without those that the shell has no cmdlet for."""
         seen = file.observation
         return {name: why for name, why in seen.unread.items() if can_read(seen.shell, name)}

@@ -10,7 +10,7 @@ from datetime import datetime
 from html import escape
 from itertools import groupby
 
-from tandem.process.observing.standing import NOTHING_KNOWN, State, is_old, source_text
+from tandem.process.observing.standing import NOTHING_KNOWN, StepState, is_old, source_text
 from tandem.process.phases import PHASES, Phase, Side
 from tandem.process.plan import Plan, Planned, Status, observations_of
 from tandem.process.roles import requirement_text
@@ -77,7 +77,7 @@ def _counted(tasks: Iterable[Planned]) -> str:
 
 
 def _word(planned: Planned) -> str:
-    return str(State.OPEN) if planned.word == Status.BY_HAND else planned.word
+    return str(StepState.OPEN) if planned.word == Status.BY_HAND else planned.word
 
 
 def _team(plan: Plan, side: Side) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from tandem.directory import objects as o
 from tandem.org.vocabulary import UMStatus
 from tandem.process.observing.model import ObservedObject, Value
-from tandem.process.observing.seen import Section, text
+from tandem.process.observing.seen import SeenSection, text
 from tandem.process.observing.verdict import Finding, Unreadable
 from tandem.process.task import Change, described, differences
 
@@ -206,7 +206,7 @@ def compare(
     kind: str,
     wanted: Any,
     found: ObservedObject | None,
-    section: Section,
+    section: SeenSection,
     fields: Iterable[str],
     *,
     name: str,

@@ -21,7 +21,7 @@ _AHEAD = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class KeptResult:
     """One observation that was given. ``new``: it was not kept before. ``newer`` counts in its place; ``local``: its
     host's certificates count all the same."""
 
@@ -32,7 +32,7 @@ class Recorded:
     local: bool
 
 
-def record(context: Context, files: Mapping[str, Path]) -> tuple[Recorded, ...]:
+def record(context: Context, files: Mapping[str, Path]) -> tuple[KeptResult, ...]:
     """Validate observations by their file's name, keep them, and name them in the journal. An older one than one of the
     same side, forest, shell and host is kept and does not count.
 
@@ -59,9 +59,9 @@ def record(context: Context, files: Mapping[str, Path]) -> tuple[Recorded, ...]:
     )
 
 
-def _recorded(name: str, found: Observation, seen: Seen, *, new: bool) -> Recorded:
+def _recorded(name: str, found: Observation, seen: Seen, *, new: bool) -> KeptResult:
     counting = next(each for each in seen.observations if each.shell == found.shell)
-    return Recorded(
+    return KeptResult(
         file=name,
         observation=found,
         new=new,

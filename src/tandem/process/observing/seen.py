@@ -52,7 +52,7 @@ def texts(found: ObservedObject, name: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class SeenSection:
     """The objects of a section. ``unread`` says why there may be others that were not seen; empty: these are all."""
 
     name: str
@@ -96,19 +96,19 @@ class Seen:
         """The shells that have seen something."""
         return frozenset(each.shell for each in self.observations)
 
-    def section(self, name: str) -> Section:
+    def section(self, name: str) -> SeenSection:
         """A section of all observations together."""
         counting = self.local if name in LOCAL else self.observations
         counting = tuple(each for each in counting if can_read(each.shell, name))
         if not counting:
-            return Section(name=name, objects=(), unread="no observation of a shell that can read it")
+            return SeenSection(name=name, objects=(), unread="no observation of a shell that can read it")
         found: dict[tuple[str, ...], ObservedObject] = {}
         for each in reversed(counting):
             for item in each.objects.get(name, ()):
                 key = _key(name, each.side, item)
                 found[key] = {**found.get(key, {}), **item}
         unread = "; ".join(f"{each.host}: {each.unread[name]}" for each in counting if name in each.unread)
-        return Section(name=name, objects=tuple(found.values()), unread=unread)
+        return SeenSection(name=name, objects=tuple(found.values()), unread=unread)
 
     def hosted(self, server: str) -> bool:
         """Whether a collector ran on this server and could read what only the server itself can."""

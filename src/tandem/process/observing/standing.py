@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from tandem.process.observing.model import Observation
-from tandem.process.observing.verdict import Judgement, Outcome
+from tandem.process.observing.verdict import Judgement, StepOutcome
 from tandem.process.task import Change
 
 OLD_AFTER = timedelta(days=7)
@@ -22,7 +22,7 @@ changed since."""
 NOTHING_KNOWN = "neither observed nor confirmed"
 
 
-class State(StrEnum):
+class StepState(StrEnum):
     """How much is known of a step."""
 
     OBSERVED = "observed"
@@ -43,12 +43,12 @@ class Confirmation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class StepStanding:
     """The state of a step and why. ``changes`` are what is still to be done, ``old`` says that what was seen is old."""
 
-    state: State
+    state: StepState
     text: str
-    outcome: Outcome = Outcome.UNSEEN
+    outcome: StepOutcome = StepOutcome.UNSEEN
     changes: tuple[Change, ...] = ()
     observations: tuple[Observation, ...] = ()
     old: bool = False
@@ -102,28 +102,28 @@ def standing(
     *,
     todo: Change,
     now: datetime,
-) -> Standing:
+) -> StepStanding:
     """The state of a step, which ``sources`` have shown. ``todo`` is what is to be done where nothing more exact is known."""
     old = any(is_old(each, now) for each in sources)
     by = "; ".join(source_text(each, now) for each in sources)
     why = "; ".join(found.why)
     more = f" ({why})" if why else ""
 
-    def with_(state: State, text: str, changes: Sequence[Change] = ()) -> Standing:
-        return Standing(
+    def with_(state: StepState, text: str, changes: Sequence[Change] = ()) -> StepStanding:
+        return StepStanding(
             state=state, text=text, outcome=found.outcome, changes=tuple(changes), observations=sources, old=old
         )
 
-    if found.outcome is Outcome.AS_DECLARED:
-        return with_(State.OBSERVED, f"observed {by}")
-    if found.outcome is Outcome.DIFFERENT:
+    if found.outcome is StepOutcome.AS_DECLARED:
+        return with_(StepState.OBSERVED, f"observed {by}")
+    if found.outcome is StepOutcome.DIFFERENT:
         if confirmation is None:
-            return with_(State.OPEN, f"differs, as observed {by}{more}", found.changes)
+            return with_(StepState.OPEN, f"differs, as observed {by}{more}", found.changes)
         if confirmation.at > max(each.ended for each in sources):
             text = f"{confirmation}, after an observation that differs ({by}); not observed since"
-            return with_(State.CONFIRMED, text)
+            return with_(StepState.CONFIRMED, text)
         text = f"{confirmation}, but differs, as observed {by}: the observation counts{more}"
-        return with_(State.OPEN, text, found.changes)
+        return with_(StepState.OPEN, text, found.changes)
     if confirmation is not None:
-        return with_(State.CONFIRMED, f"{confirmation}, not observed{more}")
-    return with_(State.OPEN, NOTHING_KNOWN + more, (todo,))
+        return with_(StepState.CONFIRMED, f"{confirmation}, not observed{more}")
+    return with_(StepState.OPEN, NOTHING_KNOWN + more, (todo,))

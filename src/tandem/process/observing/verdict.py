@@ -7,7 +7,7 @@ from enum import StrEnum
 from tandem.process.task import Change
 
 
-class Outcome(StrEnum):
+class StepOutcome(StrEnum):
     """How an observation and a step compare."""
 
     AS_DECLARED = "as declared"
@@ -39,12 +39,12 @@ Finding = Change | Unreadable | NotObservable
 class Judgement:
     """The outcome for one step. ``changes`` are what differs; ``why`` is what could not be decided."""
 
-    outcome: Outcome
+    outcome: StepOutcome
     changes: tuple[Change, ...] = ()
     why: tuple[str, ...] = ()
 
 
-UNSEEN = Judgement(outcome=Outcome.UNSEEN)
+UNSEEN = Judgement(outcome=StepOutcome.UNSEEN)
 
 
 def judgement(findings: Iterable[Finding]) -> Judgement:
@@ -61,12 +61,12 @@ def judgement(findings: Iterable[Finding]) -> Judgement:
             case _:
                 changes[each] = None
     outcome = (
-        Outcome.DIFFERENT
+        StepOutcome.DIFFERENT
         if changes
-        else Outcome.UNREADABLE
+        else StepOutcome.UNREADABLE
         if unreadable
-        else Outcome.NOT_OBSERVABLE
+        else StepOutcome.NOT_OBSERVABLE
         if not_observable
-        else Outcome.AS_DECLARED
+        else StepOutcome.AS_DECLARED
     )
     return Judgement(outcome=outcome, changes=tuple(changes), why=(*unreadable, *not_observable))

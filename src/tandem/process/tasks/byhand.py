@@ -14,7 +14,7 @@ from tandem.process.observing.judges.case import Case
 from tandem.process.observing.judges.table import judge, sources
 from tandem.process.observing.kept import kept_observations
 from tandem.process.observing.seen import Everything, Seen, by_side_and_forest
-from tandem.process.observing.standing import Confirmation, Standing, standing
+from tandem.process.observing.standing import Confirmation, StepStanding, standing
 from tandem.process.observing.verdict import UNSEEN
 from tandem.process.phases import PHASES
 from tandem.process.runbook.model import RunbookStep
@@ -26,7 +26,7 @@ from tandem.process.task import Change, Context, Step, Task, nothing
 class HandTask(Task):
     """A step of the runbook as a task. ``standing`` says whether it was observed or confirmed, and by whom."""
 
-    standing: Callable[[], Standing] = field(repr=False)
+    standing: Callable[[], StepStanding] = field(repr=False)
 
 
 def tasks(context: Context) -> Iterator[Task]:
@@ -43,17 +43,17 @@ class Known:
     def __init__(self, context: Context, steps: tuple[RunbookStep, ...]) -> None:
         self._context = context
         self._steps = steps
-        self._standings: dict[str, Standing] = {}
+        self._standings: dict[str, StepStanding] = {}
         self._everything: Everything | None = None
         self._confirmations = _confirmations(context, steps)
 
-    def standing(self, step: RunbookStep) -> Standing:
+    def standing(self, step: RunbookStep) -> StepStanding:
         """The state of a step; worked out when it is first asked for."""
         if step.id not in self._standings:
             self._standings[step.id] = self._standing(step)
         return self._standings[step.id]
 
-    def _standing(self, step: RunbookStep) -> Standing:
+    def _standing(self, step: RunbookStep) -> StepStanding:
         context = self._context
         if self._everything is None:
             kept = kept_observations(context.organization.state, context.journal)

@@ -11,7 +11,7 @@ from tandem.org.errors import Severity
 from tandem.org.topology import names_of_pool, not_served
 from tandem.org.vocabulary import PoolKind
 from tandem.pki.store import CertificateStore
-from tandem.process.observing.standing import State, age_text, is_old
+from tandem.process.observing.standing import StepState, age_text, is_old
 from tandem.process.plan import Planned, Status, make_plan, observations_of
 from tandem.process.task import Context
 from tandem.process.tasks.preconditions import tandem_um_servers
@@ -56,7 +56,7 @@ def _task(planned: Planned) -> Check:
     )
 
 
-_GRADES = {State.OBSERVED: Grade.OBSERVED, State.CONFIRMED: Grade.CONFIRMED, State.OPEN: Grade.OPEN}
+_GRADES = {StepState.OBSERVED: Grade.OBSERVED, StepState.CONFIRMED: Grade.CONFIRMED, StepState.OPEN: Grade.OPEN}
 
 
 def _by_hand(planned: Planned, changes: str) -> tuple[Grade, str, str]:
@@ -65,7 +65,7 @@ def _by_hand(planned: Planned, changes: str) -> tuple[Grade, str, str]:
     assert known is not None
     if planned.differs:
         return Grade.FAILED, f"{changes} ({known.text})", f"{planned.reason} ({planned.task.id})"
-    advice = f"{planned.reason} ({planned.task.id})" if known.state is State.OPEN else ""
+    advice = f"{planned.reason} ({planned.task.id})" if known.state is StepState.OPEN else ""
     return _GRADES[known.state], known.text, advice
 
 

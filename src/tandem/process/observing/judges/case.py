@@ -8,7 +8,7 @@ from datetime import datetime
 from tandem.org import model as m
 from tandem.org.versions import Generation, generation, generations
 from tandem.org.vocabulary import PoolKind, ServerKind
-from tandem.process.observing.seen import Everything, Section, Seen, text, texts
+from tandem.process.observing.seen import Everything, Seen, SeenSection, text, texts
 from tandem.process.observing.verdict import Finding, Unreadable
 from tandem.process.runbook.model import RunbookStep
 from tandem.process.task import Change
@@ -50,7 +50,7 @@ class Case:
         found = _VERSION.search(self._full_name)
         return found[1] if found else ""
 
-    def section(self, name: str) -> Section:
+    def section(self, name: str) -> SeenSection:
         """A section of what was seen."""
         return self.seen.section(name)
 
@@ -127,7 +127,7 @@ def running(case: Case, server: str, service: str) -> Iterator[Finding]:
             yield Change(action="~", kind="service", name=f"{service} on {server}", details=(f"{status} -> Running",))
 
 
-def group_members(section: Section, group: str) -> tuple[str, ...] | None:
+def group_members(section: SeenSection, group: str) -> tuple[str, ...] | None:
     """The members (``DOMAIN\\account``) of a group by its own or its well-known name; ``None``: there is no such group."""
     for each in section.objects:
         if group.lower() in (text(each, "Group").lower(), text(each, "WellKnown").lower()):

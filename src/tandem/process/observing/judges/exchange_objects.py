@@ -11,7 +11,7 @@ from tandem.org.vocabulary import PoolKind, Transport, UriType, VoIPSecurity
 from tandem.process.observing.comparing import FIELDS, aligned, compare
 from tandem.process.observing.judges.case import Case
 from tandem.process.observing.model import ObservedObject
-from tandem.process.observing.seen import Section, text, texts
+from tandem.process.observing.seen import SeenSection, text, texts
 from tandem.process.observing.verdict import Finding, Unreadable
 from tandem.process.task import Change, difference, from_declared
 from tandem.process.tools import exchucutil as tool
@@ -96,7 +96,7 @@ def plain_gateways(case: Case) -> Iterator[Finding]:
         yield from _hunt_group(groups, each.name, each.um_dial_plan, each.pilot_identifier)
 
 
-def _hunt_group(groups: Section, gateway: str, dial_plan: str, pilot: str) -> Iterator[Finding]:
+def _hunt_group(groups: SeenSection, gateway: str, dial_plan: str, pilot: str) -> Iterator[Finding]:
     wanted = o.UMHuntGroup(name=dial_plan, gateway=gateway, dial_plan=dial_plan, pilot_identifier=pilot)
     mine = [
         each

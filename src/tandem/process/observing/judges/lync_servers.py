@@ -9,7 +9,7 @@ from tandem.process.observing.comparing import aligned, removed
 from tandem.process.observing.judges.case import Case, group_members, running, subject_of
 from tandem.process.observing.judges.exchange_servers import ended, trusts
 from tandem.process.observing.model import ObservedObject
-from tandem.process.observing.seen import Section, Seen, text, texts
+from tandem.process.observing.seen import Seen, SeenSection, text, texts
 from tandem.process.observing.verdict import Finding, NotObservable, Unreadable
 from tandem.process.task import Change, difference
 
@@ -45,7 +45,7 @@ def type_of(pool: ObservedObject, roles: set[str]) -> PoolType:
     return PoolType.FRONT_END
 
 
-def roles_of_pool(pool: ObservedObject, services: Section) -> set[str]:
+def roles_of_pool(pool: ObservedObject, services: SeenSection) -> set[str]:
     """The roles of a pool's services, in lower case."""
     fqdn = text(pool, "Fqdn").lower()
     own = {name.partition(":")[0].lower() for name in texts(pool, "Services")}
@@ -68,7 +68,7 @@ def pools(case: Case) -> Iterator[Finding]:
         yield from _pool(pool, found, services)
 
 
-def _pool(pool: m.DeclaredVoicePool, found: ObservedObject, services: Section) -> Iterator[Finding]:
+def _pool(pool: m.DeclaredVoicePool, found: ObservedObject, services: SeenSection) -> Iterator[Finding]:
     roles, changed = roles_of_pool(pool=found, services=services), []
     if roles and (type_ := type_of(found, roles)) is not pool.pool_type:
         changed.append(difference("pool_type", type_, pool.pool_type))
@@ -115,7 +115,7 @@ def servers_of(case: Case, pool: m.DeclaredVoicePool) -> tuple[str, ...]:
     return pool.servers or (texts(found, "Computers") if found else ()) or (pool.fqdn,)
 
 
-def _certificate(case: Case, section: Section, pool: str, server: str) -> Iterator[Finding]:
+def _certificate(case: Case, section: SeenSection, pool: str, server: str) -> Iterator[Finding]:
     mine = [each for each in section.objects if text(each, "Server").lower() == server.lower()]
     if not mine and (section.unread or not case.seen.hosted(server)):
         yield Unreadable(f"CsCertificate: {section.unread or f'nothing of {server}: run the collector there'}")
