@@ -38,6 +38,8 @@ def drift(file: Path, operator: Operator, summary: bool, as_json: bool) -> None:
             out.print(f"[bold]{phase.number:>2}  {phase.title}[/]")
             for each in group:
                 out.print(f"      {escape(each.what)}")
+        for step, known in () if summary else found.unobserved.items():
+            out.print(f"not observed: {escape(step)}: {escape(known)}")
         count = len(found.differences)
         hidden = (
             f" {operator.account} cannot read what {', '.join(found.unreadable)} are about." if found.unreadable else ""
