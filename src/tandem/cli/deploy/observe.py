@@ -31,7 +31,7 @@ def observe(file: Path, results: tuple[Path, ...], operator: Operator, as_json: 
     \b
     Examples:
       tandem observe contoso/organization.yaml exchange.json lync.json --as maria
-      tandem observe contoso/organization.yaml results/*.json --as victor --json
+      tandem observe contoso/organization.yaml results/exchange.json results/lync.json --as victor --json
     """
     observed = admin.observe(open_organization(file, operator), results)
     if as_json:
