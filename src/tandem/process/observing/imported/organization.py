@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import TypeVar
 
 from tandem.org import model as m
-from tandem.org.checks import default_policy
 from tandem.org.groups import EXCHANGE_2007_GROUPS, GROUPS, SERVICE_GROUPS
 from tandem.org.versions import ROLES, generation
 from tandem.org.vocabulary import ServerKind, UriType, VoIPSecurity
@@ -25,6 +24,8 @@ from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 Sections = dict[str, object]
 _ROLES = {"um": "UM", "hubtransport": "HubTransport", "clientaccess": "ClientAccess", "mailbox": "Mailbox"}
 _DIRECTORY = "state/directory.db"
+_DEFAULT_POLICY = "{} Default Policy"
+"""The name of the mailbox policy that New-UMDialPlan makes with a dial plan."""
 
 
 def imported(observations: Sequence[Observation]) -> tuple[Sections, tuple[str, ...]]:
@@ -199,7 +200,7 @@ class _ObservedMessaging:
                 um_enabled_text=text(each, "UMEnabledText"),
                 voice_mail_text=text(each, "VoiceMailText"),
             )
-            if policy != bare or policy.name.lower() != default_policy(plan).lower():
+            if policy != bare or policy.name.lower() != _DEFAULT_POLICY.format(plan).lower():
                 yield policy
 
     def attendants(self) -> Iterator[m.DeclaredUMAutoAttendant]:
