@@ -404,7 +404,13 @@ class _Lync:
             {"Name": r.name, "Pattern": r.pattern, "Translation": r.translation, "IsInternalExtension": r.is_internal_extension}
             for r in plan.normalization_rules
         ]
-        return {"Identity": _tagged(plan.identity), "SimpleName": plan.simple_name, "NormalizationRules": rules}
+        # What New-CsDialPlan has made stays, behind the declared rules.
+        keep_all = {"Name": "Keep All", "Pattern": r"^(\d+)$", "Translation": "$1", "IsInternalExtension": False}
+        return {
+            "Identity": _tagged(plan.identity),
+            "SimpleName": plan.simple_name,
+            "NormalizationRules": [*rules, keep_all],
+        }
 
     def _user(self, user: m.DeclaredUser) -> dict[str, Any]:
         return {

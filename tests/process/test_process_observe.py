@@ -21,6 +21,7 @@ from tandem.process.observing.judges.case import Case
 from tandem.process.observing.judges.table import judge
 from tandem.process.observing.reading import read_observation
 from tandem.process.observing.seen import Seen, by_side_and_forest
+from tandem.process.observing.undeclared import undeclared
 from tandem.process.observing.verdict import Judgement, StepOutcome
 from tandem.process.phases import PHASES
 from tandem.process.runbook.model import RunbookStep
@@ -517,18 +518,43 @@ def test_outgoing_calls_stay_on_one_gateway_of_several(declared: m.Organization)
     assert changes(found) == ["7/exchange-exchucutil: ~ UM IP gateway 1:se01: outcalls_allowed True -> False"]
 
 
-def test_the_rule_that_lync_adds_to_a_dial_plan_is_no_difference(declared: m.Organization) -> None:
-    keep_all = {"Name": "Keep All", "Pattern": r"^(\d+)$", "Translation": "$1", "IsInternalExtension": False}
+def test_other_rules_may_follow_the_declared_ones_and_are_named_by_drift(declared: m.Organization) -> None:
+    other = {"Name": "Old", "Pattern": r"^9(\d+)$", "Translation": "$1", "IsInternalExtension": False}
 
     def behind(held: list[Any], each: dict[str, Any]) -> None:
-        each["NormalizationRules"] = [*each["NormalizationRules"], keep_all]
+        each["NormalizationRules"] = [*each["NormalizationRules"], other]
 
     def before(held: list[Any], each: dict[str, Any]) -> None:
-        each["NormalizationRules"] = [keep_all, *each["NormalizationRules"]]
+        each["NormalizationRules"] = [other, *each["NormalizationRules"]]
 
-    assert changes(judged(declared, edited(declared, on("lync", "CsDialPlan", "Identity", "Global", behind)))) == []
+    results = edited(declared, on("lync", "CsDialPlan", "Identity", "Global", behind))
+    assert changes(judged(declared, results)) == []
+    everything = by_side_and_forest([read_observation(observed.sealed(each)) for each in results.values()])
+    assert list(undeclared(declared, everything)) == [(8, "normalization rule", "Global/Old")]
     shadowed = judged(declared, edited(declared, on("lync", "CsDialPlan", "Identity", "Global", before)))
-    assert len(changes(shadowed)) == 1 and "rules -(Keep All" in changes(shadowed)[0]
+    assert len(changes(shadowed)) == 1 and "rules -(Old" in changes(shadowed)[0]
+
+
+def test_a_pool_needs_a_dial_plan_with_a_rule(declared: m.Organization) -> None:
+    def own(held: list[Any], each: dict[str, Any]) -> None:
+        held.append({"Identity": "Registrar:se01.litware.example", "SimpleName": "Own", "NormalizationRules": []})
+
+    found = judged(declared, edited(declared, on("lync", "CsDialPlan", "Identity", "Global", own)))
+    assert changes(found) == [
+        "8/lync-dial-plans: ~ voice dial plan Registrar:se01.litware.example: no normalization rule, for se01.litware.example"
+    ]
+
+
+def test_what_is_not_declared_and_no_step_changes_is_no_difference(declared: m.Organization) -> None:
+    assert changes(judged(declared, edited(declared, x("UMDialPlan", "Lobby", "OperatorExtension", "9")))) == []
+    granted = edited(declared, v("CsUser", "bob", "DialPlan", "Tag:Staff", "SamAccountName"))
+    assert changes(judged(declared, granted)) == []
+
+
+def test_everything_that_is_there_is_declared(declared: m.Organization) -> None:
+    results = observed.results(declared)
+    everything = by_side_and_forest([read_observation(observed.sealed(each)) for each in results.values()])
+    assert list(undeclared(declared, everything)) == []
 
 
 def test_a_property_that_a_collector_should_have_read_and_did_not_is_unknown(declared: m.Organization) -> None:

@@ -154,6 +154,10 @@ FIELDS: dict[type, dict[str, Property]] = {
 """Where each field of an object is in an observation."""
 
 
+_LEFT_ALONE = frozenset({"operator_extension", "um_enabled_text", "voice_mail_text", "pstn_usages", "pstn_gateways"})
+"""Fields that the runbook's steps leave as they are where nothing is declared."""
+
+
 def number(value: Value) -> Value:
     """A number as cmdlets print it: ``15``, ``60.00:00:00`` (days), ``00:20:00`` (minutes); other text as it is."""
     if not isinstance(value, str):
@@ -185,6 +189,8 @@ def held(wanted: T, found: ObservedObject, fields: Iterable[str], shells: frozen
     values, missing = {}, []
     for field in fields:
         kept, want = FIELDS[type(wanted)][field], getattr(wanted, field)
+        if field in _LEFT_ALONE and not want:
+            continue
         if kept.name in found:
             value: Any = found[kept.name]
             value = kept.read(value) if kept.read else number(value) if _is_number(want) else value

@@ -9,6 +9,7 @@ from tandem.org.checks import mailbox_policies
 from tandem.org.model import Organization
 from tandem.process.observing.comparing import removed
 from tandem.process.observing.judges.exchange_servers import version_of
+from tandem.process.observing.judges.lync_voice import is_default_rule, rules_of
 from tandem.process.observing.seen import Everything, Seen, text, texts
 
 _BUILT_IN = {
@@ -62,6 +63,18 @@ def _lync(org: Organization, seen: Seen) -> Iterator[Found]:
     )
     for number, kind, found, names in sections:
         yield from _beyond(number, kind, found, names)
+    yield from _rules(org, seen)
+
+
+def _rules(org: Organization, seen: Seen) -> Iterator[Found]:
+    declared = {plan.identity.lower(): plan for plan in org.voice_dial_plans}
+    for each in seen.section("CsDialPlan").objects:
+        if (plan := declared.get(removed(text(each, "Identity"), "Tag:").lower())) is None:
+            continue
+        names = {rule.name for rule in plan.normalization_rules}
+        rules = [rule.name for rule in rules_of(each) if not is_default_rule(rule)]
+        for _, kind, name in _beyond(8, "normalization rule", rules, names):
+            yield 8, kind, f"{plan.identity}/{name}"
 
 
 def _pools_and_gateways(org: Organization) -> set[str]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from tandem.directory import objects as o
 from tandem.org import model as m
 from tandem.org.vocabulary import GLOBAL, MediaEncryption, PoolKind, PoolType
-from tandem.process.observing.comparing import FIELDS, removed
+from tandem.process.observing.comparing import removed
 from tandem.process.observing.imported.written import number_in, said
 from tandem.process.observing.judges.lync_servers import VERSIONS, level_of, roles_of_pool, type_of
+from tandem.process.observing.judges.lync_voice import is_default_rule, rules_of
 from tandem.process.observing.model import ObservedObject
 from tandem.process.observing.seen import Seen, text, texts
 
@@ -67,9 +67,10 @@ class ObservedVoice:
         }
 
     def _dial_plans(self) -> Iterator[m.DeclaredVoiceDialPlan]:
-        read = FIELDS[o.VoiceDialPlan]["rules"].read
         for each in self.seen.section("CsDialPlan").objects:
-            rules: tuple[o.NormalizationRule, ...] = read(each.get("NormalizationRules", ())) if read else ()
+            rules = rules_of(each)
+            while rules and is_default_rule(rules[-1]):
+                rules = rules[:-1]
             yield m.DeclaredVoiceDialPlan(
                 identity=_identity(each),
                 simple_name=text(each, "SimpleName"),

@@ -1,13 +1,13 @@
 """Phases 3, 4, 6, 7 and 11 for servers of kind exchange: objects of the Exchange organization, and mailboxes."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from tandem.directory import objects as o
 from tandem.org import model as m
 from tandem.org.checks import mailbox_policies
 from tandem.org.numbers import EumAddress, phone_context
-from tandem.org.vocabulary import PoolKind, Transport, UriType, VoIPSecurity
+from tandem.org.vocabulary import Transport, UriType, VoIPSecurity
 from tandem.process.observing.comparing import FIELDS, aligned, compare
 from tandem.process.observing.judges.case import Case
 from tandem.process.observing.model import ObservedObject
@@ -84,16 +84,18 @@ def attendants(case: Case) -> Iterator[Finding]:
 
 
 def plain_gateways(case: Case) -> Iterator[Finding]:
-    """Phase 3: plain gateways, and the hunt group of each."""
+    """Phase 3: plain gateways, by their address or else by their name, and the hunt group of each."""
     section, groups = case.section("UMIPGateway"), case.section("UMHuntGroup")
-    there, names = section.by("Name"), {plan.name for plan in case.dial_plans()}
+    there, names = section.by("Name") | section.by("Address"), {plan.name for plan in case.dial_plans()}
     for each in case.organization.um_ip_gateways:
         if each.um_dial_plan not in names:
             continue
         wanted = from_declared(o.UMIPGateway, each, outcalls_allowed=False)
-        fields = ("name", "address", "port", "outcalls_allowed", "status")
-        yield from compare("UM IP gateway", wanted, there.get(each.name.lower()), section, fields, name=each.name)
-        yield from _hunt_group(groups, each.name, each.um_dial_plan, each.pilot_identifier)
+        fields = ("address", "port", "outcalls_allowed", "status")
+        found = there.get(each.address.lower()) or there.get(each.name.lower())
+        name = text(found, "Name") if found else each.name
+        yield from compare("UM IP gateway", wanted, found, section, fields, name=name)
+        yield from _hunt_group(groups, name, each.um_dial_plan, each.pilot_identifier)
 
 
 def _hunt_group(groups: SeenSection, gateway: str, dial_plan: str, pilot: str) -> Iterator[Finding]:
@@ -131,7 +133,7 @@ def exchucutil(case: Case) -> Iterator[Finding]:
         and plan.voip_security is not VoIPSecurity.UNSECURED
         and plan.uri_type is UriType.SIP_NAME
     ]
-    pools = tuple(_pools(case))
+    pools = _pools(case)
     for pool in pools:
         found = by_address.get(pool.fqdn.lower())
         name = text(found, "Name") if found else pool.fqdn
@@ -145,13 +147,12 @@ def exchucutil(case: Case) -> Iterator[Finding]:
     yield from _outcalls(pools, by_address)
 
 
-def _pools(case: Case) -> Iterable[tool.Pool]:
-    """Every pool of kind lync, as the shipped script takes them; of Tandem's those that the organization's option leaves."""
+def _pools(case: Case) -> tuple[tool.Pool, ...]:
+    """The pools that get a gateway."""
     org = case.organization
     users = Counter(user.pool for user in org.users if user.line_uri)
-    for pool in org.voice_pools:
-        if pool.kind is PoolKind.LYNC or not org.only_ev_pools or users[pool.fqdn]:
-            yield tool.Pool(fqdn=pool.fqdn, pool_type=pool.pool_type, users=users[pool.fqdn])
+    pools = (tool.Pool(fqdn=p.fqdn, pool_type=p.pool_type, users=users[p.fqdn]) for p in org.voice_pools)
+    return tool.chosen(pools, only_ev_pools=org.only_ev_pools)
 
 
 def _outcalls(pools: tuple[tool.Pool, ...], by_address: dict[str, ObservedObject]) -> Iterator[Finding]:

@@ -1,12 +1,14 @@
 """Users, and phases 8 to 10 for pools of kind lync: dial plans, contact objects, Enterprise Voice."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
 
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.errors import DirectoryError
 from tandem.org import model as m
 from tandem.org.numbers import line_key
+from tandem.org.vocabulary import PoolType
 from tandem.process.observing.comparing import FIELDS, aligned, compare, removed
 from tandem.process.observing.judges.case import Case
 from tandem.process.observing.model import ObservedObject
@@ -15,7 +17,7 @@ from tandem.process.observing.verdict import Finding, NotObservable, Unreadable
 from tandem.process.task import Change, difference, from_declared
 
 _KEEP_ALL = (r"^(\d+)$", "$1")
-"""The rule that New-CsDialPlan writes into every dial plan; behind the declared ones it changes nothing of them."""
+"""Pattern and translation of the rule that New-CsDialPlan writes into a dial plan."""
 
 
 def _found(case: Case) -> Iterator[tuple[m.DeclaredUser, ObservedObject | None]]:
@@ -83,30 +85,42 @@ def voice_users(case: Case) -> Iterator[Finding]:
 
 
 def dial_plans(case: Case) -> Iterator[Finding]:
-    """Phase 8: simple name and rules, in their order."""
+    """Phase 8: simple name and rules, the declared ones first and in their order; and a rule in force for every pool."""
     section = case.section("CsDialPlan")
     there = {removed(name, "tag:"): found for name, found in section.by("Identity").items()}
     for plan in case.organization.voice_dial_plans:
         rules = tuple(from_declared(o.NormalizationRule, rule) for rule in plan.normalization_rules)
         wanted = o.VoiceDialPlan(identity=plan.identity, simple_name=plan.simple_name, rules=rules)
         found = there.get(plan.identity.lower())
-        if found is not None:
-            found = _without_keep_all(found, rules)
+        if found is not None and rules_of(found)[: len(rules)] == rules:
+            found = {name: value for name, value in found.items() if name != "NormalizationRules"}
+            wanted = dataclasses.replace(wanted, rules=())  # others may follow; drift tells of them
         yield from compare("voice dial plan", wanted, found, section, FIELDS[o.VoiceDialPlan], name=plan.identity)
+    for pool in case.pools():
+        in_force = _in_force(case, there, pool)
+        if pool.pool_type is not PoolType.DIRECTOR and in_force is not None and not rules_of(in_force):
+            name = removed(text(in_force, "Identity"), "Tag:")
+            detail = f"no normalization rule, for {pool.fqdn}"
+            yield Change(action="~", kind="voice dial plan", name=name, details=(detail,))
 
 
-def _without_keep_all(found: ObservedObject, rules: tuple[o.NormalizationRule, ...]) -> ObservedObject:
-    held = found.get("NormalizationRules", ())
+def rules_of(plan: ObservedObject) -> tuple[o.NormalizationRule, ...]:
+    """The normalization rules of an observed dial plan."""
     read = FIELDS[o.VoiceDialPlan]["rules"].read
-    last = read(held)[-1:] if read and held else ()
-    if (
-        last
-        and last[0] not in rules
-        and (last[0].pattern, last[0].translation) == _KEEP_ALL
-        and isinstance(held, tuple)
-    ):
-        return {**found, "NormalizationRules": held[:-1]}
-    return found
+    rules: tuple[o.NormalizationRule, ...] = read(plan.get("NormalizationRules", ())) if read else ()
+    return rules
+
+
+def is_default_rule(rule: o.NormalizationRule) -> bool:
+    """Whether a rule is the placeholder that New-CsDialPlan writes: it leaves every number as it is."""
+    return (rule.pattern, rule.translation) == _KEEP_ALL
+
+
+def _in_force(case: Case, there: Mapping[str, ObservedObject], pool: m.DeclaredVoicePool) -> ObservedObject | None:
+    """The dial plan that holds in a pool for users who are granted none: the pool's own, its site's, or the global one."""
+    found = case.section("CsPool").by("Fqdn").get(pool.fqdn.lower())
+    site = f"site:{removed(text(found, 'Site'), 'Site:').lower()}" if found else ""
+    return there.get(f"registrar:{pool.fqdn.lower()}") or there.get(site) or there.get("global")
 
 
 def ou_permission(case: Case) -> Iterator[Finding]:
