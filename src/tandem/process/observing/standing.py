@@ -86,8 +86,11 @@ def source_text(observation: Observation, now: datetime) -> str:
 def age_text(age: timedelta) -> str:
     """An age in days, or in hours below two days: ``9 days old``."""
     hours = max(0, int(age.total_seconds() // 3600))
-    number, unit = (hours // 24, "day") if hours >= 48 else (hours, "hour")
-    return "less than an hour old" if hours == 0 else f"{number} {unit}{'s' if number > 1 else ''} old"
+    if hours >= 48:
+        return f"{hours // 24} days old"
+    if hours > 1:
+        return f"{hours} hours old"
+    return f"{hours} hour old" if hours else "less than an hour old"
 
 
 def is_old(observation: Observation, now: datetime) -> bool:

@@ -24,8 +24,9 @@ from tandem.process.task import Change, Context, Step, Task, nothing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandTask(Task):
-    """A step of the runbook as a task. ``standing`` says whether it was observed or confirmed, and by whom."""
+    """A ``step`` of the runbook as a task. ``standing`` says whether it was observed or confirmed, and by whom."""
 
+    step: RunbookStep = field(repr=False)
     standing: Callable[[], StepStanding] = field(repr=False)
 
 
@@ -109,5 +110,6 @@ def _task(step: RunbookStep, known: Known) -> HandTask:
         steps=steps,
         by_hand=f"by hand, in {step.where.en}: 'tandem runbook' has the commands, 'tandem confirm' records it",
         digest=step.digest,
+        step=step,
         standing=lambda: known.standing(step),
     )
