@@ -270,3 +270,16 @@ def test_a_section_that_could_not_be_read_leaves_its_steps_open_and_says_why(hom
 def test_a_plan_says_which_groups_the_operator_lacks(home: Path) -> None:
     done = CliRunner().invoke(tandem, ["plan", str(home / "organization.yaml"), "--as", "victor", "--from-secrets"])
     assert "not for victor (lacks Organization Management)" in done.stdout
+
+
+def test_what_two_phases_miss_is_drift_once(home: Path) -> None:
+    def edit(results: dict[str, observed.Members]) -> None:
+        for each in results["exchange-cas1.proseware.example"]["objects"]["ExchangeCertificate"]:
+            if each["Server"] == "mbx1.proseware.example":
+                each["NotAfter"] = "2026-01-31T00:00:00Z"
+
+    run(home, "observe", *write(home, AN_HOUR, edit))
+    found = json.loads(run(home, "drift", "--json").stdout)["differences"]
+    assert [(each["phase"], each["what"]) for each in found] == [
+        ("certificates", "~ certificate mbx1.proseware.example: ended 2026-01-31")
+    ]

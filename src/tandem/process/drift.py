@@ -5,7 +5,7 @@ by Tandem: it was made outside Tandem. Of Exchange and Lync servers it is what a
 observed is no difference, but named.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +65,20 @@ def find_drift(context: Context) -> Drift:
     hidden = (each.task for each in tasks if each.status is Status.UNREADABLE and each.task.gate)
     now = context.clock.at()
     return Drift(
-        differences=tuple(sorted((*found, *foreign), key=lambda each: each.phase.number)),
+        differences=tuple(sorted(_once((*found, *foreign)), key=lambda each: each.phase.number)),
         unreadable=tuple(task.id for task in hidden),
         unobserved={each.task.id: each.standing.text for each in tasks if each.standing and _unobserved(each)},
         old=tuple(each for each in observations_of(tasks) if is_old(each, now)),
     )
+
+
+def _once(found: Iterable[Difference]) -> Iterator[Difference]:
+    """Each difference once, in the first phase that it belongs to: an expired certificate is one of phase 5 too."""
+    said = set()
+    for each in found:
+        if each.what not in said:
+            said.add(each.what)
+            yield each
 
 
 def _unobserved(planned: Planned) -> bool:

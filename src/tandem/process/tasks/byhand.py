@@ -8,7 +8,9 @@ What an observation shows to differ are the step's changes.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
+from tandem.org.model import Organization
 from tandem.process.journal import Journal
 from tandem.process.observing.judges.case import Case
 from tandem.process.observing.judges.table import judge, sources
@@ -33,20 +35,22 @@ class HandTask(Task):
 def tasks(context: Context) -> Iterator[Task]:
     """A task for each step of the runbook."""
     if steps := runbook_steps(context.organization):
-        known = Known(context, steps)
+        known = Known(context.organization, steps, at=context.clock.at())
         for step in steps:
             yield _task(step, known)
 
 
 class Known:
-    """What is known of the steps of a runbook: what was seen, and what people have confirmed."""
+    """What is known at a time of the steps of a runbook: what was seen, and what people have confirmed."""
 
-    def __init__(self, context: Context, steps: tuple[RunbookStep, ...]) -> None:
-        self._context = context
+    def __init__(self, organization: Organization, steps: tuple[RunbookStep, ...], *, at: datetime) -> None:
+        self._organization = organization
+        self._journal = organization.state / "journal.jsonl"
         self._steps = steps
+        self._at = at
         self._standings: dict[str, StepStanding] = {}
         self._everything: Everything | None = None
-        self._confirmations = _confirmations(context, steps)
+        self._confirmations = _confirmations(self._journal, steps)
 
     def standing(self, step: RunbookStep) -> StepStanding:
         """The state of a step; worked out when it is first asked for."""
@@ -55,25 +59,22 @@ class Known:
         return self._standings[step.id]
 
     def _standing(self, step: RunbookStep) -> StepStanding:
-        context = self._context
         if self._everything is None:
-            kept = kept_observations(context.organization.state, context.journal)
-            self._everything = by_side_and_forest(kept)
-        now = context.clock.at()
+            self._everything = by_side_and_forest(kept_observations(self._organization.state, self._journal))
         seen = self._everything.get((side_of(step), step.forest), Seen())
         confirmed = {id_: each.at for id_, each in self._confirmations.items()}
         case = Case(
             step=step,
             steps=self._steps,
-            organization=context.organization,
+            organization=self._organization,
             seen=seen,
             everything=self._everything,
-            now=now,
+            now=self._at,
             confirmed=confirmed,
         )
         todo = Change(action="!", kind="runbook step", name=step.id)
         found = judge(case) if seen else UNSEEN
-        return standing(found, self._confirmations.get(step.id), sources(case), todo=todo, now=now)
+        return standing(found, self._confirmations.get(step.id), sources(case), todo=todo, now=self._at)
 
 
 def side_of(step: RunbookStep) -> str:
@@ -81,7 +82,7 @@ def side_of(step: RunbookStep) -> str:
     return step.id.partition("/")[2].partition("-")[0]
 
 
-def _confirmations(context: Context, steps: tuple[RunbookStep, ...]) -> dict[str, Confirmation]:
+def _confirmations(journal: Path, steps: tuple[RunbookStep, ...]) -> dict[str, Confirmation]:
     """The last confirmation of each step's text as it is."""
     digests = {step.id: step.digest for step in steps}
     return {
@@ -90,7 +91,7 @@ def _confirmations(context: Context, steps: tuple[RunbookStep, ...]) -> dict[str
             at=datetime.fromisoformat(line["at"]),
             text=", ".join(each for each in line["changes"] if each != digests[line["task"]]),
         )
-        for line in Journal(path=context.journal).declared("confirmed")
+        for line in Journal(path=journal).declared("confirmed")
         if digests.get(line["task"]) in line["changes"]
     }
 
