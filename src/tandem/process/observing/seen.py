@@ -6,7 +6,7 @@ properties are taken, and the older one's where the newer has none.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tandem.process.observing.format import name_property
@@ -71,6 +71,7 @@ class Seen:
     observations: tuple[Observation, ...] = ()
     local: tuple[Observation, ...] = ()
     """The newest of each host, for :data:`LOCAL` sections."""
+    _sections: dict[str, SeenSection] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, observations: Iterable[Observation]) -> "Seen":
@@ -97,7 +98,12 @@ class Seen:
         return frozenset(each.shell for each in self.observations)
 
     def section(self, name: str) -> SeenSection:
-        """A section of all observations together."""
+        """A section of all observations together; put together when it is first asked for."""
+        if name not in self._sections:
+            self._sections[name] = self._section(name)
+        return self._sections[name]
+
+    def _section(self, name: str) -> SeenSection:
         counting = self.local if name in LOCAL else self.observations
         counting = tuple(each for each in counting if can_read(each.shell, name))
         if not counting:

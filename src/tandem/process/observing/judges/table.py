@@ -56,13 +56,16 @@ def judge(case: Case) -> Judgement:
 def sources(case: Case) -> tuple[Observation, ...]:
     """The observations that a judgement rests on: the newest of each shell, and for certificates those of the servers
     themselves."""
-    seen = case.seen
-    hosts = {server.fqdn for server in case.servers_named()}
-    if case.step.id.startswith("2/lync-"):
-        hosts = {name for pool in lync_servers.pools_named(case) for name in lync_servers.servers_of(case, pool)}
-    local = [each for each in seen.local if each.host in {name.lower() for name in hosts}]
+    seen, of_lync = case.seen, case.step.id.startswith("2/lync-")
     if case.step.phase.number not in (2, 5):
         return seen.observations
-    if case.step.id.startswith("2/lync-") and hosts <= {each.host for each in local}:
-        return tuple(local)
+    if of_lync:
+        hosts = {
+            name.lower() for pool in lync_servers.pools_named(case) for name in lync_servers.servers_of(case, pool)
+        }
+    else:
+        hosts = {server.fqdn.lower() for server in case.servers_named()}
+    local = tuple(each for each in seen.local if each.host in hosts)
+    if of_lync and hosts <= {each.host for each in local}:
+        return local
     return (*seen.observations, *(each for each in local if each not in seen.observations))
