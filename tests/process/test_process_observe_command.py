@@ -241,6 +241,17 @@ def test_a_kept_file_that_was_altered_is_an_error_that_names_it(home: Path) -> N
     assert kept.name in str(done.exception) and "the file was altered" in str(done.exception)
 
 
+def test_a_kept_file_that_was_lost_comes_back_with_the_collectors_file(home: Path) -> None:
+    first = write(home, AN_HOUR)[0]
+    run(home, "observe", first)
+    kept = next((home / "state" / "observations").iterdir())
+    kept.unlink()
+    assert "bring it back from a backup, or give the collector's file" in str(run(home, "plan").exception)
+    assert run(home, "observe", first).exit_code == 0 and kept.exists()
+    assert known(home)[SECURITY]["known"]["state"] == "observed"
+    assert len(Journal(path=home / "state" / "journal.jsonl").declared("observed")) == 1
+
+
 def test_what_is_there_and_not_declared_is_drift_and_no_task(home: Path) -> None:
     def edit(results: dict[str, observed.Members]) -> None:
         for members in results.values():

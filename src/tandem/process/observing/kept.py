@@ -3,6 +3,7 @@
 What the journal does not name does not count, and a file that is not what the journal names is an error: somebody altered it.
 """
 
+from collections.abc import Collection
 from pathlib import Path
 
 from tandem.process.errors import ProcessError
@@ -20,14 +21,19 @@ def path_of(state: Path, digest: str) -> Path:
     return state / FOLDER / f"{digest}.json"
 
 
-def kept_observations(state: Path, journal: Path) -> tuple[Observation, ...]:
-    """Every kept observation, in the order in which they came.
+def kept_digests(journal: Path) -> tuple[str, ...]:
+    """The observations that the journal names, in the order in which they came."""
+    lines = Journal(path=journal).declared(STATE)
+    return tuple(dict.fromkeys(line["changes"][0] for line in lines if line["changes"]))
+
+
+def kept_observations(state: Path, journal: Path, *, but: Collection[str] = ()) -> tuple[Observation, ...]:
+    """Every kept observation, in the order in which they came, without those of some digests.
 
     Raises:
         ProcessError: a file that the journal names is gone or altered.
     """
-    digests = dict.fromkeys(line["changes"][0] for line in Journal(path=journal).declared(STATE) if line["changes"])
-    return tuple(_read(path_of(state, digest), digest) for digest in digests)
+    return tuple(_read(path_of(state, each), each) for each in kept_digests(journal) if each not in but)
 
 
 def _read(path: Path, digest: str) -> Observation:

@@ -10,7 +10,7 @@ from tandem.org.vocabulary import PoolKind, ServerKind
 from tandem.pki.files import write_whole
 from tandem.process.apply import alone
 from tandem.process.journal import Journal
-from tandem.process.observing.kept import FOLDER, STATE, kept_observations, path_of
+from tandem.process.observing.kept import FOLDER, STATE, kept_digests, kept_observations, path_of
 from tandem.process.observing.model import Observation
 from tandem.process.observing.reading import MOST_BYTES, ObservationRefused, read_observation
 from tandem.process.observing.seen import Seen, by_side_and_forest, text
@@ -44,15 +44,12 @@ def record(context: Context, files: Mapping[str, Path]) -> tuple[KeptResult, ...
     given = {name: _usable(context, name, data) for name, data in held.items()}
     state = context.organization.state
     with alone(state):
-        known = kept_observations(state, context.journal)
-        digests = {each.sha256 for each in known}
+        before = set(kept_digests(context.journal))
+        known = kept_observations(state, context.journal, but={each.sha256 for each in given.values()})
         for name, each in given.items():
-            if each.sha256 not in digests:
-                digests.add(each.sha256)
-                _keep(context, each, held[name])
+            _keep(context, each, held[name], named=each.sha256 in before)
     everything = {each.sha256: each for each in (*known, *given.values())}.values()
     seen = by_side_and_forest(everything)
-    before = {each.sha256 for each in known}
     return tuple(
         _recorded(name, each, seen[each.side, each.forest], new=each.sha256 not in before)
         for name, each in given.items()
@@ -120,7 +117,8 @@ def _problems(context: Context, found: Observation) -> Iterator[str]:
             yield f"forest: found {found.forest}, but the organization is {name}: another forest's result"
 
 
-def _keep(context: Context, found: Observation, data: bytes) -> None:
+def _keep(context: Context, found: Observation, data: bytes, *, named: bool) -> None:
+    """The file, also if it was lost; then the line of the journal, unless it is ``named`` there already."""
     state = context.organization.state
     private_folder(state / FOLDER)
     write_whole(path_of(state, found.sha256), data, secret=True)
@@ -130,10 +128,12 @@ def _keep(context: Context, found: Observation, data: bytes) -> None:
         f"by {found.by} on {found.host}",
         f"from {found.started:%Y-%m-%dT%H:%M:%SZ} to {found.ended:%Y-%m-%dT%H:%M:%SZ}",
     )
-    Journal(path=context.journal).append(
-        at=context.clock.at(),
-        who=context.session.account,
-        task=f"{found.side}@{found.forest}",
-        state=STATE,
-        changes=said,
-    )
+    journal = Journal(path=context.journal)
+    if not named and found.sha256 not in kept_digests(context.journal):
+        journal.append(
+            at=context.clock.at(),
+            who=context.session.account,
+            task=f"{found.side}@{found.forest}",
+            state=STATE,
+            changes=said,
+        )

@@ -7,7 +7,6 @@ properties are taken, and the older one's where the newer has none.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from tandem.process.observing.format import name_property
 from tandem.process.observing.model import Observation, ObservedObject
@@ -86,11 +85,6 @@ class Seen:
 
     def __bool__(self) -> bool:
         return bool(self.observations)
-
-    @property
-    def at(self) -> datetime:
-        """How old what is known may be: the end of the oldest one that counts. Only where there are some."""
-        return min(each.ended for each in self.observations)
 
     @property
     def shells(self) -> frozenset[str]:
