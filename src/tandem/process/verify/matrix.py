@@ -6,7 +6,7 @@ symptom.
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -81,7 +81,8 @@ def verify_matrix(context: Context, *, own: bool = False) -> Iterator[Check]:
         if here.repository.all(o.MessagingServer) and (not own or org.servers_in(forest, ServerKind.TANDEM)):
             for part in (_servers, _dial_plans, _gateways, _permissions, _attendants):
                 yield from _in_forest(forest, part(here))
-    yield from _in_forest(org.voice_forest, _voice(context.at(org.voice_forest)))
+    records = {plan.name for plan in org.um_dial_plans if own and not org.servers_in(plan.forest, ServerKind.TANDEM)}
+    yield from _in_forest(org.voice_forest, _voice(context.at(org.voice_forest), records))
 
 
 def _in_forest(forest: str, checks: Iterator[Check]) -> Iterator[Check]:
@@ -196,7 +197,8 @@ def _patterns(context: Context) -> Iterator[Check]:
     )
 
 
-def _voice(context: Context) -> Iterator[Check]:
+def _voice(context: Context, records: Set[str]) -> Iterator[Check]:
+    """``records`` are UM dial plans of Exchange, of whose users the directory holds no mailbox policy."""
     if not context.sees(context.layout.forest):
         wrong = f"You cannot read {context.layout.forest}: nothing of it is checked"
         yield check("The voice side", wrong, "", 0, "check as an administrator of that forest", warn=True)
@@ -230,7 +232,7 @@ def _voice(context: Context) -> Iterator[Check]:
             wrong = f"no voice dial plan is called {plan.phone_context}, and a server before 2010 SP1 needs it"
             yield check(f"Name of {plan.name}", wrong, "", 8, "make a voice dial plan with this simple name")
     yield from _numbers(context, held)
-    yield from _users(context, tuple(plan for forest in forests for plan in forest.dial_plans))
+    yield from _users(context, tuple(plan for forest in forests for plan in forest.dial_plans), records)
 
 
 def _numbers(context: Context, held: tuple[o.Contact, ...]) -> Iterator[Check]:
@@ -250,7 +252,7 @@ def _numbers(context: Context, held: tuple[o.Contact, ...]) -> Iterator[Check]:
     yield check("Contacts' numbers are E.164", ", ".join(bad), f"{len(held)} contacts", 9, "use + and up to 15 digits")
 
 
-def _users(context: Context, plans: tuple[o.UMDialPlan, ...]) -> Iterator[Check]:
+def _users(context: Context, plans: tuple[o.UMDialPlan, ...], records: Set[str]) -> Iterator[Check]:
     """A user of UM in a voice pool: Enterprise Voice, an EUM address in a dial plan that is there, a mailbox policy.
 
     A user of a pool may have the mailbox in a dial plan of numbers, which a PBX uses: nothing of this is needed then.
@@ -266,7 +268,7 @@ def _users(context: Context, plans: tuple[o.UMDialPlan, ...]) -> Iterator[Check]
             wrong.append(f"{user.account} (no EUM address)")
         elif not user.enterprise_voice:
             wrong.append(f"{user.account} (no Enterprise Voice)")
-        elif not user.um_mailbox_policy:
+        elif not user.um_mailbox_policy and user.um_dial_plan not in records:
             wrong.append(f"{user.account} (no UM mailbox policy)")
     shown = ", ".join(wrong[:10]) + (f" and {len(wrong) - 10} more" if len(wrong) > 10 else "")
     advice = "phase 6 gives EUM addresses, phase 10 Enterprise Voice, phase 11 the policy"
