@@ -13,6 +13,7 @@ import click
 import pytest
 
 import deployment
+import observed
 from docs.printed import commands, examples, lines, run, shell
 from tandem.admin.keeping.backup import backup
 from tandem.admin.keeping.install import install_server
@@ -72,6 +73,7 @@ def scene_template(tmp_path_factory: pytest.TempPathFactory, deployed_template: 
     shutil.copy(ROOT / "tests/vectors/process/base/exchange.yaml", contoso / "organization.yaml")
     create_directory(require_organization(contoso / "organization.yaml"), SystemIds())
     deployment.deploy_own_share(contoso)
+    _results(folder)
     _other_directory(folder / "mine")
     _trace(folder / "example")
     (folder / "backup").mkdir()
@@ -79,6 +81,15 @@ def scene_template(tmp_path_factory: pytest.TempPathFactory, deployed_template: 
     install_server(folder / "example" / "organization.yaml", "um1.example.com", home)
     _certificates(folder)
     return folder
+
+
+def _results(folder: Path) -> None:
+    """What collectors would export of "contoso"."""
+    made = observed.results(require_organization(folder / "contoso" / "organization.yaml"))
+    (folder / "results").mkdir()
+    for members in made.values():
+        for path in (folder / f"{members['side']}.json", folder / "results" / f"{members['side']}.json"):
+            path.write_bytes(observed.sealed(members))
 
 
 def _other_directory(home: Path) -> None:

@@ -21,6 +21,7 @@ COMMANDS = {
     "drift": "tandem.cli.deploy.drift:drift",
     "agree": "tandem.cli.deploy.agree:agree",
     "confirm": "tandem.cli.deploy.agree:confirm",
+    "observe": "tandem.cli.deploy.observe:observe",
     "destroy": "tandem.cli.deploy.apply:destroy",
     "exchucutil": "tandem.cli.tools.exchucutil:exchucutil",
     "ocsumutil": "tandem.cli.tools.ocsumutil:ocsumutil",
@@ -48,7 +49,8 @@ EXIT_CODES = {
     2: "`plan`: there are changes",
     3: "`drift`, `exchucutil --verify`, `ou-permission test`, `ocsumutil check-names`, "
     "`pki status`: something differs, is missing, or ends soon",
-    4: "`apply`, `destroy`: tasks remain that others must do, that wait, or that are guarded",
+    4: "`apply`, `destroy`: tasks remain that others must do, that wait, or that are guarded; `verify`, `drift`: nothing "
+    "failed or differs, but steps on Exchange or Lync servers are open, or not observed",
     5: "`apply PLAN`: tasks of the saved plan are stale",
     130: "stopped by Ctrl-C",
 }

@@ -13,8 +13,9 @@ from rich.progress import Progress as Bars
 
 from tandem.admin.deploy.plan import PlanResult
 from tandem.process.apply import Applied, Progress
+from tandem.process.observing.standing import NOTHING_KNOWN, StepStanding, StepState, is_old, source_text
 from tandem.process.phases import Phase
-from tandem.process.plan import Planned, Status
+from tandem.process.plan import Plan, Planned, Status, observations_of
 from tandem.process.roles import requirement_text
 from tandem.process.task import ACTIONS, Change
 
@@ -30,13 +31,14 @@ def show_plan(made: PlanResult, out: Console) -> None:
     plan = made.plan
     for phase, group in groupby(plan.tasks, key=lambda planned: planned.task.phase):
         planned = list(group)
-        done = all(p.status is Status.DONE for p in planned)
-        out.print(f"\n[bold]{phase.number:>2}  {phase.title}[/]" + ("  [dim]done[/]" if done else ""))
+        out.print(f"\n[bold]{phase.number:>2}  {phase.title}[/]{_phase_word(planned)}")
         if phase.note:
             out.print(f"    [dim]{phase.note}[/]")
         for each in planned:
             if each.status is not Status.DONE:
                 _show_task(each, plan.operator, out)
+            elif each.standing is not None:
+                _show_known(each, each.standing, out)
     for what in made.further:
         out.print(f"\n[yellow]Further step of phase 10: {escape(what)}[/]")
     for what in made.not_served:
@@ -45,10 +47,55 @@ def show_plan(made: PlanResult, out: Console) -> None:
     out.print(f"\nThe split of work is agreed to by: {', '.join(names) or 'no team yet'}.")
     if hidden := sum(planned.status is Status.UNREADABLE for planned in plan.tasks):
         out.print(f"[yellow]{hidden} task(s) are about what {escape(plan.operator)} may not read.[/]")
-    out.print(f"{len(plan.todo)} task(s) to do: {_counts(plan.todo)}." if plan.todo else _NOTHING)
+    _show_knowledge(made, out)
+    out.print(f"{len(plan.todo)} task(s) to do: {_counts(plan.todo)}." if plan.todo else _nothing(plan))
+
+
+_KNOWN = {"observed": "green", "confirmed": "yellow", "open": "magenta", "differs": "red"}
+"""How a step on Exchange or Lync servers is known, in colours that never look alike."""
+
+
+def _nothing(plan: Plan) -> str:
+    confirmed = sum(planned.word == StepState.CONFIRMED for planned in plan.tasks)
+    if confirmed:
+        return f"Nothing to do, as far as is known: {confirmed} step(s) are confirmed by somebody, and not observed."
+    return "Nothing to do: all is as declared." if observations_of(plan.tasks) else _NOTHING
 
 
 _NOTHING = "Nothing to do: the directory is as declared."
+
+
+def _phase_word(planned: Sequence[Planned]) -> str:
+    """Behind a phase whose tasks are all done: how that is known."""
+    if any(each.status is not Status.DONE for each in planned):
+        return ""
+    words = [word for word in (StepState.OBSERVED, StepState.CONFIRMED) if any(each.word == word for each in planned)]
+    return f"  [dim]{' and '.join(words) or 'done'}[/]"
+
+
+def _show_known(planned: Planned, known: StepStanding, out: Console) -> None:
+    """A line for a step that is done: observed, or confirmed."""
+    out.print(
+        f"    [{_KNOWN[known.state]}]{known.state:9}[/]  [bold]{planned.task.id}[/]  {escape(planned.task.title)}"
+    )
+    out.print(f"        [dim]{escape(known.text)}[/]")
+
+
+def _show_knowledge(made: PlanResult, out: Console) -> None:
+    """How many steps are observed, confirmed, open; and which observations are old."""
+    words = Counter(_word(each) for each in made.plan.tasks if each.standing is not None)
+    if words:
+        counted = ", ".join(f"[{colour}]{words[word]} {word}[/]" for word, colour in _KNOWN.items() if words[word])
+        out.print(f"Steps on Exchange and Lync servers: {counted}.")
+    for each in observations_of(made.plan.tasks):
+        if is_old(each, made.at):
+            said = f"{each.side} of {each.forest}, {source_text(each, made.at)}"
+            out.print(f"[yellow]Old observation, run the collector again: {escape(said)}[/]")
+
+
+def _word(planned: Planned) -> str:
+    """``observed``, ``confirmed``, ``differs``, or ``open``, for what is ready and for what waits."""
+    return planned.word if planned.word in _KNOWN else str(StepState.OPEN)
 
 
 def _counts(planned: Iterable[Planned]) -> str:
@@ -57,15 +104,18 @@ def _counts(planned: Iterable[Planned]) -> str:
 
 
 def _show_task(planned: Planned, operator: str, out: Console) -> None:
-    task = planned.task
-    mine = "" if planned.permitted else f"  [red]not for {escape(operator)}[/]"
+    task, known = planned.task, planned.standing
+    lacks = f" (lacks {planned.missing})" if planned.missing else ""
+    mine = "" if planned.permitted else f"  [red]not for {escape(operator + lacks)}[/]"
     if operator in planned.expected:
         mine = f"  [yellow]for {escape(operator)} after phase 0[/]"
-    out.print(f"    [bold]{task.id}[/]  {escape(task.title)}{mine}")
+    word = f"[{_KNOWN[_word(planned)]}]{_word(planned):9}[/]  " if known is not None else ""
+    out.print(f"    {word}[bold]{task.id}[/]  {escape(task.title)}{mine}")
     out.print(
         f"        [dim]{task.side}; needs {requirement_text(task.required)}; held by {escape(_holders(planned))}[/]"
     )
-    for note in filter(None, (_reason(planned), planned.advice)):
+    seen = known.text if known is not None and known.text != NOTHING_KNOWN else ""
+    for note in filter(None, (seen, _reason(planned), planned.advice)):
         out.print(f"        [yellow]{escape(note)}[/]")
     show_changes(planned.changes, out)
 

@@ -1,17 +1,24 @@
 """Drift: where the directory is not as the file says. Only reads; the session that it is given cannot write.
 
 A difference is what the plan would change, and also an object of the deployment's kinds that is neither declared nor made
-by Tandem: it was made outside Tandem.
+by Tandem: it was made outside Tandem. Of Exchange and Lync servers it is what an observation shows; a step that nobody has
+observed is no difference, but named.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
+from tandem.process.observing.kept import kept_observations
+from tandem.process.observing.model import Observation
+from tandem.process.observing.seen import by_side_and_forest
+from tandem.process.observing.standing import StepState, is_old
+from tandem.process.observing.undeclared import undeclared
+from tandem.process.observing.verdict import StepOutcome
 from tandem.process.phases import Phase
-from tandem.process.plan import Status, make_plan
+from tandem.process.plan import Planned, Status, make_plan, observations_of
 from tandem.process.task import Context, phase, phase_of
 from tandem.process.tasks.removals import MESSAGING, VOICE
 from tandem.process.tasks.renames import people
@@ -32,25 +39,60 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """Every difference that the reader can see, in the order of the phases, and the tasks whose objects he cannot read."""
+    """Every difference that the reader can see, in the order of the phases, and the tasks whose objects he cannot read.
+
+    ``unobserved`` are steps on Exchange and Lync servers that could be observed and are not, with what is known of them;
+    ``old`` are the observations that are old.
+    """
 
     differences: tuple[Difference, ...]
     unreadable: tuple[str, ...]
+    unobserved: Mapping[str, str] = field(default_factory=dict)
+    old: tuple[Observation, ...] = ()
 
 
 def find_drift(context: Context) -> Drift:
-    """Compare what can be read."""
+    """Compare what can be read, and what was observed."""
     tasks = make_plan(context).tasks
     found = [
         Difference(phase=planned.task.phase, what=str(change), holders=planned.holders)
         for planned in tasks
-        if planned.status not in (Status.DONE, Status.UNREADABLE)
+        if planned.status not in (Status.DONE, Status.UNREADABLE) and (planned.standing is None or planned.differs)
         for change in planned.changes
     ]
-    whole = sorted((*found, *_foreign(context), *_misplaced(context)), key=lambda each: each.phase.number)
+    foreign = (*_foreign(context), *_observed_foreign(context), *_misplaced(context))
     # What the voice side does not read and needs none of is hidden from it for good; nobody is told of that.
     hidden = (each.task for each in tasks if each.status is Status.UNREADABLE and each.task.gate)
-    return Drift(differences=tuple(whole), unreadable=tuple(task.id for task in hidden))
+    now = context.clock.at()
+    return Drift(
+        differences=tuple(sorted(_once((*found, *foreign)), key=lambda each: each.phase.number)),
+        unreadable=tuple(task.id for task in hidden),
+        unobserved={each.task.id: each.standing.text for each in tasks if each.standing and _unobserved(each)},
+        old=tuple(each for each in observations_of(tasks) if is_old(each, now)),
+    )
+
+
+def _once(found: Iterable[Difference]) -> Iterator[Difference]:
+    """Each difference once, in the first phase that it belongs to: an expired certificate is one of phase 5 too."""
+    said = set()
+    for each in found:
+        if each.what not in said:
+            said.add(each.what)
+            yield each
+
+
+def _unobserved(planned: Planned) -> bool:
+    """Whether a step could have been observed and was not; one that a collector cannot see is known by a person's word."""
+    known = planned.standing
+    if known is None or known.state is StepState.OBSERVED or planned.differs:
+        return False
+    return known.state is StepState.OPEN or known.outcome is not StepOutcome.NOT_OBSERVABLE
+
+
+def _observed_foreign(context: Context) -> Iterator[Difference]:
+    kept = kept_observations(context.organization.state, context.journal)
+    for number, kind, name in undeclared(context.organization, by_side_and_forest(kept)):
+        yield Difference(phase=phase(number), what=f"? {kind} {name}: observed, and not declared")
 
 
 def _misplaced(context: Context) -> Iterator[Difference]:

@@ -1,7 +1,7 @@
 """The plan: every task, what it would change, whose it is, who may do it, and what it waits for."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -9,9 +9,13 @@ from typing import Any
 from tandem.directory.layout import forest_of
 from tandem.process.guard import Guard
 from tandem.process.holders import Roles
+from tandem.process.observing.model import Observation
+from tandem.process.observing.standing import StepStanding
+from tandem.process.observing.verdict import StepOutcome
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import requirement_text
 from tandem.process.task import Change, Context, Task
+from tandem.process.tasks.byhand import HandTask
 from tandem.process.tasks.every import all_tasks
 
 
@@ -32,7 +36,8 @@ class Planned:
 
     ``reason`` says what a task that is not ready waits for, of which the operator cannot see whether ``unseen`` is done;
     ``holders`` are the accounts that may do it, where there are none ``expected`` those that will when phase 0 is done;
-    ``advice`` is what the operator should know of his roles.
+    ``missing`` are the groups that the operator lacks; ``advice`` is what he should know of his roles. ``standing`` says of a
+    step that people carry out whether it was observed, confirmed, or is open.
     """
 
     task: Task
@@ -44,6 +49,20 @@ class Planned:
     advice: str = ""
     expected: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    missing: str = ""
+    standing: StepStanding | None = None
+
+    @property
+    def word(self) -> str:
+        """What a person reads as its state: ``observed``, ``confirmed``, or the status."""
+        if self.status is Status.DONE and self.standing is not None:
+            return str(self.standing.state)
+        return "differs" if self.differs else str(self.status)
+
+    @property
+    def differs(self) -> bool:
+        """Whether an observation shows a difference, which is more than a step that nobody has looked at."""
+        return self.standing is not None and self.standing.outcome is StepOutcome.DIFFERENT and bool(self.changes)
 
     def as_json(self) -> dict[str, Any]:
         """For scripts, and for a saved plan."""
@@ -61,6 +80,8 @@ class Planned:
             "reason": self.reason,
             "unseen": list(self.unseen),
             "advice": self.advice,
+            "missing_groups": self.missing,
+            "known": self.standing.as_json() if self.standing else None,
             "changes": [str(change) for change in self.changes],
         }
 
@@ -84,6 +105,12 @@ class Plan:
     def only(self, wanted: Callable[[Planned], bool]) -> "Plan":
         """A part of it."""
         return Plan(operator=self.operator, tasks=tuple(filter(wanted, self.tasks)))
+
+
+def observations_of(tasks: Iterable[Planned]) -> tuple[Observation, ...]:
+    """The observations that count for some tasks, each once."""
+    found = {each.sha256: each for planned in tasks if planned.standing for each in planned.standing.observations}
+    return tuple(found.values())
 
 
 Wanted = Callable[[Task], bool]
@@ -151,6 +178,8 @@ class Observer:
             expected=() if holders else self.roles.expected(task.required, task.forest),
             permitted=permitted,
             advice=self.roles.advice(task.required, task.forest),
+            missing="" if permitted else self.roles.missing(task.required, task.forest),
+            standing=task.standing() if isinstance(task, HandTask) and not hidden else None,
         )
 
     def done(self, task: Task) -> None:

@@ -13,8 +13,9 @@ from tandem.process.agreement import agreed
 from tandem.process.apply import selection
 from tandem.process.errors import ProcessError
 from tandem.process.guard import Guard
+from tandem.process.observing.standing import is_old, source_json
 from tandem.process.phases import TEAM_WORDS, Phase, Side
-from tandem.process.plan import Plan, make_plan
+from tandem.process.plan import Plan, make_plan, observations_of
 from tandem.process.runbook.further import further_steps
 from tandem.process.task import Context
 
@@ -38,6 +39,9 @@ class PlanResult:
         return {
             "operator": self.plan.operator,
             "tasks": [task.as_json() for task in self.plan.tasks],
+            "observations": [
+                source_json(each) | {"old": is_old(each, self.at)} for each in observations_of(self.plan.tasks)
+            ],
             "further_steps": list(self.further),
             "not_served": list(self.not_served),
             "agreed": {str(side): who for side, who in self.agreed.items()},

@@ -31,6 +31,13 @@ class Verified:
         """How many checks have this grade."""
         return sum(check.grade is grade for check in self.checks)
 
+    def exit_code(self, *, accept_confirmed: bool) -> int:
+        """1 if something failed, 4 if something is open or only confirmed, else 0."""
+        if self.count(Grade.FAILED):
+            return 1
+        unknown = self.count(Grade.OPEN) + (0 if accept_confirmed else self.count(Grade.CONFIRMED))
+        return 4 if unknown else 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveOptions:

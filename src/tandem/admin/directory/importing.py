@@ -21,7 +21,10 @@ from tandem.directory.repository import Repository
 from tandem.org.groups import EXCHANGE_2007_GROUPS, GROUPS, SERVICE_GROUPS
 from tandem.org.load import require_organization
 from tandem.process.errors import ProcessError
-from tandem.process.keeping.importing import organization_text
+from tandem.process.keeping.importing import observed_text, organization_text
+from tandem.process.observing.imported.organization import imported
+from tandem.process.observing.reading import ObservationRefused, read_observation
+from tandem.process.observing.recording import read_file
 from tandem.process.verify.examine import examine
 
 _GROUPS = tuple(
@@ -82,6 +85,23 @@ def import_organization(opened: OpenedDirectory, *, roots: Path | None = None) -
     found = _found(opened)
     text = organization_text(found, opened.addresses, roots=str(roots.resolve()) if roots else "")
     return Imported(text=text, notes=tuple(found.notes))
+
+
+def import_observations(files: Sequence[Path]) -> Imported:
+    """The organization file of what collectors have read, without a directory.
+
+    Raises:
+        ObservationRefused: a file is no observation; the message names it.
+        ProcessError: the observations are not of one organization.
+    """
+    observations = []
+    for path in files:
+        try:
+            observations.append(read_observation(read_file(path)))
+        except ObservationRefused as error:
+            raise ObservationRefused(f"{path}: {error}") from None
+    sections, notes = imported(observations)
+    return Imported(text=observed_text(sections, notes), notes=notes)
 
 
 def examine_organization(opened: OpenedDirectory) -> Verified:

@@ -19,9 +19,11 @@ from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, pr
 def drift(file: Path, operator: Operator, summary: bool, as_json: bool) -> None:
     """Show where the directory differs from the organization in FILE: changes made outside Tandem.
 
-    The directory is opened for reading only. What ADMIN may not read is no difference: its tasks are named.
+    The directory is opened for reading only. What ADMIN may not read is no difference: its tasks are named. Of Exchange and
+    Lync servers it shows where the newest observation differs ('tandem observe'); steps that nobody has observed are named.
 
-    Exit code 0: no difference in what could be read; 3: there are differences; 1: error.
+    Exit code 0: no difference in what could be read; 3: there are differences; 4: there is none, but steps on Exchange or Lync
+    servers were not observed; 1: error.
 
     \b
     Example, for a timer:
@@ -36,12 +38,19 @@ def drift(file: Path, operator: Operator, summary: bool, as_json: bool) -> None:
             out.print(f"[bold]{phase.number:>2}  {phase.title}[/]")
             for each in group:
                 out.print(f"      {escape(each.what)}")
+        for step, known in () if summary else found.unobserved.items():
+            out.print(f"not observed: {escape(step)}: {escape(known)}")
         count = len(found.differences)
         hidden = (
             f" {operator.account} cannot read what {', '.join(found.unreadable)} are about." if found.unreadable else ""
         )
         phases = ", ".join(dict.fromkeys(each.phase.id for each in found.differences))
-        drifted = f"{count} difference(s), of {phases}." if count else "No drift: the directory is as declared."
+        unobserved = (
+            f" {len(found.unobserved)} step(s) not observed: {', '.join(found.unobserved)}." if found.unobserved else ""
+        )
+        old = "".join(f" Old, collect again: {each}." for each in found.old)
+        sound = "No drift in what was observed." if found.unobserved else "No drift: the directory is as declared."
+        drifted = f"{count} difference(s), of {phases}." if count else sound
         left = f" {len(found.leavers)} mailbox(es) of leavers ('tandem user leavers')." if found.leavers else ""
-        out.print(escape(drifted + hidden + left))
-    raise click.exceptions.Exit(3 if found.differences else 0)
+        out.print(escape(drifted + unobserved + old + hidden + left))
+    raise click.exceptions.Exit(found.exit_code)

@@ -11,7 +11,17 @@ from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, pr
 from tandem.process.verify.matrix import Grade
 from tandem.sip.aio.resolve import parse_overrides
 
-_COLOURS = {Grade.PASSED: "green", Grade.WARNING: "yellow", Grade.FAILED: "red"}
+_COLOURS = {
+    Grade.PASSED: "green",
+    Grade.WARNING: "yellow",
+    Grade.FAILED: "red",
+    Grade.UNREADABLE: "cyan",
+    Grade.OBSERVED: "green",
+    Grade.CONFIRMED: "yellow",
+    Grade.OPEN: "magenta",
+}
+_ALWAYS = (Grade.PASSED, Grade.WARNING, Grade.FAILED)
+"""Grades whose number is said even where it is 0."""
 
 
 @click.command()
@@ -28,6 +38,9 @@ _COLOURS = {Grade.PASSED: "green", Grade.WARNING: "yellow", Grade.FAILED: "red"}
 )
 @click.option("--caller", default="", metavar="ADDRESS", help="The user who calls in live checks; by default chosen.")
 @click.option("--called", default="", metavar="ADDRESS", help="The user who gets the message; by default chosen.")
+@click.option(
+    "--accept-confirmed", is_flag=True, help="Exit code 0 also where steps are confirmed by somebody and not observed."
+)
 @SUMMARY
 @JSON
 def verify(
@@ -38,6 +51,7 @@ def verify(
     homes: tuple[Path, ...],
     caller: str,
     called: str,
+    accept_confirmed: bool,
     summary: bool,
     as_json: bool,
 ) -> None:
@@ -48,11 +62,16 @@ def verify(
     it must arrive, and the other's phone must show message waiting (MWI). That phone rings meanwhile. The message, and the
     notices of missed calls that come of these calls, are deleted again.
 
-    Exit code 0: nothing failed (there may be warnings); 1: something did.
+    Steps on Exchange and Lync servers are observed (a collector's result shows them as declared), confirmed (somebody's word,
+    and no observation), or open; one that was observed to differ has failed. What waits for other tasks is open too.
+
+    Exit code 0: nothing failed, nothing is open, and every step was observed (there may be warnings); 1: something failed, or
+    an error; 4: nothing failed, but steps are open, or only confirmed. --accept-confirmed takes a confirmation as enough.
 
     \b
     Examples:
       tandem verify example/organization.yaml
+      tandem verify contoso/organization.yaml --accept-confirmed
       tandem verify example/organization.yaml --live --resolve um1.example.com=127.0.0.1:15061 \\
           --resolve pool1.example.com=127.0.0.1:15062
     """
@@ -60,7 +79,7 @@ def verify(
     options = admin.LiveOptions(homes=homes, resolve=parse_overrides(resolve), caller=caller, called=called)
     verified = admin.verify(context, options if live else None)
     show_checks(verified, as_json=as_json, summary=summary)
-    raise click.exceptions.Exit(1 if verified.count(Grade.FAILED) else 0)
+    raise click.exceptions.Exit(verified.exit_code(accept_confirmed=accept_confirmed))
 
 
 def show_checks(verified: admin.Verified, *, as_json: bool, summary: bool = False) -> None:
@@ -71,9 +90,12 @@ def show_checks(verified: admin.Verified, *, as_json: bool, summary: bool = Fals
     out = console()
     for check in () if summary else verified.checks:
         colour = _COLOURS[check.grade]
-        out.print(f"[{colour}]{check.grade:7}[/]  {escape(check.name)}: {escape(check.evidence)}")
+        where = f" \\[{escape(check.forest)}]" if check.forest else ""
+        out.print(f"[{colour}]{check.grade:9}[/]  {escape(check.name)}{where}: {escape(check.evidence)}")
         if check.advice:
-            out.print(f"         phase {check.phase}: {escape(check.advice)}")
-    numbers = ", ".join(f"{verified.count(grade)} {grade}" for grade in Grade)
+            out.print(f"           phase {check.phase}: {escape(check.advice)}")
+    numbers = ", ".join(
+        f"{verified.count(grade)} {grade}" for grade in Grade if grade in _ALWAYS or verified.count(grade)
+    )
     failed = "; ".join(check.name for check in verified.checks if check.grade is Grade.FAILED)
     out.print(escape(f"{numbers}: {failed}" if summary and failed else numbers))

@@ -28,21 +28,30 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("import")
+@click.option("--observation", is_flag=True, help="DIRECTORY are results of collectors (JSON files), not directories.")
 @_options
-def import_(directories: tuple[str, ...], operator: Operator, roots: Path | None) -> None:
+def import_(directories: tuple[str, ...], operator: Operator, roots: Path | None, observation: bool) -> None:
     """Print the organization file of what DIRECTORY holds: Tandem's own objects, or Exchange's UM and Lync's.
 
     DIRECTORY is ldaps://HOST of a forest (of several forests, one each, the first one that of your account), or the file of an
     embedded directory. The plan of the printed file is empty for what the directory holds. What is not understood, what had to
     be assumed, and what Lync keeps outside of Active Directory is said in comments at its head: nothing is dropped.
 
+    With --observation the file is made from results of collectors alone ('tandem collect'): no directory is opened and nobody
+    logs in. Then 'tandem directory create' makes the directory that keeps who may do what, 'tandem observe' takes the same
+    results, and the plan is empty but for what a collector cannot see.
+
     \b
     Examples:
+      tandem import --observation exchange.json lync.json > organization.yaml
       tandem import ldaps://dc1.example.com --as administrator > organization.yaml
       tandem import ldaps://dc1.mail.example.com ldaps://dc1.voice.example.net > organization.yaml
     """
-    opened = admin.open_directory(directories, operator, roots=roots)
-    imported = admin.import_organization(opened, roots=roots)
+    if observation:
+        imported = admin.import_observations([Path(each) for each in directories])
+    else:
+        opened = admin.open_directory(directories, operator, roots=roots)
+        imported = admin.import_organization(opened, roots=roots)
     click.echo(imported.text, nl=False)
     for note in imported.notes:
         click.echo(f"note: {note}", err=True)

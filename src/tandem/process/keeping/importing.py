@@ -60,6 +60,18 @@ def organization_text(found: Found, directory: Mapping[str, str], *, roots: str 
         "users": list(_users(found)),
         "administrators": list(_administrators(found)),
     }
+    return _file_text(sections, _head(found))
+
+
+def observed_text(sections: Mapping[str, object], notes: Iterable[str]) -> str:
+    """The file of what was observed (:mod:`tandem.process.observing.imported.organization`)."""
+    head = ["Read from observations by 'tandem import --observation'. 'tandem validate' checks it."]
+    said = [f"  - {note}" for note in notes]
+    head += ["What was seen and is not in the file, or was assumed:", *said] if said else []
+    return _file_text({"tandem": 1, **sections}, head)
+
+
+def _file_text(sections: Mapping[str, object], head: Iterable[str]) -> str:
     body = yaml.dump(
         {key: value for key, value in sections.items() if value},
         Dumper=_Dumper,
@@ -67,7 +79,7 @@ def organization_text(found: Found, directory: Mapping[str, str], *, roots: str 
         allow_unicode=True,
         width=120,
     )
-    return "".join(f"# {' '.join(note.split())}\n" for note in _head(found)) + "\n" + body
+    return "".join(f"# {' '.join(note.split())}\n" for note in head) + "\n" + body
 
 
 def _head(found: Found) -> Iterator[str]:

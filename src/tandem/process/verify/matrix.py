@@ -4,8 +4,9 @@ It reads objects, made by Tandem or not, and looks at nothing that the file decl
 symptom.
 """
 
+import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,7 +17,16 @@ from tandem.org.checks import AGREES
 from tandem.org.numbers import is_e164, line_key
 from tandem.org.patterns import pattern_problem
 from tandem.org.topology import startup_mode
-from tandem.org.vocabulary import MediaEncryption, PoolKind, PoolType, StartupMode, UMStatus, UriType, VoIPSecurity
+from tandem.org.vocabulary import (
+    MediaEncryption,
+    PoolKind,
+    PoolType,
+    ServerKind,
+    StartupMode,
+    UMStatus,
+    UriType,
+    VoIPSecurity,
+)
 from tandem.process.errors import ProcessError
 from tandem.process.phases import PHASES
 from tandem.process.task import Context
@@ -25,22 +35,31 @@ from tandem.process.tools.targets import read_target
 
 
 class Grade(StrEnum):
-    """How a check ended."""
+    """How a check ended.
+
+    Of what people do on Exchange and Lync servers nothing is passed: it was observed to be as declared, or somebody has
+    confirmed it, or it is open. Open is also what waits for something else.
+    """
 
     PASSED = "passed"
     WARNING = "warning"
     FAILED = "failed"
+    UNREADABLE = "not readable"
+    OBSERVED = "observed"
+    CONFIRMED = "confirmed"
+    OPEN = "open"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One check. ``phase`` is the id of the phase that fixes it."""
+    """One check. ``phase`` is the id of the phase that fixes it, ``forest`` where it looked, if that is one forest."""
 
     name: str
     grade: Grade
     evidence: str
     phase: str
     advice: str = ""
+    forest: str = ""
 
 
 def check(name: str, wrong: str, right: str, number: int, advice: str = "", *, warn: bool = False) -> Check:
@@ -51,17 +70,23 @@ def check(name: str, wrong: str, right: str, number: int, advice: str = "", *, w
     )
 
 
-def verify_matrix(context: Context) -> Iterator[Check]:
-    """Every check, forest by forest, then of the voice side."""
-    for forest in context.organization.messaging_forests:
+def verify_matrix(context: Context, *, own: bool = False) -> Iterator[Check]:
+    """Every check, forest by forest, then of the voice side.
+
+    With ``own`` only forests that have servers of kind tandem: of the others the directory holds records at most.
+    """
+    org = context.organization
+    for forest in org.messaging_forests:
         here = context.at(forest)
-        if here.repository.all(o.MessagingServer):
-            yield from _servers(here)
-            yield from _dial_plans(here)
-            yield from _gateways(here)
-            yield from _permissions(here)
-            yield from _attendants(here)
-    yield from _voice(context.at(context.organization.voice_forest))
+        if here.repository.all(o.MessagingServer) and (not own or org.servers_in(forest, ServerKind.TANDEM)):
+            for part in (_servers, _dial_plans, _gateways, _permissions, _attendants):
+                yield from _in_forest(forest, part(here))
+    records = {plan.name for plan in org.um_dial_plans if own and not org.servers_in(plan.forest, ServerKind.TANDEM)}
+    yield from _in_forest(org.voice_forest, _voice(context.at(org.voice_forest), records))
+
+
+def _in_forest(forest: str, checks: Iterator[Check]) -> Iterator[Check]:
+    return (dataclasses.replace(each, forest=forest) for each in checks)
 
 
 def _servers(context: Context) -> Iterator[Check]:
@@ -172,7 +197,8 @@ def _patterns(context: Context) -> Iterator[Check]:
     )
 
 
-def _voice(context: Context) -> Iterator[Check]:
+def _voice(context: Context, records: Set[str]) -> Iterator[Check]:
+    """``records`` are UM dial plans of Exchange, of whose users the directory holds no mailbox policy."""
     if not context.sees(context.layout.forest):
         wrong = f"You cannot read {context.layout.forest}: nothing of it is checked"
         yield check("The voice side", wrong, "", 0, "check as an administrator of that forest", warn=True)
@@ -206,7 +232,7 @@ def _voice(context: Context) -> Iterator[Check]:
             wrong = f"no voice dial plan is called {plan.phone_context}, and a server before 2010 SP1 needs it"
             yield check(f"Name of {plan.name}", wrong, "", 8, "make a voice dial plan with this simple name")
     yield from _numbers(context, held)
-    yield from _users(context, tuple(plan for forest in forests for plan in forest.dial_plans))
+    yield from _users(context, tuple(plan for forest in forests for plan in forest.dial_plans), records)
 
 
 def _numbers(context: Context, held: tuple[o.Contact, ...]) -> Iterator[Check]:
@@ -226,7 +252,7 @@ def _numbers(context: Context, held: tuple[o.Contact, ...]) -> Iterator[Check]:
     yield check("Contacts' numbers are E.164", ", ".join(bad), f"{len(held)} contacts", 9, "use + and up to 15 digits")
 
 
-def _users(context: Context, plans: tuple[o.UMDialPlan, ...]) -> Iterator[Check]:
+def _users(context: Context, plans: tuple[o.UMDialPlan, ...], records: Set[str]) -> Iterator[Check]:
     """A user of UM in a voice pool: Enterprise Voice, an EUM address in a dial plan that is there, a mailbox policy.
 
     A user of a pool may have the mailbox in a dial plan of numbers, which a PBX uses: nothing of this is needed then.
@@ -242,7 +268,7 @@ def _users(context: Context, plans: tuple[o.UMDialPlan, ...]) -> Iterator[Check]
             wrong.append(f"{user.account} (no EUM address)")
         elif not user.enterprise_voice:
             wrong.append(f"{user.account} (no Enterprise Voice)")
-        elif not user.um_mailbox_policy:
+        elif not user.um_mailbox_policy and user.um_dial_plan not in records:
             wrong.append(f"{user.account} (no UM mailbox policy)")
     shown = ", ".join(wrong[:10]) + (f" and {len(wrong) - 10} more" if len(wrong) > 10 else "")
     advice = "phase 6 gives EUM addresses, phase 10 Enterprise Voice, phase 11 the policy"

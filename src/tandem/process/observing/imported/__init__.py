@@ -1,0 +1,1 @@
+"""An organization file from observations alone."""

@@ -1,0 +1,1 @@
+"""What observations say of each step of the runbook."""
