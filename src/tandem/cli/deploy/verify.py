@@ -11,7 +11,7 @@ from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, pr
 from tandem.process.verify.matrix import Grade
 from tandem.sip.aio.resolve import parse_overrides
 
-_COLOURS = {Grade.PASSED: "green", Grade.WARNING: "yellow", Grade.FAILED: "red"}
+_COLOURS = {Grade.PASSED: "green", Grade.WARNING: "yellow", Grade.FAILED: "red", Grade.UNREADABLE: "cyan"}
 
 
 @click.command()
@@ -74,6 +74,7 @@ def show_checks(verified: admin.Verified, *, as_json: bool, summary: bool = Fals
         out.print(f"[{colour}]{check.grade:7}[/]  {escape(check.name)}: {escape(check.evidence)}")
         if check.advice:
             out.print(f"         phase {check.phase}: {escape(check.advice)}")
-    numbers = ", ".join(f"{verified.count(grade)} {grade}" for grade in Grade)
+    shown = (grade for grade in Grade if grade is not Grade.UNREADABLE or verified.count(grade))
+    numbers = ", ".join(f"{verified.count(grade)} {grade}" for grade in shown)
     failed = "; ".join(check.name for check in verified.checks if check.grade is Grade.FAILED)
     out.print(escape(f"{numbers}: {failed}" if summary and failed else numbers))

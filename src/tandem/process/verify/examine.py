@@ -11,8 +11,9 @@ from pathlib import Path
 from tandem.core.clock import Clock
 from tandem.core.ids import Ids
 from tandem.directory import objects as o
+from tandem.directory.defaults import exchucutil_aces
 from tandem.directory.dn import DN
-from tandem.directory.found import Found
+from tandem.directory.found import Found, runs_um
 from tandem.directory.layout import ORGANIZATION_CLASS, POOLS_CLASS, RTC_SERVICE_CLASS
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository
@@ -23,6 +24,7 @@ from tandem.org.model import Organization
 from tandem.org.vocabulary import ServerKind
 from tandem.process.task import Context, layout_of
 from tandem.process.verify.matrix import Check, check, verify_matrix
+from tandem.process.verify.readable import graded
 
 
 def examine(
@@ -37,10 +39,15 @@ def examine(
     context = Context(
         organization=organization, session=session, repository=repository, layout=layout, clock=clock, ids=ids
     )
-    yield from verify_matrix(context)
+    yield from graded(found, verify_matrix(context))
     for note in found.notes:
         yield check(
-            "Read, and not understood or assumed", note, "", 1, "compare with the product's own tools", warn=True
+            "Read, and not understood or told by something else",
+            note,
+            "",
+            1,
+            "compare with the product's own tools",
+            warn=True,
         )
     if foreign:
         session.close()
@@ -69,14 +76,16 @@ def _rebuilt(found: Found, organization: Organization, folder: Path) -> Session:
             repository = Repository(session, at)
             for name in GROUPS["V"]:
                 repository.add(o.Group(name=name))
-            gateways = sorted(objects, key=lambda each: isinstance(each, o.UMHuntGroup))  # below their gateways
+            running = [each for each in objects if not isinstance(each, o.MessagingServer) or runs_um(each)]
+            gateways = sorted(running, key=lambda each: isinstance(each, o.UMHuntGroup))  # below their gateways
             for each in gateways:
                 if isinstance(each, o.User | o.Contact):
                     _place(session, DN.parse(each.container))
                 # Of what names the account, the account's own entry is not part of the examination.
                 repository.add(dataclasses.replace(each, cn="") if isinstance(each, o.User) else each)
-            for text, aces in found.rights.get(forest, {}).items():
-                session.grant(DN.parse(text), aces)
+            own = dataclasses.replace(at, organization=found.organizations.get(forest, at.organization))
+            for (text, _), (there, _) in zip(exchucutil_aces(at), exchucutil_aces(own), strict=True):
+                session.grant(DN.parse(text), found.rights.get(forest, {}).get(there, ()))
     return session
 
 

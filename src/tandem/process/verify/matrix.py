@@ -30,6 +30,7 @@ class Grade(StrEnum):
     PASSED = "passed"
     WARNING = "warning"
     FAILED = "failed"
+    UNREADABLE = "not readable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
