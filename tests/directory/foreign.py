@@ -308,7 +308,12 @@ def contoso() -> ForeignEntries:
     made.add(
         f"CN=Reception,CN=UM AutoAttendant Container,{made.exchange}",
         "msExchUMAutoAttendant",
-        {"msExchUMAutoAttendantDialedNumbers": "+14255550101", _LINK: plan, "msExchUMStandInAttendantStatus": "0"},
+        {
+            "msExchUMAutoAttendantDialedNumbers": "+14255550101",
+            _LINK: plan,
+            "msExchUMStandInAttendantStatus": "0",
+            "msExchUMStandInSpeechEnabled": "TRUE",
+        },
     )
     made.add_server("EX10UM1", "Version 14.3 (Build 30123.4)", 16, plan)
     made.add_server("EX10HUB1", "Version 14.3 (Build 30123.4)", 36)
