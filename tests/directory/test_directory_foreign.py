@@ -289,11 +289,11 @@ def test_numbers_that_stand_for_words_are_shown_and_never_translated() -> None:
     found = read(made)
     why = {(each.type_, each.field): each.why for each in found.unread}
     for type_, field, said in (
-        (o.UMDialPlan, "uri_type", "msexchumstandinuritype is 2"),
-        (o.UMDialPlan, "voip_security", "msexchumstandinvoipsecurity is 3"),
-        (o.UMIPGateway, "status", "msexchumstandingatewaystatus is 0"),
-        (o.UMAutoAttendant, "enabled", "msexchumstandinattendantstatus is 0"),
-        (o.MessagingServer, "startup_mode", "msexchumstandinstartupmode is 2"),
+        (o.UMDialPlan, "uri_type", "msExchUMStandInURIType is 2"),
+        (o.UMDialPlan, "voip_security", "msExchUMStandInVoIPSecurity is 3"),
+        (o.UMIPGateway, "status", "msExchUMStandInGatewayStatus is 0"),
+        (o.UMAutoAttendant, "enabled", "msExchUMStandInAttendantStatus is 0"),
+        (o.MessagingServer, "startup_mode", "msExchUMStandInStartupMode is 2"),
     ):
         assert f"{said}, and which number means what is not published" in why[type_, field]
 

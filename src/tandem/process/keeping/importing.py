@@ -220,12 +220,14 @@ def _contacts(found: Found) -> Iterator[_Dict]:
         yield _said(m.DeclaredContact, values)
 
 
+def _is_declared(user: o.User) -> bool:
+    """Whether an account is declared as a user: who only administers has no address and nothing of UM."""
+    return bool(user.managed_by or user.um_enabled or user.sip_enabled)
+
+
 def _users(found: Found) -> Iterator[_Dict]:
     plans = {plan.name: plan for plan in found.all(o.UMDialPlan)}
-    # Who only administers has no address and nothing of UM: he is declared as an administrator.
-    for user in found.all(o.User):
-        if not (user.managed_by or user.um_enabled or user.sip_enabled):
-            continue
+    for user in filter(_is_declared, found.all(o.User)):
         plan = plans.get(user.um_dial_plan)
         eum = user.eum_addresses
         numbers = [e.address.removeprefix("+") for e in eum if plan and e.phone_context == plan.phone_context]
@@ -254,7 +256,10 @@ def _administrators(found: Found) -> Iterator[_Dict]:
         for group, members in groups.items():
             for account in members:
                 held.setdefault(account, []).append(group)
+        people = {user.account.lower() for user in found.all(o.User, forest) if _is_declared(user)}
         for account, names in held.items():
-            if account.lower() != INITIAL_ADMINISTRATOR:
+            if account.lower() in people:  # an account is declared once: as a user
+                found.notes.append(f"user {account}: also a member of {', '.join(names)}, which the file does not say")
+            elif account.lower() != INITIAL_ADMINISTRATOR:
                 more = {} if forest == first else {"forest": forest}
                 yield {"account": account, "display_name": account, "groups": names, **more}

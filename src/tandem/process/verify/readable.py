@@ -17,7 +17,8 @@ from tandem.process.verify.matrix import Check, Grade, check
 class _Rule:
     """Checks whose names begin so rest on this field of objects of a type.
 
-    ``own``: of the object that the name goes on with; otherwise of any of them. ``found``: a check that passed has passed.
+    ``own``: of the object that the name goes on with (``X``, or both of ``X with Y``); otherwise of any of them. ``found``: a
+    check that passed has passed.
     """
 
     begins: str
@@ -33,7 +34,7 @@ _RULES = (
     _Rule("Certificate for UM on ", o.MessagingServer, "certificate_thumbprint"),
     _Rule("URI type of ", o.UMDialPlan, "uri_type"),
     _Rule("Security of ", o.UMDialPlan, "voip_security"),
-    _Rule("Security of ", o.VoicePool, "media_encryption", own=False),
+    _Rule("Security of ", o.VoicePool, "media_encryption"),
     _Rule("Every UM server in ", o.MessagingServer, "dial_plans", own=False, found=True),
     _Rule("UM servers of ", o.MessagingServer, "dial_plans", own=False, found=True),
     _Rule("Gateway of ", o.UMIPGateway, "address", own=False, found=True),
@@ -55,14 +56,11 @@ def graded(found: Found, checks: Iterable[Check]) -> Iterator[Check]:
     """The checks, those without a basis as not readable; then everything that was not readable."""
     for each in checks:
         if reasons := [unread for rule in _RULES for unread in _unread(found, rule, each)]:
-            evidence = "; ".join(dict.fromkeys(unread.text for unread in reasons[:3]))
-            yield replace(each, grade=Grade.UNREADABLE, evidence=f"{evidence} (as far as it is read: {each.evidence})")
+            yield replace(each, grade=Grade.UNREADABLE, evidence="; ".join(dict.fromkeys(map(_said, reasons[:3]))))
         else:
             yield each
     for unread in found.unread:
-        told = check(
-            "Read from the directory", unread.text, "", 1, "look at it with 'tandem collect' and 'tandem observe'"
-        )
+        told = check("Read from the directory", _said(unread), "", 1, "see it by 'tandem collect' and 'tandem observe'")
         yield replace(told, grade=Grade.UNREADABLE)
 
 
@@ -71,4 +69,8 @@ def _unread(found: Found, rule: _Rule, about: Check) -> tuple[Unread, ...]:
         return ()
     rest = about.name.removeprefix(rule.begins)
     unread = found.unread_of(rule.type_, field=rule.field)
-    return tuple(each for each in unread if not rule.own or rest == each.name or rest.startswith(f"{each.name} with "))
+    return tuple(each for each in unread if not rule.own or each.name in (rest, *rest.split(" with ")))
+
+
+def _said(unread: Unread) -> str:
+    return f"{unread.what}: {unread.why}"

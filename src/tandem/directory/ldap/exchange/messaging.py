@@ -258,9 +258,9 @@ def _only_host(thing: Thing) -> Read:
     if len(hosts) != 1:
         return Read(why=f"{len(hosts)} of its values can be an address")
     attribute, address = next(iter(hosts.items()))
-    return Read(values=(address,), attribute=attribute)
+    return Read(values=(address,), name=attribute)
 
 
 def _code(told: Read, cmdlet: str) -> str:
-    said = f"{told.attribute} is {told.text}, and which number means what is not published" if told.text else told.why
+    said = f"{told.name} is {told.text}, and which number means what is not published" if told.text else told.why
     return f"{said} ({_ASK}{cmdlet})"

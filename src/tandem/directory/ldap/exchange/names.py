@@ -41,8 +41,13 @@ class Read:
     """A value with the attribute that it stands in; ``why`` says why there is none."""
 
     values: tuple[str, ...] = ()
-    attribute: str = ""
+    name: str = ""
     why: str = ""
+
+    @property
+    def attribute(self) -> str:
+        """The attribute in lower case, as :class:`Thing` has it."""
+        return self.name.lower()
 
     @property
     def text(self) -> str:
@@ -68,8 +73,8 @@ class SchemaNames:
         if len(names) > 1:
             return Read(why=f"which of {', '.join(sorted(names))} it is cannot be told")
         if not (values := thing.all(names[0])):
-            return Read(attribute=names[0], why=f"{names[0]} has no value")
-        return Read(values=values, attribute=names[0].lower())
+            return Read(name=names[0], why=f"{names[0]} has no value")
+        return Read(values=values, name=names[0])
 
     def _named(self, class_: str, syntax: Syntax, words: tuple[str, ...]) -> list[str]:
         held = dict.fromkeys(name for name in self._attributes(class_, set()) if _has_words(name, words))

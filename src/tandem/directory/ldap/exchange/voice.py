@@ -25,7 +25,6 @@ _TYPES = {"remoteregistrar": PoolType.BRANCH, "director": PoolType.DIRECTOR}
 _OUTSIDE = (
     "voice dial plans and normalization rules",
     "voice policies, PSTN usages, voice routes and trunks",
-    "media encryption of the pools",
 )
 
 
