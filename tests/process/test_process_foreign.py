@@ -134,6 +134,15 @@ def test_what_was_found_among_several_stays_found(grade: Grade, expected: Grade)
     assert next(graded(Found(unread=[unread]), [held])).grade is expected
 
 
+def test_a_forest_with_lync_alone_is_examined_too(tmp_path: Path, deployed: Path) -> None:
+    made = ForeignEntries("contoso.example", in_system=True)
+    made.add_lync()
+    made.add_pool("1:1", "se1.contoso.example", "CentralRegistrar", 5)
+    checks = doctor(found_in(made), tmp_path, deployed)
+    assert checks["UM objects, read by the voice side"].grade is Grade.WARNING
+    assert not any(name.startswith("Gateway of ") for name in checks)
+
+
 def test_two_messaging_forests_keep_their_names_and_their_rights(tmp_path: Path, deployed: Path) -> None:
     """Fabrikam's exchucutil has run against its own organization, whose name the file does not bear."""
     parts = []

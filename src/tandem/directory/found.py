@@ -59,12 +59,13 @@ _LABELS: dict[type, str] = {
 class Found:
     """One organization in one or several forests.
 
-    ``organizations`` is the name of the messaging organization of each forest that has one; ``objects`` are those of each
-    forest; ``groups`` the direct members of its groups that Tandem knows; ``rights`` those of the voice side on UM
-    containers, by container. ``notes`` name everything that was seen and not understood, or told by something else;
-    ``unread`` what could not be read.
+    ``foreign``: it stands as Exchange's and Lync's own setup keeps it. ``organizations`` is the name of the messaging
+    organization of each forest that has one; ``objects`` are those of each forest; ``groups`` the direct members of its
+    groups that Tandem knows; ``rights`` those of the voice side on UM containers, by container. ``notes`` name everything
+    that was seen and not understood, or told by something else; ``unread`` what could not be read.
     """
 
+    foreign: bool = False
     organizations: dict[str, str] = field(default_factory=dict)
     objects: dict[str, list[Any]] = field(default_factory=dict)
     groups: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -130,6 +131,7 @@ def joined(parts: Sequence[Found], forests: Sequence[str]) -> Found:
     """What several forests hold, as one organization; trusts are those among ``forests``."""
     whole = Found()
     for part in parts:
+        whole.foreign |= part.foreign
         whole.organizations |= part.organizations
         whole.objects |= part.objects
         whole.groups |= part.groups

@@ -118,8 +118,14 @@ class LdapReader:
 
     def things(self, forest: str, base: DN, filter_: str, scope: Scope = Scope.SUBTREE) -> list[Thing]:
         """Entries of a forest with everything that they hold, under the names that they have there."""
-        at = self.forest(forest)
-        return [thing_of(*each) for each in self.raw(at, str(base), _SCOPES[scope], filter_, ("*",))]
+        at, found = self.forest(forest), []
+        for name, values in self.raw(at, str(base), _SCOPES[scope], filter_, ("*",)):
+            try:
+                found.append(thing_of(name, at.whole(name, values)))
+            except BadName as error:  # it costs itself and no other
+                counts.bad_entries.value += 1
+                event(_log, logging.WARNING, "directory.bad_entry", entry=name, error=error)
+        return found
 
     def place(self, dn: DN) -> DN:
         """Where an entry is: a group may be elsewhere than we name it (:mod:`tandem.directory.ldap.groups`)."""

@@ -21,7 +21,6 @@ from tandem.directory.sqlite.session import EmbeddedDirectory
 from tandem.directory.sqlite.store import create_embedded
 from tandem.org.groups import GROUPS
 from tandem.org.model import Organization
-from tandem.org.vocabulary import ServerKind
 from tandem.process.task import Context, layout_of
 from tandem.process.verify.matrix import Check, check, verify_matrix
 from tandem.process.verify.readable import graded
@@ -31,8 +30,7 @@ def examine(
     found: Found, organization: Organization, session: Session, folder: Path, *, clock: Clock, ids: Ids
 ) -> Iterator[Check]:
     """Every check, then everything that was not understood, as warnings. ``folder`` is empty, and may be forgotten."""
-    foreign = any(server.kind is not ServerKind.TANDEM for server in found.all(o.MessagingServer))
-    if foreign:
+    if found.foreign:
         session = _rebuilt(found, organization, folder)
     layout = layout_of(organization, organization.forests[0].name)
     repository = Repository(session, layout, owner=organization.name)
@@ -49,7 +47,7 @@ def examine(
             "compare with the product's own tools",
             warn=True,
         )
-    if foreign:
+    if found.foreign:
         session.close()
 
 

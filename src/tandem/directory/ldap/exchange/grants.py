@@ -10,14 +10,14 @@ from tandem.directory.defaults import exchucutil_aces
 from tandem.directory.dn import DN
 from tandem.directory.layout import Layout
 from tandem.directory.ldap.descriptor import ALLOWED, CONTAINER_INHERIT, INHERIT_ONLY, RawAce
-from tandem.directory.ldap.exchange.source import Report
+from tandem.directory.ldap.exchange.source import ForestReport
 from tandem.directory.port import Ace, Inherit, Right
 
 _LIST_CHILDREN, _READ_PROPERTY = 0x4, 0x10
 _INHERITED = {0: Inherit.THIS, CONTAINER_INHERIT: Inherit.ALL}
 
 
-def rights(report: Report, organization: str) -> dict[str, tuple[Ace, ...]]:
+def rights(report: ForestReport, organization: str) -> dict[str, tuple[Ace, ...]]:
     """The entries of the voice side's two groups on the UM containers, by container."""
     at = Layout(forest=report.forest.name, organization=organization)
     held = {}

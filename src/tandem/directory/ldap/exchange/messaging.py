@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from tandem.directory import objects as o
 from tandem.directory.found import runs_um
 from tandem.directory.ldap.exchange.names import Read, SchemaNames, Syntax
-from tandem.directory.ldap.exchange.source import Report
+from tandem.directory.ldap.exchange.source import ForestReport
 from tandem.directory.ldap.exchange.versions import product_of, roles_of
 from tandem.directory.ldap.things import Thing
 from tandem.org.numbers import EumAddress, is_e164
@@ -30,7 +30,7 @@ _ASK = "tandem observe, or "
 class MessagingReader:
     """The UM objects of one forest's Exchange organization; ``plans`` are its dial plans by where they are."""
 
-    def __init__(self, report: Report, names: SchemaNames) -> None:
+    def __init__(self, report: ForestReport, names: SchemaNames) -> None:
         self._report, self._names = report, names
         self.plans = {thing.dn: thing.dn.name for thing in report.things("msExchUMDialPlan")}
 

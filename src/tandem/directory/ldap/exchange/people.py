@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
-from tandem.directory.ldap.exchange.source import Report
+from tandem.directory.ldap.exchange.source import ForestReport
 from tandem.directory.ldap.exchange.voice import VoiceReader
 from tandem.directory.ldap.groups import INITIAL_ADMINISTRATOR_ID, administrators, domain_sid, find_groups
 from tandem.directory.ldap.things import Thing, name_in
@@ -19,7 +19,9 @@ UNREAD_TARGET = "(not readable)"
 """What stands for a contact's target."""
 
 
-def users(report: Report, voice: VoiceReader, plans: Mapping[DN, str], policies: Mapping[DN, str]) -> Iterator[o.User]:
+def users(
+    report: ForestReport, voice: VoiceReader, plans: Mapping[DN, str], policies: Mapping[DN, str]
+) -> Iterator[o.User]:
     """Everyone who is enabled for UM or has been enabled for Lync."""
     for thing in report.things("user", people=True):
         flags = thing.number("msExchUMEnabledFlags") or 0
@@ -44,7 +46,7 @@ def users(report: Report, voice: VoiceReader, plans: Mapping[DN, str], policies:
         )
 
 
-def contacts(report: Report, voice: VoiceReader) -> Iterator[o.Contact]:
+def contacts(report: ForestReport, voice: VoiceReader) -> Iterator[o.Contact]:
     """The contacts that make UM callable: all of them but what they point to."""
     for thing in report.things("contact", people=True):
         if thing.number("msRTCSIP-SourceObjectType") != o.UM_CONTACT:
@@ -68,7 +70,7 @@ def contacts(report: Report, voice: VoiceReader) -> Iterator[o.Contact]:
         )
 
 
-def _home(report: Report, voice: VoiceReader, thing: Thing, type_: type, name: str) -> str:
+def _home(report: ForestReport, voice: VoiceReader, thing: Thing, type_: type, name: str) -> str:
     home = thing.first("msRTCSIP-PrimaryHomeServer")
     pool = voice.home_of(home)
     if not pool:
@@ -83,7 +85,7 @@ def _link(thing: Thing, attribute: str, targets: Mapping[DN, str]) -> str:
     return targets.get(dn, "") if dn is not None else ""
 
 
-def trusts(report: Report) -> tuple[str, ...]:
+def trusts(report: ForestReport) -> tuple[str, ...]:
     """The forests whose accounts this one lets in."""
     held = report.things("trustedDomain", people=True)
     return tuple(
@@ -93,7 +95,7 @@ def trusts(report: Report) -> tuple[str, ...]:
     )
 
 
-def members(report: Report, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def members(report: ForestReport, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The accounts that are direct members of these groups; groups in them are named, and not looked into.
 
     The domain's own administrator, whatever it is called, holds everything and is left out.
@@ -115,7 +117,7 @@ def members(report: Report, names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _entries(report: Report, group: DN) -> Iterator[Thing]:
+def _entries(report: ForestReport, group: DN) -> Iterator[Thing]:
     find = report.forest.find
     for entry in find(group, "(objectClass=*)", Scope.BASE):
         for dn in (dn for text in entry.all("member") if (dn := name_in(text)) is not None):

@@ -12,20 +12,21 @@ from tandem.directory.ldap.exchange import people
 from tandem.directory.ldap.exchange.grants import rights
 from tandem.directory.ldap.exchange.messaging import MessagingReader
 from tandem.directory.ldap.exchange.names import SchemaNames
-from tandem.directory.ldap.exchange.source import ForeignForest, Report
+from tandem.directory.ldap.exchange.source import ForeignForest, ForestReport
 from tandem.directory.ldap.exchange.voice import VoiceReader
 
 
 def present(forest: ForeignForest) -> bool:
     """Whether an organization of Exchange's own, or a pool of Lync's, is in a forest."""
-    report = Report(forest)
+    report = ForestReport(forest)
     return any(report.things(ORGANIZATION_CLASS)) or bool(VoiceReader(report).places)
 
 
 def read_exchange(forest: ForeignForest, groups: Sequence[str]) -> Found:
     """Everything of UM and of Lync that a forest's directory tells, with the direct members of ``groups``."""
-    report, name = Report(forest), forest.name
+    report, name = ForestReport(forest), forest.name
     found = report.found
+    found.foreign = True
     organization = next((each.dn.name for each in report.things(ORGANIZATION_CLASS)), "")
     if organization:
         found.organizations[name] = organization

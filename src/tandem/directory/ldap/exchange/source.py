@@ -43,7 +43,7 @@ _OF_EVERY_ENTRY = frozenset(
 
 
 @dataclass(slots=True)
-class Report:
+class ForestReport:
     """What is read of one forest, with what is said of it."""
 
     forest: ForeignForest

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from tandem.directory import objects as o
 from tandem.directory.dn import DN
 from tandem.directory.layout import Layout, domain_of
-from tandem.directory.ldap.exchange.source import Report
+from tandem.directory.ldap.exchange.source import ForestReport
 from tandem.directory.ldap.things import Thing, name_in
 from tandem.org.vocabulary import DigestAlgorithm, MediaEncryption, PoolKind, PoolType
 
@@ -31,7 +31,7 @@ _OUTSIDE = (
 class VoiceReader:
     """The pools of one forest; ``places`` are their names by where their objects are."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: ForestReport) -> None:
         self._report = report
         domain = domain_of(report.forest.name)
         self._bases = (
