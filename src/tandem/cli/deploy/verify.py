@@ -91,9 +91,9 @@ def show_checks(verified: admin.Verified, *, as_json: bool, summary: bool = Fals
     for check in () if summary else verified.checks:
         colour = _COLOURS[check.grade]
         where = f" \\[{escape(check.forest)}]" if check.forest else ""
-        out.print(f"[{colour}]{check.grade:9}[/]  {escape(check.name)}{where}: {escape(check.evidence)}")
+        out.print(f"[{colour}]{check.grade:12}[/]  {escape(check.name)}{where}: {escape(check.evidence)}")
         if check.advice:
-            out.print(f"           phase {check.phase}: {escape(check.advice)}")
+            out.print(f"              phase {check.phase}: {escape(check.advice)}")
     numbers = ", ".join(
         f"{verified.count(grade)} {grade}" for grade in Grade if grade in _ALWAYS or verified.count(grade)
     )
