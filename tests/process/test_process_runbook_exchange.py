@@ -15,8 +15,9 @@ import yaml
 
 from tandem.org import model as m
 from tandem.org.versions import is_um_server
-from tandem.org.vocabulary import MessagingOrganization, (
+from tandem.org.vocabulary import (
     MediaEncryption,
+    MessagingOrganization,
     PhoneEdition,
     PoolKind,
     PoolType,
