@@ -24,6 +24,7 @@ from tandem.process.passwords import kept_password
 from tandem.process.plan import make_plan
 from tandem.process.task import Context
 
+pytestmark = pytest.mark.slow
 NOW = SystemClock().at()
 Edit = Callable[[dict[str, observed.Members]], None]
 
@@ -294,3 +295,23 @@ def test_what_two_phases_miss_is_drift_once(home: Path) -> None:
     assert [(each["phase"], each["what"]) for each in found] == [
         ("certificates", "~ certificate mbx1.proseware.example: ended 2026-01-31")
     ]
+
+
+def test_results_alone_become_a_file_whose_plan_is_empty(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    results = write(home, AN_HOUR)
+    there = tmp_path_factory.mktemp("imported")
+    made = CliRunner().invoke(tandem, ["import", "--observation", *results])
+    assert made.exit_code == 0 and "note: users: their OUs are not observed" in made.stderr
+    (there / "organization.yaml").write_text(made.stdout, encoding="utf-8")
+    assert CliRunner().invoke(tandem, ["directory", "create", str(there / "organization.yaml")]).exit_code == 0
+    apply(context(there))
+    assert run(there, "observe", *results).exit_code == 0
+    left = [p for p in make_plan(context(there)).todo if p.standing is None or p.standing.outcome != "not observable"]
+    assert left == []
+    assert json.loads(run(there, "drift", "--json").stdout)["differences"] == []
+
+
+def test_a_file_that_is_no_result_is_not_imported(tmp_path: Path) -> None:
+    (tmp_path / "page.json").write_text("<html>")
+    done = CliRunner().invoke(tandem, ["import", "--observation", str(tmp_path / "page.json")])
+    assert done.stdout == "" and re.search(r"page\.json: no JSON .*expected an observation", str(done.exception))
