@@ -151,6 +151,17 @@ def confirm_all(home: Path) -> None:
             confirm(context(home), ready)
 
 
+def test_a_confirmation_says_which_evidence_came_with_it(home: Path) -> None:
+    step = next(p.task for p in make_plan(context(home)).tasks if p.task.id.startswith("0/lync-pools"))
+    said = (step.digest, "evidence " + "0123456789ab" + "c" * 52)
+    now = SystemClock().at()
+    Journal(path=home / "state" / "journal.jsonl").append(
+        at=now, who="victor", task=step.id, state="confirmed", changes=said
+    )
+    text = known(home)["0/lync-pools"]["known"]["text"]
+    assert text == f"confirmed by victor {now:%Y-%m-%d} (evidence 0123456789ab), not observed"
+
+
 def test_verify_is_content_with_words_only_if_it_is_told_so(home: Path) -> None:
     confirm_all(home)
     verify = run(home, "verify")
