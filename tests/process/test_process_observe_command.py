@@ -191,6 +191,7 @@ def test_an_observation_grows_old_visibly(home: Path) -> None:
         "9 days old, of PROSEWARE\\xena on cas1.proseware.example"
     ]
     assert "Old, collect again" in run(home, "drift").stdout
+    assert re.search(r"observed: exchange of proseware.example, .* \(9 days old\)", run(home, "drift").stdout)
     assert "warning: older than 7 days" in run(home, "observe", *write(home, NOW - timedelta(days=9, hours=3))).stdout
     assert known(home)[SECURITY]["known"]["old"] is True
 
