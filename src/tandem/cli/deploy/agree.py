@@ -7,11 +7,13 @@ import click
 from tandem.admin.deploy import agreement as admin
 from tandem.admin.opening import Operator, open_organization
 from tandem.cli.common import FILE, operator_options
+from tandem.cli.said import LANG, said
 
 
 @click.command()
 @FILE
 @operator_options
+@LANG
 def agree(file: Path, operator: Operator) -> None:
     """Record that a team accepts the split of work: which tasks are whose, and which roles they need.
 
@@ -24,13 +26,14 @@ def agree(file: Path, operator: Operator) -> None:
       tandem agree example/organization.yaml --as victor
     """
     sides = admin.agree(open_organization(file, operator))
-    click.echo(f"{operator.account} agrees for the {' and the '.join(sides)}.")
+    click.echo(said(f"{operator.account} agrees for the {' and the '.join(sides)}."))
 
 
 @click.command()
 @FILE
 @click.argument("steps", nargs=-1, required=True, metavar="STEP...")
 @operator_options
+@LANG
 def confirm(file: Path, steps: tuple[str, ...], operator: Operator) -> None:
     """Record that STEPs of the runbook were carried out on servers of kind exchange or lync, and their checks passed.
 
@@ -41,4 +44,4 @@ def confirm(file: Path, steps: tuple[str, ...], operator: Operator) -> None:
       tandem confirm contoso/organization.yaml 3/exchange-dial-plans 4/exchange-security --as maria
     """
     admin.confirm(open_organization(file, operator), steps)
-    click.echo(f"{len(steps)} step(s) confirmed by {operator.account}.")
+    click.echo(said(f"{len(steps)} step(s) confirmed by {operator.account}."))

@@ -9,6 +9,7 @@ from rich.markup import escape
 from tandem.admin.deploy import drift as admin
 from tandem.admin.opening import Operator, open_organization
 from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, print_json
+from tandem.cli.said import LANG
 
 
 @click.command()
@@ -16,6 +17,7 @@ from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, pr
 @operator_options
 @SUMMARY
 @JSON
+@LANG
 def drift(file: Path, operator: Operator, summary: bool, as_json: bool) -> None:
     """Show where the directory differs from the organization in FILE: changes made outside Tandem.
 

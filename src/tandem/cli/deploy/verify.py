@@ -8,6 +8,7 @@ from rich.markup import escape
 from tandem.admin.deploy import verify as admin
 from tandem.admin.opening import Operator, open_organization
 from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, print_json
+from tandem.cli.said import LANG
 from tandem.process.verify.matrix import Grade
 from tandem.sip.aio.resolve import parse_overrides
 
@@ -30,6 +31,7 @@ _COLOURS = {Grade.PASSED: "green", Grade.WARNING: "yellow", Grade.FAILED: "red"}
 @click.option("--called", default="", metavar="ADDRESS", help="The user who gets the message; by default chosen.")
 @SUMMARY
 @JSON
+@LANG
 def verify(
     file: Path,
     operator: Operator,

@@ -1,0 +1,279 @@
+"""The translator: an English message to French, by the template that it was made from (docs/adr/0034-french.md).
+
+A template is the message with ``{}`` for each value. Its French has a slot for each, too: ``{}`` takes the next value as it
+is, ``{~}`` translates it first, ``{k}`` takes the word for a kind of object; ``{2}``, ``{2~}`` is the second one where the
+order differs. Of several templates that fit, the one with the most letters of its own counts. Values are never looked at but in
+slots that say so.
+
+What no template makes as a whole is put together by commands: ``NAME: EVIDENCE``, lists with commas, "and" and "or", changes
+(``+ KIND NAME: DETAILS``), and several of them with ``;`` between. What is not known stays as it is.
+
+The work is linear in the length of the message: each template is looked for once from left to right, and the depth to which
+parts are translated, and the places at which a message is divided, are bounded.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+SLOT = "{}"
+_FRENCH_SLOT = re.compile(r"\{(\d*)([~k]?)\}")
+_SENTENCES = re.compile(r"(?<=\.) ")
+_CHANGE = re.compile(r"[+~\-!?] ")
+_NUMBERED = re.compile(r"(\s*\d+\.?\s+)(\S.*)", re.DOTALL)
+_COLUMNS = re.compile(r"( {2,})")
+_PLACE = re.compile(r"(.+) (\[[^\[\]]+\])", re.DOTALL)
+_REMARK = re.compile(r"(.+?) \((.+)\)", re.DOTALL)
+_SEPARATORS = re.compile(r"(, or |, and | or | and the | and |, )")
+_DEEPEST = 5
+_MOST_PLACES = 6
+"""Colons, or commas of a change's details, at which a message is divided, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """An English template as its literal parts, with its French."""
+
+    parts: tuple[str, ...]
+    french: str
+
+    @property
+    def letters(self) -> int:
+        """How much of it is its own: the more, the more exactly it fits."""
+        return sum(map(len, self.parts))
+
+    def values(self, text: str) -> tuple[str, ...] | None:
+        """The values of the slots in a message, none of them empty; ``None`` if the template does not make it."""
+        first, last = self.parts[0], self.parts[-1]
+        at, end = len(first), len(text) - len(last)
+        if not (text.startswith(first) and text.endswith(last)) or at >= end:
+            return None
+        values = []
+        for part in self.parts[1:-1]:
+            found = text.find(part, at + 1, end)
+            if found < 0:
+                return None
+            values.append(text[at:found])
+            at = found + len(part)
+        return (*values, text[at:end]) if at < end else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """What is known: ``messages`` by English template; ``kinds`` of changed objects; ``details`` of changes, which are
+    templates of ``messages``; and ``products``, names of several words that stay as they are."""
+
+    messages: Mapping[str, str]
+    kinds: Mapping[str, str]
+    details: Collection[str]
+    products: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Translator:
+    """Translates by a catalogue."""
+
+    catalogue: Catalogue
+    _by_word: dict[str, list[Template]] = field(init=False, default_factory=dict, repr=False)
+    _kinds: tuple[str, ...] = field(init=False, default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        for english, french in self.catalogue.messages.items():
+            parts = tuple(english.split(SLOT))
+            if len(parts) > 1:
+                word, space, _ = parts[0].partition(" ")
+                self._by_word.setdefault(word if space else "", []).append(Template(parts=parts, french=french))
+        object.__setattr__(self, "_kinds", tuple(sorted(self.catalogue.kinds, key=len, reverse=True)))
+
+    def said(self, text: str) -> str:
+        """A message in French, each of its lines; what is not known stays English."""
+        return "\n".join(map(self._line, text.split("\n")))
+
+    def _line(self, text: str) -> str:
+        core = text.strip()
+        if not core:
+            return text
+        at = text.index(core)
+        return text[:at] + self._slot(core, 0) + text[at + len(core) :]
+
+    def _slot(self, text: str, depth: int) -> str:
+        if depth > _DEEPEST:
+            return text
+        for attempt in (self._whole, self._together, self._anyhow):
+            if (found := attempt(text, depth)) is not None:
+                return found
+        return text
+
+    def _whole(self, text: str, depth: int) -> str | None:
+        """By the template of the whole message, whose values hold no other message behind a colon or semicolon."""
+        if text in self.catalogue.messages:
+            return self.catalogue.messages[text]
+        return self._best(text, depth, plain=True)
+
+    def _anyhow(self, text: str, depth: int) -> str | None:
+        return self._best(text, depth, plain=False)
+
+    def _best(self, text: str, depth: int, *, plain: bool) -> str | None:
+        found = [
+            (template.letters, template.french, values)
+            for template in self._candidates(text)
+            if (values := template.values(text)) and not (plain and _hides(template.french, values))
+        ]
+        if not found:
+            return None
+        _, french, values = max(found, key=lambda each: each[0])
+        return self._filled(french, values, depth)
+
+    def _candidates(self, text: str) -> Iterator[Template]:
+        yield from self._by_word.get(text.partition(" ")[0], ())
+        yield from self._by_word.get("", ())
+
+    def _filled(self, french: str, values: tuple[str, ...], depth: int) -> str:
+        order = iter(values)
+
+        def value(slot: re.Match[str]) -> str:
+            text = values[int(slot[1]) - 1] if slot[1] else next(order)
+            if slot[2] == "k":
+                return self.catalogue.kinds.get(text, text)
+            return self._slot(text, depth + 1) if slot[2] else text
+
+        return _FRENCH_SLOT.sub(value, french)
+
+    def _together(self, text: str, depth: int) -> str | None:
+        """By the way in which commands put messages together."""
+        for attempt in (
+            self._columns,
+            self._numbered,
+            self._sentences,
+            self._several,
+            self._change,
+            self._named,
+            self._remark,
+            self._list,
+        ):
+            if (found := attempt(text, depth)) is not None:
+                return found
+        return None
+
+    def _columns(self, text: str, depth: int) -> str | None:
+        """``7/gateways  TITLE``: columns are messages of their own."""
+        pieces = _COLUMNS.split(text)
+        return "".join(self._slot(each, depth + 1) for each in pieces) if len(pieces) > 1 else None
+
+    def _numbered(self, text: str, depth: int) -> str | None:
+        """``3. TITLE``, ``12 passed``."""
+        found = _NUMBERED.fullmatch(text)
+        known = self._whole(found[2], depth + 1) if found else None
+        return f"{found[1]}{known}" if found and known is not None else None
+
+    def _sentences(self, text: str, depth: int) -> str | None:
+        """Whole sentences, one after the other."""
+        pieces = _SENTENCES.split(text)
+        known = [self._whole(each, depth + 1) for each in pieces] if len(pieces) > 1 else [None]
+        return " ".join(each for each in known if each is not None) if None not in known else None
+
+    def _several(self, text: str, depth: int) -> str | None:
+        """Messages or changes with ``;`` between them: all of them, or it is one sentence."""
+        pieces = text.split("; ")
+        if len(pieces) == 1:
+            return None
+        said = [
+            self._change(each, depth + 1) if _CHANGE.match(each) else self._phrase(each, depth + 1) for each in pieces
+        ]
+        return " ; ".join(each for each in said if each is not None) if None not in said else None
+
+    def _change(self, text: str, depth: int) -> str | None:
+        """``+ KIND NAME: DETAILS``: the kind, and of the details those that are messages."""
+        if not _CHANGE.match(text):
+            return None
+        rest = text[2:]
+        kind = next((each for each in self._kinds if rest.startswith(each + " ")), None)
+        if kind is None:
+            return None
+        name, colon, details = rest[len(kind) + 1 :].partition(": ")
+        if " becomes " in name:
+            name = self._slot(name, depth + 1)
+        said = f"{text[:2]}{self.catalogue.kinds[kind]} {name}"
+        return f"{said} : {self._details(details, depth + 1)}" if colon else said
+
+    def _details(self, text: str, depth: int) -> str:
+        """A change's details: the first that are fields with values, as they are; messages may hold commas."""
+        pieces = text.split(", ")
+        said: list[str] = []
+        for at, piece in enumerate(pieces):
+            rest = ", ".join(pieces[at:]) if at < _MOST_PLACES else piece
+            if (known := self._detail(rest, depth)) is not None:
+                return ", ".join((*said, known))
+            said.append(self._detail(piece, depth) or piece)
+        return ", ".join(said)
+
+    def _detail(self, text: str, depth: int) -> str | None:
+        for english in self.catalogue.details:
+            french, parts = self.catalogue.messages[english], tuple(english.split(SLOT))
+            if text == english:
+                return french
+            if len(parts) > 1 and (values := Template(parts=parts, french=french).values(text)):
+                return self._filled(french, values, depth)
+        return None
+
+    def _named(self, text: str, depth: int) -> str | None:
+        """``NAME: EVIDENCE`` where the name is a message; or ``TASK: REASON`` where the reason is one."""
+        at = -1
+        for _ in range(_MOST_PLACES):
+            at = text.find(": ", at + 1)
+            if at < 0:
+                return None
+            left, right = text[:at], text[at + 2 :]
+            if (name := self._phrase(left, depth + 1)) is not None:
+                return f"{name} : {self._slot(right, depth + 1)}"
+            if " " not in left and (reason := self._whole(right, depth + 1)) is not None:
+                return f"{left} : {reason}"
+        return None
+
+    def _phrase(self, text: str, depth: int) -> str | None:
+        """A message, with the place that it is about behind it (``[FOREST]``), or a list."""
+        known = self._whole(text, depth)
+        if known is None and (found := _PLACE.fullmatch(text)):
+            known = self._whole(found[1], depth)
+            return f"{known} {found[2]}" if known is not None else None
+        return known if known is not None else self._list(text, depth)
+
+    def _remark(self, text: str, depth: int) -> str | None:
+        """``MESSAGE (REMARK)``."""
+        found = _REMARK.fullmatch(text)
+        known = self._phrase(found[1], depth + 1) if found else None
+        return f"{known} ({self._slot(found[2], depth + 1)})" if found and known is not None else None
+
+    def _list(self, text: str, depth: int) -> str | None:
+        """``A and B, or C`` of values, product words and messages; ``None`` where one of it is something else."""
+        pieces = _SEPARATORS.split(text)
+        if len(pieces) == 1:
+            return None
+        french = {", or ": ", ou " if " and " in text else " ou ", ", and ": " et ", " or ": " ou ", " and the ": " et les ",
+                  " and ": " et "}  # fmt: skip
+        names, between = pieces[::2], pieces[1::2]
+        known = [None if self._is_value(each) else self._item(each, depth + 1) for each in names]
+        wrong = any(said is None and not self._is_value(each) for said, each in zip(known, names, strict=True))
+        commas = all(each == ", " for each in between)
+        if (wrong and not commas) or (commas and not any(known)):
+            return None
+        said = [each or name for each, name in zip(known, names, strict=True)]
+        ends = [french.get(each, each) for each in between]
+        return said[0] + "".join(end + each for end, each in zip(ends, said[1:], strict=True))
+
+    def _item(self, text: str, depth: int) -> str | None:
+        known = self._whole(text, depth)
+        return known if known is not None else self._numbered(text, depth)
+
+    def _is_value(self, text: str) -> bool:
+        named = text in self.catalogue.products or any(text.startswith(f"{each} ") for each in self.catalogue.products)
+        return named or (" " not in text and text not in self.catalogue.messages)
+
+
+def _hides(french: str, values: tuple[str, ...]) -> bool:
+    """Whether a value that is taken as it is holds what may be a message of its own."""
+    for at, slot in enumerate(_FRENCH_SLOT.finditer(french)):
+        text = values[int(slot[1]) - 1 if slot[1] else at]
+        if not slot[2] and (": " in text or "; " in text):
+            return True
+    return False
