@@ -9,7 +9,6 @@ import ast
 import itertools
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 SLOT = "{}"
 _MOST = 16
@@ -53,7 +52,8 @@ class Module:
         parent = self._parent[id(node)]
         if isinstance(parent, ast.AugAssign) and isinstance(parent.target, ast.Name):
             begin = self._assigned.get((id(self._function(node)), parent.target.id), [])
-            return [a + b for each in begin for a in self.templates(each) for b in self.templates(node)]
+            last = [each for each in begin if each.lineno < node.lineno][-1:]
+            return [a + b for each in last for a in self.templates(each) for b in self.templates(node)]
         return self.templates(node)
 
     def constants(self) -> set[str]:

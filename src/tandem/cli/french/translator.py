@@ -1,9 +1,8 @@
 """The translator: an English message to French, by the template that it was made from (docs/adr/0034-french.md).
 
-A template is the message with ``{}`` for each value. Its French has a slot for each, too: ``{}`` takes the next value as it
-is, ``{~}`` translates it first, ``{k}`` takes the word for a kind of object; ``{2}``, ``{2~}`` is the second one where the
-order differs. Of several templates that fit, the one with the most letters of its own counts. Values are never looked at but in
-slots that say so.
+A template is the message with ``{}`` for each value. Its French has a slot for each, too, in the same order: ``{}`` is the
+value as it is, ``{~}`` is translated first, ``{k}`` is the word for a kind of object. Of several templates that fit, the one
+with the most letters of its own counts. Values are never looked at but in slots that say so.
 
 What no template makes as a whole is put together by commands: ``NAME: EVIDENCE``, lists with commas, "and" and "or", changes
 (``+ KIND NAME: DETAILS``), and several of them with ``;`` between. What is not known stays as it is.
@@ -13,21 +12,24 @@ parts are translated, and the places at which a message is divided, are bounded.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 SLOT = "{}"
-_FRENCH_SLOT = re.compile(r"\{(\d*)([~k]?)\}")
+_FRENCH_SLOT = re.compile(r"\{([~k]?)\}")
 _SENTENCES = re.compile(r"(?<=\.) ")
-_CHANGE = re.compile(r"[+~\-!?] ")
+_SEMICOLON = re.compile("; ")
+_CHANGE = re.compile(r"[+~\-!] ")
 _NUMBERED = re.compile(r"(\s*\d+\.?\s+)(\S.*)", re.DOTALL)
-_COLUMNS = re.compile(r"( {2,})")
+_COLUMNS = re.compile(r"( {2,}| – )")
 _PLACE = re.compile(r"(.+) (\[[^\[\]]+\])", re.DOTALL)
 _REMARK = re.compile(r"(.+?) \((.+)\)", re.DOTALL)
 _SEPARATORS = re.compile(r"(, or |, and | or | and the | and |, )")
 _DEEPEST = 5
-_MOST_PLACES = 6
+_MOST_PLACES = 8
 """Colons, or commas of a change's details, at which a message is divided, at most."""
+_MOST_PIECES = 50
+"""Sentences, changes, columns, names of a list that are looked at one by one; of more, the whole stays as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +44,26 @@ class Template:
         """How much of it is its own: the more, the more exactly it fits."""
         return sum(map(len, self.parts))
 
-    def values(self, text: str) -> tuple[str, ...] | None:
-        """The values of the slots in a message, none of them empty; ``None`` if the template does not make it."""
+    @property
+    def marks(self) -> list[str]:
+        """What is done with each value: nothing, ``~`` or ``k``."""
+        return _FRENCH_SLOT.findall(self.french)
+
+    def values(self, text: str, kinds: Sequence[str]) -> tuple[str, ...] | None:
+        """The values of the slots in a message, none of them empty; ``None`` if the template does not make it.
+
+        A kind of object is one of ``kinds``, of which the first that fits counts: others may begin as it does.
+        """
         first, last = self.parts[0], self.parts[-1]
         at, end = len(first), len(text) - len(last)
         if not (text.startswith(first) and text.endswith(last)) or at >= end:
             return None
         values = []
-        for part in self.parts[1:-1]:
-            found = text.find(part, at + 1, end)
+        for part, mark in zip(self.parts[1:-1], self.marks, strict=False):
+            if mark == "k":
+                found = at + next((len(kind) for kind in kinds if text.startswith(kind + part, at)), -1 - at)
+            else:
+                found = text.find(part, at + 1, end)
             if found < 0:
                 return None
             values.append(text[at:found])
@@ -97,9 +110,9 @@ class Translator:
         return text[:at] + self._slot(core, 0) + text[at + len(core) :]
 
     def _slot(self, text: str, depth: int) -> str:
-        if depth > _DEEPEST:
+        if depth > _DEEPEST or not text:
             return text
-        for attempt in (self._whole, self._together, self._anyhow):
+        for attempt in (self._columns, self._changes, self._whole, self._together, self._anyhow):
             if (found := attempt(text, depth)) is not None:
                 return found
         return text
@@ -108,6 +121,10 @@ class Translator:
         """By the template of the whole message, whose values hold no other message behind a colon or semicolon."""
         if text in self.catalogue.messages:
             return self.catalogue.messages[text]
+        small = text[0].lower() + text[1:]
+        if small in self.catalogue.messages:
+            french = self.catalogue.messages[small]
+            return french[0].upper() + french[1:]
         return self._best(text, depth, plain=True)
 
     def _anyhow(self, text: str, depth: int) -> str | None:
@@ -117,7 +134,7 @@ class Translator:
         found = [
             (template.letters, template.french, values)
             for template in self._candidates(text)
-            if (values := template.values(text)) and not (plain and _hides(template.french, values))
+            if (values := template.values(text, self._kinds)) and not (plain and _hides(template.marks, values))
         ]
         if not found:
             return None
@@ -132,22 +149,20 @@ class Translator:
         order = iter(values)
 
         def value(slot: re.Match[str]) -> str:
-            text = values[int(slot[1]) - 1] if slot[1] else next(order)
-            if slot[2] == "k":
+            text = next(order)
+            if slot[1] == "k":
                 return self.catalogue.kinds.get(text, text)
-            return self._slot(text, depth + 1) if slot[2] else text
+            return self._slot(text, depth + 1) if slot[1] else text
 
         return _FRENCH_SLOT.sub(value, french)
 
     def _together(self, text: str, depth: int) -> str | None:
         """By the way in which commands put messages together."""
         for attempt in (
-            self._columns,
             self._numbered,
             self._sentences,
-            self._several,
-            self._change,
             self._named,
+            self._several,
             self._remark,
             self._list,
         ):
@@ -156,9 +171,9 @@ class Translator:
         return None
 
     def _columns(self, text: str, depth: int) -> str | None:
-        """``7/gateways  TITLE``: columns are messages of their own."""
-        pieces = _COLUMNS.split(text)
-        return "".join(self._slot(each, depth + 1) for each in pieces) if len(pieces) > 1 else None
+        """``7/gateways  TITLE``, ``TITLE – STATE``: columns are messages of their own."""
+        pieces = _divided(_COLUMNS, text)
+        return "".join(self._slot(each, depth + 1) for each in pieces) if pieces else None
 
     def _numbered(self, text: str, depth: int) -> str | None:
         """``3. TITLE``, ``12 passed``."""
@@ -168,24 +183,28 @@ class Translator:
 
     def _sentences(self, text: str, depth: int) -> str | None:
         """Whole sentences, one after the other."""
-        pieces = _SENTENCES.split(text)
-        known = [self._whole(each, depth + 1) for each in pieces] if len(pieces) > 1 else [None]
-        return " ".join(each for each in known if each is not None) if None not in known else None
+        known = [self._whole(each, depth + 1) for each in _divided(_SENTENCES, text)]
+        return " ".join(each for each in known if each is not None) if known and None not in known else None
 
     def _several(self, text: str, depth: int) -> str | None:
         """Messages or changes with ``;`` between them: all of them, or it is one sentence."""
-        pieces = text.split("; ")
-        if len(pieces) == 1:
-            return None
         said = [
-            self._change(each, depth + 1) if _CHANGE.match(each) else self._phrase(each, depth + 1) for each in pieces
+            self._change(each, depth + 1) if _CHANGE.match(each) else self._whole(each, depth + 1)
+            for each in _divided(_SEMICOLON, text)
         ]
-        return " ; ".join(each for each in said if each is not None) if None not in said else None
+        return " ; ".join(each for each in said if each is not None) if said and None not in said else None
+
+    def _changes(self, text: str, depth: int) -> str | None:
+        """One change, or several; ``CHANGES and 3 more`` is a message."""
+        if not _CHANGE.match(text):
+            return None
+        if text.endswith(" more") and (known := self._whole(text, depth)) is not None:
+            return known
+        several = self._several(text, depth)
+        return several if several is not None else self._change(text, depth)
 
     def _change(self, text: str, depth: int) -> str | None:
         """``+ KIND NAME: DETAILS``: the kind, and of the details those that are messages."""
-        if not _CHANGE.match(text):
-            return None
         rest = text[2:]
         kind = next((each for each in self._kinds if rest.startswith(each + " ")), None)
         if kind is None:
@@ -200,19 +219,18 @@ class Translator:
         """A change's details: the first that are fields with values, as they are; messages may hold commas."""
         pieces = text.split(", ")
         said: list[str] = []
-        for at, piece in enumerate(pieces):
-            rest = ", ".join(pieces[at:]) if at < _MOST_PLACES else piece
-            if (known := self._detail(rest, depth)) is not None:
+        for at, piece in enumerate(pieces[:_MOST_PLACES]):
+            if (known := self._detail(", ".join(pieces[at:]), depth)) is not None:
                 return ", ".join((*said, known))
             said.append(self._detail(piece, depth) or piece)
-        return ", ".join(said)
+        return ", ".join((*said, *pieces[_MOST_PLACES:]))
 
     def _detail(self, text: str, depth: int) -> str | None:
         for english in self.catalogue.details:
             french, parts = self.catalogue.messages[english], tuple(english.split(SLOT))
             if text == english:
                 return french
-            if len(parts) > 1 and (values := Template(parts=parts, french=french).values(text)):
+            if len(parts) > 1 and (values := Template(parts=parts, french=french).values(text, self._kinds)):
                 return self._filled(french, values, depth)
         return None
 
@@ -224,7 +242,8 @@ class Translator:
             if at < 0:
                 return None
             left, right = text[:at], text[at + 2 :]
-            if (name := self._phrase(left, depth + 1)) is not None:
+            name = left if left in self.catalogue.products else self._phrase(left, depth + 1)
+            if name is not None:
                 return f"{name} : {self._slot(right, depth + 1)}"
             if " " not in left and (reason := self._whole(right, depth + 1)) is not None:
                 return f"{left} : {reason}"
@@ -246,16 +265,16 @@ class Translator:
 
     def _list(self, text: str, depth: int) -> str | None:
         """``A and B, or C`` of values, product words and messages; ``None`` where one of it is something else."""
-        pieces = _SEPARATORS.split(text)
-        if len(pieces) == 1:
+        pieces = _divided(_SEPARATORS, text)
+        if not pieces:
             return None
         french = {", or ": ", ou " if " and " in text else " ou ", ", and ": " et ", " or ": " ou ", " and the ": " et les ",
                   " and ": " et "}  # fmt: skip
         names, between = pieces[::2], pieces[1::2]
         known = [None if self._is_value(each) else self._item(each, depth + 1) for each in names]
-        wrong = any(said is None and not self._is_value(each) for said, each in zip(known, names, strict=True))
-        commas = all(each == ", " for each in between)
-        if (wrong and not commas) or (commas and not any(known)):
+        if not (any(known) or set(between) != {", "}):
+            return None
+        if any(said is None and not self._is_value(each) for said, each in zip(known, names, strict=True)):
             return None
         said = [each or name for each, name in zip(known, names, strict=True)]
         ends = [french.get(each, each) for each in between]
@@ -263,17 +282,21 @@ class Translator:
 
     def _item(self, text: str, depth: int) -> str | None:
         known = self._whole(text, depth)
-        return known if known is not None else self._numbered(text, depth)
+        if known is None:
+            known = self._numbered(text, depth)
+        return known if known is not None else self._remark(text, depth)
 
     def _is_value(self, text: str) -> bool:
         named = text in self.catalogue.products or any(text.startswith(f"{each} ") for each in self.catalogue.products)
         return named or (" " not in text and text not in self.catalogue.messages)
 
 
-def _hides(french: str, values: tuple[str, ...]) -> bool:
+def _hides(marks: Sequence[str], values: tuple[str, ...]) -> bool:
     """Whether a value that is taken as it is holds what may be a message of its own."""
-    for at, slot in enumerate(_FRENCH_SLOT.finditer(french)):
-        text = values[int(slot[1]) - 1 if slot[1] else at]
-        if not slot[2] and (": " in text or "; " in text):
-            return True
-    return False
+    return any(not mark and (": " in text or "; " in text) for mark, text in zip(marks, values, strict=True))
+
+
+def _divided(between: re.Pattern[str], text: str) -> list[str]:
+    """The pieces of a text; none where it is one, or where they are too many to be looked at."""
+    pieces = between.split(text, maxsplit=_MOST_PIECES)
+    return pieces if len(pieces) > 1 and not between.search(pieces[-1]) else []
