@@ -196,8 +196,8 @@ class Module:
                 return True
             if isinstance(parent, ast.Call) and child is not parent.func:
                 name = parent.func.attr if isinstance(parent.func, ast.Attribute) else getattr(parent.func, "id", "")
-                if name in _NOT_READ:
-                    return True
+                if name in _NOT_READ or (name == "Text" and child in parent.args[1:]):
+                    return True  # Text(en, fr) is a message in both languages
             child, parent = parent, self._parent.get(id(parent))
         if isinstance(parent, ast.Expr) and parent.value is node:
             return True  # a docstring

@@ -16,7 +16,9 @@ from tandem.cli.french.kinds import KINDS
 from tandem.cli.main import tandem as command
 from tandem.cli.said import Speech, language_of
 from tandem.org.errors import ConfigError, Finding, Severity
+from tandem.org.load import require_organization
 from tandem.process.errors import ProcessError
+from tandem.process.runbook.steps import runbook_steps
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tandem"
@@ -251,6 +253,14 @@ def test_a_finding_keeps_the_place_that_editors_read() -> None:
     assert Speech(language="en").finding(finding) == str(finding)
 
 
+def test_a_text_of_the_runbook_is_known_as_it_stands_and_is_no_template() -> None:
+    knowing = translator().with_texts({"Pool {} of Contoso": "Pool {} de Contoso", "Contoso": "Contoso SA"})
+    assert knowing.said("8/x  Pool {} of Contoso") == "8/x  Pool {} de Contoso"
+    assert knowing.said("Pool 7 of Contoso") == "Pool 7 of Contoso"
+    assert knowing.said("Messaging organization Contoso") == "Organisation de messagerie Contoso"
+    assert translator().said("waits for {} and {~}") == "attend {} and {~}"
+
+
 def test_an_error_that_is_not_known_stays_as_it_is() -> None:
     assert Speech(language="fr").error(ProcessError("something else")) == "something else"
 
@@ -483,3 +493,17 @@ def test_validate_is_french(two_forests: Path) -> None:
         "sont déclarés : pool1.voice.example.net"
     )
     assert english_lines("\n".join(lines)) == []
+
+
+@pytest.mark.slow
+def test_steps_on_exchange_and_lync_servers_are_named_in_french(two_forests: Path) -> None:
+    file = two_forests / "organization.yaml"
+    declared = re.sub(r"fqdn: (um\d[^,]+),", r"fqdn: \1, kind: exchange, version: '2013',", file.read_text())
+    file.write_text(declared.replace("fqdn: pool1.voice.example.net,", "fqdn: pool1.voice.example.net, kind: lync,"))
+    steps = runbook_steps(require_organization(file))
+    shown = said_by(two_forests, "plan", "FILE", "--lang", "fr")
+    assert len(steps) > 10 and all(f"{step.id}  {step.title.fr}" in shown for step in steps)
+    assert "! étape du guide d'exécution " in shown
+    assert "à la main (à exécuter sur : " in shown
+    assert ") : « tandem runbook » fournit les commandes, « tandem confirm » enregistre l'étape" in shown
+    assert english_lines(shown) == []

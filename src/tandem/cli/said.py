@@ -6,19 +6,22 @@ and ``--help`` stay English: programs and evidence do not change with the reader
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape, unescape
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.text import Text
+from rich.text import Text as Markup
 
 from tandem.cli.french.catalogue import translator
+from tandem.cli.french.translator import Translator
 from tandem.core.errors import TandemError
 from tandem.org.errors import ConfigError, Finding, Severity
-from tandem.process.runbook.model import Language
+from tandem.org.model import Organization
+from tandem.process.runbook.model import Language, Text
+from tandem.process.runbook.steps import runbook_steps
 
 _TAG = re.compile(r"(<style>.*?</style>|<[^>]+>)", re.DOTALL)
 _BEFORE_SIGN = re.compile(r" (?=[:;?!»])|(?<=«) ")
@@ -35,10 +38,16 @@ class Speech:
     """How one run of the command speaks. It is the object of click's contexts; ``--lang`` sets it."""
 
     language: Language = field(default_factory=lambda: language_of(os.environ))
+    _translator: Translator = field(default_factory=translator, repr=False)
+
+    def learn(self, texts: Iterable[Text]) -> None:
+        """Know texts that are made in both languages, such as the titles of a runbook's steps."""
+        if self.language == "fr":
+            self._translator = self._translator.with_texts({text.en: text.fr for text in texts})
 
     def said(self, text: str) -> str:
         """A message in the language; it is left as it is where the catalogue does not know it."""
-        return translator().said(text) if self.language == "fr" else text
+        return self._translator.said(text) if self.language == "fr" else text
 
     def finding(self, finding: Finding) -> str:
         """A finding in a line, as ``str(finding)``. ``FILE:LINE:`` stays as editors read it."""
@@ -72,13 +81,21 @@ class Speech:
 def speech() -> Speech:
     """How the command that runs now speaks."""
     context = click.get_current_context(silent=True)
-    found = context.find_object(Speech) if context else None
-    return found or Speech()
+    if context is None:
+        return Speech()
+    return context.find_object(Speech) or context.find_root().ensure_object(Speech)
 
 
 def said(text: str) -> str:
     """A message in the language of the command that runs now."""
     return speech().said(text)
+
+
+def learn_runbook(organization: Organization) -> None:
+    """Know the steps of an organization's runbook, which plan, verify and drift name."""
+    spoken = speech()
+    steps = runbook_steps(organization) if spoken.language == "fr" else ()
+    spoken.learn(text for step in steps for text in (step.title, step.where))
 
 
 def _choose(context: click.Context, _: click.Parameter, value: Language | None) -> None:
@@ -107,19 +124,19 @@ class SpeakingConsole(Console):
         super().print(*objects, **options)
 
 
-def _translated(markup: str, spoken: Speech) -> Text:
-    text = Text.from_markup(markup)
+def _translated(markup: str, spoken: Speech) -> Markup:
+    text = Markup.from_markup(markup)
     edges = sorted({0, len(text), *(edge for span in text.spans for edge in (span.start, span.end))})
     pieces = text.divide(edges[1:-1]) if len(text) else [text]
-    out = Text()
+    out = Markup()
     for piece in pieces:
         out.append_text(_said_piece(piece, spoken))
     return out
 
 
-def _said_piece(piece: Text, spoken: Speech) -> Text:
+def _said_piece(piece: Markup, spoken: Speech) -> Markup:
     """A piece of one style; behind a longer or shorter text the column stays where it was, as far as it can."""
     said = spoken.said(piece.plain)
     style = piece.spans[0].style if piece.spans else ""
     short = len(piece.plain) - len(said) if piece.plain.endswith(" ") else 0
-    return Text(said + " " * max(0, short), style=style)
+    return Markup(said + " " * max(0, short), style=style)

@@ -17,7 +17,7 @@ from tandem.cli.common import (
     operator_options,
     print_json,
 )
-from tandem.cli.said import LANG, said
+from tandem.cli.said import LANG, learn_runbook, said
 from tandem.cli.show import ApplyView, show_applied
 from tandem.process.apply import Applied
 from tandem.process.guard import Guard
@@ -94,6 +94,7 @@ def _run(
     as_json: bool,
     warn: Callable[[str], None],
 ) -> None:
+    learn_runbook(context.organization)
     out = console()
     with ApplyView(out, quiet=as_json) as view:
         result = admin.apply(

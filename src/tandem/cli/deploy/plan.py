@@ -8,7 +8,7 @@ from tandem.admin.deploy import plan as admin
 from tandem.admin.opening import Operator, open_organization
 from tandem.cli.common import FILE, JSON, PHASE, REMOVALS, TARGET, console, operator_options, print_json
 from tandem.cli.deploy.page import plan_page
-from tandem.cli.said import LANG, speech
+from tandem.cli.said import LANG, learn_runbook, speech
 from tandem.cli.show import show_plan
 from tandem.pki.files import write_whole
 from tandem.process.guard import Guard
@@ -60,6 +60,7 @@ def plan(
     if destroy and out:
         raise click.UsageError("--destroy cannot be saved with --out: 'tandem destroy FILE' carries it out")
     context = open_organization(file, operator, destroy=destroy)
+    learn_runbook(context.organization)
     planned = admin.plan(context, guard=guard, only=only, target=target, share=share)
     if out:
         admin.save_plan(planned, out, file=file)

@@ -13,7 +13,7 @@ from tandem.cli.french.kinds import KINDS
 from tandem.cli.french.organization import ORGANIZATION
 from tandem.cli.french.refusals import REFUSALS
 from tandem.cli.french.tasks import TASKS
-from tandem.cli.french.translator import Catalogue, Translator
+from tandem.cli.french.translator import Translator, Wording
 from tandem.cli.french.verify import VERIFY
 from tandem.cli.french.words import WORDS
 
@@ -60,4 +60,4 @@ DETAILS = (
 def translator() -> Translator:
     """The translator to French."""
     messages = {english: french for room in ROOMS for english, french in room.items()}
-    return Translator(Catalogue(messages=messages, kinds=KINDS, details=DETAILS, products=PRODUCTS))
+    return Translator(Wording(messages=messages, kinds=KINDS, details=DETAILS, products=PRODUCTS))

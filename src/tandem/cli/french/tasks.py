@@ -21,7 +21,8 @@ TASKS = {
         "suppression"
     ),
     "by hand, in {}: 'tandem runbook' has the commands, 'tandem confirm' records it": (
-        "à la main, dans {} : « tandem runbook » fournit les commandes, « tandem confirm » enregistre l'étape"
+        "à la main (à exécuter sur : {~}) : « tandem runbook » fournit les commandes, « tandem confirm » "
+        "enregistre l'étape"
     ),
     "Trusts with the other forests": "Relations d'approbation avec les autres forêts",
     "Groups of both teams": "Groupes des deux équipes",

@@ -11,6 +11,7 @@ The work is linear in the length of the message: each template is looked for onc
 parts are translated, and the places at which a message is divided, are bounded.
 """
 
+import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,21 +73,23 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
+class Wording:
     """What is known: ``messages`` by English template; ``kinds`` of changed objects; ``details`` of changes, which are
-    templates of ``messages``; and ``products``, names of several words that stay as they are."""
+    templates of ``messages``; ``products``, names of several words that stay as they are; and ``texts``, which are no
+    templates but known as they stand."""
 
     messages: Mapping[str, str]
     kinds: Mapping[str, str]
     details: Collection[str]
     products: Collection[str]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Translator:
     """Translates by a catalogue."""
 
-    catalogue: Catalogue
+    catalogue: Wording
     _by_word: dict[str, list[Template]] = field(init=False, default_factory=dict, repr=False)
     _kinds: tuple[str, ...] = field(init=False, default=(), repr=False)
 
@@ -97,6 +100,10 @@ class Translator:
                 word, space, _ = parts[0].partition(" ")
                 self._by_word.setdefault(word if space else "", []).append(Template(parts=parts, french=french))
         object.__setattr__(self, "_kinds", tuple(sorted(self.catalogue.kinds, key=len, reverse=True)))
+
+    def with_texts(self, texts: Mapping[str, str]) -> "Translator":
+        """One that knows these as well."""
+        return Translator(dataclasses.replace(self.catalogue, texts={**self.catalogue.texts, **texts}))
 
     def said(self, text: str) -> str:
         """A message in French, each of its lines; what is not known stays English."""
@@ -119,8 +126,8 @@ class Translator:
 
     def _whole(self, text: str, depth: int) -> str | None:
         """By the template of the whole message, whose values hold no other message behind a colon or semicolon."""
-        if text in self.catalogue.messages:
-            return self.catalogue.messages[text]
+        if (known := self.catalogue.texts.get(text) or self.catalogue.messages.get(text)) is not None:
+            return known
         small = text[0].lower() + text[1:]
         if small in self.catalogue.messages:
             french = self.catalogue.messages[small]
