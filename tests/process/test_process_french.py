@@ -13,6 +13,7 @@ import deployment
 from process.messages import SLOT, Module, is_message
 from tandem.cli.french.catalogue import DETAILS, PRODUCTS, ROOMS, translator
 from tandem.cli.french.kinds import KINDS
+from tandem.cli.french.translator import Translator, Wording
 from tandem.cli.main import tandem as command
 from tandem.cli.said import Speech, language_of
 from tandem.org.errors import ConfigError, Finding, Severity
@@ -259,6 +260,28 @@ def test_a_text_of_the_runbook_is_known_as_it_stands_and_is_no_template() -> Non
     assert knowing.said("Pool 7 of Contoso") == "Pool 7 of Contoso"
     assert knowing.said("Messaging organization Contoso") == "Organisation de messagerie Contoso"
     assert translator().said("waits for {} and {~}") == "attend {} and {~}"
+
+
+def test_what_is_joined_to_a_word_may_be_nothing_and_other_values_may_not() -> None:
+    known = Translator(
+        Wording(
+            messages={
+                "{}, not seen{}": "{}, non vu{~}",
+                "why": "pourquoi",
+                "as {}{}": "comme {~}{}",
+                "by {}": "par {}",
+                "no {}": "sans {}",
+            },
+            kinds={},
+            details=(),
+            products=(),
+        )
+    )
+    assert known.said("a, not seen") == "a, non vu"
+    assert known.said("a, not seen (why)") == "a, non vu (pourquoi)"
+    assert known.said("as by me") == "comme par me"
+    assert known.said(", not seen") == ", not seen"
+    assert known.said("no ") == "no "
 
 
 def test_an_error_that_is_not_known_stays_as_it_is() -> None:

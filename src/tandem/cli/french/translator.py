@@ -24,7 +24,7 @@ _CHANGE = re.compile(r"[+~\-!] ")
 _NUMBERED = re.compile(r"(\s*\d+\.?\s+)(\S.*)", re.DOTALL)
 _COLUMNS = re.compile(r"( {2,}| – )")
 _PLACE = re.compile(r"(.+) (\[[^\[\]]+\])", re.DOTALL)
-_REMARK = re.compile(r"(.+?) \((.+)\)", re.DOTALL)
+_REMARK = re.compile(r"(.*?) \((.+)\)", re.DOTALL)
 _SEPARATORS = re.compile(r"(, or |, and | or | and the | and |, )")
 _DEEPEST = 5
 _MOST_PLACES = 8
@@ -51,25 +51,31 @@ class Template:
         return _FRENCH_SLOT.findall(self.french)
 
     def values(self, text: str, kinds: Sequence[str]) -> tuple[str, ...] | None:
-        """The values of the slots in a message, none of them empty; ``None`` if the template does not make it.
+        """The values of the slots in a message; ``None`` if the template does not make it.
 
-        A kind of object is one of ``kinds``, of which the first that fits counts: others may begin as it does.
+        None is empty but what is joined to a word (``not observed{}``), and the second of two slots without anything between,
+        of which the first takes all. A kind of object is one of ``kinds``, of which the first that fits counts.
         """
         first, last = self.parts[0], self.parts[-1]
         at, end = len(first), len(text) - len(last)
-        if not (text.startswith(first) and text.endswith(last)) or at >= end:
+        if not (text.startswith(first) and text.endswith(last)) or at > end:
             return None
-        values = []
+        values: list[str] = []
+        joined = 0
         for part, mark in zip(self.parts[1:-1], self.marks, strict=False):
+            if not part:
+                joined += 1
+                continue
             if mark == "k":
                 found = at + next((len(kind) for kind in kinds if text.startswith(kind + part, at)), -1 - at)
             else:
                 found = text.find(part, at + 1, end)
             if found < 0:
                 return None
-            values.append(text[at:found])
-            at = found + len(part)
-        return (*values, text[at:end]) if at < end else None
+            values += [text[at:found], *[""] * joined]
+            at, joined = found + len(part), 0
+        before = next(filter(None, reversed(self.parts[:-1])), "")
+        return (*values, text[at:end], *[""] * joined) if at < end or before[-1:].isalpha() else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +273,9 @@ class Translator:
     def _remark(self, text: str, depth: int) -> str | None:
         """``MESSAGE (REMARK)``."""
         found = _REMARK.fullmatch(text)
-        known = self._phrase(found[1], depth + 1) if found else None
+        known = self._phrase(found[1], depth + 1) if found and found[1] else None
+        if found and not found[1]:
+            return f" ({self._slot(found[2], depth + 1)})"
         return f"{known} ({self._slot(found[2], depth + 1)})" if found and known is not None else None
 
     def _list(self, text: str, depth: int) -> str | None:
