@@ -128,11 +128,18 @@ class Module:
         if not ways or SLOT in ways or not any(" " in way for way in ways):
             return False
         uses = [
-            node for node in ast.walk(self._tree)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id == key[1]
-            and id(self._function(node)) == key[0]
-        ]  # fmt: skip
+            node
+            for node in ast.walk(self._tree)
+            if isinstance(node, ast.Name)
+            and isinstance(node.ctx, ast.Load)
+            and (id(self._function(node)), node.id) == key
+            and not self._is_asked(node)
+        ]
         return bool(uses) and all(self._within(node) for node in uses)
+
+    def _is_asked(self, node: ast.expr) -> bool:
+        parent = self._parent[id(node)]
+        return isinstance(parent, ast.IfExp | ast.If) and parent.test is node
 
     def _within(self, node: ast.expr) -> bool:
         parent = self._parent[id(node)]
