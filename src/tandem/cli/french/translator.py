@@ -264,10 +264,9 @@ class Translator:
 
     def _phrase(self, text: str, depth: int) -> str | None:
         """A message, with the place that it is about behind it (``[FOREST]``), or a list."""
+        if (found := _PLACE.fullmatch(text)) and (known := self._whole(found[1], depth)) is not None:
+            return f"{known} {found[2]}"
         known = self._whole(text, depth)
-        if known is None and (found := _PLACE.fullmatch(text)):
-            known = self._whole(found[1], depth)
-            return f"{known} {found[2]}" if known is not None else None
         return known if known is not None else self._list(text, depth)
 
     def _remark(self, text: str, depth: int) -> str | None:
