@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 
 import deployment
 from process.messages import SLOT, Module, is_message
@@ -197,6 +199,8 @@ def _without_keys(french: str) -> str:
         ("not for administrator", "pas pour administrator"),
         ("+ user done", "+ utilisateur done"),
         ("nothing that anybody knows", "nothing that anybody knows"),
+        ("Secured with SupportEncryption", "Secured avec SupportEncryption"),
+        ("talks with the other team", "talks with the other team"),
         ("3 passed, 0 warning, 1 failed", "3 réussi, 0 avertissement, 1 échec"),
         ("", ""),
     ],
@@ -256,6 +260,21 @@ def test_a_finding_keeps_the_place_that_editors_read() -> None:
     assert french.finding(finding) == line
     assert french.error(ConfigError(Path("o.yaml"), (finding,))) == f"o.yaml contient 1 erreur(s) :\n{line}"
     assert Speech(language="en").finding(finding) == str(finding)
+
+
+PARTS = st.sampled_from(
+    "; |: |, | and |, or | (|)|  |. |+ user |~ |? |[a]|\n| more|{}|{~}|\\1|waits for |there is no |users|maria|12 |Users|warning|"
+    "Certificate of ".split("|")
+)
+
+
+@given(st.lists(PARTS | st.text(max_size=3), max_size=30).map("".join))
+def test_whatever_is_said_has_as_many_lines_and_keeps_what_stands_around_it(text: str) -> None:
+    said = translator().said(text)
+    assert said.count("\n") == text.count("\n")
+    for before, after in zip(text.split("\n"), said.split("\n"), strict=True):
+        assert after[: len(after) - len(after.lstrip())] == before[: len(before) - len(before.lstrip())]
+        assert bool(before.strip()) == bool(after.strip())
 
 
 def test_a_text_of_the_runbook_is_known_as_it_stands_and_is_no_template() -> None:

@@ -31,6 +31,8 @@ _MOST_PLACES = 8
 """Colons, or commas of a change's details, at which a message is divided, at most."""
 _MOST_PIECES = 50
 """Sentences, changes, columns, names of a list that are looked at one by one; of more, the whole stays as it is."""
+_VAGUE = 8
+"""Letters of its own of a template that begins with a value, below which it is vague."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,11 @@ class Template:
     def letters(self) -> int:
         """How much of it is its own: the more, the more exactly it fits."""
         return sum(map(len, self.parts))
+
+    @property
+    def is_vague(self) -> bool:
+        """Whether it says so little (``{} with {}``) that other sentences may look like it: its values are single words."""
+        return not self.parts[0] and self.letters < _VAGUE
 
     @property
     def marks(self) -> list[str]:
@@ -132,6 +139,8 @@ class Translator:
 
     def _whole(self, text: str, depth: int) -> str | None:
         """By the template of the whole message, whose values hold no other message behind a colon or semicolon."""
+        if not text:
+            return None
         if (known := self.catalogue.texts.get(text) or self.catalogue.messages.get(text)) is not None:
             return known
         small = text[0].lower() + text[1:]
@@ -147,7 +156,11 @@ class Translator:
         found = [
             (template.letters, template.french, values)
             for template in self._candidates(text)
-            if (values := template.values(text, self._kinds)) and not (plain and _hides(template.marks, values))
+            if (values := template.values(text, self._kinds))
+            and not (plain and _hides(template.marks, values))
+            and not (
+                template.is_vague and any(" " in v for v, mark in zip(values, template.marks, strict=True) if not mark)
+            )
         ]
         if not found:
             return None
@@ -311,6 +324,6 @@ def _hides(marks: Sequence[str], values: tuple[str, ...]) -> bool:
 
 
 def _divided(between: re.Pattern[str], text: str) -> list[str]:
-    """The pieces of a text; none where it is one, or where they are too many to be looked at."""
+    """The pieces of a text; none where it is one, where one is empty, or where they are too many to be looked at."""
     pieces = between.split(text, maxsplit=_MOST_PIECES)
-    return pieces if len(pieces) > 1 and not between.search(pieces[-1]) else []
+    return pieces if len(pieces) > 1 and all(pieces) and not between.search(pieces[-1]) else []
