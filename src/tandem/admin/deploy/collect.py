@@ -1,11 +1,14 @@
 """Collectors: the read-only scripts that say what there is on Exchange and Lync servers."""
 
+import re
 from pathlib import Path
 
 from tandem.org.load import require_organization
 from tandem.process.errors import ProcessError
 from tandem.process.observing.collecting.script import Collector, Side, collectors
 from tandem.process.observing.format import SHELLS
+
+_DNS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 def collect(side: Side, *, file: Path | None = None, forest: str = "", shell: str = "") -> tuple[Collector, ...]:
@@ -18,10 +21,12 @@ def collect(side: Side, *, file: Path | None = None, forest: str = "", shell: st
         shell: only those of this shell.
 
     Raises:
-        ProcessError: there is none, or the shell is not of the side.
+        ProcessError: there is none, the shell is not of the side, or the forest is no DNS name.
     """
     if shell and shell not in SHELLS[side]:
         raise ProcessError(f"the shell {shell} is not of {side}: expected {', '.join(SHELLS[side])}")
+    if forest and not _DNS_NAME.fullmatch(forest):
+        raise ProcessError(f"the forest {forest!r} is no DNS name: expected one such as contoso.com")
     if file is None:
         if not shell:
             raise ProcessError(f"without an organization file --shell is needed: {', '.join(SHELLS[side])}")

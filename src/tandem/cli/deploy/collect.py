@@ -18,9 +18,7 @@ from tandem.process.observing.format import SHELLS
 @click.option(
     "--shell", type=click.Choice([each for shells in SHELLS.values() for each in shells]), help="Only this shell."
 )
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("."), help="The folder to write to."
-)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(), help="The folder to write to.")
 def collect(file: Path | None, side: str, forest: str, shell: str | None, out: Path) -> None:
     """Write collectors: read-only PowerShell scripts, one per forest and shell that the organization in FILE declares.
 

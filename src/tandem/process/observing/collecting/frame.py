@@ -13,6 +13,7 @@ $Cache = @{}
 $State = @{ First = $true; Sections = 0; Objects = 0 }
 
 function Format-Text([string]$Text) {
+    if ($Text -cmatch '\A[ !#-\[\]-~]*\z') { return '"' + $Text + '"' }
     $written = New-Object System.Text.StringBuilder
     [void]$written.Append('"')
     foreach ($char in $Text.ToCharArray()) {
@@ -233,5 +234,6 @@ CLOSE = r"""
     $Stream.Close()
     [System.IO.File]::Delete($Temporary)
 }
-Write-Host ('{0} sections and {1} objects read, {2} sections unread or in part: {3}' -f $State.Sections, $State.Objects, $Unread.Count, $Target)
+$summary = '{0} sections and {1} objects read, {2} sections unread or in part: {3}'
+Write-Host ($summary -f $State.Sections, $State.Objects, $Unread.Count, $Target)
 """

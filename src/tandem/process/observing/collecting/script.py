@@ -18,10 +18,11 @@ _RIGHTS = {
 }
 _YEARS = {"2010": "lync-2010", "2013": "lync-2013", "2015": "skype-2015"}
 _WHERE = {
-    "exchange-2007": "Run it in the Exchange Management Shell of EVERY server of this version: certificates are read only there.",
+    "exchange-2007": "Run it in the Exchange Management Shell of EVERY server of this version: its certificates are\n"
+    "# read only there.",
     "exchange": "Run it once, in the Exchange Management Shell of one server of this version.",
-    "lync": "Run it in the Lync Server (Skype for Business Server) Management Shell of EVERY server of the pools: certificates\n"
-    "# are read only there.",
+    "lync": "Run it in the Lync Server (Skype for Business Server) Management Shell of EVERY server of the pools: its\n"
+    "# certificates are read only there.",
 }
 
 
@@ -52,6 +53,7 @@ class Collector:
         where = _WHERE.get(self.shell) or _WHERE[self.side]
         rights = _RIGHTS.get(self.shell) or _RIGHTS[self.side]
         return (
+            "#requires -Version 2.0\n"
             f"# Reads what there is, for Tandem: shell {self.shell}, forest {self.forest or 'of this computer'}.\n"
             "# It changes nothing but the one file that it writes: give that to 'tandem observe'.\n"
             f"# {where}\n"
@@ -88,7 +90,7 @@ def collectors(org: m.Organization, side: Side) -> tuple[Collector, ...]:
         shells = dict.fromkeys((pool.forest, _YEARS[pool.version or "2013"]) for pool in org.pools_of(PoolKind.LYNC))
         return tuple(Collector(shell=shell, forest=forest) for forest, shell in shells)
     return tuple(
-        Collector(shell=f"exchange-{version}", forest=forest)
+        Collector(shell=f"exchange-{version}", forest=forest)  # noqa: S604 - a shell's name
         for forest in org.messaging_forests
         for version in sorted({server.version for server in org.servers_in(forest, ServerKind.EXCHANGE)})
     )
