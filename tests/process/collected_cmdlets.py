@@ -40,7 +40,7 @@ CMDLETS = {
     "Get-UMServer": exchange("Get-UMServer", "Identity", shells=frozenset({E2007, E2010})),
     "Get-UMService": exchange("Get-UMService", "Identity", shells=MODERN),
     "Get-UMCallRouterSettings": exchange("Get-UMCallRouterSettings", "Server", shells=MODERN),
-    # 2007's has no -Server: bb124950(v=exchg.80)
+    # 2007's has no -Server and is local: shared/domain/real-servers.md, A1.7 and C
     "Get-ExchangeCertificate": exchange("Get-ExchangeCertificate", "Server", not_2007=("Server",)),
     "Get-UMDialPlan": exchange("Get-UMDialPlan"),
     "Get-UMMailboxPolicy": exchange("Get-UMMailboxPolicy"),
@@ -48,6 +48,7 @@ CMDLETS = {
     "Get-UMIPGateway": exchange("Get-UMIPGateway"),
     "Get-UMHuntGroup": exchange("Get-UMHuntGroup"),
     "Get-ADPermission": exchange("Get-ADPermission", "Identity"),
+    # IgnoreDefaultScope in 2007: shown for Get-UMMailboxPIN, bb123787(v=exchg.80), and Get-Mailbox, bb123685(v=exchg.80)
     "Get-UMMailbox": exchange("Get-UMMailbox", "ResultSize", "IgnoreDefaultScope"),
     "Get-CsSite": lync("Get-CsSite"),
     "Get-CsPool": lync("Get-CsPool"),
@@ -201,4 +202,8 @@ NOT_2007 = {
     "UMMailboxPolicy": {"AllowMessageWaitingIndicator"},
     "UMIPGateway": {"MessageWaitingIndicatorAllowed"},
 }
-"""What Exchange 2007 does not have: aa996327, bb124903, bb123577 and bb124080 (v=exchg.80)."""
+"""What Exchange 2007 does not have.
+
+UMStartupMode: aa996327(v=exchg.80); AllowMessageWaitingIndicator: bb124903(v=exchg.80); CountryOrRegionCode and
+MessageWaitingIndicatorAllowed: shared/domain/real-servers.md, A1.4 and C.
+"""
