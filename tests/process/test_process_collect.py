@@ -23,7 +23,7 @@ from process.collected_cmdlets import (
 )
 from process.test_process_observe import TWO_FORESTS
 from tandem.cli.main import tandem
-from tandem.process.observing.collecting.script import Collector
+from tandem.process.observing.collecting.script import CollectorScript
 from tandem.process.observing.format import SECTIONS, SHELLS
 
 PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
@@ -39,7 +39,7 @@ NEWER = re.compile(
 
 
 def script(shell: str, forest: str = "proseware.example") -> str:
-    return Collector(shell=shell, forest=forest).text()
+    return CollectorScript(shell=shell, forest=forest).text()
 
 
 def walk(node: tree_sitter.Node) -> Iterator[tree_sitter.Node]:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from tandem.org.load import require_organization
 from tandem.process.errors import ProcessError
-from tandem.process.observing.collecting.script import Collector, Side, collectors
+from tandem.process.observing.collecting.script import CollectorScript, Side, collectors
 from tandem.process.observing.format import SHELLS
 
 _DNS_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
-def collect(side: Side, *, file: Path | None = None, forest: str = "", shell: str = "") -> tuple[Collector, ...]:
+def collect(side: Side, *, file: Path | None = None, forest: str = "", shell: str = "") -> tuple[CollectorScript, ...]:
     """The collectors of one side.
 
     Args:
@@ -30,7 +30,7 @@ def collect(side: Side, *, file: Path | None = None, forest: str = "", shell: st
     if file is None:
         if not shell:
             raise ProcessError(f"without an organization file --shell is needed: {', '.join(SHELLS[side])}")
-        return (Collector(shell=shell, forest=forest.lower()),)
+        return (CollectorScript(shell=shell, forest=forest.lower()),)
     declared = collectors(require_organization(file), side)
     wanted = tuple(
         each

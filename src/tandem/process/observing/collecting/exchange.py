@@ -165,6 +165,8 @@ foreach ($server in @(Get-AllServers)) {
 }
 foreach ($place in @($places.Keys | Sort-Object)) {
     foreach ($each in @(Get-ADPermission -Identity $places[$place] -ErrorAction Stop)) {
+        $limited = $each.PSObject.Properties['Properties']
+        if ($null -ne $limited -and @($limited.Value | Where-Object { $_ }).Count -gt 0) { continue }
         @{ Container = $place; User = Get-Text $each 'User'; AccessRights = @(Get-Flags $each 'AccessRights')
            Deny = Get-Flag $each 'Deny'; IsInherited = Get-Flag $each 'IsInherited' }
     }
@@ -189,7 +191,7 @@ _SINCE_2010 = {
 
 
 def settings(shell: str) -> dict[str, str]:
-    """The variables that the script begins with: its servers' versions and the cmdlet that the shell has to have."""
+    """The variables that the script begins with: its servers' versions and the cmdlet that the shell needs."""
     return {"OwnVersion": _OWN[shell], "Cmdlet": "Get-ExchangeServer"}
 
 

@@ -27,7 +27,7 @@ _WHERE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Collector:
+class CollectorScript:
     """A script for a shell. ``forest`` is the only one that it runs in; empty: any."""
 
     shell: str
@@ -84,13 +84,13 @@ def _indented(text: str) -> str:
     return "".join(f"    {line}" if line.strip() else line for line in text.splitlines(keepends=True))
 
 
-def collectors(org: m.Organization, side: Side) -> tuple[Collector, ...]:
+def collectors(org: m.Organization, side: Side) -> tuple[CollectorScript, ...]:
     """One collector per forest and shell that an organization declares of a side."""
     if side == "lync":
         shells = dict.fromkeys((pool.forest, _YEARS[pool.version or "2013"]) for pool in org.pools_of(PoolKind.LYNC))
-        return tuple(Collector(shell=shell, forest=forest) for forest, shell in shells)
+        return tuple(CollectorScript(shell=shell, forest=forest) for forest, shell in shells)
     return tuple(
-        Collector(shell=f"exchange-{version}", forest=forest)  # noqa: S604 - a shell's name
+        CollectorScript(shell=f"exchange-{version}", forest=forest)  # noqa: S604 - a shell's name
         for forest in org.messaging_forests
         for version in sorted({server.version for server in org.servers_in(forest, ServerKind.EXCHANGE)})
     )
