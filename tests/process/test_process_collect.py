@@ -9,6 +9,7 @@ import tree_sitter
 import tree_sitter_powershell
 from click.testing import CliRunner
 
+import observed
 from process.collected_cmdlets import (
     CERTIFICATE,
     CMDLETS,
@@ -23,6 +24,7 @@ from process.collected_cmdlets import (
 )
 from process.test_process_observe import TWO_FORESTS
 from tandem.cli.main import tandem
+from tandem.org.load import require_organization
 from tandem.process.observing.collecting.script import CollectorScript
 from tandem.process.observing.format import SECTIONS, SHELLS
 
@@ -315,6 +317,52 @@ def test_the_file_is_sealed_before_it_has_its_name(shell: str) -> None:
     assert places == sorted(places)
     assert source.index("[System.IO.File]::Exists($Target) -and -not $Force") < places[0]
     assert "if ($Force) { [System.IO.File]::Delete($Target) }" in source
+
+
+MIXED = """
+tandem: 1
+name: Contoso
+directory: state/directory.db
+forests: [{name: contoso.com, domains: [contoso.com]}]
+messaging_servers:
+  - {fqdn: ex07.contoso.com, forest: contoso.com, kind: exchange, version: "2007", service_pack: 3}
+  - {fqdn: ex10.contoso.com, forest: contoso.com, kind: exchange, version: "2010", service_pack: 3}
+  - {fqdn: ex13.contoso.com, forest: contoso.com, kind: exchange, version: "2013", service_pack: 1}
+voice_pools:
+  - {fqdn: pool10.contoso.com, forest: contoso.com, kind: lync, version: "2010"}
+  - {fqdn: pool15.contoso.com, forest: contoso.com, kind: lync, version: "2015"}
+um_dial_plans:
+  - {name: Main, forest: contoso.com, extension_digits: 4, access_numbers: ["+442075550100"]}
+voice_dial_plans: [{identity: Global, simple_name: Main.contoso.com}]
+"""
+
+
+WITHOUT_2010 = MIXED.replace(MIXED.splitlines()[7] + "\n", "")
+"""What is generated for 2007's shell holds 2010's servers too, with properties that this shell does not have."""
+
+
+@pytest.mark.parametrize("declared", [TWO_FORESTS, WITHOUT_2010], ids=["two forests", "2007 and 2013"])
+def test_a_collector_writes_what_the_generated_observations_hold(tmp_path: Path, declared: str) -> None:
+    (tmp_path / "organization.yaml").write_text(declared, encoding="utf-8")
+    compared = set()
+    for members in observed.results(require_organization(tmp_path / "organization.yaml")).values():
+        source = script(members["shell"])
+        blocks = sections(source)
+        assert set(blocks) == set(members["objects"]), members["shell"]
+        for name, objects in members["objects"].items():
+            for wanted in {key for each in objects for key in each}:
+                assert re.search(rf"\b{wanted} = |\['{wanted}'\] = ", source), f"{name}.{wanted}"
+                compared.add(f"{name}.{wanted}")
+    assert len(compared) > 60
+
+
+def test_the_command_writes_one_script_per_version_of_a_mixed_forest(tmp_path: Path) -> None:
+    (tmp_path / "organization.yaml").write_text(MIXED, encoding="utf-8")
+    file, out = str(tmp_path / "organization.yaml"), tmp_path / "out"
+    for side in ("exchange", "lync"):
+        assert run(file, "--for", side, "--out", str(out))[0] == 0
+    shells = ("exchange-2007", "exchange-2010", "exchange-2013", "lync-2010", "skype-2015")
+    assert sorted(path.name for path in out.iterdir()) == [f"collect-{shell}-contoso.com.ps1" for shell in shells]
 
 
 def run(*arguments: str) -> tuple[int, str]:
