@@ -62,6 +62,7 @@ CMDLETS = {
     # "by using the new Get-CsTrunk cmdlet": new in Lync Server 2013
     "Get-CsTrunk": lync("Get-CsTrunk", shells=frozenset({"lync-2013", "skype-2015"})),
     "Get-CsUser": lync("Get-CsUser"),
+    "Get-CsServerVersion": lync("Get-CsServerVersion"),
 }
 COMMON = frozenset({"ErrorAction"})
 """Parameters that every cmdlet has."""
@@ -147,8 +148,8 @@ PROPERTIES = {
         {"DistinguishedName", "User", "AccessRights", "Deny", "IsInherited"},
     ),
     "UMMailbox": (
-        f"{REFERENCE}/exchange/get-ummailbox; field: EmailAddresses, Extensions",
-        {"PrimarySmtpAddress", "UMMailboxPolicy", "Extensions", "EmailAddresses"},
+        f"{REFERENCE}/exchange/get-ummailbox; field: EmailAddresses, Extensions, ServerName",
+        {"Name", "ServerName", "PrimarySmtpAddress", "UMMailboxPolicy", "Extensions", "EmailAddresses"},
     ),
     "CsSite": (f"{REFERENCE}/skype/get-cssite", {"Identity"}),
     "CsPool": (f"{REFERENCE}/skype/get-cspool", {"Fqdn", "Computers", "Site", "Services"}),

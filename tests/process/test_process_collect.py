@@ -261,13 +261,22 @@ def test_exchange_2007_reads_the_certificates_of_its_own_server_alone() -> None:
         ("exchange-2010", "Version 14.3 (Build 123.4)", "Version 8.3 (Build 83.6)"),
         ("exchange-2013", "Version 15.0 (Build 1497.2)", "Version 15.1 (Build 2507.6)"),
         ("exchange-2016", "Version 15.1 (Build 2507.6)", "Version 15.2 (Build 1118.7)"),
+        ("lync-2010", "Microsoft Lync Server 2010 (4.0.7577.0)", "Microsoft Lync Server 2013 (5.0.8308.0)"),
+        ("lync-2013", "Microsoft Lync Server 2013 (5.0.8308.0)", "Microsoft Lync Server 2010 (4.0.7577.0)"),
+        ("skype-2015", "Skype for Business Server 2015 (6.0.9319.0)", "Skype for Business Server 2019 (7.0.2046.0)"),
     ],
 )
-def test_a_collector_of_exchange_takes_only_servers_of_its_version(shell: str, version: str, other: str) -> None:
+def test_a_collector_takes_only_servers_of_its_version(shell: str, version: str, other: str) -> None:
     found = re.search(r"^\$OwnVersion = '(.+)'$", script(shell), re.MULTILINE)
     assert found is not None
     assert re.search(found[1], version)
     assert not re.search(found[1], other)
+
+
+def test_a_collector_reads_the_mailboxes_of_servers_of_its_version_alone() -> None:
+    block = sections(script("exchange-2007"))["UMMailbox"]
+    assert "foreach ($server in @(Get-OwnServers 'Mailbox'))" in block
+    assert "$names.ContainsKey([string](Get-Text $_ 'ServerName'))" in block
 
 
 def test_a_collector_refuses_another_forest_and_one_without_a_forest_takes_any() -> None:

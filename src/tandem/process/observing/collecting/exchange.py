@@ -1,7 +1,8 @@
 """What a collector reads in an Exchange shell, by version.
 
 2007's ``Get-ExchangeCertificate`` knows only its own server, so that 2007's collector runs on every 2007 server. A forest with
-several versions has a collector per shell: each reads the servers of its version, and every object of the organization.
+several versions has a collector per shell: each reads the servers of its version with their mailboxes, and every object of the
+organization.
 """
 
 from tandem.process.observing.collecting import every
@@ -173,7 +174,11 @@ foreach ($place in @($places.Keys | Sort-Object)) {
 }
 """
 _MAILBOX = r"""
-Get-UMMailbox -ResultSize Unlimited -IgnoreDefaultScope -ErrorAction Stop | ForEach-Object {
+$names = @{}
+foreach ($server in @(Get-OwnServers 'Mailbox')) { $names[(Get-Text $server 'Name')] = $true }
+Get-UMMailbox -ResultSize Unlimited -IgnoreDefaultScope -ErrorAction Stop | Where-Object {
+    $names.ContainsKey([string](Get-Text $_ 'ServerName'))
+} | ForEach-Object {
     @{ PrimarySmtpAddress = Get-Text $_ 'PrimarySmtpAddress'; UMMailboxPolicy = Get-Name $_ 'UMMailboxPolicy'
        Extensions = @(Get-Texts $_ 'Extensions')
        EmailAddresses = @(Get-Texts $_ 'EmailAddresses' | Where-Object { $_ -like 'EUM:*' }) }

@@ -7,6 +7,16 @@ from tandem.process.observing.collecting import every
 
 GROUPS = ("RTCUniversalServerAdmins", "RTCUniversalUserAdmins", "RTCComponentUniversalServices")
 
+_BUILDS = {"lync-2010": r"[( ]4\.0\.", "lync-2013": r"[( ]5\.0\.", "skype-2015": r"[( ]6\.0\."}
+"""What Get-CsServerVersion says of each version: ``Microsoft Lync Server 2013 (5.0.8308.0): ...``."""
+
+_GUARD = r"""
+$installed = [string](Get-CsServerVersion -ErrorAction Stop)
+if ($installed -notmatch $OwnVersion) {
+    throw ('This server is ' + $installed + ', the collector is for ' + $Shell + '.')
+}
+"""
+
 _FUNCTIONS = r"""
 function Get-HomePool([string]$HomeServer) {
     $dn = $HomeServer -replace '^CN=Lc Services,CN=Microsoft,', ''
@@ -117,9 +127,14 @@ Get-Services @($computers.Keys | Sort-Object) "Name='RTCSRV' OR Name='RTCMEDSRV'
 """
 
 
-def settings() -> dict[str, str]:
+def settings(shell: str) -> dict[str, str]:
     """The variables that the script begins with."""
-    return {"Cmdlet": "Get-CsPool"}
+    return {"OwnVersion": _BUILDS[shell], "Cmdlet": "Get-CsPool"}
+
+
+def guard() -> str:
+    """Refuses a server of another version."""
+    return _GUARD
 
 
 def functions() -> str:

@@ -46,7 +46,7 @@ class CollectorScript:
     def text(self) -> str:
         """The script: pure ASCII, lines end in LF."""
         parts = (self._about(), frame.HEAD, self._settings(), every.FUNCTIONS, self._functions(), frame.BEGIN)
-        guard = exchange.guard() if self.side == "exchange" else ""
+        guard = exchange.guard() if self.side == "exchange" else lync.guard()
         return "".join((*parts, guard, frame.OPEN, *map(_indented, self._sections()), frame.CLOSE))
 
     def _about(self) -> str:
@@ -62,7 +62,7 @@ class CollectorScript:
         )
 
     def _settings(self) -> str:
-        special = exchange.settings(self.shell) if self.side == "exchange" else lync.settings()
+        special = exchange.settings(self.shell) if self.side == "exchange" else lync.settings(self.shell)
         values = {"Side": self.side, "Shell": self.shell, "Expected": self.forest.lower(), **special}
         groups = exchange.GROUPS if self.side == "exchange" else lync.GROUPS
         lines = [f"${name} = {quote(value)}" for name, value in values.items()]
