@@ -198,6 +198,8 @@ def _without_keys(french: str) -> str:
         ("waits for none", "attend none"),
         ("not for administrator", "pas pour administrator"),
         ("+ user done", "+ utilisateur done"),
+        # Refusals of several tasks; what stands before an id is not looked at.
+        ("9/a waits for servers; 9/b waits for a, b", "9/a attend servers ; 9/b attend a, b"),
         ("nothing that anybody knows", "nothing that anybody knows"),
         ("Secured with SupportEncryption", "Secured avec SupportEncryption"),
         ("talks with the other team", "talks with the other team"),
@@ -211,7 +213,7 @@ def test_a_message_becomes_french_and_its_values_stay(english: str, french: str)
 
 @pytest.mark.parametrize(
     "part",
-    ["a: ", "a; ", ", ", " and ", "waits for ", "+ user a: b, ", " of ", "{}: no ", "there is no ", "x (y) ", ". "],
+    ["a: ", "a; ", ", ", " and ", "waits for ", "+ user a: b, ", " of ", "{}: no ", "there is no ", "x (y) ", "(", "[", " [a] ", "3/a ", "1 ", ". "],
 )
 def test_the_work_is_linear_in_the_length_of_a_message(part: str) -> None:
     """Eight times the length may take eight times the time, with a margin for a busy machine: not sixty-four times."""
