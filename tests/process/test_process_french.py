@@ -213,7 +213,24 @@ def test_a_message_becomes_french_and_its_values_stay(english: str, french: str)
 
 @pytest.mark.parametrize(
     "part",
-    ["a: ", "a; ", ", ", " and ", "waits for ", "+ user a: b, ", " of ", "{}: no ", "there is no ", "x (y) ", "(", "[", " [a] ", "3/a ", "1 ", ". "],
+    [
+        "a: ",
+        "a; ",
+        ", ",
+        " and ",
+        "waits for ",
+        "+ user a: b, ",
+        " of ",
+        "{}: no ",
+        "there is no ",
+        "x (y) ",
+        "(",
+        "[",
+        " [a] ",
+        "3/a ",
+        "1 ",
+        ". ",
+    ],
 )
 def test_the_work_is_linear_in_the_length_of_a_message(part: str) -> None:
     """Eight times the length may take eight times the time, with a margin for a busy machine: not sixty-four times."""
