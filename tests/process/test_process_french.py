@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import deployment
@@ -286,6 +286,8 @@ WORDS = ["waits for ", "there is no ", "user ", "users", "maria", "12 ", "Users"
 PARTS = st.sampled_from(SIGNS + WORDS)
 
 
+@example(": waits for ; ")
+@example(", or ; ")
 @given(st.lists(PARTS | st.text(max_size=3), max_size=30).map("".join))
 def test_whatever_is_said_has_as_many_lines_and_keeps_what_stands_around_it(text: str) -> None:
     said = translator().said(text)

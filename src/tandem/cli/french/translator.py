@@ -261,7 +261,7 @@ class Translator:
 
     def _named(self, text: str, depth: int) -> str | None:
         """``NAME: EVIDENCE`` where the name is a message; or ``TASK: REASON`` where the reason is one."""
-        at = -1
+        at = 0
         for _ in range(_MOST_PLACES):
             at = text.find(": ", at + 1)
             if at < 0:
