@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import deployment
@@ -198,6 +198,8 @@ def _without_keys(french: str) -> str:
         ("waits for none", "attend none"),
         ("not for administrator", "pas pour administrator"),
         ("+ user done", "+ utilisateur done"),
+        # Refusals of several tasks; what stands before an id is not looked at.
+        ("9/a waits for servers; 9/b waits for a, b", "9/a attend servers ; 9/b attend a, b"),
         ("nothing that anybody knows", "nothing that anybody knows"),
         ("Secured with SupportEncryption", "Secured avec SupportEncryption"),
         ("talks with the other team", "talks with the other team"),
@@ -211,7 +213,24 @@ def test_a_message_becomes_french_and_its_values_stay(english: str, french: str)
 
 @pytest.mark.parametrize(
     "part",
-    ["a: ", "a; ", ", ", " and ", "waits for ", "+ user a: b, ", " of ", "{}: no ", "there is no ", "x (y) ", ". "],
+    [
+        "a: ",
+        "a; ",
+        ", ",
+        " and ",
+        "waits for ",
+        "+ user a: b, ",
+        " of ",
+        "{}: no ",
+        "there is no ",
+        "x (y) ",
+        "(",
+        "[",
+        " [a] ",
+        "3/a ",
+        "1 ",
+        ". ",
+    ],
 )
 def test_the_work_is_linear_in_the_length_of_a_message(part: str) -> None:
     """Eight times the length may take eight times the time, with a margin for a busy machine: not sixty-four times."""
@@ -267,6 +286,8 @@ WORDS = ["waits for ", "there is no ", "user ", "users", "maria", "12 ", "Users"
 PARTS = st.sampled_from(SIGNS + WORDS)
 
 
+@example(": waits for ; ")
+@example(", or ; ")
 @given(st.lists(PARTS | st.text(max_size=3), max_size=30).map("".join))
 def test_whatever_is_said_has_as_many_lines_and_keeps_what_stands_around_it(text: str) -> None:
     said = translator().said(text)
