@@ -33,8 +33,15 @@ SCOPE = (
     *("process/runbook/further.py", "pki/examine.py", "pki/store.py", "admin/opening.py", "admin/deploy/*.py"),
     *("org/checks.py", "org/errors.py", "org/findings.py", "org/groups.py", "org/load.py", "org/model.py"),
     *("org/patterns.py", "org/rules.py", "org/topology.py", "org/users_csv.py", "org/versions.py", "org/yamltext.py"),
+    *("process/observing/*.py", "process/observing/judges/*.py", "process/runbook/evidence.py", "org/coexistence/*.py"),
     *("cli/common.py", "cli/show.py", "cli/deploy/agree.py", "cli/deploy/apply.py", "cli/deploy/drift.py"),
-    *("cli/deploy/page.py", "cli/deploy/plan.py", "cli/deploy/validate.py", "cli/deploy/verify.py"),
+    *(
+        "cli/deploy/observe.py",
+        "cli/deploy/page.py",
+        "cli/deploy/plan.py",
+        "cli/deploy/validate.py",
+        "cli/deploy/verify.py",
+    ),
 )
 """Modules whose messages are all French; docs/adr/0034-french.md says what is not here."""
 STAYS = {
@@ -53,6 +60,49 @@ STAYS = {
     "{} {} of {} ({})",
     "{} of {}",
     "UTF-16",
+    "Only this phase (id or number).",
+    "name the steps that were carried out, or give their results with --evidence",
+    # Objects of a collector's file, as PowerShell names them, with what the server said.
+    *(
+        f"{name}: {{}}"
+        for name in ("ADPermission", "CsCertificate", "CsMediaConfiguration", "CsPool", "CsPstnUsage", "CsService")
+    ),
+    *(
+        f"{name}: {{}}"
+        for name in ("CsUser", "ExchangeCertificate", "ExchangeServer", "GroupMember", "Service", "Trust")
+    ),
+    *(f"{name}: {{}}" for name in ("UMDialPlan", "UMMailbox")),
+    "{} is no number of JSON",
+    "the member {} appears twice in an object",
+    "{} is no JSON",
+    "a name is there twice",
+    "{} on {}",
+    "{} -> Running",
+    "um_mailbox_policy {}",
+    "extension {}",
+    "roles {}",
+    "pool_type {}",
+    "servers {}",
+    "sip_address sip:{}",
+    "home_pool {}",
+    "enterprise_voice False -> True",
+    "subject {} -> CN={}",
+    "media_encryption of its Mediation Server",
+    "long distance",
+    "from {} to {}",
+    "{}, {} UTC",
+    ", ou",
+    # Beginnings of names, by which checks are sorted.
+    *(
+        "Roles of",
+        "Startup mode of",
+        "Certificate for UM on",
+        "URI type of",
+        "Security of",
+        "Every UM server in",
+        "UM servers of",
+    ),
+    *("Gateway of", "Hunt groups of", "Auto attendant", "Subscriber access of", "Contact of", "Name of"),
     # Put together from a finding's fields, each of which is a message: Speech.finding.
     "{}: {}: {}: {}; expected {}",
     "{}: {}: {}; expected {}",
