@@ -25,9 +25,7 @@ from tandem.process.phases import find_phase
 from tandem.process.plan import make_plan
 from tandem.process.runbook.evidence import (
     MOST_BYTES,
-    ConfirmedStep,
     EvidenceRefused,
-    confirmed,
     load_evidence,
     read_result,
 )
@@ -172,14 +170,18 @@ def test_evidence_is_kept_by_its_hash_and_the_journal_names_it(folder: Path, tmp
     assert (kept / f"{sha256}.json").stat().st_mode & 0o777 == 0o600
 
 
-def test_what_is_confirmed_tells_who_when_with_which_evidence_and_why(folder: Path, tmp_path: Path) -> None:
+def test_only_what_is_open_stands_in_the_runbook_if_asked_and_every_step_says_its_state(
+    folder: Path, tmp_path: Path
+) -> None:
     step = steps_of(folder)["3/exchange-dial-plans"]
     given = load_evidence(write(tmp_path / "run.json", result(step)))
     confirm(deployment.context(folder, "maria"), [step.id], evidence=[given], force=REASON)
-    journal = folder / "state" / "journal.jsonl"
-    found = confirmed(journal, {step.id: step.digest})
-    assert found == {step.id: ConfirmedStep(who="maria", at=found[step.id].at, evidence=(given.sha256,), forced=REASON)}
-    assert confirmed(journal, {step.id: "another text"}) == {}
+    whole = tandem(folder, "runbook", "FILE").stdout
+    article = whole.partition(f"`{step.id}`")[2].partition("### ")[0]
+    assert "State: CONFIRMED by maria" in article and given.sha256[:12] in article and "not observed" in article
+    assert whole.count("State: OPEN, neither observed nor confirmed") == len(steps_of(folder)) - 1
+    rest = tandem(folder, "runbook", "FILE", "--open").stdout
+    assert f"`{step.id}`" not in rest and rest.count("State: ") == len(steps_of(folder)) - 1
 
 
 def test_a_confirmed_step_with_evidence_is_done_in_the_plan(folder: Path, tmp_path: Path) -> None:
@@ -321,13 +323,13 @@ def test_the_hand_over_tells_who_confirmed_what_and_who_may_go_on(folder: Path, 
     today = datetime.now(UTC).date().isoformat()
     assert (
         f"- {step.id}: " in done.stdout
-        and f"maria, {today}" in done.stdout
-        and f"evidence {given.sha256[:16]}" in done.stdout
+        and f"CONFIRMED by maria {today}" in done.stdout
+        and f"evidence {given.sha256[:12]}" in done.stdout
     )
-    assert "NOT CONFIRMED" in done.stdout  # the other steps of phase 3
+    assert "OPEN, neither observed nor confirmed" in done.stdout  # the other steps of phase 3
     next_ones = done.stdout.partition("What waited for it:")[2]
     assert "8/lync-dial-plans" in next_ones and "Lync Server administrators" in next_ones
     french = tandem(folder, "runbook", "FILE", "--for", "exchange", "--hand-over", "3", "--lang", "fr")
-    assert "Passation après la phase 3." in french.stdout and "NON CONFIRMÉ" in french.stdout
+    assert "Passation après la phase 3." in french.stdout and "OUVERT, ni observé ni confirmé" in french.stdout
     none = tandem(folder, "runbook", "FILE", "--for", "directory", "--hand-over", "3")
     assert none.exit_code != 0 and "no runbook step of phase um-dial-plans" in str(none.exception)

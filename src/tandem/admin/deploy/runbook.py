@@ -10,13 +10,14 @@ from tandem.core.clock import Clock, SystemClock
 from tandem.org.load import require_organization
 from tandem.process.errors import ProcessError
 from tandem.process.phases import Phase
-from tandem.process.runbook.evidence import confirmed
 from tandem.process.runbook.model import Language
 from tandem.process.runbook.steps import for_team, in_forest, runbook_steps
 from tandem.process.runbook.writing.book import Runbook
 from tandem.process.runbook.writing.formats import RENDERERS
 from tandem.process.runbook.writing.handover import hand_over
 from tandem.process.runbook.writing.script import Script, scripts
+from tandem.process.runbook.writing.states import state_text
+from tandem.process.tasks.byhand import Known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class RunbookScripts:
 
 def write_runbook(
     file: Path, *, team: str = "all", forest: str = "", format: str = "md", language: Language = "en",
-    clock: Clock | None = None,
+    only_open: bool = False, clock: Clock | None = None,
 ) -> RunbookText:  # fmt: skip
     """The runbook of the organization in ``file``, or the report for its change record, as one text.
 
@@ -72,20 +73,22 @@ def write_runbook(
         forest: only the steps of this forest; empty for all.
         format: one of :data:`tandem.process.runbook.writing.formats.RENDERERS`.
         language: ``en`` or ``fr``.
+        only_open: without the steps that were observed as declared, or confirmed.
         clock: tells the date that it bears; the machine's by default.
 
     Raises:
         ProcessError: there is no such forest.
     """
-    book = _book(file, team, forest, clock)
+    book = _book(file, team, forest, clock, only_open=only_open)
     return RunbookText(format=format, text=RENDERERS[format](book, language), steps=len(book.steps))
 
 
 def write_scripts(
-    file: Path, *, team: str = "all", forest: str = "", language: Language = "en", clock: Clock | None = None
-) -> RunbookScripts:
+    file: Path, *, team: str = "all", forest: str = "", language: Language = "en", only_open: bool = False,
+    clock: Clock | None = None,
+) -> RunbookScripts:  # fmt: skip
     """The runbook as PowerShell scripts, one for each forest and shell; arguments and errors as of :func:`write_runbook`."""
-    return RunbookScripts(scripts=scripts(_book(file, team, forest, clock), language))
+    return RunbookScripts(scripts=scripts(_book(file, team, forest, clock, only_open=only_open), language))
 
 
 def write_hand_over(
@@ -102,22 +105,25 @@ def write_hand_over(
         raise ProcessError(
             f"there is no runbook step of phase {phase.id} for {team}{f' in {forest}' if forest else ''}"
         )
-    digests = {step.id: step.digest for step in book.steps}
-    states = {id_: str(each) for id_, each in confirmed(_journal(book), digests).items()}
     steps = sum(step.phase == phase for step in book.steps)
-    return RunbookText(format="txt", text=hand_over(book, phase, states, language), steps=steps)
+    return RunbookText(format="txt", text=hand_over(book, phase, language), steps=steps)
 
 
-def _journal(book: Runbook) -> Path:
-    return book.organization.state / "journal.jsonl"
-
-
-def _book(file: Path, team: str, forest: str, clock: Clock | None) -> Runbook:
+def _book(file: Path, team: str, forest: str, clock: Clock | None, *, only_open: bool = False) -> Runbook:
     organization = require_organization(file)
     every = runbook_steps(organization)
     names = [each.name for each in organization.forests]
     if forest and forest not in names:
         raise ProcessError(f"there is no forest {forest!r}; there are: {', '.join(names)}")
-    steps = in_forest(for_team(every, team), forest)
     at = (clock or SystemClock()).at()
-    return Runbook(organization=organization, steps=steps, every=every, at=at, version=version("tandem-um"))
+    known = Known(organization, every, at=at)
+    standings = {step.id: known.standing(step) for step in in_forest(for_team(every, team), forest)}
+    steps = tuple(step for step in every if step.id in standings and not (only_open and not standings[step.id].changes))
+    return Runbook(
+        organization=organization,
+        steps=steps,
+        every=every,
+        at=at,
+        version=version("tandem-um"),
+        states={id_: state_text(each) for id_, each in standings.items()},
+    )

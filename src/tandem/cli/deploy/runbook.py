@@ -25,9 +25,14 @@ from tandem.process.runbook.writing.formats import RENDERERS, SCRIPTS
     help="Runbook: md (text), html (page), ps1 (scripts). Report for the change record: report-md, report-html, report-csv.",
 )
 @click.option("--lang", type=click.Choice(["en", "fr"]), default="en", help="English or French.")
+@click.option(
+    "--open", "only_open", is_flag=True, help="Only what is open: neither observed as declared nor confirmed."
+)
 @phase_option("--hand-over", "done", "What to tell the other team when this phase (id or number) is done.")
 @click.option("--out", type=click.Path(path_type=Path), help="A file, for ps1 a folder; otherwise standard output.")
-def runbook(file: Path, team: str, forest: str, format_: str, lang: str, done: Phase | None, out: Path | None) -> None:
+def runbook(
+    file: Path, team: str, forest: str, format_: str, lang: str, only_open: bool, done: Phase | None, out: Path | None
+) -> None:
     """Write the runbook of the organization in FILE for servers of kind exchange and lync: by phase and team.
 
     Each step has the roles that it needs, its commands, which may be run again, and the check after it. ps1 writes a folder
@@ -39,17 +44,20 @@ def runbook(file: Path, team: str, forest: str, format_: str, lang: str, done: P
     Examples:
       tandem runbook contoso/organization.yaml --for exchange --format ps1 --out scripts
       tandem runbook contoso/organization.yaml --for voice --format html --lang fr --out voix.html
+      tandem runbook contoso/organization.yaml --open --out todo.md
       tandem runbook contoso/organization.yaml --format report-html --out change.html
       tandem runbook contoso/organization.yaml --for exchange --hand-over exchucutil
     """
     language = cast(Language, lang)
     if format_ == SCRIPTS and done is None:
-        _write_scripts(file, team, forest, language, out)
+        _write_scripts(file, team, forest, language, only_open, out)
         return
     if done is not None:
         written = admin.write_hand_over(file, done, team=team, forest=forest, language=language)
     else:
-        written = admin.write_runbook(file, team=team, forest=forest, format=format_, language=language)
+        written = admin.write_runbook(
+            file, team=team, forest=forest, format=format_, language=language, only_open=only_open
+        )
     if not written.steps:
         _say_nothing()
     if out:
@@ -58,12 +66,12 @@ def runbook(file: Path, team: str, forest: str, format_: str, lang: str, done: P
         click.echo(written.text, nl=False)
 
 
-def _write_scripts(file: Path, team: str, forest: str, language: Language, out: Path | None) -> None:
+def _write_scripts(file: Path, team: str, forest: str, language: Language, only_open: bool, out: Path | None) -> None:
     if out is None:
         raise click.UsageError("--format ps1 writes several files: name a folder with --out")
     if out.exists() and not out.is_dir():
         raise click.UsageError(f"--out {out}: expected a folder, found a file")
-    written = admin.write_scripts(file, team=team, forest=forest, language=language)
+    written = admin.write_scripts(file, team=team, forest=forest, language=language, only_open=only_open)
     if not written.steps:
         _say_nothing()
     for name, data in written.files():

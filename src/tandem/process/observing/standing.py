@@ -44,7 +44,10 @@ class Confirmation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStanding:
-    """The state of a step and why. ``changes`` are what is still to be done, ``old`` says that what was seen is old."""
+    """The state of a step and why. ``changes`` are what is still to be done, ``old`` says that what was seen is old.
+
+    ``confirmation`` is the last word on the step's text, which an observation may contradict.
+    """
 
     state: StepState
     text: str
@@ -52,6 +55,7 @@ class StepStanding:
     changes: tuple[Change, ...] = ()
     observations: tuple[Observation, ...] = ()
     old: bool = False
+    confirmation: Confirmation | None = None
 
     def as_json(self) -> dict[str, Any]:
         """For scripts."""
@@ -114,7 +118,13 @@ def standing(
 
     def with_(state: StepState, text: str, changes: Sequence[Change] = ()) -> StepStanding:
         return StepStanding(
-            state=state, text=text, outcome=found.outcome, changes=tuple(changes), observations=sources, old=old
+            state=state,
+            text=text,
+            outcome=found.outcome,
+            changes=tuple(changes),
+            observations=sources,
+            old=old,
+            confirmation=confirmation,
         )
 
     if found.outcome is StepOutcome.AS_DECLARED:

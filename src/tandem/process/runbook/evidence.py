@@ -17,7 +17,6 @@ from typing import Any
 
 from tandem.pki.files import write_whole
 from tandem.process.errors import ProcessError
-from tandem.process.journal import Journal
 
 FORMAT, VERSION = "tandem-evidence", 1
 MOST_BYTES = 1 << 16
@@ -69,37 +68,6 @@ class Evidence:
     def sha256(self) -> str:
         """Of the result file, in hexadecimal digits."""
         return hashlib.sha256(self.data).hexdigest()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfirmedStep:
-    """What the journal says of a step: by whom and when it was confirmed, with which evidence (SHA-256 of result files), and
-    for which reason although it should have waited."""
-
-    who: str
-    at: datetime
-    evidence: tuple[str, ...] = ()
-    forced: str = ""
-
-    def __str__(self) -> str:
-        said = f"{self.who}, {self.at:%Y-%m-%d %H:%M} UTC"
-        proofs = ", ".join(f"{EVIDENCE}{each[:16]}" for each in self.evidence)
-        return "; ".join(part for part in (said, proofs, f"{FORCED}{self.forced}" if self.forced else "") if part)
-
-
-def confirmed(journal: Path, digests: Mapping[str, str]) -> dict[str, ConfirmedStep]:
-    """The steps confirmed as their text is now, by id. ``digests`` are the current ones; a step's last line counts."""
-    found: dict[str, ConfirmedStep] = {}
-    for line in Journal(path=journal).declared("confirmed"):
-        step, (digest, *more) = line["task"], line["changes"]
-        if digests.get(step) == digest:
-            found[step] = ConfirmedStep(
-                who=line["who"],
-                at=datetime.fromisoformat(line["at"]),
-                evidence=tuple(each.removeprefix(EVIDENCE) for each in more if each.startswith(EVIDENCE)),
-                forced=next((each.removeprefix(FORCED) for each in more if each.startswith(FORCED)), ""),
-            )
-    return found
 
 
 def load_evidence(path: Path) -> Evidence:

@@ -1,24 +1,28 @@
 """What is written: the steps of one runbook, when it was made, and by which version of Tandem."""
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from tandem.org.model import Organization
 from tandem.process.phases import Phase, Side
-from tandem.process.runbook.model import RunbookStep
+from tandem.process.runbook.model import RunbookStep, Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runbook:
-    """``steps`` are those to write, in their order; ``every`` are all steps of the organization, of all teams and forests."""
+    """``steps`` are those to write, in their order; ``every`` are all steps of the organization, of all teams and forests.
+
+    ``states`` say of steps, by their id, whether they were observed, confirmed, or are open, and what is different.
+    """
 
     organization: Organization
     steps: tuple[RunbookStep, ...]
     every: tuple[RunbookStep, ...]
     at: datetime
     version: str
+    states: Mapping[str, Text] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:

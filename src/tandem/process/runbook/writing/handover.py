@@ -1,7 +1,5 @@
 """The text that one team sends the other when its part of a phase is done."""
 
-from collections.abc import Mapping
-
 from tandem.process.phases import Phase
 from tandem.process.runbook.model import Language, Text
 from tandem.process.runbook.order import awaited
@@ -11,7 +9,6 @@ from tandem.process.runbook.writing.words import TEAMS, labelled, numbered, semi
 
 _HAND_OVER = Text("Hand-over after phase", "Passation après la phase")
 _WAS_DONE = Text("Steps of this phase:", "Étapes de cette phase :")
-_NOT_CONFIRMED = Text("NOT CONFIRMED", "NON CONFIRMÉ")
 _NEXT = Text("What waited for it:", "Ce qui l'attendait :")
 _REPLICATION = Text(
     "Wait for (or force) the replication of Active Directory before you begin.",
@@ -19,13 +16,12 @@ _REPLICATION = Text(
 )
 
 
-def hand_over(book: Runbook, phase: Phase, states: Mapping[str, str], language: Language) -> str:
+def hand_over(book: Runbook, phase: Phase, language: Language) -> str:
     """What was done in a phase, by whom, and what may begin now.
 
     Args:
-        book: its steps are those of the team that hands over.
+        book: its steps are those of the team that hands over, with the state of each.
         phase: the phase that is done.
-        states: what the journal says of each step that was confirmed, by its id.
         language: ``en`` or ``fr``.
     """
     done = [step for step in book.steps if step.phase == phase]
@@ -38,7 +34,7 @@ def hand_over(book: Runbook, phase: Phase, states: Mapping[str, str], language: 
     lines += [" ".join(book.organization.name.split()), f"{book.at:%Y-%m-%d %H:%M} UTC", "", _WAS_DONE.of(language)]
     for step in done:
         lines.append(f"- {step.id}: {' '.join(step.title.of(language).split())} ({step.forest})")
-        lines.append(f"  {states.get(step.id) or _NOT_CONFIRMED.of(language)}")
+        lines.append(f"  {book.states[step.id].of(language)}")
     lines += ["", _NEXT.of(language)]
     for step in following:
         others = [each for each in awaited(step, book.every, book.organization.voice_forest) if each not in done]

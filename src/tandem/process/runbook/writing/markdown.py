@@ -38,6 +38,8 @@ def markdown(book: Runbook, language: Language) -> str:
 def _step(book: Runbook, step: RunbookStep, language: Language) -> Iterator[str]:
     yield f"### {plain(step.title.of(language))}\n"
     yield f"- {labelled('step', f'`{step.id}`', language)}"
+    if state := book.states.get(step.id):
+        yield f"- **{labelled('state', plain(state.of(language)), language)}**"
     yield f"- {plain(who(step, language))}"
     yield f"- {labelled('roles', requirement_text(step.required, language), language)}"
     yield f"- {labelled('where', plain(step.where.of(language)), language)} ({SHELLS[step.shell].of(language)})"

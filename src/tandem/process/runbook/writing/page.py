@@ -122,6 +122,7 @@ def _article(book: Runbook, step: RunbookStep, language: Language) -> str:
 def _facts(book: Runbook, step: RunbookStep, language: Language) -> Iterator[str]:
     facts = [
         labelled("step", step.id, language),
+        *([labelled("state", state.of(language), language)] if (state := book.states.get(step.id)) else ()),
         labelled("team", who(step, language), language),
         labelled("roles", requirement_text(step.required, language), language),
         labelled("where", f"{step.where.of(language)} ({SHELLS[step.shell].of(language)})", language),

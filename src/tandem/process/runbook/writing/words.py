@@ -49,6 +49,7 @@ WORDS = {
     "server": Text("Server", "Serveur"),
     "roles": Text("Required groups and roles", "Groupes et rôles requis"),
     "where": Text("Run on", "À exécuter sur"),
+    "state": Text("State", "État"),
     "waits": Text("Only after", "Uniquement après"),
     "minutes": Text("Minutes", "Minutes"),
     "estimate": Text("Estimated duration", "Durée estimée"),
