@@ -90,7 +90,6 @@ STAYS = {
     "media_encryption of its Mediation Server",
     "long distance",
     "from {} to {}",
-    "{}, {} UTC",
     ", ou",
     # Beginnings of names, by which checks are sorted.
     *(
