@@ -67,9 +67,7 @@ def results(org: m.Organization, at: datetime = AT) -> dict[str, Members]:
     return out
 
 
-def _members(
-    side: str, forest: str, shell: str, host: str, at: datetime, objects: dict[str, Objects | str]
-) -> Members:
+def _members(side: str, forest: str, shell: str, host: str, at: datetime, objects: dict[str, Objects | str]) -> Members:
     return {
         "format": "tandem-observation",
         "version": 1,
@@ -132,14 +130,18 @@ class _Exchange:
             ],
             "ExchangeServer": [self._server(s) for s in self.servers],
             "UMServer": absent if modern else [self._um(s, "UM") for s in self.servers if self._has(s, "UM")],
-            "UMService": [self._um(s, "Mailbox") for s in self.servers if self._has(s, "Mailbox")] if modern else absent,
+            "UMService": [self._um(s, "Mailbox") for s in self.servers if self._has(s, "Mailbox")]
+            if modern
+            else absent,
             "UMCallRouterSettings": (
                 [self._um(s, "ClientAccess") for s in self.servers if self._router(s)] if modern else absent
             ),
             "ExchangeCertificate": [self._certificate(s) for s in self.servers if not self.old or s.fqdn == host],
             "UMDialPlan": [self._dial_plan(p) for p in self.plans],
             "UMMailboxPolicy": list(self._policies()),
-            "UMAutoAttendant": [self._attendant(a) for a in self.org.um_auto_attendants if a.um_dial_plan in self.names],
+            "UMAutoAttendant": [
+                self._attendant(a) for a in self.org.um_auto_attendants if a.um_dial_plan in self.names
+            ],
             "UMIPGateway": list(self._gateways()),
             "UMHuntGroup": list(self._hunt_groups()),
             "ADPermission": list(self._permissions()),
@@ -336,7 +338,12 @@ class _Lync:
             "CsSite": [{"Identity": "Site:Redmond"}],
             "CsPool": [self._pool(p) for p in self.pools],
             "CsService": [
-                {"Role": role, "PoolFqdn": p.fqdn, "Version": _SERVICE_VERSIONS[p.version or "2013"], "SiteId": "Site:Redmond"}
+                {
+                    "Role": role,
+                    "PoolFqdn": p.fqdn,
+                    "Version": _SERVICE_VERSIONS[p.version or "2013"],
+                    "SiteId": "Site:Redmond",
+                }
                 for p in self.pools
                 for role in _services_of(p)
             ],
@@ -365,7 +372,8 @@ class _Lync:
                 for number, r in enumerate(org.voice_routes)
             ],
             "PstnGateway": [
-                {"PoolFqdn": g.fqdn, "MediationServer": f"MediationServer:{g.pool}", "Port": g.port} for g in org.pstn_gateways
+                {"PoolFqdn": g.fqdn, "MediationServer": f"MediationServer:{g.pool}", "Port": g.port}
+                for g in org.pstn_gateways
             ],
             "CsUser": [self._user(u) for u in org.users if u.pool in {p.fqdn for p in self.pools}],
             "UMContact": [self._contact(c, number) for number, c in enumerate(org.contacts)],
@@ -401,7 +409,12 @@ class _Lync:
 
     def _dial_plan(self, plan: m.DeclaredVoiceDialPlan) -> dict[str, Any]:
         rules = [
-            {"Name": r.name, "Pattern": r.pattern, "Translation": r.translation, "IsInternalExtension": r.is_internal_extension}
+            {
+                "Name": r.name,
+                "Pattern": r.pattern,
+                "Translation": r.translation,
+                "IsInternalExtension": r.is_internal_extension,
+            }
             for r in plan.normalization_rules
         ]
         # What New-CsDialPlan has made stays, behind the declared rules.

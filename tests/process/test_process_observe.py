@@ -676,3 +676,34 @@ def _folder(above: Path, number: int) -> Path:
     folder = above / str(number)
     folder.mkdir()
     return folder
+
+
+def test_lync_may_write_service_before_the_dial_plan_of_a_pool(declared: m.Organization) -> None:
+    own = m.DeclaredVoiceDialPlan(identity="Registrar:se01.litware.example", simple_name="Se01")
+    org = dataclasses.replace(declared, voice_dial_plans=(*declared.voice_dial_plans, own))
+    found = judged(org, edited(org, v("CsDialPlan", own.identity, "Identity", f"Service:{own.identity}")))
+    assert changes(found) == []
+
+
+def test_lync_2010_does_not_say_which_mediation_server_a_gateway_has(declared: m.Organization) -> None:
+    pools = tuple(dataclasses.replace(pool, version="2010") for pool in declared.voice_pools)
+    org = dataclasses.replace(declared, voice_pools=pools)
+    silent = v("PstnGateway", "gw1.litware.example", "MediationServer", None, "PoolFqdn")
+    assert changes(judged(org, edited(org, silent))) == []
+    assert len(changes(judged(declared, edited(declared, silent)))) == 1
+
+
+def test_a_section_that_was_read_in_part_leaves_what_is_not_in_it_unknown(declared: m.Organization) -> None:
+    """A collector that reaches one of two servers gives the objects of the one, and why not those of the other."""
+
+    def edit(members: observed.Members) -> None:
+        if members["side"] == "exchange":
+            held = members["objects"]["Service"]
+            members["objects"]["Service"] = [each for each in held if each["Server"] != MBX]
+            members["unread"]["Service"] = f"{MBX}: The RPC server is unavailable."
+
+    found = judged(declared, edited(declared, edit))
+    assert changes(found) == []
+    unknown = {id_: each.why for id_, each in found.items() if each.outcome is StepOutcome.UNREADABLE}
+    assert list(unknown) == [f"5/exchange-um-service-{MBX}"]
+    assert "The RPC server is unavailable." in unknown[f"5/exchange-um-service-{MBX}"][0]

@@ -24,6 +24,7 @@ from tandem.process.passwords import kept_password
 from tandem.process.plan import make_plan
 from tandem.process.task import Context
 
+pytestmark = pytest.mark.slow
 NOW = SystemClock().at()
 Edit = Callable[[dict[str, observed.Members]], None]
 
@@ -150,6 +151,17 @@ def confirm_all(home: Path) -> None:
             confirm(context(home), ready)
 
 
+def test_a_confirmation_says_which_evidence_came_with_it(home: Path) -> None:
+    step = next(p.task for p in make_plan(context(home)).tasks if p.task.id.startswith("0/lync-pools"))
+    said = (step.digest, "evidence " + "0123456789ab" + "c" * 52)
+    now = SystemClock().at()
+    Journal(path=home / "state" / "journal.jsonl").append(
+        at=now, who="victor", task=step.id, state="confirmed", changes=said
+    )
+    text = known(home)["0/lync-pools"]["known"]["text"]
+    assert text == f"confirmed by victor {now:%Y-%m-%d} (evidence 0123456789ab), not observed"
+
+
 def test_verify_is_content_with_words_only_if_it_is_told_so(home: Path) -> None:
     confirm_all(home)
     verify = run(home, "verify")
@@ -179,6 +191,7 @@ def test_an_observation_grows_old_visibly(home: Path) -> None:
         "9 days old, of PROSEWARE\\xena on cas1.proseware.example"
     ]
     assert "Old, collect again" in run(home, "drift").stdout
+    assert re.search(r"observed: exchange of proseware.example, .* \(9 days old\)", run(home, "drift").stdout)
     assert "warning: older than 7 days" in run(home, "observe", *write(home, NOW - timedelta(days=9, hours=3))).stdout
     assert known(home)[SECURITY]["known"]["old"] is True
 
@@ -294,3 +307,23 @@ def test_what_two_phases_miss_is_drift_once(home: Path) -> None:
     assert [(each["phase"], each["what"]) for each in found] == [
         ("certificates", "~ certificate mbx1.proseware.example: ended 2026-01-31")
     ]
+
+
+def test_results_alone_become_a_file_whose_plan_is_empty(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    results = write(home, AN_HOUR)
+    there = tmp_path_factory.mktemp("imported")
+    made = CliRunner().invoke(tandem, ["import", "--observation", *results])
+    assert made.exit_code == 0 and "note: users: their OUs are not observed" in made.stderr
+    (there / "organization.yaml").write_text(made.stdout, encoding="utf-8")
+    assert CliRunner().invoke(tandem, ["directory", "create", str(there / "organization.yaml")]).exit_code == 0
+    apply(context(there))
+    assert run(there, "observe", *results).exit_code == 0
+    left = [p for p in make_plan(context(there)).todo if p.standing is None or p.standing.outcome != "not observable"]
+    assert left == []
+    assert json.loads(run(there, "drift", "--json").stdout)["differences"] == []
+
+
+def test_a_file_that_is_no_result_is_not_imported(tmp_path: Path) -> None:
+    (tmp_path / "page.json").write_text("<html>")
+    done = CliRunner().invoke(tandem, ["import", "--observation", str(tmp_path / "page.json")])
+    assert done.stdout == "" and re.search(r"page\.json: no JSON .*expected an observation", str(done.exception))

@@ -42,12 +42,13 @@ class Drift:
     """Every difference that the reader can see, in the order of the phases, and the tasks whose objects he cannot read.
 
     ``unobserved`` are steps on Exchange and Lync servers that could be observed and are not, with what is known of them;
-    ``old`` are the observations that are old.
+    ``observations`` are those that count, ``old`` those of them that are old.
     """
 
     differences: tuple[Difference, ...]
     unreadable: tuple[str, ...]
     unobserved: Mapping[str, str] = field(default_factory=dict)
+    observations: tuple[Observation, ...] = ()
     old: tuple[Observation, ...] = ()
 
 
@@ -68,6 +69,7 @@ def find_drift(context: Context) -> Drift:
         differences=tuple(sorted(_once((*found, *foreign)), key=lambda each: each.phase.number)),
         unreadable=tuple(task.id for task in hidden),
         unobserved={each.task.id: each.standing.text for each in tasks if each.standing and _unobserved(each)},
+        observations=observations_of(tasks),
         old=tuple(each for each in observations_of(tasks) if is_old(each, now)),
     )
 

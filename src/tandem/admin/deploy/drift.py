@@ -6,6 +6,7 @@ from typing import Any
 
 from tandem.admin.people.leavers import leavers
 from tandem.process.drift import Difference, find_drift
+from tandem.process.observing.model import Observation
 from tandem.process.observing.standing import source_text
 from tandem.process.task import Context
 
@@ -15,13 +16,14 @@ class DriftResult:
     """Every difference that the reader can see, by phase, and the tasks whose objects he cannot read.
 
     ``unobserved`` are steps on Exchange and Lync servers that could be observed and are not, with what is known of them.
-    ``old`` says of each observation that is old where it is from. ``leavers`` are addresses of mailboxes beside the
-    organization file that no user has: no difference, but to be known.
+    ``observations`` says of each observation that counts where it is from and its age, ``old`` of those that are old.
+    ``leavers`` are addresses of mailboxes beside the organization file that no user has: no difference, but to be known.
     """
 
     differences: tuple[Difference, ...]
     unreadable: tuple[str, ...]
     unobserved: Mapping[str, str] = field(default_factory=dict)
+    observations: tuple[str, ...] = ()
     old: tuple[str, ...] = ()
     leavers: tuple[str, ...] = ()
 
@@ -36,6 +38,7 @@ class DriftResult:
             "differences": [each.as_json() for each in self.differences],
             "unreadable": list(self.unreadable),
             "unobserved": dict(self.unobserved),
+            "observations": list(self.observations),
             "old_observations": list(self.old),
             "leavers": list(self.leavers),
         }
@@ -47,10 +50,15 @@ def drift(context: Context) -> DriftResult:
     known = all(context.sees(forest.name) for forest in context.organization.forests)
     left = tuple(each.address for each in leavers(context)) if known else ()
     now = context.clock.at()
+
+    def said(observation: Observation) -> str:
+        return f"{observation.side} of {observation.forest}, {source_text(observation, now)}"
+
     return DriftResult(
         differences=found.differences,
         unreadable=found.unreadable,
         unobserved=found.unobserved,
-        old=tuple(f"{each.side} of {each.forest}, {source_text(each, now)}" for each in found.old),
+        observations=tuple(map(said, found.observations)),
+        old=tuple(map(said, found.old)),
         leavers=left,
     )

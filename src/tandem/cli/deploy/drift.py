@@ -36,8 +36,10 @@ def drift(file: Path, operator: Operator, summary: bool, as_json: bool) -> None:
         out = console()
         for phase, group in groupby(() if summary else found.differences, key=lambda each: each.phase):
             out.print(f"[bold]{phase.number:>2}  {phase.title}[/]")
-            for each in group:
-                out.print(f"      {escape(each.what)}")
+            for difference in group:
+                out.print(f"      {escape(difference.what)}")
+        for each in () if summary else found.observations:
+            out.print(f"[dim]observed: {escape(each)}[/]")
         for step, known in () if summary else found.unobserved.items():
             out.print(f"not observed: {escape(step)}: {escape(known)}")
         count = len(found.differences)

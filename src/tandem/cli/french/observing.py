@@ -51,6 +51,7 @@ OBSERVING = {
     "run the collector again, and give its result to 'tandem observe'": (
         "exécutez de nouveau le collecteur, puis donnez son résultat à « tandem observe »"
     ),
+    "observed: {}": "observé : {}",
     "not observed: {}: {}": "non observé : {} : {~}",
     "{} step(s) not observed: {}.": "{} étape(s) non observée(s) : {}.",
     "No drift in what was observed.": "Aucun écart dans ce qui a été observé.",

@@ -57,8 +57,9 @@ def removed(value: str, prefix: str) -> str:
     return value[len(prefix) :] if value.lower().startswith(prefix.lower()) else value
 
 
-def _tagged(value: Value) -> str:
-    return removed(str(value), "Tag:")
+def bare_identity(value: Value) -> str:
+    """An identity as files have it: of a tag its name, of a pool ``Registrar:FQDN``, which Lync may precede by ``Service:``."""
+    return removed(removed(str(value), "Tag:"), "Service:")
 
 
 FIELDS: dict[type, dict[str, Property]] = {
@@ -112,12 +113,12 @@ FIELDS: dict[type, dict[str, Property]] = {
         "pilot_identifier": Property("PilotIdentifier"),
     },
     o.VoiceDialPlan: {
-        "identity": Property("Identity", read=_tagged),
+        "identity": Property("Identity", read=bare_identity),
         "simple_name": Property("SimpleName"),
         "rules": Property("NormalizationRules", read=_rules, exact=True),
     },
     o.VoicePolicy: {
-        "identity": Property("Identity", read=_tagged),
+        "identity": Property("Identity", read=bare_identity),
         "allow_call_forwarding": Property("AllowCallForwarding"),
         "allow_simul_ring": Property("AllowSimulRing"),
         "enable_call_transfer": Property("EnableCallTransfer"),
@@ -132,7 +133,11 @@ FIELDS: dict[type, dict[str, Property]] = {
     },
     o.PstnGateway: {
         "fqdn": Property("PoolFqdn"),
-        "pool": Property("MediationServer", read=lambda value: removed(str(value), "MediationServer:")),
+        "pool": Property(
+            "MediationServer",
+            read=lambda value: removed(str(value), "MediationServer:"),
+            absent_in=frozenset({"lync-2010"}),
+        ),
         "port": Property("Port"),
     },
     o.User: {
@@ -141,8 +146,8 @@ FIELDS: dict[type, dict[str, Property]] = {
         "sip_address": Property("SipAddress"),
         "home_pool": Property("RegistrarPool"),
         "line_uri": Property("LineURI"),
-        "voice_dial_plan": Property("DialPlan", read=_tagged),
-        "voice_policy": Property("VoicePolicy", read=_tagged),
+        "voice_dial_plan": Property("DialPlan", read=bare_identity),
+        "voice_policy": Property("VoicePolicy", read=bare_identity),
     },
     o.Contact: {
         "display_name": Property("DisplayName", exact=True),

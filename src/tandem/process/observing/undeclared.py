@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tandem.org.checks import mailbox_policies
 from tandem.org.model import Organization
-from tandem.process.observing.comparing import removed
+from tandem.process.observing.comparing import bare_identity
 from tandem.process.observing.judges.exchange_servers import version_of
 from tandem.process.observing.judges.lync_voice import is_default_rule, rules_of
 from tandem.process.observing.seen import Everything, Seen, text, texts
@@ -69,7 +69,7 @@ def _lync(org: Organization, seen: Seen) -> Iterator[Found]:
 def _rules(org: Organization, seen: Seen) -> Iterator[Found]:
     declared = {plan.identity.lower(): plan for plan in org.voice_dial_plans}
     for each in seen.section("CsDialPlan").objects:
-        if (plan := declared.get(removed(text(each, "Identity"), "Tag:").lower())) is None:
+        if (plan := declared.get(bare_identity(text(each, "Identity")).lower())) is None:
             continue
         names = {rule.name for rule in plan.normalization_rules}
         rules = [rule.name for rule in rules_of(each) if not is_default_rule(rule)]
@@ -88,7 +88,7 @@ def _names(seen: Seen, section: str, name: str) -> list[str]:
         found = tuple(
             each for each in found if any(s.lower().startswith("registrar:") for s in texts(each, "Services"))
         )
-    return [removed(text(each, name), "Tag:") for each in found]
+    return [bare_identity(text(each, name)) for each in found]
 
 
 def _beyond(number: int, kind: str, found: list[str], declared: set[str]) -> Iterator[Found]:

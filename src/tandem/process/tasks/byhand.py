@@ -5,6 +5,7 @@ when somebody who holds its roles has confirmed the text as it is ('tandem confi
 What an observation shows to differ are the step's changes.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +23,9 @@ from tandem.process.phases import PHASES
 from tandem.process.runbook.model import RunbookStep
 from tandem.process.runbook.steps import runbook_steps
 from tandem.process.task import Change, Context, Step, Task, nothing
+
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+"""The digest of evidence that came with a confirmation, and the part of it that people read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +93,7 @@ def _confirmations(journal: Path, steps: tuple[RunbookStep, ...]) -> dict[str, C
         line["task"]: Confirmation(
             who=line["who"],
             at=datetime.fromisoformat(line["at"]),
-            text=", ".join(each for each in line["changes"] if each != digests[line["task"]]),
+            text=", ".join(_DIGEST.sub(r"\1", each) for each in line["changes"] if each != digests[line["task"]]),
         )
         for line in Journal(path=journal).declared("confirmed")
         if digests.get(line["task"]) in line["changes"]

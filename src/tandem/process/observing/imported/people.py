@@ -7,7 +7,7 @@ from tandem.directory.errors import DirectoryError
 from tandem.directory.layout import domain_of
 from tandem.org import model as m
 from tandem.org.numbers import EumAddress, number_of
-from tandem.process.observing.comparing import removed
+from tandem.process.observing.comparing import bare_identity, removed
 from tandem.process.observing.imported.voice import ObservedVoice
 from tandem.process.observing.model import ObservedObject
 from tandem.process.observing.seen import Seen, text, texts
@@ -77,8 +77,8 @@ class ObservedPeople:
             line_uri=text(found, "LineURI") if found.get("EnterpriseVoiceEnabled") is True else "",
             extension=next(iter(texts(mailbox, "Extensions")), ""),
             um_mailbox_policy=text(mailbox, "UMMailboxPolicy"),
-            voice_dial_plan=removed(text(found, "DialPlan"), "Tag:"),
-            voice_policy=removed(text(found, "VoicePolicy"), "Tag:"),
+            voice_dial_plan=bare_identity(text(found, "DialPlan")),
+            voice_policy=bare_identity(text(found, "VoicePolicy")),
         )
 
     def _mailbox_only(self, mail: str, forest: str, mailbox: ObservedObject) -> m.DeclaredUser:

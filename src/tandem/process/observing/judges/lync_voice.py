@@ -9,7 +9,7 @@ from tandem.directory.errors import DirectoryError
 from tandem.org import model as m
 from tandem.org.numbers import line_key
 from tandem.org.vocabulary import PoolType
-from tandem.process.observing.comparing import FIELDS, aligned, compare, removed
+from tandem.process.observing.comparing import FIELDS, aligned, bare_identity, compare, removed
 from tandem.process.observing.judges.case import Case
 from tandem.process.observing.model import ObservedObject
 from tandem.process.observing.seen import text, texts
@@ -77,7 +77,7 @@ def voice_users(case: Case) -> Iterator[Finding]:
         if line_key(held := text(found, "LineURI")) != line_key(user.line_uri):
             changed.append(difference("line_uri", held, user.line_uri))
         for field, wanted in (("DialPlan", user.voice_dial_plan), ("VoicePolicy", user.voice_policy)):
-            granted = aligned(removed(text(found, field), "Tag:"), wanted)
+            granted = aligned(bare_identity(text(found, field)), wanted)
             if wanted and granted != wanted:
                 changed.append(difference({"DialPlan": "voice_dial_plan"}.get(field, "voice_policy"), granted, wanted))
         if changed:
@@ -87,7 +87,7 @@ def voice_users(case: Case) -> Iterator[Finding]:
 def dial_plans(case: Case) -> Iterator[Finding]:
     """Phase 8: simple name and rules, the declared ones first and in their order; and a rule in force for every pool."""
     section = case.section("CsDialPlan")
-    there = {removed(name, "tag:"): found for name, found in section.by("Identity").items()}
+    there = {bare_identity(name): found for name, found in section.by("Identity").items()}
     for plan in case.organization.voice_dial_plans:
         rules = tuple(from_declared(o.NormalizationRule, rule) for rule in plan.normalization_rules)
         wanted = o.VoiceDialPlan(identity=plan.identity, simple_name=plan.simple_name, rules=rules)
@@ -99,7 +99,7 @@ def dial_plans(case: Case) -> Iterator[Finding]:
     for pool in case.pools():
         in_force = _in_force(case, there, pool)
         if pool.pool_type is not PoolType.DIRECTOR and in_force is not None and not rules_of(in_force):
-            name = removed(text(in_force, "Identity"), "Tag:")
+            name = bare_identity(text(in_force, "Identity"))
             detail = f"no normalization rule, for {pool.fqdn}"
             yield Change(action="~", kind="voice dial plan", name=name, details=(detail,))
 
@@ -185,7 +185,7 @@ def _usages(case: Case) -> Iterator[Finding]:
 
 def _policies(case: Case) -> Iterator[Finding]:
     section = case.section("CsVoicePolicy")
-    there = {removed(name, "tag:"): found for name, found in section.by("Identity").items()}
+    there = {bare_identity(name): found for name, found in section.by("Identity").items()}
     for policy in case.organization.voice_policies:
         wanted, found = from_declared(o.VoicePolicy, policy), there.get(policy.identity.lower())
         yield from compare("voice policy", wanted, found, section, FIELDS[o.VoicePolicy], name=policy.identity)
@@ -196,7 +196,9 @@ def _gateways(case: Case) -> Iterator[Finding]:
     there = section.by("PoolFqdn")
     for gateway in case.organization.pstn_gateways:
         wanted, found = from_declared(o.PstnGateway, gateway), there.get(gateway.fqdn.lower())
-        yield from compare("PSTN gateway", wanted, found, section, FIELDS[o.PstnGateway], name=gateway.fqdn)
+        yield from compare(
+            "PSTN gateway", wanted, found, section, FIELDS[o.PstnGateway], name=gateway.fqdn, shells=case.shells
+        )
 
 
 def _routes(case: Case) -> Iterator[Finding]:
