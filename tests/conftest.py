@@ -17,6 +17,8 @@ settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile("deep", max_examples=4000, deadline=None)
 # Commands of the tests take passwords from the secrets folder, as a trial does; tests of passwords unset it.
 os.environ["TANDEM_FROM_SECRETS"] = "1"
+# They speak English, whoever runs them.
+os.environ["LC_ALL"] = "C.UTF-8"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 ALONE = WORKER is None or network.move_to_own()
 """Whether this process shares its addresses and ports with no other worker."""

@@ -10,72 +10,54 @@ import yaml
 from click.testing import CliRunner
 
 from directory import adapters
+from directory.foreign import ATTRIBUTES, CLASSES, SUBCLASSES, contoso
 from tandem.cli.main import tandem
+from tandem.core.clock import SystemClock
+from tandem.core.ids import SystemIds
 from tandem.directory.address import Address
-from tandem.org.load import load_organization
+from tandem.directory.defaults import exchucutil_aces
+from tandem.directory.dn import DN
+from tandem.directory.layout import Layout
+from tandem.directory.repository import Repository
+from tandem.org.groups import GROUPS
+from tandem.org.load import load_organization, require_organization
+from tandem.process.plan import make_plan
+from tandem.process.task import Context, layout_of
 
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 ADDRESS, FOREST = "127.0.0.34", "contoso.example"
 DOMAIN = "DC=contoso,DC=example"
-EXCHANGE = f"CN=Contoso,CN=Microsoft Exchange,CN=Services,CN=Configuration,{DOMAIN}"
-LYNC = f"CN=RTC Service,CN=Services,CN=Configuration,{DOMAIN}"
+LAYOUT = Layout(forest=FOREST, organization="Contoso")
 OWN = "1.2.840.113556.1.8000.2554.1.2.3.4.5.6.7"
 """For what stands for Microsoft's schema here: its own identifiers are not public."""
-ATTRIBUTES = {
-    "msExchUMVoiceMailPilotNumbers": ("2.5.5.12", "64", False),
-    "msExchUMAutoAttendantDialedNumbers": ("2.5.5.12", "64", False),
-    "msExchCurrentServerRoles": ("2.5.5.9", "2", True),
-    "msExchUMEnabledFlags": ("2.5.5.9", "2", True),
-    "msExchUMTemplateLink": ("2.5.5.1", "127", True),
-    "msExchUMRecipientDialPlanLink": ("2.5.5.1", "127", True),
-    "msRTCSIP-PrimaryUserAddress": ("2.5.5.12", "64", True),
-    "msRTCSIP-UserEnabled": ("2.5.5.8", "1", True),
-    "msRTCSIP-Line": ("2.5.5.12", "64", True),
-    "msRTCSIP-OptionFlags": ("2.5.5.9", "2", True),
-    "msRTCSIP-PrimaryHomeServer": ("2.5.5.1", "127", True),
-    "msRTCSIP-SourceObjectType": ("2.5.5.9", "2", True),
-    "msRTCSIP-PoolType": ("2.5.5.9", "2", True),
-    # Published under no name: their values tell what they are.
-    "xLinkToDialPlan": ("2.5.5.1", "127", False),
-    "xContext": ("2.5.5.12", "64", True),
-    "xAddress": ("2.5.5.12", "64", True),
-    "xUnknown": ("2.5.5.9", "2", True),
-}
-CONTAINERS = ("container", "msExchOrganizationContainer", "msExchUMIPGateway", "msRTCSIP-Pools")
-CLASSES = (
-    "msExchOrganizationContainer",
-    "msExchUMDialPlan",
-    "msExchUMIPGateway",
-    "msExchUMHuntGroup",
-    "msExchUMAutoAttendant",
-    "msExchUMRecipientTemplate",
-    "msExchExchangeServer",
-    "msRTCSIP-Pools",
-    "msRTCSIP-Pool",
-)
+FRENCH = {"Domain Admins": "Admins du domaine", "Enterprise Admins": "Administrateurs de l'entreprise"}
 
 
 class Directory:
-    """A forest that somebody else has set up."""
+    """A forest that somebody else has set up: the entries of :mod:`directory.foreign`, in a French Windows domain."""
 
     def __init__(self, controller: adapters.Samba) -> None:
         from tandem.directory.ldap.session import LdapDirectory  # the extra is there where peers are
 
         password = adapters.administrator_password(controller.folder)
         address = Address(forest=FOREST, url=f"ldaps://{ADDRESS}", roots=controller.folder / "roots.pem")
-        self._session = LdapDirectory((address,)).bind("administrator", password)
-        self._pool = self._session.forest(FOREST).pool
+        self.session = LdapDirectory((address,)).bind("administrator", password)
+        self.folder = controller.folder
+        self._pool = self.session.forest(FOREST).pool
         self._schema = f"CN=Schema,CN=Configuration,{DOMAIN}"
 
     def add(self, dn: str, class_: str, **attributes: Any) -> None:
         values = [("objectClass", [class_.encode()])]
         for name, value in attributes.items():
             held = value if isinstance(value, list) else [value]
-            values.append((name.replace("__", "-"), [v if isinstance(v, bytes) else str(v).encode() for v in held]))
+            values.append((name, [v if isinstance(v, bytes) else str(v).encode() for v in held]))
         self._pool.write(lambda c: c.add_s(dn, values))
 
     def change(self, dn: str, *changes: tuple[int, str, list[bytes]]) -> None:
         self._pool.write(lambda c: c.modify_s(dn, list(changes)))
+
+    def rename(self, dn: str, name: str) -> None:
+        self._pool.write(lambda c: c.rename_s(dn, f"CN={name}"))
 
     def extend(self) -> None:
         for number, (name, (syntax, om, single)) in enumerate(ATTRIBUTES.items()):
@@ -92,120 +74,97 @@ class Directory:
                 **more,
             )
         self.change("", (0, "schemaUpdateNow", [b"1"]))
-        for number, name in enumerate(CLASSES):
-            above = [each for each in CONTAINERS if each == "container" or each in CLASSES[:number]]
+        for number, (name, held) in enumerate(CLASSES.items()):
             self.add(
                 f"CN={name},{self._schema}",
                 "classSchema",
                 lDAPDisplayName=name,
                 governsID=f"{OWN}.2.{number}",
-                subClassOf="top",
+                subClassOf=SUBCLASSES.get(name, "top"),
                 objectClassCategory=1,
                 rDNAttID="cn",
-                possSuperiors=above,
-                mayContain=[*ATTRIBUTES, "networkAddress", "serialNumber", "dNSHostName"],
+                possSuperiors=["container", *list(CLASSES)[:number]],
+                **({"mayContain": list(held)} if held else {}),
                 schemaIDGUID=uuid.uuid4().bytes_le,
             )
             self.change("", (0, "schemaUpdateNow", [b"1"]))
-        names = [name.encode() for name in ATTRIBUTES if not name.startswith("x")]
+        people = [name.encode() for name in ATTRIBUTES if name.startswith("msRTCSIP-") or "Enabled" in name]
+        people += [b"msExchUMTemplateLink", b"msExchUMRecipientDialPlanLink"]
         for class_ in ("User", "Contact"):
-            self.change(f"CN={class_},{self._schema}", (0, "mayContain", names))
-        self.change(f"CN=Container,{self._schema}", (0, "possSuperiors", [b"msExchOrganizationContainer"]))
+            self.change(f"CN={class_},{self._schema}", (0, "mayContain", people))
+        above = [b"msExchOrganizationContainer", b"msRTCSIP-Pool"]
+        self.change(f"CN=Container,{self._schema}", (0, "possSuperiors", above))
         self.change("", (0, "schemaUpdateNow", [b"1"]))
 
     def fill(self) -> None:
-        plan = f"CN=Main,CN=UM DialPlan Container,{EXCHANGE}"
-        policy = f"CN=Main Default Policy,CN=UM Mailbox Policies,{EXCHANGE}"
-        gateway = f"CN=pool1,CN=UM IPGateway Container,{EXCHANGE}"
-        group = "Exchange Administrative Group (FYDIBOHF23SPDLT)"
-        self.add(f"CN=Microsoft Exchange,CN=Services,CN=Configuration,{DOMAIN}", "container")
-        self.add(EXCHANGE, "msExchOrganizationContainer")
-        for name in (
-            *("UM DialPlan Container", "UM IPGateway Container", "UM AutoAttendant Container", "UM Mailbox Policies"),
-            *("Administrative Groups", f"{group},CN=Administrative Groups"),
-            f"Servers,CN={group},CN=Administrative Groups",
-        ):
-            self.add(f"CN={name},{EXCHANGE}", "container")
-        self.add(plan, "msExchUMDialPlan", msExchUMVoiceMailPilotNumbers=["+14255550100", "0100"],
-                 xContext="Main.contoso.example", xUnknown=42)  # fmt: skip
-        self.add(policy, "msExchUMRecipientTemplate", xLinkToDialPlan=plan)
-        self.add(gateway, "msExchUMIPGateway", xAddress="pool1.contoso.example")
-        self.add(f"CN=Main,{gateway}", "msExchUMHuntGroup", xLinkToDialPlan=plan)
-        self.add(f"CN=Reception,CN=UM AutoAttendant Container,{EXCHANGE}", "msExchUMAutoAttendant",
-                 msExchUMAutoAttendantDialedNumbers="+14255550101", xLinkToDialPlan=plan)  # fmt: skip
-        self.add(f"CN=EX1,CN=Servers,CN={group},CN=Administrative Groups,{EXCHANGE}", "msExchExchangeServer",
-                 networkAddress=["ncacn_ip_tcp:ex1.contoso.example", "netbios:EX1"],
-                 serialNumber="Version 15.0 (Build 31497.2)", msExchCurrentServerRoles=2 | 4 | 16 | 32 | 0x4000,
-                 xLinkToDialPlan=plan)  # fmt: skip
-        self.add(LYNC, "container")
-        self.add(f"CN=Pools,{LYNC}", "msRTCSIP-Pools")
-        self.add(
-            f"CN=pool1,CN=Pools,{LYNC}", "msRTCSIP-Pool", dNSHostName="pool1.contoso.example", msRTCSIP__PoolType=5
-        )
-        for name, extension in (("Alice Adams", "4101"), ("Bob Brown", "4102")):
-            account = name.split()[0].lower()
-            self.add(
-                f"CN={name},CN=Users,{DOMAIN}",
-                "user",
-                sAMAccountName=account,
-                displayName=name,
-                mail=f"{account}@contoso.example",
-                proxyAddresses=[
-                    f"SMTP:{account}@contoso.example",
-                    f"EUM:{account}@contoso.example;phone-context=Main.contoso.example",
-                    f"eum:{extension};phone-context=Main.contoso.example",
-                ],
-                msExchUMEnabledFlags=829,
-                msExchUMTemplateLink=policy,
-                msExchUMRecipientDialPlanLink=plan,
-                msRTCSIP__PrimaryUserAddress=f"sip:{account}@contoso.example",
-                msRTCSIP__UserEnabled="TRUE",
-                msRTCSIP__Line=f"tel:+1425555{extension}",
-                msRTCSIP__OptionFlags=384,
-                msRTCSIP__PrimaryHomeServer=f"CN=pool1,CN=Pools,{LYNC}",
+        made = contoso()
+        for each in made.entries:
+            self.add(each.dn, each.class_, **{name: list(held) for name, held in each.values.items()})
+        for group, members in made.members.items():
+            self.change(group, (0, "member", [member.encode() for member in members]))
+        for name, french in FRENCH.items():
+            dn = f"CN={name},CN=Users,{DOMAIN}"
+            self.change(dn, (2, "sAMAccountName", [french.encode()]))
+            self.rename(dn, french)
+
+    def grant(self) -> None:
+        """What the shipped script's Add-ADPermission writes (MS-ADTS 5.1.3.2): ListChildren, and ReadProperty beside it."""
+        from tandem.directory.ldap.descriptor import ALLOWED, CONTAINER_INHERIT, Descriptor, RawAce, parse_descriptor
+        from tandem.directory.ldap.forest import sd_flags
+
+        forest = self.session.forest(FOREST)
+        for text, wanted in exchucutil_aces(LAYOUT):
+            container = "Container" in text.partition(",")[0] or text.startswith("CN=Administrative Groups")
+            mask, flags = (0x14, CONTAINER_INHERIT) if container else (0x4, 0)
+            sids = [forest.sid(ace.principal) for ace in wanted]
+            old = parse_descriptor(forest.descriptor(DN.parse(text)))
+            more = tuple(RawAce(type=ALLOWED, flags=flags, mask=mask, sid=sid) for sid in sids)
+            new = Descriptor(records=(*old.records, *more), protected=old.protected, control=old.control).pack()
+            self._pool.write(
+                lambda c, text=text, new=new: c.modify_ext_s(
+                    text, [(2, "nTSecurityDescriptor", [new])], serverctrls=[sd_flags()]
+                )
             )
-        self.add(
-            f"CN=UM Main,CN=Users,{DOMAIN}",
-            "contact",
-            displayName="UM Main",
-            msRTCSIP__SourceObjectType=-1879048192,
-            msRTCSIP__Line="tel:+14255550100",
-            otherIpPhone="whatever this says",
-        )
 
 
 @pytest.fixture(scope="module")
-def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[adapters.Samba]:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Directory]:
     with adapters.Samba(tmp_path_factory.mktemp("exchange") / "dc", FOREST, ADDRESS) as samba:
-        directory = Directory(samba)
-        directory.extend()
-        directory.fill()
-        yield samba
+        made = Directory(samba)
+        made.extend()
+        made.fill()
+        yield made
 
 
-def run(controller: adapters.Samba, command: str) -> Any:
-    arguments = [command, f"ldaps://{ADDRESS}", "--as", "administrator", f"--roots={controller.folder / 'roots.pem'}"]
-    arguments.append(f"--password-file={controller.folder / 'admin.password'}")
+def run(directory: Directory, command: str) -> Any:
+    folder = directory.folder
+    arguments = [command, f"ldaps://{ADDRESS}", "--as", "administrator", f"--roots={folder / 'roots.pem'}"]
+    arguments.append(f"--password-file={folder / 'admin.password'}")
     return CliRunner().invoke(tandem, arguments)
 
 
-def test_an_existing_deployment_becomes_a_file_that_drops_nothing(controller: adapters.Samba, tmp_path: Path) -> None:
-    done = run(controller, "import")
+def test_1_an_existing_deployment_becomes_a_file_that_drops_nothing(directory: Directory, tmp_path: Path) -> None:
+    done = run(directory, "import")
     assert done.exit_code == 0, done.output
     path = tmp_path / "organization.yaml"
     path.write_text(done.stdout)
     held = yaml.safe_load(done.stdout)
     assert held["name"] == "Contoso"
-    assert held["messaging_servers"] == [
-        {
-            "fqdn": "ex1.contoso.example",
-            "forest": FOREST,
-            "kind": "exchange",
-            "version": "2013",
-            "roles": ["Mailbox", "ClientAccess"],
-        }
-    ]
-    assert held["voice_pools"] == [{"fqdn": "pool1.contoso.example", "forest": FOREST, "kind": "lync"}]
+    exchange = {"forest": FOREST, "kind": "exchange"}
+    assert sorted(held["messaging_servers"], key=lambda each: each["fqdn"]) == [
+        {"fqdn": "ex10hub1.contoso.example", **exchange, "version": "2010", "service_pack": 3,
+         "roles": ["ClientAccess", "HubTransport"], "dial_plans": []},
+        {"fqdn": "ex10um1.contoso.example", **exchange, "version": "2010", "service_pack": 3, "roles": ["UM"]},
+        {"fqdn": "ex13cas1.contoso.example", **exchange, "version": "2013", "roles": ["ClientAccess"]},
+        {"fqdn": "ex13mbx1.contoso.example", **exchange, "version": "2013", "roles": ["Mailbox"]},
+    ]  # fmt: skip
+    lync = {"forest": FOREST, "kind": "lync"}
+    assert sorted(held["voice_pools"], key=lambda each: each["fqdn"]) == [
+        {"fqdn": "dir1.contoso.example", **lync, "pool_type": "Director", "servers": ["d1.contoso.example"]},
+        {"fqdn": "pool1.contoso.example", **lync, "pool_type": "FrontEnd",
+         "servers": ["fe1.contoso.example", "fe2.contoso.example"]},
+        {"fqdn": "sba1.contoso.example", **lync, "pool_type": "Branch", "servers": ["sba1.contoso.example"]},
+    ]  # fmt: skip
     assert held["um_dial_plans"] == [
         {"name": "Main", "forest": FOREST, "extension_digits": 4, "access_numbers": ["+14255550100"]}
     ]
@@ -225,24 +184,100 @@ def test_an_existing_deployment_becomes_a_file_that_drops_nothing(controller: ad
         "extension": "4101",
         "um_mailbox_policy": "Main Default Policy",
     }
+    assert users["bob"]["pool"] == "sba1.contoso.example"
+    assert held["administrators"] == [
+        {"account": "xena", "display_name": "xena", "groups": ["Organization Management"]}
+    ]
     for named in (
-        "xunknown = 42 not understood",
+        "msexchumstandinsomethingelse = 42 not understood",
         "'0100' is not E.164",
         "voice dial plans and normalization rules outside of Active Directory: unread",
-        "otherIpPhone, whose form is not public ('whatever this says')",
-        "VoIP security Secured assumed",
+        "otherIpPhone, whose form is not public ('whatever this says'",
+        "not readable: UM dial plan Main: voip_security: msExchUMStandInVoIPSecurity is 3",
+        "not readable: messaging server ex13cas1.contoso.example: dial_plans",
+        "user alice: also a member of RTCUniversalServerAdmins",
     ):
         assert named in done.stdout, done.stdout
-    assert "xLinkToDialPlan" not in done.stdout
+    assert "StandInDialPlanLink" not in done.stdout
     loaded = load_organization(path)
     assert loaded.organization is not None, loaded.findings
 
 
-def test_the_doctor_examines_it_and_changes_nothing(controller: adapters.Samba) -> None:
-    done = run(controller, "doctor")
+def test_2_groups_are_used_where_they_are_whatever_they_are_called(directory: Directory) -> None:
+    session = directory.session
+    for name, place in (
+        ("Domain Admins", f"CN={FRENCH['Domain Admins']},CN=Users,{DOMAIN}"),
+        ("Enterprise Admins", f"CN={FRENCH['Enterprise Admins']},CN=Users,{DOMAIN}"),
+        ("Organization Management", f"CN=Organization Management,OU=Admins,{DOMAIN}"),
+        ("UM Management", f"CN=UM Management,OU=Microsoft Exchange Security Groups,{DOMAIN}"),
+        ("RTCUniversalServerAdmins", f"CN=RTCUniversalServerAdmins,CN=Users,{DOMAIN}"),
+    ):
+        ours = LAYOUT.group(name)
+        assert session.place(ours) == DN.parse(place)
+        entry = session.get(ours)
+        assert entry is not None and entry.dn == ours
+    xena = DN.parse(f"CN=Xena,CN=Users,{DOMAIN}")
+    assert session.members(LAYOUT.group("Organization Management")) == {xena}
+    assert LAYOUT.group("Organization Management") in session.groups_of(xena)
+    assert LAYOUT.group("Domain Admins") in session.groups_of(session.identity)
+
+
+def test_3_the_doctor_examines_it_and_changes_nothing(directory: Directory) -> None:
+    done = run(directory, "doctor")
     assert "passed   Gateway of pool1.contoso.example" in done.output, done.output
     assert "passed   Hunt groups of pool1.contoso.example" in done.output
+    assert "failed   Gateway of dir1.contoso.example" in done.output
     assert "failed   Voice side's rights on UM DialPlan Container" in done.output
-    assert "xunknown = 42 not understood" in done.output
+    assert "not readable  Subscriber access of Main" in done.output
+    assert "not readable  Startup mode of ex13mbx1.contoso.example" in done.output
+    assert "msexchumstandinsomethingelse = 42 not understood" in done.output
     assert done.exit_code == 1
-    assert run(controller, "import").stdout == run(controller, "import").stdout
+    assert run(directory, "import").stdout == run(directory, "import").stdout
+
+
+def test_4_the_rights_of_the_shipped_script_are_seen(directory: Directory) -> None:
+    directory.grant()
+    done = run(directory, "doctor")
+    for place in ("Contoso", "UM DialPlan Container", "UM AutoAttendant Container", "Administrative Groups"):
+        assert f"passed   Voice side's rights on {place}" in done.output, done.output
+
+
+def test_5_phase_0_makes_no_second_group_of_any_that_is_there(directory: Directory, tmp_path: Path) -> None:
+    """Tandem's own servers are to be in this forest: of its groups only those that it lacks are made."""
+    from tandem.directory.ldap.prepare import extend, extensions
+
+    forest = directory.session.forest(FOREST)
+    list(extend(forest, "administrator", extensions(forest)))
+    path = tmp_path / "organization.yaml"
+    path.write_text(
+        "\n".join(
+            [
+                "tandem: 1\nname: Own",
+                f"directory: ldaps://{ADDRESS}\nforests: [{{name: {FOREST}, domains: [{FOREST}]}}]",
+                f"messaging_servers: [{{fqdn: um1.{FOREST}, forest: {FOREST}}}]",
+                f"voice_pools: [{{fqdn: own1.{FOREST}, forest: {FOREST}}}]",
+                f"um_dial_plans: [{{name: Own, forest: {FOREST}, extension_digits: 4}}]",
+            ]
+        )
+    )
+    organization, session = require_organization(path), directory.session
+    layout = layout_of(organization, FOREST)
+    repository = Repository(session, layout, owner=organization.name)
+    context = Context(
+        organization=organization,
+        session=session,
+        repository=repository,
+        layout=layout,
+        clock=SystemClock(),
+        ids=SystemIds(),
+    )
+    made = {
+        change.name
+        for planned in make_plan(context).tasks
+        if planned.task.id == "0/groups"
+        for change in planned.changes
+        if change.action == "+"
+    }
+    there = {*FRENCH, "Organization Management", "Recipient Management", "UM Management", "Server Management"}
+    there |= {"Exchange Servers", "RTCUniversalServerAdmins", "RTCUniversalUserAdmins", "RTCComponentUniversalServices"}
+    assert made == {name for side in GROUPS.values() for name in side} - there

@@ -17,6 +17,7 @@ from tandem.org import model as m
 from tandem.org.versions import is_um_server
 from tandem.org.vocabulary import (
     MediaEncryption,
+    MessagingOrganization,
     PhoneEdition,
     PoolKind,
     PoolType,
@@ -316,16 +317,6 @@ def test_servers_of_several_versions_are_deployed_in_a_step_for_each_shell() -> 
     ]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Known(m.Organization):
-    """An organization that says what of Exchange is there."""
-
-    there: str
-
-    def messaging_organization_of(self, forest: str) -> str:  # type: ignore[override, unused-ignore]
-        return self.there
-
-
 @pytest.mark.parametrize(
     ("state", "named", "required"),
     [
@@ -338,7 +329,7 @@ def test_who_deploys_the_first_server_follows_what_is_there(
     state: str, named: bool, required: set[frozenset[str]]
 ) -> None:
     org = SINGLE["2013"]
-    known = Known(**{f.name: getattr(org, f.name) for f in dataclasses.fields(org)}, there=state)
+    known = dataclasses.replace(org, messaging_organization=MessagingOrganization(state))
     first = steps_of(known)["1/exchange-first-server"]
     assert ("/OrganizationName:" in first.typed[0].en) is named and set(first.required) == required
     assert ("Schema Admins" in said(first)) is named

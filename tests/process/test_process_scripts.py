@@ -19,7 +19,7 @@ from tandem.cli.deploy.runbook import runbook
 from tandem.org import model as m
 from tandem.process.errors import ProcessError
 from tandem.process.phases import PHASES, Side
-from tandem.process.runbook.model import Language, Shell, Table, Text
+from tandem.process.runbook.model import Language, Shell, StepTable, Text
 from tandem.process.runbook.order import awaited
 from tandem.process.runbook.writing.book import Runbook
 from tandem.process.runbook.writing.script import Script, scripts, table_csv
@@ -369,15 +369,15 @@ def test_a_hostile_text_stays_within_its_field_of_a_table_and_of_json() -> None:
 
 def test_a_table_is_read_back_as_it_was_with_every_value_quoted() -> None:
     rows = ({"User": 'a"b,c', "Line": "=1+1"}, {"User": HOSTILE, "Line": "+14255550100"}, {"User": "é", "Line": ""})
-    text = table_csv(Table("users.csv", rows))
+    text = table_csv(StepTable("users.csv", rows))
     assert text.splitlines()[1] == '"a""b,c","=1+1"'
     assert list(csv.DictReader(io.StringIO(text))) == [dict(row) for row in rows]
     with pytest.raises(ProcessError, match="control character"):
-        table_csv(Table("users.csv", ({"User": "a\nb"},)))
+        table_csv(StepTable("users.csv", ({"User": "a\nb"},)))
 
 
 def test_the_files_of_a_script_begin_with_a_byte_order_mark_and_lie_in_one_folder() -> None:
-    table = Table("users.csv", ({"User": "é"},))
+    table = StepTable("users.csv", ({"User": "é"},))
     everything = book(organization())
     step = dataclasses.replace(everything.steps[0], tables=(table,))
     script = scripts(dataclasses.replace(everything, steps=(step,), every=(step,)), "en")[0]
@@ -389,7 +389,7 @@ def test_the_files_of_a_script_begin_with_a_byte_order_mark_and_lie_in_one_folde
 
 def test_two_tables_of_one_script_and_name_are_never_mixed_up() -> None:
     everything = book(organization())
-    tables = [Table("users.csv", ({"User": name},)) for name in ("alice", "bob")]
+    tables = [StepTable("users.csv", ({"User": name},)) for name in ("alice", "bob")]
     steps = tuple(
         dataclasses.replace(everything.steps[0], id=f"1/x-{at}", tables=(table,)) for at, table in enumerate(tables)
     )

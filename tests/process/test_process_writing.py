@@ -11,7 +11,7 @@ import pytest
 from process.contoso import HOSTILE, VERSIONS, book, hostile, organization
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import any_of, requirement_text
-from tandem.process.runbook.model import Language, Table, Text
+from tandem.process.runbook.model import Language, StepTable, Text
 from tandem.process.runbook.writing.book import Runbook
 from tandem.process.runbook.writing.formats import RENDERERS
 from tandem.process.runbook.writing.markdown import fenced
@@ -109,7 +109,7 @@ def test_a_step_says_what_it_waits_for_in_phases_and_teams() -> None:
 
 
 def test_tables_are_named_with_their_number_of_rows_and_not_written_out() -> None:
-    table = Table("users.csv", tuple({"User": f"user{at}"} for at in range(5000)))
+    table = StepTable("users.csv", tuple({"User": f"user{at}"} for at in range(5000)))
     everything = changed(tables=(table,))
     for format_ in ("md", "html"):
         text = RENDERERS[format_](everything, "en")

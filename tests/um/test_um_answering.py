@@ -1,8 +1,10 @@
 """Call answering over real signalling and a real media engine, with a spool on disk."""
 
 import asyncio
+import gc
 import math
 from array import array
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +20,8 @@ from tandem.core.ids import SystemIds
 from tandem.mail.envelope import Envelope, SpooledMessage
 from tandem.mail.spool import Draft, Spool
 from tandem.media.engine.engine import MediaEngine
-from tandem.media.session import Recorded, Sound
+from tandem.media.engine.session import EngineSession
+from tandem.media.session import Playback, Recorded, Recording, Sound
 from tandem.sip.aio.endpoint import Endpoint
 from tandem.sip.aio.flow import Hop
 from tandem.sip.aio.resolve import Resolver
@@ -27,6 +30,7 @@ from tandem.sip.sdp.offer import Encryption
 from tandem.speech.catalogue import silence
 from tandem.um.answering import CallAnswering, samples_to_keep
 from tandem.um.applications.answering import KEEP
+from tandem.um.menu.driver import MenuCall
 from tandem.um.menu.events import Phrase
 from tandem.um.prompts import Prompts
 
@@ -149,6 +153,26 @@ async def test_a_key_skips_the_greeting_and_who_says_nothing_leaves_no_sound(um:
     await leg.hangup()
     item = await asyncio.wait_for(um.kept.get(), 5)
     assert (item.sound, item.samples) == (None, 0)
+
+
+async def test_nothing_of_a_call_that_is_over_waits_for_the_garbage_collector(um: Um) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        leg = await um.call()
+        leg.media.send_dtmf("#")
+        await recorded(um, 0.1)
+        await leg.hangup()
+        await asyncio.wait_for(um.kept.get(), 5)
+        await asyncio.wait(um.answering, timeout=5)
+        um.answering.clear()
+        await asyncio.sleep(0.2)  # the worker tells that it has closed the call
+        del leg
+        kinds = (CallLeg, CallAnswering, MenuCall, EngineSession, Playback, Recording)
+        left = Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds))
+        assert left == Counter(CallLeg=1)  # the phone's: it would acknowledge the 200 again (RFC 3261, 13.2.2.4)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from tandem.admin.opening import Operator, nobody_to_ask
+from tandem.cli.said import SpeakingConsole, said
 from tandem.process.guard import Guard
 from tandem.process.phases import PHASES, Phase, find_phase
 from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
@@ -123,7 +124,7 @@ def ask_password(account: str) -> str:
     """Ask the person at the terminal. Raises :class:`ProcessError` if there is none."""
     if not sys.stdin.isatty():
         return nobody_to_ask(account)
-    asked: str = click.prompt(f"Password of {account}", hide_input=True, err=True)
+    asked: str = click.prompt(said(f"Password of {account}"), hide_input=True, err=True)
     return asked
 
 
@@ -134,4 +135,4 @@ def print_json(value: Any) -> None:
 
 def console() -> Console:
     """Where people read."""
-    return Console(highlight=False, soft_wrap=True)
+    return SpeakingConsole(highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ import sys
 
 import click
 
+from tandem.cli.said import Speech
 from tandem.core.errors import TandemError
 
 COMMANDS = {
@@ -101,8 +102,9 @@ def main() -> None:
     if sys.argv[1:2] not in (["serve"], ["demo"], ["phone"]):
         # Others are short, and what they make lives to their end: with 100,000 users, collecting garbage takes a third.
         gc.disable()
+    speech = Speech()
     try:
-        code = tandem(standalone_mode=False)
+        code = tandem(standalone_mode=False, obj=speech)
     except click.exceptions.Exit as stop:
         code = stop.exit_code
     except click.Abort:
@@ -112,6 +114,6 @@ def main() -> None:
         error.show()
         code = 1
     except TandemError as error:
-        click.echo(f"tandem: {error}", err=True)
+        click.echo(f"tandem: {speech.error(error)}", err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -153,7 +153,11 @@ class Layout:
         return self.voice.child("CN", "Trunks")
 
     def group(self, name: str) -> DN:
-        """A group: the voice side's is in its own forest."""
+        """A group: the voice side's is in its own forest.
+
+        This is its name for us. Where Windows, Exchange or Lync have made it elsewhere, or in another language, the session
+        finds it (:mod:`tandem.directory.ldap.groups`).
+        """
         domain = self.voice_domain if name in GROUPS["V"] else self.domain
         return domain.child("CN", "Users").child("CN", name)
 

@@ -72,10 +72,15 @@ class Playback:
             self._stop()
 
     def end(self, *, whole: bool, failed: str = "") -> None:
-        """The session: it is over."""
+        """The session: it is over. Whom it would stop can be forgotten."""
+        self._stop = _nothing
         if not self.done.done():
             self.failed = failed
             self.done.set_result(whole)
+
+
+def _nothing() -> None:
+    """Nobody is told."""
 
 
 def _check_speed(speed: float) -> None:
@@ -159,7 +164,7 @@ class Recording:
     """A recording that grows on disk; wait for :attr:`done`, which comes after :meth:`stop` or the session's end."""
 
     def __init__(self, stop: Callable[[], None]) -> None:
-        self.on_silence: Callable[[], None] = lambda: None
+        self.on_silence: Callable[[], None] = _nothing
         """Told when nobody has spoken for the time that was given."""
         self.done: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
         self._stop = stop
@@ -171,7 +176,8 @@ class Recording:
         return self.done
 
     def end(self, what: Recorded) -> None:
-        """The session: it is over."""
+        """The session: it is over. Whom it would stop or tell can be forgotten."""
+        self._stop = self.on_silence = _nothing
         if not self.done.done():
             self.done.set_result(what)
 

@@ -34,11 +34,15 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(slots=True)
 class Loaded:
-    """What came of a file: the organization unless there are errors, the findings, and how many users were read."""
+    """What came of a file: the organization unless there are errors, the findings, and how many users were read.
+
+    ``declared`` is the organization with whatever is wrong with it, if it could be read at all: to look at, never to deploy.
+    """
 
     organization: model.Organization | None
     findings: tuple[Finding, ...]
     users: int = 0
+    declared: model.Organization | None = None
 
 
 def load_organization(path: Path) -> Loaded:
@@ -53,7 +57,8 @@ def load_organization(path: Path) -> Loaded:
             reader.report(at, found, expected, severity)
     findings = tuple(sorted(reader.findings.found))
     wrong = any(f.severity is Severity.ERROR for f in findings)
-    return Loaded(None if wrong else organization, findings, len(organization.users) if organization else 0)
+    users = len(organization.users) if organization else 0
+    return Loaded(None if wrong else organization, findings, users, organization)
 
 
 def require_organization(path: Path) -> model.Organization:

@@ -12,20 +12,22 @@ from tandem.core.clock import SystemClock
 from tandem.core.ids import SystemIds
 from tandem.directory import objects as o
 from tandem.directory.address import Address, Place
-from tandem.directory.found import Found, read_own
+from tandem.directory.found import Found, joined, read_own
 from tandem.directory.layout import Layout, forest_of
 from tandem.directory.opening import forest_behind
 from tandem.directory.opening import open_directory as open_place
 from tandem.directory.port import Session
 from tandem.directory.repository import Repository
+from tandem.org.errors import ConfigError, Severity
 from tandem.org.groups import EXCHANGE_2007_GROUPS, GROUPS, SERVICE_GROUPS
-from tandem.org.load import require_organization
+from tandem.org.load import load_organization
 from tandem.process.errors import ProcessError
 from tandem.process.keeping.importing import observed_text, organization_text
 from tandem.process.observing.imported.organization import imported
 from tandem.process.observing.reading import ObservationRefused, read_observation
 from tandem.process.observing.recording import read_file
 from tandem.process.verify.examine import examine
+from tandem.process.verify.matrix import check
 
 _GROUPS = tuple(
     name for name in (*GROUPS["D"], *GROUPS["X"], *GROUPS["V"], *EXCHANGE_2007_GROUPS) if name not in SERVICE_GROUPS
@@ -84,7 +86,7 @@ def import_organization(opened: OpenedDirectory, *, roots: Path | None = None) -
     """The organization file of what a directory holds. Raises :class:`ProcessError` if there is no organization in it."""
     found = _found(opened)
     text = organization_text(found, opened.addresses, roots=str(roots.resolve()) if roots else "")
-    return Imported(text=text, notes=tuple(found.notes))
+    return Imported(text=text, notes=(*(each.text for each in found.unread), *found.notes))
 
 
 def import_observations(files: Sequence[Path]) -> Imported:
@@ -105,14 +107,24 @@ def import_observations(files: Sequence[Path]) -> Imported:
 
 
 def examine_organization(opened: OpenedDirectory) -> Verified:
-    """The verification matrix on what a directory holds. Raises :class:`ProcessError` if there is no organization in it."""
+    """The verification matrix on what a directory holds. Raises :class:`ProcessError` if there is no organization in it.
+
+    What 'tandem validate' would refuse of it is a failed check; the others are made all the same.
+    """
     found = _found(opened)
     with tempfile.TemporaryDirectory(prefix="tandem-doctor-") as folder:
         path = Path(folder) / "organization.yaml"
         path.write_text(organization_text(found, opened.addresses), encoding="utf-8")
-        organization = require_organization(path)
-        checks = examine(found, organization, opened.session, Path(folder), clock=SystemClock(), ids=SystemIds())
-        return Verified(checks=tuple(checks))
+        loaded = load_organization(path)
+        if loaded.declared is None:
+            raise ConfigError(path, loaded.findings)
+        wrong = [
+            check(f"What is there: {each.key}", each.found, "", 1, f"expected {each.expected}")
+            for each in loaded.findings
+            if each.severity is Severity.ERROR
+        ]
+        checks = examine(found, loaded.declared, opened.session, Path(folder), clock=SystemClock(), ids=SystemIds())
+        return Verified(checks=(*wrong, *checks))
 
 
 def _found(opened: OpenedDirectory) -> Found:
@@ -120,21 +132,11 @@ def _found(opened: OpenedDirectory) -> Found:
     own = read_own(session, forests, _GROUPS)
     if own.organization or own.all(o.VoicePool):
         return own
-    from tandem.directory.ldap.exchange import present, read_exchange
+    from tandem.directory.ldap.exchange.controller import LdapForeignForest
+    from tandem.directory.ldap.exchange.reader import present, read_exchange
     from tandem.directory.ldap.session import LdapSession
 
-    if not isinstance(session, LdapSession) or not any(present(session, forest) for forest in forests):
+    foreign = [LdapForeignForest(session, each) for each in forests] if isinstance(session, LdapSession) else []
+    if not any(present(each) for each in foreign):
         raise ProcessError(f"no organization of Tandem, Exchange or Lync can be read in {', '.join(forests)}")
-    whole = Found()
-    for forest in forests:
-        part = read_exchange(session, forest)
-        whole.organization = whole.organization or part.organization
-        for mine, theirs in (
-            (whole.objects, part.objects),
-            (whole.groups, part.groups),
-            (whole.rights, part.rights),
-            (whole.trusts, part.trusts),
-        ):
-            mine.update(theirs)  # type: ignore[arg-type] # pairs of one type each
-        whole.notes += part.notes
-    return whole
+    return joined([read_exchange(each, _GROUPS) for each in foreign], forests)

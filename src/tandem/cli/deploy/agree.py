@@ -7,11 +7,13 @@ import click
 from tandem.admin.deploy import agreement as admin
 from tandem.admin.opening import Operator, open_organization
 from tandem.cli.common import FILE, operator_options
+from tandem.cli.said import LANG, said
 
 
 @click.command()
 @FILE
 @operator_options
+@LANG
 def agree(file: Path, operator: Operator) -> None:
     """Record that a team accepts the split of work: which tasks are whose, and which roles they need.
 
@@ -24,7 +26,7 @@ def agree(file: Path, operator: Operator) -> None:
       tandem agree example/organization.yaml --as victor
     """
     sides = admin.agree(open_organization(file, operator))
-    click.echo(f"{operator.account} agrees for the {' and the '.join(sides)}.")
+    click.echo(said(f"{operator.account} agrees for the {' and the '.join(sides)}."))
 
 
 @click.command()
@@ -39,6 +41,7 @@ def agree(file: Path, operator: Operator) -> None:
 )
 @click.option("--force", metavar="REASON", default="", help="Confirm although earlier phases are open; recorded.")
 @operator_options
+@LANG
 def confirm(file: Path, steps: tuple[str, ...], evidence: tuple[Path, ...], force: str, operator: Operator) -> None:
     """Record that STEPs of the runbook were carried out on servers of kind exchange or lync, and their checks passed.
 
@@ -55,5 +58,5 @@ def confirm(file: Path, steps: tuple[str, ...], evidence: tuple[Path, ...], forc
         raise click.UsageError("name the steps that were carried out, or give their results with --evidence")
     done, warnings = admin.confirm(open_organization(file, operator), steps, evidence=evidence, force=force)
     for warning in warnings:
-        click.echo(f"Warning: {warning}.", err=True)
-    click.echo(f"{len(done)} step(s) confirmed by {operator.account}.")
+        click.echo(said(f"Warning: {warning}."), err=True)
+    click.echo(said(f"{len(done)} step(s) confirmed by {operator.account}."))

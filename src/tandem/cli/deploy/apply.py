@@ -17,6 +17,7 @@ from tandem.cli.common import (
     operator_options,
     print_json,
 )
+from tandem.cli.said import LANG, learn_runbook, said
 from tandem.cli.show import ApplyView, show_applied
 from tandem.process.apply import Applied
 from tandem.process.guard import Guard
@@ -34,6 +35,7 @@ STALE = 5
 @TARGET
 @REMOVALS
 @JSON
+@LANG
 def apply(
     file: Path,
     operator: Operator,
@@ -68,6 +70,7 @@ def apply(
 @operator_options
 @REMOVALS
 @JSON
+@LANG
 def destroy(file: Path, operator: Operator, guard: Guard, as_json: bool) -> None:
     """Remove everything that Tandem has deployed for the organization in FILE; accounts and their mail stay.
 
@@ -91,6 +94,7 @@ def _run(
     as_json: bool,
     warn: Callable[[str], None],
 ) -> None:
+    learn_runbook(context.organization)
     out = console()
     with ApplyView(out, quiet=as_json) as view:
         result = admin.apply(
@@ -104,7 +108,7 @@ def _run(
 
 
 def _warn(warning: str) -> None:
-    click.echo(f"warning: {warning}", err=True)
+    click.echo(said(f"warning: {warning}"), err=True)
 
 
 def _code(applied: Applied) -> int:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from tandem.admin.deploy import drift as admin
 from tandem.admin.opening import Operator, open_organization
 from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, print_json
+from tandem.cli.said import LANG, learn_runbook
 
 
 @click.command()
@@ -16,6 +17,7 @@ from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, pr
 @operator_options
 @SUMMARY
 @JSON
+@LANG
 def drift(file: Path, operator: Operator, summary: bool, as_json: bool) -> None:
     """Show where the directory differs from the organization in FILE: changes made outside Tandem.
 
@@ -29,7 +31,9 @@ def drift(file: Path, operator: Operator, summary: bool, as_json: bool) -> None:
     Example, for a timer:
       tandem drift example/organization.yaml --summary || mail -s drift voice-team@example.com
     """
-    found = admin.drift(open_organization(file, operator, read_only=True))
+    context = open_organization(file, operator, read_only=True)
+    learn_runbook(context.organization)
+    found = admin.drift(context)
     if as_json:
         print_json(found.to_json())
     else:

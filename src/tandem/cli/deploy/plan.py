@@ -8,6 +8,7 @@ from tandem.admin.deploy import plan as admin
 from tandem.admin.opening import Operator, open_organization
 from tandem.cli.common import FILE, JSON, PHASE, REMOVALS, TARGET, console, operator_options, print_json
 from tandem.cli.deploy.page import plan_page
+from tandem.cli.said import LANG, learn_runbook, speech
 from tandem.cli.show import show_plan
 from tandem.pki.files import write_whole
 from tandem.process.guard import Guard
@@ -30,6 +31,7 @@ from tandem.process.phases import Phase
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Save the plan, for 'tandem apply'.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page to print, one per team.")
 @JSON
+@LANG
 def plan(
     file: Path,
     operator: Operator,
@@ -58,11 +60,13 @@ def plan(
     if destroy and out:
         raise click.UsageError("--destroy cannot be saved with --out: 'tandem destroy FILE' carries it out")
     context = open_organization(file, operator, destroy=destroy)
+    learn_runbook(context.organization)
     planned = admin.plan(context, guard=guard, only=only, target=target, share=share)
     if out:
         admin.save_plan(planned, out, file=file)
     if html:
-        write_whole(html, plan_page(planned.plan, planned.organization, planned.at).encode())
+        page = plan_page(planned.plan, planned.organization, planned.at)
+        write_whole(html, speech().page(page).encode())
     if as_json:
         print_json(planned.to_json())
     else:

@@ -8,6 +8,7 @@ from rich.markup import escape
 from tandem.admin.deploy import verify as admin
 from tandem.admin.opening import Operator, open_organization
 from tandem.cli.common import FILE, JSON, SUMMARY, console, operator_options, print_json
+from tandem.cli.said import LANG, learn_runbook
 from tandem.process.verify.matrix import Grade
 from tandem.sip.aio.resolve import parse_overrides
 
@@ -43,6 +44,7 @@ _ALWAYS = (Grade.PASSED, Grade.WARNING, Grade.FAILED)
 )
 @SUMMARY
 @JSON
+@LANG
 def verify(
     file: Path,
     operator: Operator,
@@ -76,6 +78,7 @@ def verify(
           --resolve pool1.example.com=127.0.0.1:15062
     """
     context = open_organization(file, operator)
+    learn_runbook(context.organization)
     options = admin.LiveOptions(homes=homes, resolve=parse_overrides(resolve), caller=caller, called=called)
     verified = admin.verify(context, options if live else None)
     show_checks(verified, as_json=as_json, summary=summary)
@@ -91,9 +94,9 @@ def show_checks(verified: admin.Verified, *, as_json: bool, summary: bool = Fals
     for check in () if summary else verified.checks:
         colour = _COLOURS[check.grade]
         where = f" \\[{escape(check.forest)}]" if check.forest else ""
-        out.print(f"[{colour}]{check.grade:9}[/]  {escape(check.name)}{where}: {escape(check.evidence)}")
+        out.print(f"[{colour}]{check.grade:12}[/]  {escape(check.name)}{where}: {escape(check.evidence)}")
         if check.advice:
-            out.print(f"           phase {check.phase}: {escape(check.advice)}")
+            out.print(f"              phase {check.phase}: {escape(check.advice)}")
     numbers = ", ".join(
         f"{verified.count(grade)} {grade}" for grade in Grade if grade in _ALWAYS or verified.count(grade)
     )

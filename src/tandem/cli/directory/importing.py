@@ -34,8 +34,8 @@ def import_(directories: tuple[str, ...], operator: Operator, roots: Path | None
     """Print the organization file of what DIRECTORY holds: Tandem's own objects, or Exchange's UM and Lync's.
 
     DIRECTORY is ldaps://HOST of a forest (of several forests, one each, the first one that of your account), or the file of an
-    embedded directory. The plan of the printed file is empty for what the directory holds. What is not understood, what had to
-    be assumed, and what Lync keeps outside of Active Directory is said in comments at its head: nothing is dropped.
+    embedded directory. The plan of the printed file is empty for what the directory holds. What is not understood, what is not
+    readable there, and what Lync keeps outside of Active Directory is said in comments at its head: nothing is dropped.
 
     With --observation the file is made from results of collectors alone ('tandem collect'): no directory is opened and nobody
     logs in. Then 'tandem directory create' makes the directory that keeps who may do what, 'tandem observe' takes the same
@@ -63,7 +63,8 @@ def import_(directories: tuple[str, ...], operator: Operator, roots: Path | None
 def doctor(directories: tuple[str, ...], operator: Operator, roots: Path | None, as_json: bool) -> None:
     """Run the verification matrix on what DIRECTORY holds, also if Tandem did not deploy it; reads only.
 
-    DIRECTORY as for 'tandem import'. What was not understood is a warning. Exit code 0: nothing failed; 1: something did.
+    DIRECTORY as for 'tandem import'. What was not understood is a warning; what depends on a value that the directory does not
+    tell is "not readable", which is neither passed nor failed. Exit code 0: nothing failed; 1: something did.
 
     \b
     Example:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import click
 
 from tandem.core.garbage import collect_rarely
-from tandem.core.memory import share_arenas
+from tandem.core.memory import give_back_memory
 from tandem.core.tasks import Supervisor, cancel, spawn
 from tandem.ops.operation import Operation
 from tandem.sip.aio.endpoint import Tap
@@ -26,7 +26,7 @@ RELOAD_S = 1.0
 async def run(start: Start, fqdn: str, operation: Operation, *, drain_s: float) -> None:
     """Serve until a signal ends it. What the server writes is for its account alone."""
     os.umask(0o077)
-    share_arenas()
+    give_back_memory()
     loop, reload, ends = asyncio.get_running_loop(), asyncio.Event(), asyncio.Queue[signal.Signals]()
     loop.add_signal_handler(signal.SIGHUP, reload.set)
     for name in (signal.SIGTERM, signal.SIGINT):

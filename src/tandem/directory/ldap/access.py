@@ -41,6 +41,7 @@ class LdapAccess(LdapReader):
         forest = self.forest_at(dn)
         if forest is None:
             return False
+        dn = self.place(dn)
         wanted = (
             "objectClass",
             "name",
@@ -62,7 +63,7 @@ class LdapAccess(LdapReader):
         if descriptor is None:
             return ()
         forest = self._of(dn)
-        found = (decode(record, self._principal, forest.guids()) for record in descriptor.records)
+        found = (decode(record, self.principal, forest.guids()) for record in descriptor.records)
         return tuple(ace for ace in found if ace is not None)
 
     def lacking(self, dn: DN, aces: Sequence[Ace]) -> tuple[Ace, ...]:
@@ -89,7 +90,7 @@ class LdapAccess(LdapReader):
         if forest is None:
             return None
         forest.demand_rights()
-        values = forest.descriptor(dn)
+        values = forest.descriptor(self.place(dn))
         return parse_descriptor(values) if values else None
 
     def groups_of(self, dn: DN) -> frozenset[DN]:
@@ -102,10 +103,10 @@ class LdapAccess(LdapReader):
                 if name == self._home:
                     raise
                 event(_log, logging.WARNING, "directory.forest_unread", forest=name, error=error)
-        return frozenset(found)
+        return frozenset(self._named(each) for each in found)
 
     def _groups_in(self, forest: LdapForest, dn: DN) -> set[DN]:
-        member = str(dn)
+        member = str(self.place(dn))
         if self._of(dn) is not forest:
             try:
                 member = forest.foreign(self._sid(dn))
@@ -134,7 +135,8 @@ class LdapAccess(LdapReader):
             return frozenset()
         if not forest.active_directory:
             return self._members_by_steps(group)
-        text = f"(&(memberOf:{_IN_CHAIN}:={escape(str(group))})(|(objectClass=user)(objectClass=foreignSecurityPrincipal)))"
+        inside = f"(memberOf:{_IN_CHAIN}:={escape(str(self.place(group)))})"
+        text = f"(&{inside}(|(objectClass=user)(objectClass=foreignSecurityPrincipal)))"
         found = self.raw(forest, str(domain_of(forest.name)), ldap.SCOPE_SUBTREE, text, ("objectClass",))
         return frozenset(DN.parse(self._person(name)) for name, _ in found)
 

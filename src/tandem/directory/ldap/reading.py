@@ -1,8 +1,10 @@
 """What a session with Active Directory reads: entries of its own forest and of those that let it in."""
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import ldap
 
@@ -21,7 +23,9 @@ from tandem.directory.layout import domain_of, forest_of
 from tandem.directory.ldap.connection import Raw, search
 from tandem.directory.ldap.feed import LdapFeed
 from tandem.directory.ldap.forest import LdapForest
+from tandem.directory.ldap.groups import GroupPlaces
 from tandem.directory.ldap.refusal import refusal
+from tandem.directory.ldap.things import Thing, thing_of
 from tandem.directory.ldap.values import (
     ATTRIBUTES,
     entry_of,
@@ -51,6 +55,7 @@ class LdapReader:
         self._password = password
         self._addresses = addresses
         self._forests: dict[str, LdapForest] = {}
+        self._places: dict[str, GroupPlaces] = {}
         self._lock = threading.RLock()
 
     def find_identity(self) -> None:
@@ -95,8 +100,9 @@ class LdapReader:
         forest = self.forest_at(dn)
         if forest is None:
             return None
-        found = self.raw(forest, str(dn), ldap.SCOPE_BASE, "(objectClass=*)", ATTRIBUTES)
-        return next((e for e in self.entries(forest, found)), None)
+        at = self.place(dn)
+        found = self.raw(forest, str(at), ldap.SCOPE_BASE, "(objectClass=*)", ATTRIBUTES)
+        return next((e if at is dn else dataclasses.replace(e, dn=dn) for e in self.entries(forest, found)), None)
 
     def search(self, base: DN, filter_: str = "(objectClass=*)", scope: Scope = Scope.SUBTREE) -> list[Entry]:
         """See the port. A search of a whole forest is one of its configuration, too."""
@@ -109,6 +115,32 @@ class LdapReader:
             bases.append(str(base.child("CN", "Configuration")))
         found = [raw for each in bases for raw in self.raw(forest, each, _SCOPES[scope], text, ATTRIBUTES)]
         return sorted(self.entries(forest, found), key=lambda entry: entry.dn.path)
+
+    def things(self, forest: str, base: DN, filter_: str, scope: Scope = Scope.SUBTREE) -> list[Thing]:
+        """Entries of a forest with everything that they hold, under the names that they have there."""
+        at, found = self.forest(forest), []
+        for name, values in self.raw(at, str(base), _SCOPES[scope], filter_, ("*",)):
+            try:
+                found.append(thing_of(name, at.whole(name, values)))
+            except BadName as error:  # it costs itself and no other
+                counts.bad_entries.value += 1
+                event(_log, logging.WARNING, "directory.bad_entry", entry=name, error=error)
+        return found
+
+    def place(self, dn: DN) -> DN:
+        """Where an entry is: a group may be elsewhere than we name it (:mod:`tandem.directory.ldap.groups`)."""
+        forest = self.forest_at(dn)
+        return dn if forest is None or not forest.active_directory else self._places_in(forest).real(dn)
+
+    def _named(self, dn: DN) -> DN:
+        """The other way: the name that we have for an entry that is there."""
+        forest = self.forest_at(dn)
+        return dn if forest is None or not forest.active_directory else self._places_in(forest).ours(dn)
+
+    def _places_in(self, forest: LdapForest) -> GroupPlaces:
+        if forest.name not in self._places:
+            self._places[forest.name] = GroupPlaces(forest.name, partial(self.things, forest.name))
+        return self._places[forest.name]
 
     def raw(self, forest: LdapForest, base: str, scope: int, filter_: str, attributes: Sequence[str]) -> list[Raw]:
         """Entries as they come; none where the base is not there, or not visible."""
@@ -160,13 +192,13 @@ class LdapReader:
         return total
 
     def _sid(self, dn: DN) -> str:
-        return self._of(dn).sid(dn)
+        return self._of(dn).sid(self.place(dn))
 
-    def _principal(self, sid: str) -> DN | None:
+    def principal(self, sid: str) -> DN | None:
         """The entry of an identity, in whichever forest it is."""
         for name in self._addresses:
             if (dn := self.forest(name).principal(sid)) is not None:
-                return dn
+                return self._named(dn)
         return None
 
     def _person(self, value: str) -> str:
@@ -175,7 +207,7 @@ class LdapReader:
             return value
         dn = DN.parse(value)
         try:
-            own = self._principal(dn.name)
+            own = self.principal(dn.name)
         except DirectoryUnavailable:
             own = None
         return str(own) if own is not None else value

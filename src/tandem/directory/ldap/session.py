@@ -116,6 +116,7 @@ class LdapSession(LdapAccess):
             self._write_descriptor(dn, back(now, records), what)
 
     def _write_descriptor(self, dn: DN, descriptor: Descriptor, what: str) -> None:
+        dn = self.place(dn)
         bare = Descriptor(records=descriptor.records, protected=descriptor.protected, control=descriptor.control)
         changes = [(ldap.MOD_REPLACE, "nTSecurityDescriptor", [bare.pack()])]
         self._write(dn, what, lambda c: c.modify_ext_s(str(dn), changes, serverctrls=[sd_flags()]))
@@ -180,7 +181,7 @@ class LdapSession(LdapAccess):
         self, dn: DN, attributes: Mapping[str, Sequence[str]], *, known: Mapping[str, Sequence[str]] | None = None
     ) -> None:
         """See the port."""
-        before = self.get(dn)
+        before, dn = self.get(dn), self.place(dn)
         if before is None:
             raise NoSuchObject(f"{dn} is not there, or not visible to {self.account}")
         schema.check_entry(str(dn), [c for c in before.all("objectClass") if c != "top"], attributes, new=False)
@@ -205,11 +206,14 @@ class LdapSession(LdapAccess):
     def _member(self, forest: LdapForest, text: str) -> str:
         dn = DN.parse(text)
         there = self._of(dn)
-        return text if there is forest or not forest.active_directory else f"<SID={there.sid(dn)}>"
+        place = self.place(dn)
+        if there is forest or not forest.active_directory:
+            return text if place is dn else str(place)
+        return f"<SID={there.sid(place)}>"
 
     def delete(self, dn: DN) -> None:
         """See the port."""
-        before = self.get(dn)
+        before, dn = self.get(dn), self.place(dn)
         if before is None:
             raise NoSuchObject(f"{dn} is not there, or not visible to {self.account}")
         self._write(dn, "delete", lambda c: c.delete_ext_s(str(dn)))

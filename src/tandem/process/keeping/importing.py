@@ -84,8 +84,14 @@ def _file_text(sections: Mapping[str, object], head: Iterable[str]) -> str:
 
 def _head(found: Found) -> Iterator[str]:
     yield "Read from a directory by 'tandem import'. 'tandem validate' checks it, 'tandem plan' compares it again."
+    if len(set(found.organizations.values())) > 1:
+        yield "The forests have messaging organizations of their own, whose names stay apart:"
+        yield from (f"  - {forest}: {name}" for forest, name in found.organizations.items())
+    if found.unread:
+        yield "What the directory does not tell; keys that are not in the file have their default, which nobody has read:"
+        yield from (f"  - {unread.text}" for unread in found.unread)
     if found.notes:
-        yield "What was seen and is not in the file, or was assumed:"
+        yield "What was seen and is not in the file, or is told by something else:"
         yield from (f"  - {note}" for note in found.notes)
 
 
@@ -100,6 +106,11 @@ def _said(type_: Any, values: Mapping[str, Any], *, but: Iterable[str] = ()) -> 
         if value != default or each.default is dataclasses.MISSING:
             out[each.name] = list(value) if isinstance(value, tuple) else value
     return out
+
+
+def _unread(found: Found, type_: type, name: str) -> set[str]:
+    """The keys that are left out, since their values are not read."""
+    return {each.field for each in found.unread_of(type_, name)} - {"extension_digits"}  # which has to be there
 
 
 def _rules(plan: o.VoiceDialPlan) -> _Dict:
@@ -136,7 +147,7 @@ def _servers(found: Found) -> Iterator[_Dict]:
                 out |= {"kind": server.kind, "version": year if product == "Exchange" else ""}
                 out |= {"service_pack": int(pack)} if pack.isdigit() else {}
                 out |= {"roles": list(server.roles)} if server.roles else {}
-            if set(server.dial_plans) != every:
+            if set(server.dial_plans) != every and not found.unread_of(o.MessagingServer, server.fqdn, "dial_plans"):
                 out["dial_plans"] = sorted(server.dial_plans)
             yield out | _said(
                 m.DeclaredMessagingServer, {k: getattr(server, k) for k in ("sip_tls_port", "sip_tcp_port")}
@@ -149,18 +160,18 @@ def _pools(found: Found) -> Iterator[_Dict]:
             values = dataclasses.asdict(pool) | {"forest": forest}
             if pool.pool_type == PoolType.STANDARD_EDITION:
                 values["servers"] = ()
-            yield _said(m.DeclaredVoicePool, values)
+            yield _said(m.DeclaredVoicePool, values, but=_unread(found, o.VoicePool, pool.fqdn))
 
 
 def _dial_plans(found: Found) -> Iterator[_Dict]:
     for forest in found.objects:
         for plan in found.all(o.UMDialPlan, forest):
-            if plan.phone_context != f"{plan.name}.{forest}":
+            if plan.phone_context.lower() != f"{plan.name}.{forest}".lower():
                 found.notes.append(
                     f"UM dial plan {plan.name}: phone context {plan.phone_context} is not {plan.name}.{forest}"
                 )
             values = dataclasses.asdict(plan) | {"forest": forest, "country_code": plan.country_code or "1"}
-            yield _said(m.DeclaredUMDialPlan, values)
+            yield _said(m.DeclaredUMDialPlan, values, but=_unread(found, o.UMDialPlan, plan.name))
 
 
 def _policies(found: Found) -> Iterator[_Dict]:
@@ -183,19 +194,25 @@ def _plain_gateways(found: Found) -> Iterator[_Dict]:
         if len(groups) != 1:
             found.notes.append(f"UM IP gateway {gateway.name}: {len(groups)} hunt groups, one is expected: left out")
             continue
+        if unread := found.unread_of(o.UMHuntGroup, f"{groups[0].name} of {gateway.name}", "pilot_identifier"):
+            found.notes.append(f"UM IP gateway {gateway.name}: left out, {unread[0].text}")
+            continue
         values = dataclasses.asdict(gateway)
         values |= {"um_dial_plan": groups[0].dial_plan, "pilot_identifier": groups[0].pilot_identifier}
-        yield _said(m.DeclaredUMIPGateway, values)
+        yield _said(m.DeclaredUMIPGateway, values, but=_unread(found, o.UMIPGateway, gateway.name))
 
 
 def _attendants(found: Found) -> Iterator[_Dict]:
     for attendant in found.all(o.UMAutoAttendant):
-        yield _said(m.DeclaredUMAutoAttendant, dataclasses.asdict(attendant) | {"um_dial_plan": attendant.dial_plan})
+        values = dataclasses.asdict(attendant) | {"um_dial_plan": attendant.dial_plan}
+        yield _said(m.DeclaredUMAutoAttendant, values, but=_unread(found, o.UMAutoAttendant, attendant.name))
 
 
 def _contacts(found: Found) -> Iterator[_Dict]:
     plans = {plan.phone_context: plan.name for plan in found.all(o.UMDialPlan)}
     for contact in found.all(o.Contact):
+        if found.unread_of(o.Contact, contact.display_name, "target"):
+            continue
         context, attendant = read_target(contact)
         if context not in plans:
             found.notes.append(
@@ -214,12 +231,14 @@ def _contacts(found: Found) -> Iterator[_Dict]:
         yield _said(m.DeclaredContact, values)
 
 
+def _is_declared(user: o.User) -> bool:
+    """Whether an account is declared as a user: who only administers has no address and nothing of UM."""
+    return bool(user.managed_by or user.um_enabled or user.sip_enabled)
+
+
 def _users(found: Found) -> Iterator[_Dict]:
     plans = {plan.name: plan for plan in found.all(o.UMDialPlan)}
-    # Who only administers has no address and nothing of UM: he is declared as an administrator.
-    for user in found.all(o.User):
-        if not (user.managed_by or user.um_enabled or user.sip_enabled):
-            continue
+    for user in filter(_is_declared, found.all(o.User)):
         plan = plans.get(user.um_dial_plan)
         eum = user.eum_addresses
         numbers = [e.address.removeprefix("+") for e in eum if plan and e.phone_context == plan.phone_context]
@@ -248,7 +267,10 @@ def _administrators(found: Found) -> Iterator[_Dict]:
         for group, members in groups.items():
             for account in members:
                 held.setdefault(account, []).append(group)
+        people = {user.account.lower() for user in found.all(o.User, forest) if _is_declared(user)}
         for account, names in held.items():
-            if account.lower() != INITIAL_ADMINISTRATOR:
+            if account.lower() in people:  # an account is declared once: as a user
+                found.notes.append(f"user {account}: also a member of {', '.join(names)}, which the file does not say")
+            elif account.lower() != INITIAL_ADMINISTRATOR:
                 more = {} if forest == first else {"forest": forest}
                 yield {"account": account, "display_name": account, "groups": names, **more}

@@ -40,7 +40,7 @@ class Shell(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class DocumentationLink:
     """A page of Microsoft's documentation. ``about`` says for which product and version: ``Exchange 2010``."""
 
     about: str
@@ -48,7 +48,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class StepTable:
     """Rows that lie as a CSV file (UTF-8 with a byte order mark) beside the script, which reads it by Import-Csv."""
 
     file: str
@@ -104,8 +104,8 @@ class RunbookStep:
     undo: tuple[str, ...] = ()
     no_return: Text | None = None
     minutes: int = 5
-    tables: tuple[Table, ...] = ()
-    links: tuple[Link, ...] = ()
+    tables: tuple[StepTable, ...] = ()
+    links: tuple[DocumentationLink, ...] = ()
 
     @property
     def digest(self) -> str:

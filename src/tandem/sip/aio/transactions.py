@@ -87,13 +87,13 @@ class Alarm:
             self._arm(self._endpoint.clock.now())
 
     def cancel(self) -> None:
-        """TransactionVerb not call."""
+        """Do not call."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
     def close(self) -> None:
-        """TransactionVerb not call, and never again: whom it would call can be forgotten."""
+        """Do not call, and never again: whom it would call can be forgotten."""
         self.cancel()
         self._call = _nothing
 
@@ -446,7 +446,7 @@ class ClientTransaction:
         self._do(self._machine.timeout(self.endpoint.clock.now()))
 
     def _forget(self) -> None:
-        self._alarm.cancel()
+        self._alarm.close()
         self.endpoint.forget_client(self._key)
         if self.flow is not None:
             self.flow.on_close.discard(self._broken)

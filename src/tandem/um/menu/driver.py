@@ -57,6 +57,10 @@ class MenuApplication(Protocol):
         """
 
 
+def _passed_over(digit: str) -> None:
+    """A digit after the menu."""
+
+
 class MenuCall:
     """One call; :meth:`run` serves it until it is over."""
 
@@ -94,6 +98,7 @@ class MenuCall:
                 self._raise_failures()
             finally:  # also where the disk takes nothing: the call must not go on for ever
                 self._arm()
+                self._leg.media.on_digit = _passed_over
                 await self._leg.hangup()
 
     def _take(self, event: MenuEvent | Exception | None) -> None:

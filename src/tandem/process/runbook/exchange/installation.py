@@ -7,14 +7,13 @@ from collections.abc import Iterator
 
 from tandem.org import model as m
 from tandem.org.versions import Generation, generation, roles_of
-from tandem.org.vocabulary import PoolKind, ServerRole
-from tandem.process.roles import ENTERPRISE_ADMINS, Requirement, any_of
+from tandem.org.vocabulary import MessagingOrganization, PoolKind, ServerRole
+from tandem.process.roles import Requirement
 from tandem.process.runbook.exchange.forest import SHELLS, ExchangeForest
 from tandem.process.runbook.exchange.preconditions import trusts
 from tandem.process.runbook.model import UNKNOWN, RunbookStep, Text
 from tandem.process.runbook.powershell import array, quote
 
-_SCHEMA_ADMINS = "Schema Admins"
 _MINUTES = 60
 """Setup of one server, as Microsoft's help estimates it."""
 _UPGRADE_MINUTES = 90
@@ -48,24 +47,19 @@ def _deploy(at: ExchangeForest, name: str, mine: list[m.DeclaredMessagingServer]
     )  # fmt: skip
 
 
-def _state(at: ExchangeForest) -> str:
-    """``new``, ``schema_prepared``, ``present``, or empty where the organization's file does not say it."""
-    said = getattr(at.org, "messaging_organization_of", None)
-    return str(said(at.forest)) if said else ""
-
-
 def _required(at: ExchangeForest, *, first: bool) -> Requirement:
-    state = _state(at)
-    if first and state == "new":
-        return any_of((ENTERPRISE_ADMINS, _SCHEMA_ADMINS))
-    return at.roles.servers(first=first and state != "present")
+    return at.roles.servers(first=first, organization=at.org.messaging_organization_of(at.forest))
+
+
+def _present(at: ExchangeForest) -> bool:
+    return at.org.messaging_organization_of(at.forest) is MessagingOrganization.PRESENT
 
 
 def _setup(at: ExchangeForest, server: m.DeclaredMessagingServer, *, first: bool) -> Text:
     version = generation(server)
     names: dict[str, str] = {ServerRole.UM: "UnifiedMessaging"}
     roles = ",".join(names.get(role, role) for role in roles_of(server))
-    name = f' /OrganizationName:"{at.org.name}"' if first and _state(at) != "present" else ""
+    name = f' /OrganizationName:"{at.org.name}"' if first and not _present(at) else ""
     if version < Generation.E2013:
         command = f"Setup.com /mode:Install /roles:{roles}{name}"
     else:
@@ -74,25 +68,20 @@ def _setup(at: ExchangeForest, server: m.DeclaredMessagingServer, *, first: bool
 
 
 def _first_notes(at: ExchangeForest) -> tuple[Text, ...]:
-    state = _state(at)
     present = Text(
         "The Exchange organization already exists: its own administrators are enough, and Setup takes no /OrganizationName.",
         "L'organisation Exchange existe déjà : ses administrateurs suffisent, et le programme d'installation n'accepte pas /OrganizationName.",
     )
     new = Text(
         "A new organization needs Enterprise Admins; where the schema is not prepared for this version, Schema Admins too. "
-        "Other people may do that part before: Setup /PrepareSchema, then Setup /PrepareAD /OrganizationName.",
+        "Other people may do that part before: Setup /PrepareSchema, then Setup /PrepareAD /OrganizationName. "
+        "If there is an organization already, declare messaging_organization: present.",
         "Une nouvelle organisation nécessite Administrateurs de l'entreprise (Enterprise Admins) ; si le schéma n'est pas préparé pour "
         "cette version, Administrateurs du schéma (Schema Admins) également. D'autres personnes peuvent effectuer cette partie "
-        "auparavant : Setup /PrepareSchema, puis Setup /PrepareAD /OrganizationName.",
+        "auparavant : Setup /PrepareSchema, puis Setup /PrepareAD /OrganizationName. "
+        "Si une organisation existe déjà, déclarez messaging_organization: present.",
     )
-    if state:
-        return (present,) if state == "present" else (new,)
-    either = Text(
-        "If the Exchange organization already exists: leave /OrganizationName out; its administrators are enough.",
-        "Si l'organisation Exchange existe déjà : n'indiquez pas /OrganizationName ; ses administrateurs suffisent.",
-    )
-    return (new, either)
+    return (present,) if _present(at) else (new,)
 
 
 def _server_check(server: m.DeclaredMessagingServer) -> str:

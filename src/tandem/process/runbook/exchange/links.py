@@ -7,7 +7,7 @@ and Exchange 2016 have no pages of their own there; theirs are those of 2013.
 from collections.abc import Iterable
 
 from tandem.org.versions import Generation
-from tandem.process.runbook.model import Link
+from tandem.process.runbook.model import DocumentationLink
 
 _BASE = "https://learn.microsoft.com/previous-versions/office/lync-server-2013/lync-server-2013-"
 _FWLINK = "https://go.microsoft.com/fwlink/p/?LinkId="
@@ -33,10 +33,10 @@ _ABOUT = ("Exchange 2007", "Exchange 2010", "Exchange 2013")
 _PLACES = {Generation.E2007: 0, Generation.E2010: 1, Generation.E2010_SP1: 1}
 
 
-def links(phase: int, versions: Iterable[Generation]) -> tuple[Link, ...]:
+def links(phase: int, versions: Iterable[Generation]) -> tuple[DocumentationLink, ...]:
     """The pages for a phase, Lync's first, then Exchange's for these versions, each said for which product it is."""
-    lync = tuple(Link("Lync Server 2013", f"{_BASE}{slug}") for slug in _LYNC.get(phase, ()))
+    lync = tuple(DocumentationLink("Lync Server 2013", f"{_BASE}{slug}") for slug in _LYNC.get(phase, ()))
     if phase not in _EXCHANGE:
         return lync
     places = sorted({_PLACES.get(version, 2) for version in versions})
-    return lync + tuple(Link(_ABOUT[place], f"{_FWLINK}{_EXCHANGE[phase][place]}") for place in places)
+    return lync + tuple(DocumentationLink(_ABOUT[place], f"{_FWLINK}{_EXCHANGE[phase][place]}") for place in places)

@@ -12,7 +12,7 @@ from tandem.org.versions import Generation
 from tandem.org.vocabulary import UriType
 from tandem.process.runbook.exchange.forest import VERSION_PATTERNS, ExchangeForest, year
 from tandem.process.runbook.gateways import WHATIF
-from tandem.process.runbook.model import RunbookStep, Saved, Shell, Table, Text
+from tandem.process.runbook.model import RunbookStep, Saved, Shell, StepTable, Text
 from tandem.process.runbook.powershell import quote, rows_of
 
 
@@ -23,7 +23,7 @@ def users(at: ExchangeForest) -> list[tuple[m.DeclaredUser, m.DeclaredUMDialPlan
     return [(user, plan) for user, plan in found if plan]
 
 
-def table(at: ExchangeForest) -> Table:
+def table(at: ExchangeForest) -> StepTable:
     """Those users as a table: one for all steps of a forest. ``Sip`` is empty where a dial plan takes none (TelExtn)."""
     several = len(at.org.messaging_forests) > 1
     rows = tuple(
@@ -38,7 +38,7 @@ def table(at: ExchangeForest) -> Table:
         }
         for user, plan in users(at)
     )
-    return Table(f"exchange-users-{at.forest}.csv" if several else "exchange-users.csv", rows)
+    return StepTable(f"exchange-users-{at.forest}.csv" if several else "exchange-users.csv", rows)
 
 
 def _each(at: ExchangeForest, shell: Shell, body: str, *, only: str = "") -> str:

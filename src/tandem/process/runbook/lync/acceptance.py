@@ -16,7 +16,7 @@ from tandem.process.roles import VOICE_SERVERS
 from tandem.process.runbook.lync.links import GUIDELINES
 from tandem.process.runbook.lync.side import LyncSide, version_of
 from tandem.process.runbook.lync.users import um_users
-from tandem.process.runbook.model import RunbookStep, Table, Text
+from tandem.process.runbook.model import RunbookStep, StepTable, Text
 from tandem.process.runbook.powershell import quote, rows_of, unless_whatif
 
 CALLS, DIALING = "lync-acceptance.csv", "lync-dialing.csv"
@@ -113,8 +113,8 @@ CALL_LIST = (
 def acceptance(at: LyncSide) -> RunbookStep:
     """Phase 11: the tests, then the calls with a column for the result."""
     calls = [call for call in CALL_LIST if call.applies(at)]
-    dialing = Table(DIALING, tuple(_dialing(at)))
-    tables = [Table(CALLS, tuple(map(_call_row, calls))), *((dialing,) if dialing.rows else ())]
+    dialing = StepTable(DIALING, tuple(_dialing(at)))
+    tables = [StepTable(CALLS, tuple(map(_call_row, calls))), *((dialing,) if dialing.rows else ())]
     checks = [*_connectivity(at), *((_dialing_check(),) if dialing.rows else ())]
     first = Text(
         f"Make the calls below, and write the results into {CALLS} (columns Result, By, Date).",

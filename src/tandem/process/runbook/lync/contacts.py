@@ -14,7 +14,7 @@ from tandem.process.roles import DIRECTORY_ADMINS, OCSUMUTIL
 from tandem.process.runbook.gateways import WHATIF
 from tandem.process.runbook.lync.fragments import indented, search
 from tandem.process.runbook.lync.side import LyncSide, restored
-from tandem.process.runbook.model import RunbookStep, Saved, Shell, Table, Text
+from tandem.process.runbook.model import RunbookStep, Saved, Shell, StepTable, Text
 from tandem.process.runbook.powershell import array, rows_of
 
 CONTACTS = "lync-contacts.csv"
@@ -107,8 +107,8 @@ def _find(at: LyncSide) -> str:
     return f"$found = @{{}}\nforeach ($ou in {_paths(at)}) {{\n{indented(body)}\n}}"
 
 
-def _table(at: LyncSide) -> Table:
-    return Table(
+def _table(at: LyncSide) -> StepTable:
+    return StepTable(
         CONTACTS,
         tuple(
             {"DialPlan": c.um_dial_plan, "Name": c.display_name, "SipAddress": f"sip:{c.sip_address}", "ServerOrPool": c.pool,

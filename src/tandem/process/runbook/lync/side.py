@@ -14,7 +14,7 @@ from tandem.org.vocabulary import PoolKind, PoolType, ServerKind
 from tandem.process.phases import PHASES, Side
 from tandem.process.roles import Requirement
 from tandem.process.runbook.lync.links import LINKS
-from tandem.process.runbook.model import RunbookStep, Shell, Table, Text
+from tandem.process.runbook.model import RunbookStep, Shell, StepTable, Text
 from tandem.process.runbook.powershell import array, quote, rows_of
 
 _LYNC = Text(
@@ -88,9 +88,9 @@ class LyncSide:
             for version in found
         )
 
-    def users_table(self) -> Table:
+    def users_table(self) -> StepTable:
         """Users of these pools. The user principal names are the usual ones: an administrator corrects them in the file."""
-        return Table(
+        return StepTable(
             USERS,
             tuple(
                 {"Account": u.account, "Upn": f"{u.account}@{u.forest}", "Sip": f"sip:{u.sip_address}", "Pool": u.pool,

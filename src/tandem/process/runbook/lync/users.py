@@ -9,7 +9,7 @@ from tandem.process.runbook.gateways import WHATIF
 from tandem.process.runbook.lync.fragments import as_text, select
 from tandem.process.runbook.lync.preconditions import UPN_NOTE
 from tandem.process.runbook.lync.side import USER_ROWS, LyncSide, restored
-from tandem.process.runbook.model import RunbookStep, Saved, Table, Text
+from tandem.process.runbook.model import RunbookStep, Saved, StepTable, Text
 from tandem.process.runbook.powershell import quote, rows_of
 
 UM_SETTINGS = "lync-um-settings.csv"
@@ -108,7 +108,7 @@ def um_settings(at: LyncSide) -> RunbookStep:
 
     Lync Server looks for the UM dial plan of a user among the proxy addresses of its own forest's user.
     """
-    table = Table(
+    table = StepTable(
         UM_SETTINGS,
         tuple(
             {"Sip": f"sip:{user.sip_address}", "Address": f"{user.sip_address};phone-context={phone_context(plan.name, plan.forest)}"}

@@ -16,7 +16,7 @@ from importlib import resources
 
 from tandem.process.errors import ProcessError
 from tandem.process.roles import requirement_text
-from tandem.process.runbook.model import Language, RunbookStep, Shell, Table, Text, file_stem, saved_file
+from tandem.process.runbook.model import Language, RunbookStep, Shell, StepTable, Text, file_stem, saved_file
 from tandem.process.runbook.order import awaited
 from tandem.process.runbook.powershell import array, comment, has_control, quote
 from tandem.process.runbook.writing.book import Runbook
@@ -185,7 +185,7 @@ def _tables(steps: list[RunbookStep]) -> dict[str, str]:
     return found
 
 
-def table_csv(table: Table) -> str:
+def table_csv(table: StepTable) -> str:
     """A table for Import-Csv: every value is quoted. Raises :class:`ProcessError` for control characters."""
     out = io.StringIO()
     rows = list(table.rows)

@@ -1,0 +1,39 @@
+"""What commands print around plans, applies, drift and findings. English template to French."""
+
+COMMANDS = {
+    "Further step of phase 10: {}": "Étape supplémentaire de la phase 10 : {~}",
+    "Not served: {}": "Non pris en charge : {~}",
+    "The split of work is agreed to by: {}.": "La répartition des tâches est acceptée par : {~}.",
+    "no team yet": "aucune équipe pour le moment",
+    "{} task(s) are about what {} may not read.": "{} tâche(s) portent sur ce que {} n'est pas autorisé à lire.",
+    "{} task(s) to do: {}.": "{} tâche(s) à effectuer : {~}.",
+    "Nothing to do: the directory is as declared.": "Rien à faire : l'annuaire est conforme à la déclaration.",
+    "not for {}": "pas pour {}",
+    "for {} after phase 0": "pour {} après la phase 0",
+    "{}; needs {}; held by {}": "{~} ; exige {~} ; titulaire(s) : {~}",
+    "nobody yet, after phase 0 by {}": "personne pour le moment, après la phase 0 par {}",
+    "{} ({}: maybe done, but you cannot read that)": "{~} ({} : peut-être terminé, mais vous ne pouvez pas le lire)",
+    "... and {} more": "... et {} de plus",
+    "refused": "refusé",
+    "stale": "périmé",
+    "{} task(s) done by {}, {} remain.": "{} tâche(s) effectuée(s) par {}, {} restante(s).",
+    "{}; then for {}": "{~} ; ensuite pour {~}",
+    "needs {}: {}": "exige {~} : {~}",
+    "{} agrees for the {}.": "{} donne l'accord des {~}.",
+    "{} step(s) confirmed by {}.": "{} étape(s) confirmée(s) par {}.",
+    "warning: {}": "avertissement : {~}",
+    "{} difference(s), of {}.": "{} différence(s), dans {}.",
+    "No drift: the directory is as declared.": "Aucune dérive : l'annuaire est conforme à la déclaration.",
+    "{} cannot read what {} are about.": "{} ne peut pas lire les objets de {}.",
+    "{} mailbox(es) of leavers ('tandem user leavers').": (
+        "{} boîte(s) aux lettres d'utilisateurs partis (« tandem user leavers »)."
+    ),
+    "phase {}: {}": "phase {} : {~}",
+    "{}: {} error(s), {} warning(s)": "{} : {} erreur(s), {} avertissement(s)",
+    "{}: {} error(s), {} warning(s), {} user(s) read": (
+        "{} : {} erreur(s), {} avertissement(s), {} utilisateur(s) lu(s)"
+    ),
+    "Deployment plan of {}": "Plan de déploiement de {}",
+    "Made on {} UTC as seen by {}; {} task(s) to do.": "Établi le {} UTC, vu par {} ; {} tâche(s) à effectuer.",
+    "Password of {}": "Mot de passe de {}",
+}
