@@ -72,6 +72,9 @@ OBSERVING = {
     "subject alternative name lacks {}": "il manque {} dans l'autre nom de l'objet",
     "ended {}": "expiré le {}",
     "no normalization rule, for {}": "aucune règle de normalisation, pour {}",
+    "{} has to restart after exchucutil, whose result is not there yet": (
+        "{} doit redémarrer après exchucutil, dont le résultat n'est pas encore là"
+    ),
     (
         "{} on {} runs since {} UTC, before the result of exchucutil was seen or confirmed ({} UTC): whether it has restarted "
         "since exchucutil is not known"
