@@ -180,7 +180,7 @@ SEVEN = "2007-and-2013 2007-sp3 2010-sp1 2013-two-forests director-and-branch fr
 
 
 def test_seven_deployments_are_written_and_each_leaves_something_else_undone() -> None:
-    assert DEPLOYMENTS == SEVEN.split()
+    assert SEVEN.split() == DEPLOYMENTS
     undone = [_undone(yaml.safe_load((VECTORS / name / "expected.yaml").read_text("utf-8"))) for name in DEPLOYMENTS]
     assert len(set(undone)) == len(undone)
 
