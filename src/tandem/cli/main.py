@@ -22,6 +22,7 @@ COMMANDS = {
     "drift": "tandem.cli.deploy.drift:drift",
     "agree": "tandem.cli.deploy.agree:agree",
     "confirm": "tandem.cli.deploy.agree:confirm",
+    "collect": "tandem.cli.deploy.collect:collect",
     "observe": "tandem.cli.deploy.observe:observe",
     "destroy": "tandem.cli.deploy.apply:destroy",
     "exchucutil": "tandem.cli.tools.exchucutil:exchucutil",

@@ -1,0 +1,1 @@
+"""Collectors: PowerShell scripts that only read what is there, and write an observation (docs/observation.md)."""
