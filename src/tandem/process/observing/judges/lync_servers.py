@@ -20,6 +20,8 @@ _GROUPS = ("RTCUniversalServerAdmins", "RTCUniversalUserAdmins", "RTCComponentUn
 VERSIONS = {5: "2010", 6: "2013", 7: "2015"}
 """The version of a pool by that of its services (Get-CsService)."""
 _FRONT_END_SERVICE = "RTCSRV"
+_OF_DIRECTORS = frozenset({"registrar", "webserver"})
+_OF_USERS = frozenset({"userserver", "conferencingserver", "mediationserver"})
 
 
 def directory(case: Case) -> Iterator[Finding]:
@@ -37,11 +39,12 @@ def directory(case: Case) -> Iterator[Finding]:
 def type_of(pool: ObservedObject, roles: set[str]) -> PoolType:
     """The type of a pool, by its servers and its services.
 
-    A Director has that role. A branch (Survivable Branch Appliance or Server) is one server with Registrar and Mediation Server
-    alone; a Standard Edition server is one server of the pool's own name, with all services.
+    A Director has that role, or Registrar and Web Services without the services of users. A branch (Survivable Branch
+    Appliance or Server) is one server with Registrar and Mediation Server alone; a Standard Edition server is one server of
+    the pool's own name, with all services.
     """
     fqdn, computers = text(pool, "Fqdn").lower(), {name.lower() for name in texts(pool, "Computers")}
-    if "director" in roles:
+    if "director" in roles or (roles >= _OF_DIRECTORS and not roles & _OF_USERS):
         return PoolType.DIRECTOR
     if computers <= {fqdn}:
         return PoolType.BRANCH if roles and roles <= {"registrar", "mediationserver"} else PoolType.STANDARD_EDITION
