@@ -316,7 +316,7 @@ def contoso() -> ForeignEntries:
         },
     )
     made.add_server("EX10UM1", "Version 14.3 (Build 30123.4)", 16, plan)
-    made.add_server("EX10HUB1", "Version 14.3 (Build 30123.4)", 36)
+    made.add_server("EX10HUB1", "Version 14.3 (Build 30123.4)", 38)
     made.add_server("EX13MBX1", "Version 15.0 (Build 31497.2)", 54, plan)
     made.add_server("EX13CAS1", "Version 15.0 (Build 31497.2)", 16385)
     for name in ("EX13MBX1", "EX13CAS1"):

@@ -153,7 +153,7 @@ def test_1_an_existing_deployment_becomes_a_file_that_drops_nothing(directory: D
     exchange = {"forest": FOREST, "kind": "exchange"}
     assert sorted(held["messaging_servers"], key=lambda each: each["fqdn"]) == [
         {"fqdn": "ex10hub1.contoso.example", **exchange, "version": "2010", "service_pack": 3,
-         "roles": ["ClientAccess", "HubTransport"], "dial_plans": []},
+         "roles": ["Mailbox", "ClientAccess", "HubTransport"], "dial_plans": []},
         {"fqdn": "ex10um1.contoso.example", **exchange, "version": "2010", "service_pack": 3, "roles": ["UM"]},
         {"fqdn": "ex13cas1.contoso.example", **exchange, "version": "2013", "roles": ["ClientAccess"]},
         {"fqdn": "ex13mbx1.contoso.example", **exchange, "version": "2013", "roles": ["Mailbox"]},

@@ -23,7 +23,7 @@ from tandem.org.model import Organization
 from tandem.process.runbook.model import Language, Text
 from tandem.process.runbook.steps import runbook_steps
 
-_TAG = re.compile(r"(<style>.*?</style>|<[^>]+>)", re.DOTALL)
+_TAG = re.compile(r"(<style>.*?</style>|<[^>]+>|&#\d+;)", re.DOTALL)
 _BEFORE_SIGN = re.compile(r" (?=[:;?!»])|(?<=«) ")
 
 

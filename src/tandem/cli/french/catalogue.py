@@ -7,9 +7,12 @@ and ``!``; pages make it one at which no line ends.
 from functools import cache
 
 from tandem.cli.french.certificates import CERTIFICATES
+from tandem.cli.french.coexistence import COEXISTENCE
 from tandem.cli.french.commands import COMMANDS
+from tandem.cli.french.evidence import EVIDENCE
 from tandem.cli.french.file import FILE
 from tandem.cli.french.kinds import KINDS
+from tandem.cli.french.observing import OBSERVING
 from tandem.cli.french.organization import ORGANIZATION
 from tandem.cli.french.refusals import REFUSALS
 from tandem.cli.french.tasks import TASKS
@@ -17,7 +20,7 @@ from tandem.cli.french.translator import Translator, Wording
 from tandem.cli.french.verify import VERIFY
 from tandem.cli.french.words import WORDS
 
-ROOMS = (WORDS, TASKS, VERIFY, REFUSALS, CERTIFICATES, COMMANDS, ORGANIZATION, FILE)
+ROOMS = (WORDS, TASKS, VERIFY, REFUSALS, CERTIFICATES, COMMANDS, ORGANIZATION, FILE, OBSERVING, EVIDENCE, COEXISTENCE)
 PRODUCTS = frozenset(
     {
         "Administrators",
@@ -27,6 +30,12 @@ PRODUCTS = frozenset(
         "Exchange Recipient Administrators",
         "Exchange Server Administrator",
         "Exchange Servers",
+        "Schema Admins",
+        "Exchange {}",
+        "Exchange {} SP{}",
+        "UM AutoAttendant Container",
+        "UM DialPlan Container",
+        "UM IPGateway Container",
         "Organization Management",
         "Recipient Management",
         "Server Management",
@@ -52,6 +61,14 @@ DETAILS = (
     "no certificate enabled for UM",
     "Subscriber Access",
     *CERTIFICATES,
+    "ended {}",
+    "of another subject",
+    "without an end",
+    "to be enabled for {}",
+    "none of an authority with subject CN={}",
+    "none is assigned for Default",
+    "subject alternative name lacks {}",
+    "taken back",
 )
 """Details of changes that are messages. Others are fields with their values (``uri_type SipName``), and stay."""
 

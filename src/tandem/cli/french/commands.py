@@ -36,4 +36,12 @@ COMMANDS = {
     "Deployment plan of {}": "Plan de déploiement de {}",
     "Made on {} UTC as seen by {}; {} task(s) to do.": "Établi le {} UTC, vu par {} ; {} tâche(s) à effectuer.",
     "Password of {}": "Mot de passe de {}",
+    # Collectors
+    "without an organization file --shell is needed: {}": "sans fichier d'organisation, --shell est nécessaire : {}",
+    "the shell {} is not of {}: expected {}": "le shell {} n'est pas de {} : {~} attendu",
+    "{} declares no such {} servers; there are: {}": "{} ne déclare aucun serveur {} de ce type ; il y a : {~}",
+    "the forest {} is no DNS name: expected one such as contoso.com": (
+        "la forêt {} n'est pas un nom DNS : attendu, par exemple, contoso.com"
+    ),
+    "{} in {}": "{} dans {}",
 }

@@ -37,7 +37,6 @@ ORGANIZATION = {
     "VoIP security SIPSecured with Lync Phone Edition devices {}": (
         "sécurité VoIP SIPSecured avec des appareils Lync Phone Edition ({})"
     ),
-    "Secured (phase 4): those devices insist on SRTP": "Secured (phase 4) : ces appareils exigent SRTP",
     "plain gateways and VoIP security {}": "passerelles simples et sécurité VoIP {}",
     "Unsecured, or no um_ip_gateways: plain gateways know no TLS": (
         "Unsecured, ou aucune entrée um_ip_gateways : les passerelles simples ne prennent pas en charge TLS"
@@ -110,8 +109,6 @@ ORGANIZATION = {
     "an entry of administrators with forest: {}; else its initial administrator does the work": (
         "une entrée de administrators avec forest: {} ; sinon, son administrateur initial effectue le travail"
     ),
-    "no Exchange server of {} has the role {}": "aucun serveur Exchange de {} n'a le rôle {}",
-    "the roles {} in that forest": "les rôles {} dans cette forêt",
     "role {}": "rôle {}",
     "of {}": "parmi {}",
     "a voice pool in {}, beside pools in {}": "un pool de serveurs vocaux dans {}, à côté de pools dans {}",
@@ -199,9 +196,4 @@ ORGANIZATION = {
     "one home for all of them, on one machine, in this release": (
         "un seul dossier pour tous, sur un seul ordinateur, dans cette version"
     ),
-    "calls between Tandem and Microsoft servers are not proven: their Request-URI is not public (docs/adr/0004)": (
-        "les appels entre les serveurs Tandem et Microsoft ne sont pas éprouvés : leur Request-URI n'est pas "
-        "publique (docs/adr/0004)"
-    ),
-    "servers of one maker; {} is of kind {}": "des serveurs d'un même éditeur ; {} est de type {}",
 }

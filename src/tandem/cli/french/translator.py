@@ -2,7 +2,8 @@
 
 A template is the message with ``{}`` for each value. Its French has a slot for each, too, in the same order: ``{}`` is the
 value as it is, ``{~}`` is translated first, ``{k}`` is the word for a kind of object. Of several templates that fit, the one
-with the most letters of its own counts. Values are never looked at but in slots that say so.
+with the most letters of its own counts, first of those whose values hold no comma. Values are never looked at but in slots
+that say so.
 
 What no template makes as a whole is put together by commands: ``NAME: EVIDENCE``, lists with commas, "and" and "or", changes
 (``+ KIND NAME: DETAILS``), and several of them with ``;`` between. What is not known stays as it is.
@@ -21,10 +22,8 @@ _FRENCH_SLOT = re.compile(r"\{([~k]?)\}")
 _SENTENCES = re.compile(r"(?<=\.) ")
 _SEMICOLON = re.compile("; ")
 _CHANGE = re.compile(r"[+~\-!] ")
-_NUMBERED = re.compile(r"(\s*\d+\.?\s+)(\S.*)", re.DOTALL)
+_NUMBERED = re.compile(r"(\s*\d+\.?\s+|\d+/\S+ )(\S.*)", re.DOTALL)
 _COLUMNS = re.compile(r"( {2,}| – )")
-_PLACE = re.compile(r"(.+) (\[[^\[\]]+\])", re.DOTALL)
-_REMARK = re.compile(r"(.*?) \((.+)\)", re.DOTALL)
 _SEPARATORS = re.compile(r"(, or |, and | or | and the | and |, )")
 _DEEPEST = 5
 _MOST_PLACES = 8
@@ -154,7 +153,7 @@ class Translator:
 
     def _best(self, text: str, depth: int, *, plain: bool) -> str | None:
         found = [
-            (template.letters, template.french, values)
+            (_has_no_comma(template.marks, values), template.letters, template.french, values)
             for template in self._candidates(text)
             if (values := template.values(text, self._kinds))
             and not (plain and _hides(template.marks, values))
@@ -164,7 +163,7 @@ class Translator:
         ]
         if not found:
             return None
-        _, french, values = max(found, key=lambda each: each[0])
+        _, _, french, values = max(found, key=lambda each: each[:2])
         return self._filled(french, values, depth)
 
     def _candidates(self, text: str) -> Iterator[Template]:
@@ -202,7 +201,7 @@ class Translator:
         return "".join(self._slot(each, depth + 1) for each in pieces) if pieces else None
 
     def _numbered(self, text: str, depth: int) -> str | None:
-        """``3. TITLE``, ``12 passed``."""
+        """``3. TITLE``, ``12 passed``, ``9/contacts REASON``."""
         found = _NUMBERED.fullmatch(text)
         known = self._whole(found[2], depth + 1) if found else None
         return f"{found[1]}{known}" if found and known is not None else None
@@ -215,7 +214,7 @@ class Translator:
     def _several(self, text: str, depth: int) -> str | None:
         """Messages or changes with ``;`` between them: all of them, or it is one sentence."""
         said = [
-            self._change(each, depth + 1) if _CHANGE.match(each) else self._whole(each, depth + 1)
+            self._change(each, depth + 1) if _CHANGE.match(each) else self._item(each, depth + 1)
             for each in _divided(_SEMICOLON, text)
         ]
         return " ; ".join(each for each in said if each is not None) if said and None not in said else None
@@ -262,7 +261,7 @@ class Translator:
 
     def _named(self, text: str, depth: int) -> str | None:
         """``NAME: EVIDENCE`` where the name is a message; or ``TASK: REASON`` where the reason is one."""
-        at = -1
+        at = 0
         for _ in range(_MOST_PLACES):
             at = text.find(": ", at + 1)
             if at < 0:
@@ -277,18 +276,19 @@ class Translator:
 
     def _phrase(self, text: str, depth: int) -> str | None:
         """A message, with the place that it is about behind it (``[FOREST]``), or a list."""
-        if (found := _PLACE.fullmatch(text)) and (known := self._whole(found[1], depth)) is not None:
-            return f"{known} {found[2]}"
+        name, space, place = text.rpartition(" [")
+        if place.endswith("]") and (known := self._whole(name, depth)) is not None:
+            return f"{known}{space}{place}"
         known = self._whole(text, depth)
         return known if known is not None else self._list(text, depth)
 
     def _remark(self, text: str, depth: int) -> str | None:
-        """``MESSAGE (REMARK)``."""
-        found = _REMARK.fullmatch(text)
-        known = self._phrase(found[1], depth + 1) if found and found[1] else None
-        if found and not found[1]:
-            return f" ({self._slot(found[2], depth + 1)})"
-        return f"{known} ({self._slot(found[2], depth + 1)})" if found and known is not None else None
+        """``MESSAGE (REMARK)``, ``VALUE (REMARK)``."""
+        begin, _, remark = text.partition(" (")
+        if not remark.endswith(")"):
+            return None
+        known = begin if self._is_value(begin) else self._phrase(begin, depth + 1)
+        return f"{known} ({self._slot(remark[:-1], depth + 1)})" if known is not None else None
 
     def _list(self, text: str, depth: int) -> str | None:
         """``A and B, or C`` of values, product words and messages; ``None`` where one of it is something else."""
@@ -321,6 +321,11 @@ class Translator:
 def _hides(marks: Sequence[str], values: tuple[str, ...]) -> bool:
     """Whether a value that is taken as it is holds what may be a message of its own."""
     return any(not mark and (": " in text or "; " in text) for mark, text in zip(marks, values, strict=True))
+
+
+def _has_no_comma(marks: Sequence[str], values: tuple[str, ...]) -> bool:
+    """Whether no value that is taken as it is has more behind a comma, for which another template may be."""
+    return not any(not mark and ", " in text for mark, text in zip(marks, values, strict=True))
 
 
 def _divided(between: re.Pattern[str], text: str) -> list[str]:

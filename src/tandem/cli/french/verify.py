@@ -7,7 +7,6 @@ VERIFY = {
     "named, trusted, in its time": "nom correct, approuvé, en cours de validité",
     "apply phase 2": "exécutez la phase 2",
     "Not served by this release": "Non pris en charge par cette version",
-    "Read, and not understood or assumed": "Lu, mais non compris ou supposé",
     "compare with the product's own tools": "comparez avec les outils du produit",
     "{} and {} more": "{~} et {} de plus",
     "Roles of {}": "Rôles de {}",

@@ -195,7 +195,9 @@ def front_ends(case: Case) -> Iterator[Finding]:
             if findings := list(running(case, server, _FRONT_END_SERVICE)):
                 yield from findings
             elif None in known:
-                yield NotObservable(f"{_FRONT_END_SERVICE} has to restart after exchucutil, whose result is not there yet")
+                yield NotObservable(
+                    f"{_FRONT_END_SERVICE} has to restart after exchucutil, whose result is not there yet"
+                )
             else:
                 yield from _restarted(case, server, max((at for at in known if at), default=None))
 
