@@ -317,12 +317,16 @@ class _Exchange:
         of_2007 = ("Exchange Organization Administrators", "Exchange Recipient Administrators")
         names = of_2007 if {s.version for s in self.servers} == {"2007"} else since_2010
         own = _voice_groups() if self.org.voice_forest == self.forest else []
-        return [{"Group": name, "Members": [f"{self.forest.partition('.')[0].upper()}\\maria"]} for name in names] + own
+        members = [f"{self.forest.partition('.')[0].upper()}\\maria"]
+        # A group that Windows has named in another language than English.
+        localized = {"Group": "Administrateurs", "Members": members, "WellKnown": "Administrators"}
+        return [{"Group": name, "Members": members} for name in names] + [localized] + own
 
 
 def _voice_groups() -> Objects:
     names = ("RTCUniversalServerAdmins", "RTCUniversalUserAdmins", "RTCComponentUniversalServices")
-    return [{"Group": name, "Members": ["LITWARE\\victor"]} for name in names]
+    localized = {"Group": "Administrateurs", "Members": ["LITWARE\\victor"], "WellKnown": "Administrators"}
+    return [*({"Group": name, "Members": ["LITWARE\\victor"]} for name in names), localized]
 
 
 class _Lync:

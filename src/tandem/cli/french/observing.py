@@ -77,6 +77,9 @@ OBSERVING = {
     "rights on organizational units are not observed, and contacts are missing": (
         "les droits sur les unités d'organisation ne sont pas observés, et des contacts sont absents"
     ),
+    "{} has to restart after exchucutil, whose result is not there yet": (
+        "{} doit redémarrer après exchucutil, dont le résultat n'est pas encore là"
+    ),
     "{} on {} runs since {} UTC, before the result of exchucutil was seen or confirmed ({} UTC): whether it has "
     "restarted since exchucutil is not known": (
         "{} sur {} s'exécute depuis {} UTC, avant que le résultat d'exchucutil ne soit observé ou confirmé ({} "

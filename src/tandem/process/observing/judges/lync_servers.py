@@ -1,22 +1,27 @@
 """Phases 0, 2, 4 and 7 for pools of kind lync: topology, certificates, media encryption, the Front-End service."""
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from tandem.org import model as m
 from tandem.org.vocabulary import PoolType, VoIPSecurity
 from tandem.process.observing.comparing import aligned, removed
+from tandem.process.observing.judges import exchange_objects
 from tandem.process.observing.judges.case import Case, group_members, running, subject_of
 from tandem.process.observing.judges.exchange_servers import ended, trusts
 from tandem.process.observing.model import ObservedObject
 from tandem.process.observing.seen import Seen, SeenSection, text, texts
 from tandem.process.observing.verdict import Finding, NotObservable, Unreadable
+from tandem.process.runbook.model import RunbookStep
 from tandem.process.task import Change, difference
 
 _GROUPS = ("RTCUniversalServerAdmins", "RTCUniversalUserAdmins", "RTCComponentUniversalServices")
 VERSIONS = {5: "2010", 6: "2013", 7: "2015"}
 """The version of a pool by that of its services (Get-CsService)."""
 _FRONT_END_SERVICE = "RTCSRV"
+_OF_DIRECTORS = frozenset({"registrar", "webserver"})
+_OF_USERS = frozenset({"userserver", "conferencingserver", "mediationserver"})
 
 
 def directory(case: Case) -> Iterator[Finding]:
@@ -34,11 +39,12 @@ def directory(case: Case) -> Iterator[Finding]:
 def type_of(pool: ObservedObject, roles: set[str]) -> PoolType:
     """The type of a pool, by its servers and its services.
 
-    A Director has that role. A branch (Survivable Branch Appliance or Server) is one server with Registrar and Mediation Server
-    alone; a Standard Edition server is one server of the pool's own name, with all services.
+    A Director has that role, or Registrar and Web Services without the services of users. A branch (Survivable Branch
+    Appliance or Server) is one server with Registrar and Mediation Server alone; a Standard Edition server is one server of
+    the pool's own name, with all services.
     """
     fqdn, computers = text(pool, "Fqdn").lower(), {name.lower() for name in texts(pool, "Computers")}
-    if "director" in roles:
+    if "director" in roles or (roles >= _OF_DIRECTORS and not roles & _OF_USERS):
         return PoolType.DIRECTOR
     if computers <= {fqdn}:
         return PoolType.BRANCH if roles and roles <= {"registrar", "mediationserver"} else PoolType.STANDARD_EDITION
@@ -181,20 +187,29 @@ def front_ends(case: Case) -> Iterator[Finding]:
 
     When UM objects were made is not observed: it was before the first moment that they were seen or confirmed.
     """
-    known = _exchucutil_known(case)
+    secured = any(p.voip_security is not VoIPSecurity.UNSECURED for p in case.organization.um_dial_plans)
+    forests = [step for step in case.steps if step.id.startswith("7/exchange-exchucutil")] if secured else []
+    known = [_known_since(case, step) for step in forests]
     for pool in case.pools():
         for server in servers_of(case, pool):
-            findings = list(running(case, server, _FRONT_END_SERVICE))
-            yield from findings
-            if findings:
-                continue
-            started = _started(case, server)
-            if known and (started is None or started < known):
-                since = f"{started:%Y-%m-%d %H:%M} UTC" if started else "an unknown time"
+            if findings := list(running(case, server, _FRONT_END_SERVICE)):
+                yield from findings
+            elif None in known:
                 yield NotObservable(
-                    f"{_FRONT_END_SERVICE} on {server} runs since {since}, before the result of exchucutil was seen or "
-                    f"confirmed ({known:%Y-%m-%d %H:%M} UTC): whether it has restarted since exchucutil is not known"
+                    f"{_FRONT_END_SERVICE} has to restart after exchucutil, whose result is not there yet"
                 )
+            else:
+                yield from _restarted(case, server, max((at for at in known if at), default=None))
+
+
+def _restarted(case: Case, server: str, known: datetime | None) -> Iterator[Finding]:
+    started = _started(case, server)
+    if known and (started is None or started < known):
+        since = f"{started:%Y-%m-%d %H:%M} UTC" if started else "an unknown time"
+        yield NotObservable(
+            f"{_FRONT_END_SERVICE} on {server} runs since {since}, before the result of exchucutil was seen or "
+            f"confirmed ({known:%Y-%m-%d %H:%M} UTC): whether it has restarted since exchucutil is not known"
+        )
 
 
 def _started(case: Case, server: str) -> datetime | None:
@@ -208,15 +223,18 @@ def _started(case: Case, server: str) -> datetime | None:
     return None
 
 
-def _exchucutil_known(case: Case) -> datetime | None:
-    """The earliest moment at which phase 7's result is known to have been there; of several forests the latest of these."""
-    moments = []
-    for step in case.steps:
-        if step.id.startswith("7/exchange-exchucutil"):
-            seen = case.everything.get(("exchange", step.forest))
-            times = [case.confirmed[step.id]] if step.id in case.confirmed else []
-            times += [each.started for each in seen.observations] if seen else []
-            if times:
-                moments.append(min(times))
-    secured = any(p.voip_security is not VoIPSecurity.UNSECURED for p in case.organization.um_dial_plans)
-    return max(moments) if moments and secured else None
+def _known_since(case: Case, step: RunbookStep) -> datetime | None:
+    """The earliest moment at which a forest's result of exchucutil is known to have been there; ``None``: it is not there,
+    or nothing is known of it. A confirmation that is older than an observation which lacks something says nothing."""
+    seen = case.everything.get(("exchange", step.forest), Seen())
+    said = case.confirmed.get(step.id)
+    if seen and _lacks_something(case, step, seen):
+        return said if said and said > max(each.ended for each in seen.observations) else None
+    whole = [each.started for each in seen.observations if not _lacks_something(case, step, Seen.of([each]))]
+    moments = whole or [each.started for each in seen.observations][:1]
+    return min((*moments, *([said] if said else ())), default=None)
+
+
+def _lacks_something(case: Case, step: RunbookStep, seen: Seen) -> bool:
+    found = exchange_objects.exchucutil(dataclasses.replace(case, step=step, seen=seen))
+    return any(isinstance(each, Change) for each in found)
