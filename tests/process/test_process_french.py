@@ -21,6 +21,7 @@ from tandem.cli.said import Speech, language_of
 from tandem.org.errors import ConfigError, Finding, Severity
 from tandem.org.load import require_organization
 from tandem.process.errors import ProcessError
+from tandem.process.observing.format import SECTIONS
 from tandem.process.runbook.steps import runbook_steps
 
 ROOT = Path(__file__).parents[2]
@@ -35,16 +36,26 @@ SCOPE = (
     *("org/patterns.py", "org/rules.py", "org/topology.py", "org/users_csv.py", "org/versions.py", "org/yamltext.py"),
     *("cli/common.py", "cli/show.py", "cli/deploy/agree.py", "cli/deploy/apply.py", "cli/deploy/drift.py"),
     *("cli/deploy/page.py", "cli/deploy/plan.py", "cli/deploy/validate.py", "cli/deploy/verify.py"),
+    *("process/observing/*.py", "process/observing/judges/*.py", "process/runbook/evidence.py"),
+    *("org/coexistence/*.py", "cli/deploy/observe.py", "cli/deploy/runbook.py"),
 )
 """Modules whose messages are all French; docs/adr/0034-french.md says what is not here."""
 STAYS = {
     # Wrong usage of the command line: click's own words around it are English.
     "there is no phase {}; there are {} (0 to 11)",
     "{}: name one of them",
+    "Only this phase (id or number).",
+    "What to tell the other team when this phase (id or number) is done.",
+    "--format ps1 writes several files: name a folder with --out",
+    "--out {}: expected a folder, found a file",
+    "name the steps that were carried out, or give their results with --evidence",
     "--destroy cannot be saved with --out: 'tandem destroy FILE' carries it out",
     # Kept for programs and as evidence, or an argument of a command.
     "{} change(s)",
     "--also {}",
+    "{} of {}, shell {}",
+    "by {} on {}",
+    "from {} to {}",
     # Keys and fields of the organization file, with their values.
     "sip_address",
     "trusts: [{}]",
@@ -53,6 +64,39 @@ STAYS = {
     "{} {} of {} ({})",
     "{} of {}",
     "UTF-16",
+    # Fields of what was observed, with their values, and a name.
+    "um_mailbox_policy {}",
+    "extension {}",
+    "roles {}",
+    "pool_type {}",
+    "servers {}",
+    "media_encryption of its Mediation Server",
+    "sip_address sip:{}",
+    "home_pool {}",
+    "enterprise_voice False -> True",
+    "{} -> Running",
+    "long distance",
+    "{} (SP{} > SP{})",
+    # What names of checks begin with: by it a check is found, and nothing is said.
+    *("Roles of", "Startup mode of", "Certificate for UM on", "URI type of", "Security of", "Every UM server in"),
+    *(
+        "UM servers of",
+        "Gateway of",
+        "Hunt groups of",
+        "Auto attendant",
+        "Subscriber access of",
+        "Contact of",
+        "Name of",
+    ),
+    # Nobody sees it: another message stands for it, or it is a part of one that is translated as a whole.
+    "of another subject",
+    "{} is no JSON",
+    "a name is there twice",
+    "0: it has cumulative updates only",
+    # French where it is made.
+    ", ou",
+    # A name and a time, in the hand-over of the runbook.
+    "{}, {} UTC",
     # Put together from a finding's fields, each of which is a message: Speech.finding.
     "{}: {}: {}: {}; expected {}",
     "{}: {}: {}; expected {}",
@@ -65,6 +109,8 @@ STAYS = {
     "and {} more",
 }
 """Strings of these modules that stay English, and why."""
+SECTIONS_UNREAD = {f"{section}: {SLOT}" for side in SECTIONS.values() for section in side}
+"""Why a section of an observation was not read: PowerShell's words, or a message of its own."""
 _REGULAR_EXPRESSION = re.compile(r".*\]\{\d.*|.*\)\+.*")
 _MARKUP = re.compile(r"<style>.*?</style>|<[^>]*>|&#?\w+;|\[/?[a-z ]*\]|\[\{\}\]", re.DOTALL)
 
@@ -103,7 +149,7 @@ def entries() -> dict[str, str]:
 def test_every_message_has_its_french() -> None:
     messages, _ = made()
     assert len(messages) > 450
-    known = entries().keys() | KINDS.keys() | PRODUCTS | STAYS
+    known = entries().keys() | KINDS.keys() | PRODUCTS | STAYS | SECTIONS_UNREAD
     lacking = {
         text: path for text, path in messages.items() if text not in known and not _REGULAR_EXPRESSION.match(text)
     }

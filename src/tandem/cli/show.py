@@ -105,8 +105,8 @@ def _counts(planned: Iterable[Planned]) -> str:
 
 def _show_task(planned: Planned, operator: str, out: Console) -> None:
     task, known = planned.task, planned.standing
-    lacks = f" (lacks {planned.missing})" if planned.missing else ""
-    mine = "" if planned.permitted else f"  [red]not for {escape(operator + lacks)}[/]"
+    lacks = f"[red] (lacks {escape(planned.missing)})[/]" if planned.missing else ""
+    mine = "" if planned.permitted else f"  [red]not for {escape(operator)}[/]{lacks}"
     if operator in planned.expected:
         mine = f"  [yellow]for {escape(operator)} after phase 0[/]"
     word = f"[{_KNOWN[_word(planned)]}]{_word(planned):9}[/]  " if known is not None else ""

@@ -7,6 +7,7 @@ import click
 from tandem.admin.deploy import observe as admin
 from tandem.admin.opening import Operator, open_organization
 from tandem.cli.common import FILE, JSON, operator_options, print_json
+from tandem.cli.said import LANG, said
 
 
 @click.command()
@@ -16,6 +17,7 @@ from tandem.cli.common import FILE, JSON, operator_options, print_json
 )
 @operator_options
 @JSON
+@LANG
 def observe(file: Path, results: tuple[Path, ...], operator: Operator, as_json: bool) -> None:
     """Keep RESULTs, the JSON files of collectors, and compare the organization in FILE with them from now on.
 
@@ -39,15 +41,19 @@ def observe(file: Path, results: tuple[Path, ...], operator: Operator, as_json: 
         return
     for each in observed.files:
         seen = each.observation
-        click.echo(f"{each.file}: {seen.side} of {seen.forest}, shell {seen.shell}, digest {seen.sha256[:12]}")
-        click.echo(f"    by {seen.by} on {seen.host}, {seen.ended:%Y-%m-%d %H:%M} UTC ({observed.age(each)})")
+        _say(f"{each.file}: {seen.side} of {seen.forest}, shell {seen.shell}, digest {seen.sha256[:12]}")
+        _say(f"    by {seen.by} on {seen.host}, {seen.ended:%Y-%m-%d %H:%M} UTC ({observed.age(each)})")
         if not each.new:
-            click.echo("    was kept before")
+            _say("    was kept before")
         if each.newer is not None:
             rest = "only its host's certificates count" if each.local else "it does not count"
-            click.echo(f"    {rest}: the result of {each.newer.host}, {each.newer.ended:%Y-%m-%d %H:%M} UTC, is newer")
+            _say(f"    {rest}: the result of {each.newer.host}, {each.newer.ended:%Y-%m-%d %H:%M} UTC, is newer")
         elif observed.is_old(each):
-            click.echo("    warning: older than 7 days: run the collector again")
+            _say("    warning: older than 7 days: run the collector again")
         for section, why in observed.unread(each).items():
-            click.echo(f"    could not be read: {section}: {why}")
-    click.echo(f"{len(observed.files)} result(s) kept for {operator.account}; 'tandem plan' compares with them.")
+            _say(f"    could not be read: {section}: {why}")
+    _say(f"{len(observed.files)} result(s) kept for {operator.account}; 'tandem plan' compares with them.")
+
+
+def _say(text: str) -> None:
+    click.echo(said(text))

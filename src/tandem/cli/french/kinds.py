@@ -39,4 +39,11 @@ KINDS = {
     "number": "numéro",
     "extension": "numéro de poste",
     "extension in its dial plan": "numéro de poste dans son plan de numérotation",
+    "service": "service",
+    "EUM address": "adresse EUM",
+    "UM mailbox": "boîte aux lettres de messagerie unifiée",
+    "Mediation Server": "serveur de médiation",
+    "normalization rule": "règle de normalisation",
+    "record of UM dial plan": "enregistrement du plan de numérotation de messagerie unifiée",
+    "record of Exchange server": "enregistrement du serveur Exchange",
 }

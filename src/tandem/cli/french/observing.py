@@ -35,8 +35,8 @@ OBSERVING = {
     "Nothing to do, as far as is known: {} step(s) are confirmed by somebody, and not observed.": (
         "Rien à faire, pour autant qu'on le sache : {} étape(s) confirmée(s) par quelqu'un, et non observée(s)."
     ),
-    "Old observation, run the collector again: {}": "Observation ancienne, exécutez de nouveau le collecteur : {}",
-    "(lacks {})": "(il lui manque {})",
+    "Old observation, run the collector again: {}": "Observation ancienne, exécutez de nouveau le collecteur : {~}",
+    "(lacks {})": "(il lui manque {~})",
     "Done, observed or confirmed": "Terminé, observé ou confirmé",
     "old, run the collector again:": "ancienne, exécutez de nouveau le collecteur :",
     (
@@ -51,11 +51,13 @@ OBSERVING = {
     "run the collector again, and give its result to 'tandem observe'": (
         "exécutez de nouveau le collecteur, puis donnez son résultat à « tandem observe »"
     ),
-    "observed: {}": "observé : {}",
+    "observed: {}": "observé : {~}",
     "not observed: {}: {}": "non observé : {} : {~}",
+    "{} of {}, {}": "{} de {}, {~}",
+    "{} of {}, shell {}, {}": "{} de {}, environnement {}, {~}",
     "{} step(s) not observed: {}.": "{} étape(s) non observée(s) : {}.",
     "No drift in what was observed.": "Aucun écart dans ce qui a été observé.",
-    "Old, collect again: {}.": "Ancienne, à refaire : {}.",
+    "Old, collect again: {}.": "Ancienne, à refaire : {~}.",
     "? {} {}: observed, and not declared": "? {k} {} : observé, et non déclaré",
     # What judges say
     "no observation of a shell that can read it": "aucune observation d'un environnement qui puisse le lire",
@@ -66,11 +68,15 @@ OBSERVING = {
         "les droits sur les unités d'organisation ne s'observent pas, et des contacts manquent"
     ),
     "none of an authority with subject CN={}": "aucun d'une autorité de certification avec le nom de sujet CN={}",
+    "ExchangeServer: {} has version {}": "ExchangeServer : {} a la version {}",
+    "{} on {}": "{} sur {}",
+    "{} trusts {}": "{} approuve {}",
     "none is assigned for Default": "aucun n'est affecté à Default",
     "to be enabled for {}": "à activer pour {}",
     "subject {} -> CN={}": "nom du sujet {} -> CN={}",
     "subject alternative name lacks {}": "il manque {} dans l'autre nom de l'objet",
     "ended {}": "expiré le {}",
+    "without an end": "sans date d'expiration",
     "no normalization rule, for {}": "aucune règle de normalisation, pour {}",
     (
         "{} on {} runs since {} UTC, before the result of exchucutil was seen or confirmed ({} UTC): whether it has restarted "
@@ -78,6 +84,13 @@ OBSERVING = {
     ): (
         "{} sur {} s'exécute depuis le {} UTC, avant que le résultat d'exchucutil ait été vu ou confirmé ({} UTC) : on ne sait "
         "pas s'il a redémarré depuis exchucutil"
+    ),
+    (
+        "{} on {} runs since an unknown time, before the result of exchucutil was seen or confirmed ({} UTC): whether it has "
+        "restarted since exchucutil is not known"
+    ): (
+        "{} sur {} s'exécute depuis un moment inconnu, avant que le résultat d'exchucutil ait été vu ou confirmé ({} UTC) : on "
+        "ne sait pas s'il a redémarré depuis exchucutil"
     ),
     # observe
     "{} result(s) kept for {}; 'tandem plan' compares with them.": (
@@ -97,12 +110,3 @@ OBSERVING = {
         "avertissement : plus ancien que 7 jours : exécutez de nouveau le collecteur"
     ),
 }
-
-OBSERVED_KINDS = {
-    "service": "service",
-    "EUM address": "adresse EUM",
-    "UM mailbox": "boîte aux lettres de messagerie unifiée",
-    "Mediation Server": "serveur de médiation",
-    "normalization rule": "règle de normalisation",
-}
-"""Kinds of objects that only observations tell of; they belong into ``KINDS``."""

@@ -21,7 +21,7 @@ _FRENCH_SLOT = re.compile(r"\{([~k]?)\}")
 _SENTENCES = re.compile(r"(?<=\.) ")
 _SEMICOLON = re.compile("; ")
 _CHANGE = re.compile(r"[+~\-!] ")
-_NUMBERED = re.compile(r"(\s*\d+\.?\s+)(\S.*)", re.DOTALL)
+_NUMBERED = re.compile(r"(\s*\d+(?:\.|/\S+)?\s+)(\S.*)", re.DOTALL)
 _COLUMNS = re.compile(r"( {2,}| – )")
 _PLACE = re.compile(r"(.+) (\[[^\[\]]+\])", re.DOTALL)
 _REMARK = re.compile(r"(.*?) \((.+)\)", re.DOTALL)
@@ -31,7 +31,7 @@ _MOST_PLACES = 8
 """Colons, or commas of a change's details, at which a message is divided, at most."""
 _MOST_PIECES = 50
 """Sentences, changes, columns, names of a list that are looked at one by one; of more, the whole stays as it is."""
-_VAGUE = 8
+_VAGUE = 9
 """Letters of its own of a template that begins with a value, below which it is vague."""
 
 
@@ -82,7 +82,14 @@ class Template:
             values += [text[at:found], *[""] * joined]
             at, joined = found + len(part), 0
         before = next(filter(None, reversed(self.parts[:-1])), "")
-        return (*values, text[at:end], *[""] * joined) if at < end or before[-1:].isalpha() else None
+        found_all = (*values, text[at:end], *[""] * joined)
+        return found_all if (at < end or before[-1:].isalpha()) and self._may_take(found_all) else None
+
+    def _may_take(self, values: tuple[str, ...]) -> bool:
+        """Whether the values are single words where the template is vague; what is a message itself may have more."""
+        return not self.is_vague or not any(
+            " " in value and not mark for value, mark in zip(values, self.marks, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,11 +163,7 @@ class Translator:
         found = [
             (template.letters, template.french, values)
             for template in self._candidates(text)
-            if (values := template.values(text, self._kinds))
-            and not (plain and _hides(template.marks, values))
-            and not (
-                template.is_vague and any(" " in v for v, mark in zip(values, template.marks, strict=True) if not mark)
-            )
+            if (values := template.values(text, self._kinds)) and not (plain and _hides(template.marks, values))
         ]
         if not found:
             return None
@@ -202,7 +205,7 @@ class Translator:
         return "".join(self._slot(each, depth + 1) for each in pieces) if pieces else None
 
     def _numbered(self, text: str, depth: int) -> str | None:
-        """``3. TITLE``, ``12 passed``."""
+        """``3. TITLE``, ``12 passed``, ``3/um-dial-plans waits for 1/servers``."""
         found = _NUMBERED.fullmatch(text)
         known = self._whole(found[2], depth + 1) if found else None
         return f"{found[1]}{known}" if found and known is not None else None
@@ -215,7 +218,7 @@ class Translator:
     def _several(self, text: str, depth: int) -> str | None:
         """Messages or changes with ``;`` between them: all of them, or it is one sentence."""
         said = [
-            self._change(each, depth + 1) if _CHANGE.match(each) else self._whole(each, depth + 1)
+            self._change(each, depth + 1) if _CHANGE.match(each) else self._item(each, depth + 1)
             for each in _divided(_SEMICOLON, text)
         ]
         return " ; ".join(each for each in said if each is not None) if said and None not in said else None
@@ -236,7 +239,7 @@ class Translator:
         if kind is None:
             return None
         name, colon, details = rest[len(kind) + 1 :].partition(": ")
-        if " becomes " in name:
+        if " becomes " in name or kind == "service":
             name = self._slot(name, depth + 1)
         said = f"{text[:2]}{self.catalogue.kinds[kind]} {name}"
         return f"{said} : {self._details(details, depth + 1)}" if colon else said
