@@ -3,6 +3,8 @@
 import json
 import re
 import time
+
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
@@ -12,12 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deployment
+import observed
 from process.messages import SLOT, Module, is_message
+from process.test_process_observe import TWO_FORESTS
 from tandem.cli.french.catalogue import DETAILS, PRODUCTS, ROOMS, translator
 from tandem.cli.french.kinds import KINDS
 from tandem.cli.french.translator import Translator, Wording
 from tandem.cli.main import tandem as command
 from tandem.cli.said import Speech, language_of
+from tandem.core.clock import SystemClock
 from tandem.org.errors import ConfigError, Finding, Severity
 from tandem.org.load import require_organization
 from tandem.process.errors import ProcessError
@@ -240,6 +245,71 @@ def _without_keys(french: str) -> str:
             "aux lettres, le code confidentiel et le secret SIP",
         ),
         ("~ user carol becomes carol.jones", "~ utilisateur carol devient carol.jones"),
+        # Steps that people carry out: what was seen, and what was not.
+        (
+            "observed by maria on ex1.example.com, 2026-11-20 09:00 UTC (8 days old), 0123456789ab",
+            "observé par maria sur ex1.example.com, 2026-11-20 09:00 UTC (il y a 8 jours), 0123456789ab",
+        ),
+        (
+            "Old observation, run the collector again: lync of voice.example.net, by victor on fe1.voice.example.net, 2026-11-20 "
+            "09:00 UTC (8 days old), 0123456789ab",
+            "Observation ancienne, exécutez de nouveau le collecteur : lync de voice.example.net, par victor sur "
+            "fe1.voice.example.net, 2026-11-20 09:00 UTC (il y a 8 jours), 0123456789ab",
+        ),
+        (
+            "neither observed nor confirmed (ExchangeCertificate: nothing of ex1.example.com: run the collector there)",
+            "ni observé ni confirmé (ExchangeCertificate : rien de ex1.example.com : exécutez-y le collecteur)",
+        ),
+        (
+            "~ certificate ex1.example.com: to be enabled for UM",
+            "~ certificat ex1.example.com : à activer pour UM",
+        ),
+        (
+            "+ trust voice.example.net: mail.example.com trusts voice.example.net",
+            "+ relation d'approbation voice.example.net : mail.example.com approuve voice.example.net",
+        ),
+        (
+            "~ service RTCSRV on fe1.example.net: Stopped -> Running",
+            "~ service RTCSRV sur fe1.example.net : Stopped -> Running",
+        ),
+        ("~ user alice: display_name She trusts me", "~ utilisateur alice : display_name She trusts me"),
+        (
+            "(lacks Server Management, or Administrators and Organization Management)",
+            "(il lui manque Server Management, ou Administrators et Organization Management)",
+        ),
+        (
+            "3/exchange-um-dial-plans waits for servers; 5/exchange-um-servers waits for certificates (you cannot see whether "
+            "certificates is done). Confirm that first, or give a reason with --force. Nothing was recorded.",
+            "3/exchange-um-dial-plans attend servers ; 5/exchange-um-servers attend certificates (vous ne pouvez pas voir si "
+            "certificates est terminé). Confirmez d'abord ces étapes, ou indiquez un motif avec --force. Rien n'a été "
+            "enregistré.",
+        ),
+        # Files of collectors and scripts: what was found, what was expected, what to do.
+        (
+            'lync.json: side: found "exch", expected "exchange" or "lync": run the collector again, and give its file as it was '
+            "written. Nothing was kept.",
+            'lync.json : side : trouvé : "exch" ; attendu : « exchange » ou « lync » ; exécutez de nouveau le collecteur, puis '
+            "donnez son fichier tel qu'il a été écrit. Rien n'a été conservé.",
+        ),
+        (
+            "a.json: no JSON (Expecting value: line 1 column 1 (char 0)), expected an observation: run the collector again, and "
+            "give its file as it was written. Nothing was kept.",
+            "a.json : pas de données JSON (Expecting value: line 1 column 1 (char 0)) ; attendu : une observation ; exécutez de "
+            "nouveau le collecteur, puis donnez son fichier tel qu'il a été écrit. Rien n'a été conservé.",
+        ),
+        (
+            "result.json: it is of another text of the step (digest 12, expected 34): write and run the script again. Nothing "
+            "was recorded.",
+            "result.json : le résultat concerne un autre texte de l'étape (empreinte 12 ; attendu : 34) : écrivez et exécutez de "
+            "nouveau le script. Rien n'a été enregistré.",
+        ),
+        # Servers of two makers.
+        (
+            "UM servers of kind exchange behind a pool of kind tandem (untried): a Tandem pool calls Exchange UM as an IP PBX "
+            "does, and was never run with one",
+            "serveurs de messagerie unifiée de type exchange derrière un pool de type tandem (non essayé) : un pool Tandem "
+            "appelle la messagerie unifiée Exchange comme le fait un IP-PBX, ce qui n'a jamais été essayé avec un serveur réel",
+        ),
         # A user called as a kind, a state or a message is still called so.
         ("waits for none", "attend none"),
         ("not for administrator", "pas pour administrator"),
@@ -605,3 +675,41 @@ def test_steps_on_exchange_and_lync_servers_are_named_in_french(two_forests: Pat
     assert "à la main (à exécuter sur : " in shown
     assert ") : « tandem runbook » fournit les commandes, « tandem confirm » enregistre l'étape" in shown
     assert english_lines(shown) == []
+
+
+@pytest.fixture
+def servers_of_microsoft(tmp_path: Path) -> Path:
+    """Exchange and Lync alone, nothing of which is observed or confirmed."""
+    (tmp_path / "organization.yaml").write_text(TWO_FORESTS, encoding="utf-8")
+    assert tandem(tmp_path, "directory", "create", "FILE").exit_code == 0
+    assert tandem(tmp_path, "apply", "FILE").exit_code == 4  # the steps by hand remain
+    return tmp_path
+
+
+def observations(folder: Path) -> list[str]:
+    """The files of the collectors, written now; the media encryption of the pools differs, and certificates were not read."""
+    results = observed.results(
+        require_organization(folder / "organization.yaml"), SystemClock().at() - timedelta(hours=3)
+    )
+    for name, members in results.items():
+        if members["side"] == "lync":
+            members["objects"]["Service"] = []
+            members["objects"]["CsUser"][0]["EnterpriseVoiceEnabled"] = False
+        else:
+            members["objects"]["UMDialPlan"].append({"Name": "Old"})
+            members["objects"]["ExchangeCertificate"] = []
+            members["objects"].pop("UMHuntGroup", None)
+            members["unread"]["UMHuntGroup"] = "Access is denied."
+        (folder / f"{name}.json").write_bytes(observed.sealed(members))
+    return [str(folder / f"{name}.json") for name in results]
+
+
+@pytest.mark.slow
+def test_what_is_observed_is_told_in_french(servers_of_microsoft: Path) -> None:
+    folder = servers_of_microsoft
+    before = said_by(folder, "verify", "FILE", "--summary", LANG="fr_FR.UTF-8")
+    print(before)
+    print(said_by(folder, "observe", "FILE", *observations(folder), "--lang", "fr"))
+    for c in ("plan", "verify", "drift"):
+        print(said_by(folder, c, "FILE", "--lang", "fr"))
+    assert 0

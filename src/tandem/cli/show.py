@@ -86,7 +86,7 @@ def _show_knowledge(made: PlanResult, out: Console) -> None:
     words = Counter(_word(each) for each in made.plan.tasks if each.standing is not None)
     if words:
         counted = ", ".join(f"[{colour}]{words[word]} {word}[/]" for word, colour in _KNOWN.items() if words[word])
-        out.print(f"Steps on Exchange and Lync servers: {counted}.")
+        out.print(f"[bold]Steps on Exchange and Lync servers:[/] {counted}.")
     for each in observations_of(made.plan.tasks):
         if is_old(each, made.at):
             said = f"{each.side} of {each.forest}, {source_text(each, made.at)}"

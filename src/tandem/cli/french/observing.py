@@ -30,7 +30,7 @@ OBSERVING = {
         "aucun collecteur ne voit cela : confirmez-le (« tandem confirm »)"
     ),
     # Plan, page, verify, drift
-    "Steps on Exchange and Lync servers: {}.": "Étapes sur les serveurs Exchange et Lync Server : {~}.",
+    "Steps on Exchange and Lync servers:": "Étapes sur les serveurs Exchange et Lync Server :",
     "Nothing to do: all is as declared.": "Rien à faire : tout est conforme à la déclaration.",
     "Nothing to do, as far as is known: {} step(s) are confirmed by somebody, and not observed.": (
         "Rien à faire, pour autant qu'on le sache : {} étape(s) confirmée(s) par quelqu'un, et non observée(s)."

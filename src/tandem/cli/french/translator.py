@@ -22,9 +22,10 @@ _SENTENCES = re.compile(r"(?<=\.) ")
 _SEMICOLON = re.compile("; ")
 _CHANGE = re.compile(r"[+~\-!] ")
 _NUMBERED = re.compile(r"(\s*\d+(?:\.|/\S+)?\s+)(\S.*)", re.DOTALL)
+_INNER = re.compile(r"[:;.] ")
 _COLUMNS = re.compile(r"( {2,}| – )")
 _PLACE = re.compile(r"(.+) (\[[^\[\]]+\])", re.DOTALL)
-_REMARK = re.compile(r"(.*?) \((.+)\)", re.DOTALL)
+_BRACKETS = re.compile(r"[()]")
 _SEPARATORS = re.compile(r"(, or |, and | or | and the | and |, )")
 _DEEPEST = 5
 _MOST_PLACES = 8
@@ -88,7 +89,7 @@ class Template:
     def _may_take(self, values: tuple[str, ...]) -> bool:
         """Whether the values are single words where the template is vague; what is a message itself may have more."""
         return not self.is_vague or not any(
-            " " in value and not mark for value, mark in zip(values, self.marks, strict=True)
+            not mark and (" " in value or value.endswith(",")) for value, mark in zip(values, self.marks, strict=True)
         )
 
 
@@ -145,7 +146,7 @@ class Translator:
         return text
 
     def _whole(self, text: str, depth: int) -> str | None:
-        """By the template of the whole message, whose values hold no other message behind a colon or semicolon."""
+        """By the template of the whole message, whose values hold no other message behind a colon, semicolon or full stop."""
         if not text:
             return None
         if (known := self.catalogue.texts.get(text) or self.catalogue.messages.get(text)) is not None:
@@ -188,8 +189,8 @@ class Translator:
     def _together(self, text: str, depth: int) -> str | None:
         """By the way in which commands put messages together."""
         for attempt in (
-            self._numbered,
             self._sentences,
+            self._numbered,
             self._named,
             self._several,
             self._remark,
@@ -218,7 +219,7 @@ class Translator:
     def _several(self, text: str, depth: int) -> str | None:
         """Messages or changes with ``;`` between them: all of them, or it is one sentence."""
         said = [
-            self._change(each, depth + 1) if _CHANGE.match(each) else self._item(each, depth + 1)
+            self._change(each, depth + 1) if _CHANGE.match(each) else self._part(each, depth + 1)
             for each in _divided(_SEMICOLON, text)
         ]
         return " ; ".join(each for each in said if each is not None) if said and None not in said else None
@@ -229,8 +230,16 @@ class Translator:
             return None
         if text.endswith(" more") and (known := self._whole(text, depth)) is not None:
             return known
-        several = self._several(text, depth)
-        return several if several is not None else self._change(text, depth)
+        for attempt in (self._known_changes, self._several, self._change):
+            if (found := attempt(text, depth)) is not None:
+                return found
+        return None
+
+    def _known_changes(self, text: str, depth: int) -> str | None:
+        """Changes with how they are known behind them: ``CHANGES (differs, as observed by ...)``."""
+        changes, remark = _with_remark(text)
+        known = self._best(remark, depth + 1, plain=True) if remark else None
+        return f"{self._slot(changes, depth + 1)} ({known})" if known is not None else None
 
     def _change(self, text: str, depth: int) -> str | None:
         """``+ KIND NAME: DETAILS``: the kind, and of the details those that are messages."""
@@ -274,9 +283,19 @@ class Translator:
             name = left if left in self.catalogue.products else self._phrase(left, depth + 1)
             if name is not None:
                 return f"{name} : {self._slot(right, depth + 1)}"
-            if " " not in left and (reason := self._whole(right, depth + 1)) is not None:
-                return f"{left} : {reason}"
+            if (found := self._reason(left, right, depth)) is not None:
+                return found
         return None
+
+    def _reason(self, left: str, right: str, depth: int) -> str | None:
+        known = self._whole(right, depth + 1) if " " not in left else None
+        return f"{left} : {known}" if known is not None else None
+
+    def _part(self, text: str, depth: int) -> str | None:
+        """One of several messages: also ``TASK: REASON``."""
+        known = self._item(text, depth)
+        left, colon, right = text.partition(": ")
+        return self._reason(left, right, depth) if known is None and colon else known
 
     def _phrase(self, text: str, depth: int) -> str | None:
         """A message, with the place that it is about behind it (``[FOREST]``), or a list."""
@@ -286,12 +305,12 @@ class Translator:
         return known if known is not None else self._list(text, depth)
 
     def _remark(self, text: str, depth: int) -> str | None:
-        """``MESSAGE (REMARK)``."""
-        found = _REMARK.fullmatch(text)
-        known = self._phrase(found[1], depth + 1) if found and found[1] else None
-        if found and not found[1]:
-            return f" ({self._slot(found[2], depth + 1)})"
-        return f"{known} ({self._slot(found[2], depth + 1)})" if found and known is not None else None
+        """``MESSAGE (REMARK)``, or a remark that was joined to a word."""
+        message, remark = _with_remark(text)
+        if not remark:
+            return None
+        known = self._phrase(message, depth + 1) if message else ""
+        return f"{known} ({self._slot(remark, depth + 1)})" if known is not None else None
 
     def _list(self, text: str, depth: int) -> str | None:
         """``A and B, or C`` of values, product words and messages; ``None`` where one of it is something else."""
@@ -322,8 +341,23 @@ class Translator:
 
 
 def _hides(marks: Sequence[str], values: tuple[str, ...]) -> bool:
-    """Whether a value that is taken as it is holds what may be a message of its own."""
-    return any(not mark and (": " in text or "; " in text) for mark, text in zip(marks, values, strict=True))
+    """Whether a value that is taken as it is holds what may be a message of its own, or a message has half of its brackets."""
+    return any(
+        value.count("(") != value.count(")") if mark == "~" else not mark and _INNER.search(value) is not None
+        for mark, value in zip(marks, values, strict=True)
+    )
+
+
+def _with_remark(text: str) -> tuple[str, str]:
+    """A text and the remark in brackets that ends it; it may hold brackets itself. Without one: the text, and nothing."""
+    if text.endswith(")"):
+        depth = 0
+        for found in reversed(list(_BRACKETS.finditer(text))):
+            depth += 1 if found[0] == ")" else -1
+            if depth == 0:
+                at = found.start()
+                return (text[: at - 1], text[at + 1 : -1]) if text[:at].endswith(" ") else (text, "")
+    return text, ""
 
 
 def _divided(between: re.Pattern[str], text: str) -> list[str]:
