@@ -3,7 +3,6 @@
 import json
 import re
 import time
-
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
@@ -251,8 +250,8 @@ def _without_keys(french: str) -> str:
             "observé par maria sur ex1.example.com, 2026-11-20 09:00 UTC (il y a 8 jours), 0123456789ab",
         ),
         (
-            "Old observation, run the collector again: lync of voice.example.net, by victor on fe1.voice.example.net, 2026-11-20 "
-            "09:00 UTC (8 days old), 0123456789ab",
+            "Old observation, run the collector again: lync of voice.example.net, by victor on fe1.voice.example.net, "
+            "2026-11-20 09:00 UTC (8 days old), 0123456789ab",
             "Observation ancienne, exécutez de nouveau le collecteur : lync de voice.example.net, par victor sur "
             "fe1.voice.example.net, 2026-11-20 09:00 UTC (il y a 8 jours), 0123456789ab",
         ),
@@ -284,24 +283,34 @@ def _without_keys(french: str) -> str:
             "certificates est terminé). Confirmez d'abord ces étapes, ou indiquez un motif avec --force. Rien n'a été "
             "enregistré.",
         ),
+        (
+            "confirmed by maria 2026-11-20 (evidence 0123456789ab), not observed (nothing of RTCSRV on fe1.example.net)",
+            "confirmé par maria le 2026-11-20 (evidence 0123456789ab), non observé (rien de RTCSRV sur fe1.example.net)",
+        ),
+        (
+            "confirmed by maria 2026-11-20, after an observation that differs (by maria on ex1.example.com, 2026-11-19 "
+            "09:00 UTC (9 days old), 0123456789ab); not observed since",
+            "confirmé par maria le 2026-11-20, après une observation qui diffère (par maria sur ex1.example.com, 2026-11-19 "
+            "09:00 UTC (il y a 9 jours), 0123456789ab) ; pas observé depuis",
+        ),
         # Files of collectors and scripts: what was found, what was expected, what to do.
         (
-            'lync.json: side: found "exch", expected "exchange" or "lync": run the collector again, and give its file as it was '
-            "written. Nothing was kept.",
+            'lync.json: side: found "exch", expected "exchange" or "lync": run the collector again, and give its file as it was'
+            " written. Nothing was kept.",
             'lync.json : side : trouvé : "exch" ; attendu : « exchange » ou « lync » ; exécutez de nouveau le collecteur, puis '
             "donnez son fichier tel qu'il a été écrit. Rien n'a été conservé.",
         ),
         (
-            "a.json: no JSON (Expecting value: line 1 column 1 (char 0)), expected an observation: run the collector again, and "
-            "give its file as it was written. Nothing was kept.",
-            "a.json : pas de données JSON (Expecting value: line 1 column 1 (char 0)) ; attendu : une observation ; exécutez de "
-            "nouveau le collecteur, puis donnez son fichier tel qu'il a été écrit. Rien n'a été conservé.",
+            "a.json: no JSON (Expecting value: line 1 column 1 (char 0)), expected an observation: run the collector again, and"
+            " give its file as it was written. Nothing was kept.",
+            "a.json : pas de données JSON (Expecting value: line 1 column 1 (char 0)) ; attendu : une observation ; exécutez de"
+            " nouveau le collecteur, puis donnez son fichier tel qu'il a été écrit. Rien n'a été conservé.",
         ),
         (
             "result.json: it is of another text of the step (digest 12, expected 34): write and run the script again. Nothing "
             "was recorded.",
-            "result.json : le résultat concerne un autre texte de l'étape (empreinte 12 ; attendu : 34) : écrivez et exécutez de "
-            "nouveau le script. Rien n'a été enregistré.",
+            "result.json : le résultat concerne un autre texte de l'étape (empreinte 12 ; attendu : 34) : écrivez et exécutez "
+            "de nouveau le script. Rien n'a été enregistré.",
         ),
         # Servers of two makers.
         (
@@ -707,9 +716,76 @@ def observations(folder: Path) -> list[str]:
 @pytest.mark.slow
 def test_what_is_observed_is_told_in_french(servers_of_microsoft: Path) -> None:
     folder = servers_of_microsoft
-    before = said_by(folder, "verify", "FILE", "--summary", LANG="fr_FR.UTF-8")
-    print(before)
-    print(said_by(folder, "observe", "FILE", *observations(folder), "--lang", "fr"))
-    for c in ("plan", "verify", "drift"):
-        print(said_by(folder, c, "FILE", "--lang", "fr"))
-    assert 0
+    steps = runbook_steps(require_organization(folder / "organization.yaml"))
+    kept = said_by(folder, "observe", "FILE", *observations(folder), LANG="fr_FR.UTF-8")
+    assert "    n'a pas pu être lu : UMHuntGroup : Access is denied.\n" in kept
+    assert "    seuls les certificats de son hôte comptent : le résultat de " in kept
+    assert kept.endswith(" résultat(s) conservé(s) pour administrator ; « tandem plan » les compare.\n")
+    shown = said_by(folder, "plan", "FILE", "--lang", "fr")
+    assert "Étapes sur les serveurs Exchange et Lync Server : 22 observé, 11 ouvert, 3 différent.\n" in shown
+    assert (
+        "(ExchangeCertificate : rien de mbx1.proseware.example : exécutez-y le collecteur ; ExchangeCertificate : "
+        in shown
+    )
+    assert "    ~ utilisateur alice : enterprise_voice False -> True\n" in shown
+    checked = said_by(folder, "verify", "FILE", "--lang", "fr")
+    assert re.search(
+        r"^échec  +Activer les .*: ~ utilisateur alice .* \(différent, observé par LITWARE.*\)$", checked, re.M
+    )
+    assert all(step.title.fr in checked for step in steps)
+    drift = said_by(folder, "drift", "FILE", "--lang", "fr")
+    assert "      ? plan de numérotation de messagerie unifiée Old : observé, et non déclaré\n" in drift
+    assert (
+        "\n3 différence(s), dans certificates, um-dial-plans, enterprise-voice. 11 étape(s) non observée(s) : 0/"
+        in drift
+    )
+    quoted = "UMHuntGroup: cas1.proseware.example: Access is denied."  # PowerShell's own words
+    assert (
+        english_lines("".join((kept, shown, checked, drift)).replace(quoted, "").replace("Access is denied.", "")) == []
+    )
+    assert "résultat" not in said_by(
+        folder, "observe", "FILE", *observations(folder), "--lang", "en", LANG="fr_FR.UTF-8"
+    )
+
+
+@pytest.mark.slow
+def test_a_confirmation_and_its_refusals_are_french(servers_of_microsoft: Path) -> None:
+    folder = servers_of_microsoft
+    refused = tandem(folder, "confirm", "FILE", "3/exchange-dial-plans", "--as", "maria", LANG="fr_FR.UTF-8")
+    assert isinstance(refused.exception, ProcessError)
+    assert Speech(language="fr").error(refused.exception) == (
+        "3/exchange-dial-plans attend servers. Confirmez d'abord ces étapes, ou indiquez un motif avec --force. Rien n'a été "
+        "enregistré."
+    )
+    done = tandem(
+        folder, "confirm", "FILE", "3/exchange-dial-plans", "--force", "x", "--as", "maria", LANG="fr_FR.UTF-8"
+    )
+    assert done.stdout == "1 étape(s) confirmée(s) par maria.\n"
+    assert done.stderr.startswith(
+        "Avertissement : les administrateurs Exchange et les administrateurs Lync Server n'ont pas"
+    )
+    shown = said_by(folder, "plan", "FILE", "--lang", "fr")
+    assert re.search(r"^        confirmé par maria le \d{4}-\d\d-\d\d \(forced: x\), non observé$", shown, re.M)
+
+
+@pytest.mark.slow
+def test_the_page_and_the_runbook_of_servers_of_microsoft_are_french(
+    servers_of_microsoft: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "plan.html"
+    tandem(servers_of_microsoft, "plan", "FILE", "--html", str(page), LANG="fr_FR.UTF-8")
+    text = unescape(re.sub(r"<[^>]+>", "\n", re.sub(r"<style>.*?</style>", "", page.read_text(), flags=re.DOTALL)))
+    steps = runbook_steps(require_organization(servers_of_microsoft / "organization.yaml"))
+    assert all(step.title.fr in text.replace("\u00a0", " ") for step in steps)
+    assert english_lines(text) == []
+    lines = text.splitlines()
+    assert "Résumé" in lines and "Total" in lines and "Nom" in lines
+    french = said_by(servers_of_microsoft, "runbook", "FILE", LANG="fr_FR.UTF-8")
+    assert french == said_by(servers_of_microsoft, "runbook", "FILE", "--lang", "fr")
+    assert french.startswith("# Guide d'exécution du déploiement : ")
+    english = said_by(servers_of_microsoft, "runbook", "FILE", "--lang", "en", LANG="fr_FR.UTF-8")
+    assert english == said_by(servers_of_microsoft, "runbook", "FILE") != french
+    none = tandem(
+        servers_of_microsoft, "runbook", "FILE", "--for", "directory", "--forest", "litware.example", "--lang", "fr"
+    )
+    assert none.exit_code == 0

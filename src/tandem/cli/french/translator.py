@@ -2,7 +2,8 @@
 
 A template is the message with ``{}`` for each value. Its French has a slot for each, too, in the same order: ``{}`` is the
 value as it is, ``{~}`` is translated first, ``{k}`` is the word for a kind of object. Of several templates that fit, the one
-with the most letters of its own counts. Values are never looked at but in slots that say so.
+with the most letters of its own counts, and before it one whose values hold no comma. Values are never looked at but in slots
+that say so.
 
 What no template makes as a whole is put together by commands: ``NAME: EVIDENCE``, lists with commas, "and" and "or", changes
 (``+ KIND NAME: DETAILS``), and several of them with ``;`` between. What is not known stays as it is.
@@ -162,13 +163,13 @@ class Translator:
 
     def _best(self, text: str, depth: int, *, plain: bool) -> str | None:
         found = [
-            (template.letters, template.french, values)
+            (not _has_comma(template.marks, values), template.letters, template.french, values)
             for template in self._candidates(text)
             if (values := template.values(text, self._kinds)) and not (plain and _hides(template.marks, values))
         ]
         if not found:
             return None
-        _, french, values = max(found, key=lambda each: each[0])
+        *_, french, values = max(found, key=lambda each: each[:2])
         return self._filled(french, values, depth)
 
     def _candidates(self, text: str) -> Iterator[Template]:
@@ -280,6 +281,8 @@ class Translator:
             if at < 0:
                 return None
             left, right = text[:at], text[at + 2 :]
+            if not _is_balanced(left):
+                continue
             name = left if left in self.catalogue.products else self._phrase(left, depth + 1)
             if name is not None:
                 return f"{name} : {self._slot(right, depth + 1)}"
@@ -343,9 +346,23 @@ class Translator:
 def _hides(marks: Sequence[str], values: tuple[str, ...]) -> bool:
     """Whether a value that is taken as it is holds what may be a message of its own, or a message has half of its brackets."""
     return any(
-        value.count("(") != value.count(")") if mark == "~" else not mark and _INNER.search(value) is not None
+        not _is_balanced(value) if mark == "~" else not mark and _INNER.search(value) is not None
         for mark, value in zip(marks, values, strict=True)
     )
+
+
+def _has_comma(marks: Sequence[str], values: tuple[str, ...]) -> bool:
+    """Whether a value that is taken as it is goes on behind a comma: a template that knows what follows is to be preferred."""
+    return any(not mark and ", " in value for mark, value in zip(marks, values, strict=True))
+
+
+def _is_balanced(text: str) -> bool:
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        depth += 1 if found[0] == "(" else -1
+        if depth < 0:
+            return False
+    return depth == 0
 
 
 def _with_remark(text: str) -> tuple[str, str]:
