@@ -10,6 +10,9 @@ REFUSALS = {
     "{} holds no role of the messaging or voice administrators, and cannot agree for them": (
         "{} ne possède aucun rôle des administrateurs Exchange ou Lync Server et ne peut pas donner leur accord"
     ),
+    "there is no runbook step {}; did you mean {}? Nothing was recorded.": (
+        "il n'existe aucune étape {} dans le guide d'exécution ; vouliez-vous dire {} ? Rien n'a été enregistré."
+    ),
     "there is no runbook step {}; there are: {}": (
         "il n'existe aucune étape {} dans le guide d'exécution ; étapes existantes : {~}"
     ),
