@@ -1,6 +1,7 @@
 """The documentation is what the product does."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,10 +41,13 @@ def test_files_of_the_source_that_pages_name_are_there() -> None:
 @pytest.mark.slow
 def test_the_commands_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
+    for name, result in (("exchange.json", "exchange-mbx1.json"), ("lync.json", "lync-fe3.json")):
+        shutil.copy(ROOT / "tests" / "vectors" / "observations" / "2013-two-forests" / result, tmp_path / name)
     done = shell("".join(blocks), tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "heard over SRTP" in done.stdout
+    assert "7/exchange-exchucutil" in (tmp_path / "todo.md").read_text()
     assert (tmp_path / "heard.wav").stat().st_size > 50_000
 
 
