@@ -333,3 +333,15 @@ def test_the_hand_over_tells_who_confirmed_what_and_who_may_go_on(folder: Path, 
     assert "Passation après la phase 3." in french.stdout and "OUVERT, ni observé ni confirmé" in french.stdout
     none = tandem(folder, "runbook", "FILE", "--for", "directory", "--hand-over", "3")
     assert none.exit_code != 0 and "no runbook step of phase um-dial-plans" in str(none.exception)
+
+
+def test_a_typing_error_in_a_steps_id_is_answered_with_the_step_that_is_meant(folder: Path) -> None:
+    with pytest.raises(ProcessError, match=r"'3/exchange-dial-plan'; did you mean 3/exchange-dial-plans\?"):
+        confirm(deployment.context(folder, "maria"), ["3/exchange-dial-plan"])
+
+
+def test_a_byte_order_mark_that_an_editor_has_added_is_no_alteration(folder: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "run.json", result(steps_of(folder)["3/exchange-dial-plans"]))
+    plain = load_evidence(path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load_evidence(path) == plain

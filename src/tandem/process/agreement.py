@@ -5,6 +5,7 @@ it is: tasks, teams and roles. When the split changes, it is void. So is a confi
 """
 
 import dataclasses
+import difflib
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -95,6 +96,8 @@ def confirm(
     steps = {task.id: task for task in all_tasks(context) if task.by_hand}
     for id_ in ids:
         if id_ not in steps:
+            if near := difflib.get_close_matches(id_.lower(), steps, 1):
+                raise ProcessError(f"there is no runbook step {id_!r}; did you mean {near[0]}? Nothing was recorded.")
             raise ProcessError(f"there is no runbook step {id_!r}; there are: {', '.join(steps) or 'none'}")
         require(context, steps[id_].required, forest=steps[id_].forest, what=id_)
     for each in evidence:

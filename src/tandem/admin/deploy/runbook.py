@@ -1,6 +1,6 @@
 """The runbook: what people carry out on servers of kind exchange and lync."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,11 +22,12 @@ from tandem.process.tasks.byhand import Known
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunbookText:
-    """A runbook in one format. ``steps`` is how many it has."""
+    """A runbook in one format. ``steps`` is how many it has, ``done`` how many are left out, as they are done."""
 
     format: str
     text: str
     steps: int
+    done: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""
@@ -39,9 +40,10 @@ class RunbookText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunbookScripts:
-    """The scripts of a runbook, each in a folder of its own. ``steps`` is how many they have together."""
+    """The scripts of a runbook, each in a folder of its own. ``done`` is how many steps are left out, as they are done."""
 
     scripts: tuple[Script, ...]
+    done: int = 0
 
     @property
     def steps(self) -> int:
@@ -63,7 +65,7 @@ class RunbookScripts:
 
 def write_runbook(
     file: Path, *, team: str = "all", forest: str = "", format: str = "md", language: Language = "en",
-    only_open: bool = False, clock: Clock | None = None,
+    only_open: bool = False, clock: Clock | None = None, french: Callable[[str], str] = str,
 ) -> RunbookText:  # fmt: skip
     """The runbook of the organization in ``file``, or the report for its change record, as one text.
 
@@ -75,12 +77,13 @@ def write_runbook(
         language: ``en`` or ``fr``.
         only_open: without the steps that were observed as declared, or confirmed.
         clock: tells the date that it bears; the machine's by default.
+        french: says in French why a step is open.
 
     Raises:
         ProcessError: there is no such forest.
     """
-    book = _book(file, team, forest, clock, only_open=only_open)
-    return RunbookText(format=format, text=RENDERERS[format](book, language), steps=len(book.steps))
+    book = _book(file, team, forest, clock, only_open=only_open, french=french)
+    return RunbookText(format=format, text=RENDERERS[format](book, language), steps=len(book.steps), done=book.done)
 
 
 def write_scripts(
@@ -88,19 +91,20 @@ def write_scripts(
     clock: Clock | None = None,
 ) -> RunbookScripts:  # fmt: skip
     """The runbook as PowerShell scripts, one for each forest and shell; arguments and errors as of :func:`write_runbook`."""
-    return RunbookScripts(scripts=scripts(_book(file, team, forest, clock, only_open=only_open), language))
+    book = _book(file, team, forest, clock, only_open=only_open)
+    return RunbookScripts(scripts=scripts(book, language), done=book.done)
 
 
 def write_hand_over(
     file: Path, phase: Phase, *, team: str = "all", forest: str = "", language: Language = "en",
-    clock: Clock | None = None,
+    clock: Clock | None = None, french: Callable[[str], str] = str,
 ) -> RunbookText:  # fmt: skip
     """What one team tells the other when its part of a phase is done: its steps, who confirmed them, and what may begin.
 
     Raises:
         ProcessError: the team has no step in this phase, or there is no such forest.
     """
-    book = _book(file, team, forest, clock)
+    book = _book(file, team, forest, clock, french=french)
     if not any(step.phase == phase for step in book.steps):
         raise ProcessError(
             f"there is no runbook step of phase {phase.id} for {team}{f' in {forest}' if forest else ''}"
@@ -109,7 +113,10 @@ def write_hand_over(
     return RunbookText(format="txt", text=hand_over(book, phase, language), steps=steps)
 
 
-def _book(file: Path, team: str, forest: str, clock: Clock | None, *, only_open: bool = False) -> Runbook:
+def _book(
+    file: Path, team: str, forest: str, clock: Clock | None, *, only_open: bool = False,
+    french: Callable[[str], str] = str,
+) -> Runbook:  # fmt: skip
     organization = require_organization(file)
     every = runbook_steps(organization)
     names = [each.name for each in organization.forests]
@@ -125,5 +132,6 @@ def _book(file: Path, team: str, forest: str, clock: Clock | None, *, only_open:
         every=every,
         at=at,
         version=version("tandem-um"),
-        states={id_: state_text(each) for id_, each in standings.items()},
+        states={id_: state_text(each, french) for id_, each in standings.items()},
+        done=len(standings) - len(steps),
     )

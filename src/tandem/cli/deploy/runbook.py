@@ -52,14 +52,16 @@ def runbook(
     if format_ == SCRIPTS and done is None:
         _write_scripts(file, team, forest, language, only_open, out)
         return
+    french = Speech(language="fr").said
     if done is not None:
-        written = admin.write_hand_over(file, done, team=team, forest=forest, language=language)
+        written = admin.write_hand_over(file, done, team=team, forest=forest, language=language, french=french)
     else:
         written = admin.write_runbook(
-            file, team=team, forest=forest, format=format_, language=language, only_open=only_open
-        )
+            file, team=team, forest=forest, format=format_, language=language, only_open=only_open,
+            french=french,
+        )  # fmt: skip
     if not written.steps:
-        _say_nothing()
+        _say_nothing(written.done)
     if out:
         write_whole(out, written.as_file())
     else:
@@ -73,13 +75,26 @@ def _write_scripts(file: Path, team: str, forest: str, language: Language, only_
         raise click.UsageError(f"--out {out}: expected a folder, found a file")
     written = admin.write_scripts(file, team=team, forest=forest, language=language, only_open=only_open)
     if not written.steps:
-        _say_nothing()
+        _say_nothing(written.done)
     for name, data in written.files():
         write_whole(out / name, data)
     for script in written.scripts:
         click.echo(said(f"{out / script.name / script.name}.ps1: {script.steps} step(s)"))
+    if only_open and team == "all" and not forest:
+        _warn_of_older(out, {script.name for script in written.scripts})
 
 
-def _say_nothing() -> None:
+def _warn_of_older(out: Path, names: set[str]) -> None:
+    """What an earlier run wrote stays, with what its scripts kept; people have to know that it is not of this runbook."""
+    for old in sorted(path.parent for path in out.glob("*/*.ps1") if path.stem == path.parent.name):
+        if old.name not in names:
+            warning = f"Warning: {old} is of an earlier run, and nothing of it is to be done now: do not run it."
+            click.echo(said(warning), err=True)
+
+
+def _say_nothing(done: int) -> None:
+    if done:
+        click.echo(said("Nothing is open: every step was observed as declared, or confirmed."), err=True)
+        return
     nothing = "There is nothing to do by hand: no server of kind exchange or lync for this team and forest."
     click.echo(said(nothing), err=True)

@@ -50,6 +50,8 @@ def import_(directories: tuple[str, ...], operator: Operator, roots: Path | None
     if observation:
         imported = admin.import_observations([Path(each) for each in directories])
     else:
+        if results := [each for each in directories if each.lower().endswith(".json")]:
+            raise click.UsageError(f"{results[0]} is no directory; for results of collectors give --observation")
         opened = admin.open_directory(directories, operator, roots=roots)
         imported = admin.import_organization(opened, roots=roots)
     click.echo(imported.text, nl=False)

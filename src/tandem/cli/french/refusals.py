@@ -21,6 +21,9 @@ REFUSALS = {
         "le guide d'exécution ne contient aucune étape de la phase {} pour {} dans {}"
     ),
     "there is no forest {}; there are: {}": "il n'existe aucune forêt {} ; forêts existantes : {}",
+    "there is no runbook step {}; did you mean {}? Nothing was recorded.": (
+        "il n'existe aucune étape {} dans le guide d'exécution ; vouliez-vous dire {} ? Rien n'a été enregistré."
+    ),
     "there is no runbook step {}; there are: {}": (
         "il n'existe aucune étape {} dans le guide d'exécution ; étapes existantes : {~}"
     ),

@@ -6,6 +6,7 @@ SHA-256 of the transcript. Its last member is the SHA-256 of all bytes before th
 named by its SHA-256, and the journal names it.
 """
 
+import codecs
 import hashlib
 import json
 import re
@@ -76,7 +77,7 @@ def load_evidence(path: Path) -> Evidence:
     Raises:
         EvidenceRefused: it cannot be read, is no result, or the transcript is another one.
     """
-    data = _bytes_of(path, MOST_BYTES)
+    data = _bytes_of(path, MOST_BYTES).removeprefix(codecs.BOM_UTF8)  # an editor adds it
     try:
         result = read_result(data)
     except EvidenceRefused as error:

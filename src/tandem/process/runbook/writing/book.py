@@ -14,7 +14,8 @@ from tandem.process.runbook.model import RunbookStep, Text
 class Runbook:
     """``steps`` are those to write, in their order; ``every`` are all steps of the organization, of all teams and forests.
 
-    ``states`` say of steps, by their id, whether they were observed, confirmed, or are open, and what is different.
+    ``states`` say of steps, by their id, whether they were observed, confirmed, or are open, and what is different. ``done`` is
+    how many steps are left out, as they were observed or confirmed.
     """
 
     organization: Organization
@@ -23,6 +24,7 @@ class Runbook:
     at: datetime
     version: str
     states: Mapping[str, Text] = field(default_factory=dict)
+    done: int = 0
 
     @property
     def digest(self) -> str:

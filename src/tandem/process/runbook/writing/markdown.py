@@ -13,6 +13,7 @@ from tandem.process.runbook.writing.words import (
     duration,
     label,
     labelled,
+    left_out,
     numbered,
     who,
     word,
@@ -26,7 +27,9 @@ def markdown(book: Runbook, language: Language) -> str:
     parts.append(f"- {labelled('made', f'{book.at:%Y-%m-%d %H:%M} UTC', language)}")
     parts.append(f"- {labelled('digest', book.digest, language)}\n")
     if not book.steps:
-        return "\n".join((*parts, word("nothing", language), ""))
+        return "\n".join((*parts, word("nothing_open" if book.done else "nothing", language), ""))
+    if book.done:
+        parts.append(f"{left_out(book.done, language)}.\n")
     parts.append(f"{word('agree', language)}\n")
     for phase, steps in book.by_phase():
         parts.append(f"## {numbered(phase, language)}\n")

@@ -20,6 +20,7 @@ from tandem.process.runbook.writing.words import (
     duration,
     label,
     labelled,
+    left_out,
     numbered,
     who,
     word,
@@ -45,13 +46,15 @@ BOX = '<span class="box"></span>'
 def page(book: Runbook, language: Language) -> str:
     """The whole runbook."""
     if not book.steps:
-        return document(book, "title", f"<p>{escape(word('nothing', language))}</p>", language)
+        nothing = word("nothing_open" if book.done else "nothing", language)
+        return document(book, "title", f"<p>{escape(nothing)}</p>", language)
     sections = "".join(
         f'<section id="team-{side.name.lower()}"><h2>{escape(TEAMS[side].of(language))}</h2>'
         f"{''.join(_team(book, side, language))}</section>\n"
         for side in book.sides
     )
-    body = f"<p>{escape(word('agree', language))}</p>{_contents(book, language)}{sections}"
+    done = f"<p>{escape(left_out(book.done, language))}.</p>" if book.done else ""
+    body = f"{done}<p>{escape(word('agree', language))}</p>{_contents(book, language)}{sections}"
     return document(book, "title", body, language)
 
 

@@ -1,13 +1,15 @@
 """What is known of a step, as the runbook says it: observed, confirmed, or open. The three never look alike."""
 
+from collections.abc import Callable
+
 from tandem.process.observing.model import Observation
 from tandem.process.observing.standing import Confirmation, StepStanding, StepState
 from tandem.process.observing.verdict import StepOutcome
 from tandem.process.runbook.model import Text
 
 
-def state_text(standing: StepStanding) -> Text:
-    """The state of a step in a sentence, with what an observation has shown to differ."""
+def state_text(standing: StepStanding, french: Callable[[str], str]) -> Text:
+    """The state of a step in a sentence, with what an observation has shown to differ, or why nothing is known."""
     if standing.state is StepState.OBSERVED:
         return _joined(Text("OBSERVED as declared", "OBSERVÉ, conforme à la déclaration"), _sources(standing))
     if standing.state is StepState.CONFIRMED and standing.confirmation:
@@ -16,7 +18,7 @@ def state_text(standing: StepStanding) -> Text:
         changes = "; ".join(map(str, standing.changes))
         different = Text(f"OPEN, differs: {changes}", f"OUVERT, différent : {changes}")
         return _joined(different, _sources(standing))
-    return Text("OPEN, neither observed nor confirmed", "OUVERT, ni observé ni confirmé")
+    return Text(f"OPEN, {standing.text}", f"OUVERT, {french(standing.text)}")
 
 
 def _joined(first: Text, second: Text) -> Text:

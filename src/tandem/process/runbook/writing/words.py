@@ -71,6 +71,10 @@ WORDS = {
         "$saved est le dossier dans lequel le script conserve l'état antérieur.",
     ),
     "nothing": Text("There is no server of kind exchange or lync.", "Il n'y a aucun serveur de type exchange ou lync."),
+    "nothing_open": Text(
+        "Nothing is open: every step was observed as declared, or confirmed.",
+        "Rien n'est ouvert : chaque étape a été observée, conforme à la déclaration, ou confirmée.",
+    ),
     "confirm": Text("Afterwards", "Ensuite"),
     "confirm_line": Text("tandem confirm FILE", "tandem confirm FICHIER"),
     "confirm_evidence": Text("--evidence RESULT.json", "--evidence RÉSULTAT.json"),
@@ -117,6 +121,15 @@ def duration(minutes: int, language: Language) -> str:
     return " ".join(
         part for part in (f"{hours} h" if hours else "", f"{rest} min" if rest or not hours else "") if part
     )
+
+
+def left_out(done: int, language: Language) -> str:
+    """How many steps are not written, as they are done."""
+    said = Text(
+        f"Only what is open: {done} step(s) that were observed as declared or confirmed are left out",
+        f"Uniquement ce qui est ouvert : {done} étape(s) observées, conformes à la déclaration, ou confirmées sont omises",
+    )
+    return said.of(language)
 
 
 def who(step: RunbookStep, language: Language) -> str:
