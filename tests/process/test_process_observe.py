@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -707,3 +708,32 @@ def test_a_section_that_was_read_in_part_leaves_what_is_not_in_it_unknown(declar
     unknown = {id_: each.why for id_, each in found.items() if each.outcome is StepOutcome.UNREADABLE}
     assert list(unknown) == [f"5/exchange-um-service-{MBX}"]
     assert "The RPC server is unavailable." in unknown[f"5/exchange-um-service-{MBX}"][0]
+
+
+@pytest.mark.parametrize("value", ["²:1:00", "²", "--5", "9" * 5000, "9" * 5000 + ".00:00:00", "Unlimited", "1:x:00"])
+def test_a_text_that_is_no_number_is_a_difference(value: str, declared: m.Organization) -> None:
+    results = copy.deepcopy(observed.results(declared))
+    for members in results.values():
+        for section, key in (("UMDialPlan", "MaxCallDuration"), ("CsVoiceRoute", "Priority"), ("CsService", "Version")):
+            for each in members["objects"].get(section, ()):
+                each[key] = value
+        for each in members["objects"].get("ExchangeServer", ()):
+            each["AdminDisplayVersion"] = f"Version 8.{value} (Build 1)"
+    assert "3/exchange-dial-plans: ~ UM dial plan Main" in "".join(changes(judged(declared, results)))
+    imported([read_observation(observed.sealed(each)) for each in results.values()])
+
+
+def test_thousands_of_hunt_groups_are_judged_in_linear_time(tmp_path: Path) -> None:
+    tree = yaml.safe_load(TWO_FORESTS)
+    main, lobby = tree["um_dial_plans"]
+    tree["um_dial_plans"] = [main, *(lobby | {"name": f"Lobby{n}"} for n in range(15))]
+    tree["um_ip_gateways"] = [
+        {"name": f"P{n}", "um_dial_plan": f"Lobby{n // 200}", "address": f"10.0.{n // 250}.{n % 250 + 1}", "pilot_identifier": "5"}
+        for n in range(3000)
+    ]  # fmt: skip
+    org = organization(tmp_path, yaml.safe_dump(tree))
+    results = observed.results(org)
+    began = time.process_time()
+    assert changes(judged(org, results)) == []
+    imported([read_observation(observed.sealed(each)) for each in results.values()])
+    assert time.process_time() - began < 12  # it took 20 s

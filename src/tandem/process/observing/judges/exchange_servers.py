@@ -15,7 +15,7 @@ from tandem.process.observing.seen import text, texts
 from tandem.process.observing.verdict import Finding, Unreadable
 from tandem.process.task import Change, difference
 
-_BUILD = re.compile(r"Version (\d+)\.(\d+) \(Build (\d+)")
+_BUILD = re.compile(r"Version (\d{1,9})\.(\d{1,9}) \(Build (\d{1,9})", re.ASCII)
 _YEARS = {("8",): "2007", ("14",): "2010", ("15", "0"): "2013", ("15", "1"): "2016", ("15", "2"): "2019"}
 _SP1_OF_2013 = 847
 """The build of Exchange 2013 Service Pack 1 (15.0.847.32)."""
