@@ -737,3 +737,40 @@ def test_thousands_of_hunt_groups_are_judged_in_linear_time(tmp_path: Path) -> N
     assert changes(judged(org, results)) == []
     imported([read_observation(observed.sealed(each)) for each in results.values()])
     assert time.process_time() - began < 12  # it took 20 s
+
+
+@pytest.mark.parametrize(("later", "seen_as_gone"), [("exchange-2013", True), ("exchange-2007", False)])
+def test_what_a_later_result_of_a_later_version_has_not_seen_is_gone(
+    later: str, seen_as_gone: bool, tmp_path: Path
+) -> None:
+    org = organization(tmp_path, DEPLOYMENTS["2007 and 2013"])
+    results = observed.results(org)
+    for members in results.values():
+        if members["shell"] == later:
+            members["ended"] = observed.stamp(NOW - timedelta(minutes=5))
+            members["objects"]["UMDialPlan"] = []
+    assert ("3/exchange-dial-plans" in "".join(changes(judged(org, results)))) is seen_as_gone
+    for members in results.values():
+        if members["shell"] == later:
+            members["unread"]["UMDialPlan"] = "in part"
+    assert changes(judged(org, results)) == []
+
+
+def test_what_a_later_version_has_found_empty_is_not_taken_from_an_older_result(tmp_path: Path) -> None:
+    org = organization(tmp_path, DEPLOYMENTS["2007 and 2013"])
+    results = observed.results(org)
+    for members in results.values():
+        if members["shell"] == "exchange-2013":
+            members["ended"] = observed.stamp(NOW - timedelta(minutes=5))
+            members["objects"]["UMDialPlan"][0]["OperatorExtension"] = None
+    assert "operator_extension" in "".join(changes(judged(org, results)))
+
+
+def test_a_certificate_that_is_not_valid_yet_is_a_difference(declared: m.Organization) -> None:
+    results = copy.deepcopy(observed.results(declared))
+    for members in results.values():
+        for section in ("ExchangeCertificate", "CsCertificate"):
+            for each in members["objects"].get(section, ()):
+                each["NotBefore"] = observed.stamp(NOW + timedelta(days=1))
+    found = changes(judged(declared, results))
+    assert len([each for each in found if "begins 2026-11-29" in each]) >= 6

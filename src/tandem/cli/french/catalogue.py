@@ -62,6 +62,7 @@ DETAILS = (
     "Subscriber Access",
     *CERTIFICATES,
     "ended {}",
+    "begins {}",
     "of another subject",
     "without an end",
     "to be enabled for {}",
