@@ -18,6 +18,9 @@ EVIDENCE = {
     "it ended at {} UTC, which is yet to come: check the clock of {}": (
         "il se termine le {} UTC, dans le futur : vérifiez l'horloge de {}"
     ),
+    "it ended at {} UTC, and the observation of {}, {} UTC, differs: run the script again": (
+        "il se termine le {} UTC, et l'observation de {}, {} UTC, diffère : exécutez de nouveau le script"
+    ),
     "{} is not the transcript of {}: it was altered. Nothing was kept.": (
         "{} n'est pas la transcription de {} : elle a été altérée. Rien n'a été conservé."
     ),

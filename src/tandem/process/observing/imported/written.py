@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Any
 
 
-
 def said(declared: Any) -> dict[str, object]:
     """The keys and values of a declared object."""
     out = {}
