@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -707,3 +708,69 @@ def test_a_section_that_was_read_in_part_leaves_what_is_not_in_it_unknown(declar
     unknown = {id_: each.why for id_, each in found.items() if each.outcome is StepOutcome.UNREADABLE}
     assert list(unknown) == [f"5/exchange-um-service-{MBX}"]
     assert "The RPC server is unavailable." in unknown[f"5/exchange-um-service-{MBX}"][0]
+
+
+@pytest.mark.parametrize("value", ["²:1:00", "²", "--5", "9" * 5000, "9" * 5000 + ".00:00:00", "Unlimited", "1:x:00"])
+def test_a_text_that_is_no_number_is_a_difference(value: str, declared: m.Organization) -> None:
+    results = copy.deepcopy(observed.results(declared))
+    for members in results.values():
+        for section, key in (("UMDialPlan", "MaxCallDuration"), ("CsVoiceRoute", "Priority"), ("CsService", "Version")):
+            for each in members["objects"].get(section, ()):
+                each[key] = value
+        for each in members["objects"].get("ExchangeServer", ()):
+            each["AdminDisplayVersion"] = f"Version 8.{value} (Build 1)"
+    assert "3/exchange-dial-plans: ~ UM dial plan Main" in "".join(changes(judged(declared, results)))
+    imported([read_observation(observed.sealed(each)) for each in results.values()])
+
+
+def test_thousands_of_hunt_groups_are_judged_in_linear_time(tmp_path: Path) -> None:
+    tree = yaml.safe_load(TWO_FORESTS)
+    main, lobby = tree["um_dial_plans"]
+    tree["um_dial_plans"] = [main, *(lobby | {"name": f"Lobby{n}"} for n in range(15))]
+    tree["um_ip_gateways"] = [
+        {"name": f"P{n}", "um_dial_plan": f"Lobby{n // 200}", "address": f"10.0.{n // 250}.{n % 250 + 1}", "pilot_identifier": "5"}
+        for n in range(3000)
+    ]  # fmt: skip
+    org = organization(tmp_path, yaml.safe_dump(tree))
+    results = observed.results(org)
+    began = time.process_time()
+    assert changes(judged(org, results)) == []
+    imported([read_observation(observed.sealed(each)) for each in results.values()])
+    assert time.process_time() - began < 12  # it took 20 s
+
+
+@pytest.mark.parametrize(("later", "seen_as_gone"), [("exchange-2013", True), ("exchange-2007", False)])
+def test_what_a_later_result_of_a_later_version_has_not_seen_is_gone(
+    later: str, seen_as_gone: bool, tmp_path: Path
+) -> None:
+    org = organization(tmp_path, DEPLOYMENTS["2007 and 2013"])
+    results = observed.results(org)
+    for members in results.values():
+        if members["shell"] == later:
+            members["ended"] = observed.stamp(NOW - timedelta(minutes=5))
+            members["objects"]["UMDialPlan"] = []
+    assert ("3/exchange-dial-plans" in "".join(changes(judged(org, results)))) is seen_as_gone
+    for members in results.values():
+        if members["shell"] == later:
+            members["unread"]["UMDialPlan"] = "in part"
+    assert changes(judged(org, results)) == []
+
+
+def test_what_a_later_version_has_found_empty_is_not_taken_from_an_older_result(tmp_path: Path) -> None:
+    org = organization(tmp_path, DEPLOYMENTS["2007 and 2013"])
+    results = observed.results(org)
+    for members in results.values():
+        if members["shell"] == "exchange-2013":
+            members["ended"] = observed.stamp(NOW - timedelta(minutes=5))
+            members["objects"]["UMDialPlan"][0]["OperatorExtension"] = None
+    assert "operator_extension" in "".join(changes(judged(org, results)))
+
+
+def test_a_certificate_that_is_not_valid_yet_is_a_difference(declared: m.Organization) -> None:
+    results = copy.deepcopy(observed.results(declared))
+    for members in results.values():
+        for section in ("ExchangeCertificate", "CsCertificate"):
+            for each in members["objects"].get(section, ()):
+                each["NotBefore"] = observed.stamp(NOW + timedelta(days=1))
+    found = changes(judged(declared, results))
+    assert len([each for each in found if "begins 2026-11-29" in each]) >= 6

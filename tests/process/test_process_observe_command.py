@@ -11,6 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import observed
+from process.test_process_evidence import result
+from process.test_process_evidence import write as write_result
 from process.test_process_observe import TWO_FORESTS
 from tandem.cli.main import tandem
 from tandem.core.clock import SystemClock
@@ -22,6 +24,7 @@ from tandem.process.bootstrap import create_directory, open_context
 from tandem.process.journal import Journal
 from tandem.process.passwords import kept_password
 from tandem.process.plan import make_plan
+from tandem.process.runbook.steps import runbook_steps
 from tandem.process.task import Context
 
 pytestmark = pytest.mark.slow
@@ -327,3 +330,18 @@ def test_a_file_that_is_no_result_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "page.json").write_text("<html>")
     done = CliRunner().invoke(tandem, ["import", "--observation", str(tmp_path / "page.json")])
     assert done.stdout == "" and re.search(r"page\.json: no JSON .*expected an observation", str(done.exception))
+
+
+def test_evidence_from_before_an_observation_that_differs_confirms_nothing(home: Path) -> None:
+    assert run(home, "observe", *write(home, AN_HOUR, weaker)).exit_code == 0
+    step = next(s for s in runbook_steps(require_organization(home / "organization.yaml")) if s.id.startswith(SECURITY))
+    at = {
+        "started": observed.stamp(AN_HOUR - timedelta(hours=2)),
+        "ended": observed.stamp(AN_HOUR - timedelta(hours=1)),
+    }
+    before = write_result(home / "before.json", result(step, **at))
+    refused = run(home, "confirm", "--evidence", str(before), "--force", "a")
+    assert refused.exit_code == 1 and "differs: run the script again" in str(refused.exception)
+    at = {"started": observed.stamp(AN_HOUR), "ended": observed.stamp(NOW)}
+    after = write_result(home / "after.json", result(step, **at))
+    assert run(home, "confirm", "--evidence", str(after), "--force", "a").exit_code == 0

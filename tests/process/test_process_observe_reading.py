@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -166,3 +167,46 @@ def test_there_may_be_no_pstn_usage() -> None:
     found = members("lync")
     found["objects"]["CsPstnUsage"] = [{"Usage": []}]
     assert read_observation(sealed(found)).objects["CsPstnUsage"] == ({"Usage": ()},)
+
+
+def escaped(found: dict[str, Any]) -> bytes:
+    """In ASCII, as collectors write it: half a surrogate pair is only in such a file."""
+    body = json.dumps(found, separators=(",", ":"))[:-1].encode()
+    return body + f',"sha256":"{hashlib.sha256(body).hexdigest()}"}}\n'.encode()
+
+
+@pytest.mark.parametrize("bad", ["\x1b[31m", "\n", "\x9b", "\u2028", "\u202e", "\ud800"])
+def test_what_would_not_be_seen_in_a_line_becomes_a_character_that_no_declared_name_holds(bad: str) -> None:
+    rules = [{"Name": f"r{bad}", "Pattern": "a", "Translation": "b"}]
+    found = members("lync", unread={"CsUser": f"Access{bad}is denied."})
+    found["objects"] |= {
+        "CsUser": [{"SamAccountName": f"a{bad}"}],
+        "CsPstnUsage": [{"Usage": [f"u{bad}"]}],
+        "CsDialPlan": [{"Identity": "Global", "NormalizationRules": rules}],
+        "CsVoiceRoute": [{"Identity": "x", "Priority": f"1{bad}"}],
+    }
+    seen = read_observation(escaped(found))
+    assert bad not in str((seen.objects, seen.unread)) and "\ufffd" in str(seen.objects["CsPstnUsage"])
+    str((seen.objects, seen.unread)).encode()
+
+
+@pytest.mark.parametrize("key", ["by", "host", "forest"])
+@pytest.mark.parametrize("bad", ["a\nb", "a\x1b[2Jb", "a\x9bb", "a\ud800", "a" * 513])
+def test_who_and_where_fit_into_a_line_of_the_journal(key: str, bad: str) -> None:
+    with pytest.raises(ObservationRefused, match=f"{key}: found .*none of them a control character") as refused:
+        read_observation(escaped(members(**{key: bad})))
+    assert str(refused.value).encode().decode().isprintable()
+
+
+@pytest.mark.parametrize("bad", ["2026-1-1T1:1:1Z", "٢٠٢٦-11-28T09:00:00Z", "0000-11-28T09:00:00Z", 20261128])
+def test_a_time_is_of_the_form_that_is_read_again_later(bad: object) -> None:
+    with pytest.raises(ObservationRefused, match="expected a time in UTC"):
+        read_observation(sealed(with_objects(ExchangeCertificate=[{"Server": "a", "NotAfter": bad}])))
+
+
+def test_a_member_that_appears_twice_among_many_is_found_at_once() -> None:
+    text = "{" + ",".join(f'"{number}":0' for number in range(200_000)) + ',"199999":0}'
+    began = time.process_time()
+    with pytest.raises(ObservationRefused, match="'199999' appears twice"):
+        read_observation(text.encode())
+    assert time.process_time() - began < 20  # it took an hour

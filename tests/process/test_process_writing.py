@@ -14,7 +14,7 @@ from tandem.process.roles import any_of, requirement_text
 from tandem.process.runbook.model import Language, StepTable, Text
 from tandem.process.runbook.writing.book import Runbook
 from tandem.process.runbook.writing.formats import RENDERERS
-from tandem.process.runbook.writing.markdown import fenced
+from tandem.process.runbook.writing.markdown import fenced, plain
 from tandem.process.runbook.writing.sections import sections
 from tandem.process.runbook.writing.words import SHELLS, TEAMS, WORDS, duration, phase_title
 
@@ -234,3 +234,13 @@ def test_the_digest_changes_with_any_step_and_with_nothing_else() -> None:
     again = dataclasses.replace(book(organization()), version="9.9", at=everything.at.replace(year=2030))
     assert everything.digest == again.digest
     assert changed(checks=("throw 'other'",)).digest != everything.digest
+
+
+@pytest.mark.parametrize("value", ["\uff1d1+1", "\uff20SUM(A1)", "\ufeff=1", "\u200b+1"])
+def test_a_formula_in_full_width_or_behind_what_is_not_seen_is_none_either(value: str) -> None:
+    rows = list(csv.reader(io.StringIO(RENDERERS["report-csv"](changed(title=Text(value, value)), "en"))))
+    assert f"'{value}" in rows[1]
+
+
+def test_markdown_strikes_nothing_out() -> None:
+    assert plain("~~CONFIRMED~~") == r"\~\~CONFIRMED\~\~"

@@ -15,6 +15,7 @@ from tandem.process.errors import NotPermitted, ProcessError
 from tandem.process.guard import Guard
 from tandem.process.holders import Roles, require
 from tandem.process.journal import Journal
+from tandem.process.observing.verdict import StepOutcome
 from tandem.process.phases import Side
 from tandem.process.plan import Observer, Status
 from tandem.process.roles import requirement_text
@@ -22,6 +23,7 @@ from tandem.process.runbook.evidence import EVIDENCE, FORCED, Evidence, Evidence
 from tandem.process.runbook.order import before_in_phase
 from tandem.process.runbook.steps import runbook_steps
 from tandem.process.task import Context, Task
+from tandem.process.tasks.byhand import HandTask
 from tandem.process.tasks.every import all_tasks
 
 
@@ -122,9 +124,25 @@ def _check(context: Context, evidence: Evidence, steps: Mapping[str, Task], ids:
         problem: str | None = f"it is of step {step!r}, expected one that is confirmed now"
     else:
         now = context.clock.at()
-        problem = next(problems(evidence, digest=steps[step].digest, forest=steps[step].forest, now=now), None)
+        task = steps[step]
+        found = problems(evidence, digest=task.digest, forest=task.forest, now=now)
+        problem = next(found, None) or _contradicted(evidence, task)
     if problem:
         raise EvidenceRefused(f"{evidence.name}: {problem}. Nothing was recorded.")
+
+
+def _contradicted(evidence: Evidence, task: Task) -> str | None:
+    """A result that is older than an observation that differs proves nothing of what was changed since."""
+    standing = task.standing() if isinstance(task, HandTask) else None
+    if standing is None or standing.outcome is not StepOutcome.DIFFERENT:
+        return None
+    seen = max(standing.observations, key=lambda each: each.ended)
+    if evidence.result.ended > seen.ended:
+        return None
+    return (
+        f"it ended at {evidence.result.ended:%Y-%m-%d %H:%M} UTC, and the observation of {seen.host}, "
+        f"{seen.ended:%Y-%m-%d %H:%M} UTC, differs: run the script again"
+    )
 
 
 def unmet_needs(context: Context, ids: Sequence[str]) -> dict[str, str]:

@@ -61,6 +61,8 @@ DETAILS = (
     "no certificate enabled for UM",
     "Subscriber Access",
     "{} trusts {}",
+    "begins {}",
+    "of another subject",
     "none of an authority with subject CN={}",
     "none is assigned for Default",
     "to be enabled for {}",

@@ -112,4 +112,6 @@ OBSERVING = {
     "warning: older than 7 days: run the collector again": (
         "avertissement : plus ancien que 7 jours : exécutez de nouveau le collecteur"
     ),
+    "begins {}": "n'est valable qu'à partir du {}",
+    "of another subject": "d'un autre sujet",
 }

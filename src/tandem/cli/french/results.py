@@ -130,4 +130,7 @@ RESULTS = {
     "it ended at {} UTC, which is yet to come: check the clock of {}": (
         "l'étape s'est terminée à {} UTC, heure qui est encore à venir : vérifiez l'horloge de {}"
     ),
+    "it ended at {} UTC, and the observation of {}, {} UTC, differs: run the script again": (
+        "il se termine le {} UTC, et l'observation de {}, {} UTC, diffère : exécutez de nouveau le script"
+    ),
 }

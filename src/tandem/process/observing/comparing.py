@@ -5,6 +5,7 @@ differ, they are equal. Names are equal as Exchange and Lync compare them (case 
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -163,20 +164,29 @@ _LEFT_ALONE = frozenset({"operator_extension", "um_enabled_text", "voice_mail_te
 """Fields that the runbook's steps leave as they are where nothing is declared."""
 
 
+_PLAIN = re.compile(r"-?\d{1,18}", re.ASCII)
+_DAYS = re.compile(r"(\d{1,9})\.00:00:00", re.ASCII)
+_MINUTES = re.compile(r"(\d{1,9}):(\d{1,2}):00", re.ASCII)
+
+
 def number(value: Value) -> Value:
     """A number as cmdlets print it: ``15``, ``60.00:00:00`` (days), ``00:20:00`` (minutes); other text as it is."""
     if not isinstance(value, str):
         return value
     plain = value.strip()
-    if plain.isascii() and plain.lstrip("-").isdigit():
+    if _PLAIN.fullmatch(plain):
         return int(plain)
-    days, dot, rest = plain.partition(".")
-    if dot and days.isdigit() and rest == "00:00:00":
-        return int(days)
-    parts = plain.split(":")
-    if len(parts) == 3 and all(part.isdigit() for part in parts) and parts[2] == "00":
-        return int(parts[0]) * 60 + int(parts[1])
+    if days := _DAYS.fullmatch(plain):
+        return int(days[1])
+    if minutes := _MINUTES.fullmatch(plain):
+        return int(minutes[1]) * 60 + int(minutes[2])
     return value
+
+
+def number_in(found: ObservedObject, name: str, otherwise: int) -> int:
+    """A property that is a number; ``otherwise`` if it is absent or no number."""
+    value = number(found.get(name, otherwise))
+    return value if isinstance(value, int) else otherwise
 
 
 def aligned(found: Any, wanted: Any) -> Any:

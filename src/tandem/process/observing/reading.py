@@ -8,8 +8,9 @@ it does not know are passed over.
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from tandem.process.errors import ProcessError
@@ -20,7 +21,10 @@ MOST_BYTES = 128 << 20
 """The largest file that is read: 100,000 users take about 80 MiB."""
 _SEAL = re.compile(rb',\s*"sha256"\s*:\s*"([0-9a-fA-F]{64})"\s*\}\s*\Z')
 _TAIL = 256
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+_MOST_NAME = 512
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What would move a terminal's cursor, begin a line, turn what follows around, or be no UTF-8."""
 _AGAIN = "run the collector again, and give its file as it was written"
 
 
@@ -91,9 +95,8 @@ def _members(data: bytes) -> dict[str, Any]:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the member {twice!r} appears twice in an object")
+        twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise ValueError(f"the member {twice!r:.80} appears twice in an object")
     return members
 
 
@@ -154,18 +157,18 @@ def _object(found: object, properties: Mapping[str, Kind], key: str, where: str)
 def _value(found: object, kind: Kind, where: str) -> Value:
     match kind:
         case Kind.TEXT if isinstance(found, str):
-            return found
+            return visible(found)
         case Kind.FLAG if isinstance(found, bool):
             return found
         case Kind.NUMBER if isinstance(found, int | str) and not isinstance(found, bool):
-            return found
+            return visible(found) if isinstance(found, str) else found
         case Kind.NUMBER if isinstance(found, float) and found.is_integer():
             return int(found)
         case Kind.TIME:
             _time(found, where)
             return str(found)
         case Kind.TEXTS if isinstance(found, list) and all(isinstance(each, str) for each in found):
-            return tuple(found)
+            return tuple(map(visible, found))
         case Kind.RULES if isinstance(found, list):
             return tuple(_object(each, NORMALIZATION_RULE, "Name", f"{where}[{i}]") for i, each in enumerate(found))
     expected = {
@@ -182,21 +185,33 @@ def _unread(members: Mapping[str, Any]) -> dict[str, str]:
     found = members.get("unread")
     if not isinstance(found, dict) or not all(isinstance(why, str) for why in found.values()):
         raise _refused("unread", found, "an object that says why, for each section that could not be read")
-    return found
+    return {name: visible(" ".join(why.split())) for name, why in found.items()}
+
+
+def visible(text: str) -> str:
+    """A text from a server as it may stand in a line: each character that would not be seen in it is U+FFFD.
+
+    Anybody may have written it into the directory. No declared name holds such a character, so that it differs from all.
+    """
+    return _INVISIBLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _text(members: Mapping[str, Any], key: str) -> str:
     found = members.get(key)
     if not isinstance(found, str) or not found.strip():
         raise _refused(key, found, "a string that is not empty")
+    if len(found) > _MOST_NAME or _INVISIBLE.search(found):
+        raise _refused(key, found, f"at most {_MOST_NAME} characters, none of them a control character")
     return found
 
 
 def _time(found: object, where: str) -> datetime:
     try:
-        return datetime.strptime(str(found), _TIME).replace(tzinfo=UTC)
+        if isinstance(found, str) and _TIME.fullmatch(found):
+            return datetime.fromisoformat(found)
     except ValueError:
-        raise _refused(where, found, "a time in UTC such as 2026-11-28T09:00:00Z") from None
+        pass
+    raise _refused(where, found, "a time in UTC such as 2026-11-28T09:00:00Z")
 
 
 def _refused(where: str, found: object, expected: str, advice: str = _AGAIN) -> ObservationRefused:
@@ -209,5 +224,5 @@ def _named(found: object) -> str:
         return "nothing"
     if isinstance(found, dict | list):
         return f"an {'object' if isinstance(found, dict) else 'array'} of {len(found)}"
-    text = json.dumps(found, ensure_ascii=False)
+    text = visible(json.dumps(found, ensure_ascii=False))
     return text if len(text) <= 80 else f"{text[:80]}..."

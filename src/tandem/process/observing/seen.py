@@ -2,17 +2,20 @@
 
 The newest observation of each shell counts. Of certificates, which the shells of Exchange 2007 and of Lync read only on the
 server itself, the newest of each host counts too. Where two shells have seen the same object, the newer one's
-properties are taken, and the older one's where the newer has none.
+properties are taken, and the older one's where the newer has none and its version may not know them. What a newer one of the
+same or a later version has not seen, though it read the whole section, is gone.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tandem.process.observing.format import name_property
+from tandem.process.observing.format import SHELLS, name_property
 from tandem.process.observing.model import Observation, ObservedObject
 
 LOCAL = frozenset({"ExchangeCertificate", "CsCertificate"})
 """Sections of which a collector may see only its own server's part."""
+_OWN = LOCAL | {"UMServer", "UMService", "UMCallRouterSettings", "UMMailbox", "Service"}
+"""Sections of which a shell reads its own version's part."""
 _SHELLS = {
     "UMServer": ("exchange-2007", "exchange-2010"),
     "UMService": ("exchange-2013", "exchange-2016"),
@@ -103,10 +106,16 @@ class Seen:
         if not counting:
             return SeenSection(name=name, objects=(), unread="no observation of a shell that can read it")
         found: dict[tuple[str, ...], ObservedObject] = {}
+        newest_that_saw: dict[tuple[str, ...], int] = {}
         for each in reversed(counting):
+            version = SHELLS[each.side].index(each.shell)
+            if name not in _OWN and name not in each.unread:
+                for key in [key for key, other in newest_that_saw.items() if other <= version]:
+                    del found[key], newest_that_saw[key]
             for item in each.objects.get(name, ()):
                 key = _key(name, each.side, item)
                 found[key] = {**found.get(key, {}), **item}
+                newest_that_saw[key] = max(version, newest_that_saw.get(key, 0))
         unread = "; ".join(f"{each.host}: {each.unread[name]}" for each in counting if name in each.unread)
         return SeenSection(name=name, objects=tuple(found.values()), unread=unread)
 

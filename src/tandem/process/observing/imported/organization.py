@@ -13,11 +13,12 @@ from tandem.org.groups import EXCHANGE_2007_GROUPS, GROUPS, SERVICE_GROUPS
 from tandem.org.versions import ROLES, generation
 from tandem.org.vocabulary import ServerKind, UriType, VoIPSecurity
 from tandem.process.errors import ProcessError
+from tandem.process.observing.comparing import number_in
 from tandem.process.observing.imported.people import ObservedPeople
 from tandem.process.observing.imported.voice import ObservedVoice
-from tandem.process.observing.imported.written import number_in, said
+from tandem.process.observing.imported.written import said
 from tandem.process.observing.judges.exchange_servers import roles_seen, version_of
-from tandem.process.observing.model import Observation
+from tandem.process.observing.model import Observation, ObservedObject
 from tandem.process.observing.seen import Seen, by_side_and_forest, can_read, text, texts
 from tandem.process.tasks.preconditions import INITIAL_ADMINISTRATOR
 
@@ -217,12 +218,14 @@ class _ObservedMessaging:
 
     def plain_gateways(self, pools: set[str]) -> Iterator[m.DeclaredUMIPGateway]:
         """Gateways that are no pool's, with their hunt group."""
-        groups = self.seen.section("UMHuntGroup").objects
+        groups: dict[str, list[ObservedObject]] = {}
+        for group in self.seen.section("UMHuntGroup").objects:
+            groups.setdefault(text(group, "UMIPGateway").lower(), []).append(group)
         for each in self.seen.section("UMIPGateway").objects:
             name, address = text(each, "Name"), text(each, "Address").lower()
             if address in pools:
                 continue
-            mine = [group for group in groups if text(group, "UMIPGateway").lower() == name.lower()]
+            mine = groups.get(name.lower(), [])
             if len(mine) != 1:
                 self.notes.append(
                     f"UM IP gateway {name} ({address}): {len(mine)} hunt groups, one is expected: left out"

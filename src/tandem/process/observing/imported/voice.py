@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from tandem.org import model as m
 from tandem.org.vocabulary import GLOBAL, MediaEncryption, PoolKind, PoolType
-from tandem.process.observing.comparing import bare_identity, removed
-from tandem.process.observing.imported.written import number_in, said
+from tandem.process.observing.comparing import bare_identity, number_in, removed
+from tandem.process.observing.imported.written import said
 from tandem.process.observing.judges.lync_servers import VERSIONS, level_of, roles_of_pool, type_of
 from tandem.process.observing.judges.lync_voice import is_default_rule, rules_of
 from tandem.process.observing.model import ObservedObject

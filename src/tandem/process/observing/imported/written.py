@@ -4,9 +4,6 @@ import dataclasses
 from enum import StrEnum
 from typing import Any
 
-from tandem.process.observing.comparing import number
-from tandem.process.observing.model import ObservedObject
-
 
 def said(declared: Any) -> dict[str, object]:
     """The keys and values of a declared object."""
@@ -24,9 +21,3 @@ def _plain(value: object) -> object:
     if dataclasses.is_dataclass(value):
         return said(value)
     return value.value if isinstance(value, StrEnum) else value
-
-
-def number_in(found: ObservedObject, name: str, otherwise: int) -> int:
-    """A property that is a number; ``otherwise`` if it is absent or no number."""
-    value = number(found.get(name, otherwise))
-    return value if isinstance(value, int) else otherwise

@@ -1,7 +1,7 @@
 """Phases 3, 4, 6, 7 and 11 for servers of kind exchange: objects of the Exchange organization, and mailboxes."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from tandem.directory import objects as o
 from tandem.org import model as m
@@ -86,6 +86,7 @@ def attendants(case: Case) -> Iterator[Finding]:
 def plain_gateways(case: Case) -> Iterator[Finding]:
     """Phase 3: plain gateways, by their address or else by their name, and the hunt group of each."""
     section, groups = case.section("UMIPGateway"), case.section("UMHuntGroup")
+    places = _hunt_groups_by_place(groups)
     there, names = section.by("Name") | section.by("Address"), {plan.name for plan in case.dial_plans()}
     for each in case.organization.um_ip_gateways:
         if each.um_dial_plan not in names:
@@ -95,16 +96,23 @@ def plain_gateways(case: Case) -> Iterator[Finding]:
         found = there.get(each.address.lower()) or there.get(each.name.lower())
         name = text(found, "Name") if found else each.name
         yield from compare("UM IP gateway", wanted, found, section, fields, name=name)
-        yield from _hunt_group(groups, name, each.um_dial_plan, each.pilot_identifier)
+        yield from _hunt_group(groups, places, name, each.um_dial_plan, each.pilot_identifier)
 
 
-def _hunt_group(groups: SeenSection, gateway: str, dial_plan: str, pilot: str) -> Iterator[Finding]:
+_Places = Mapping[tuple[str, str], Sequence[ObservedObject]]
+
+
+def _hunt_groups_by_place(groups: SeenSection) -> _Places:
+    """The hunt groups by gateway and dial plan."""
+    found: dict[tuple[str, str], list[ObservedObject]] = {}
+    for each in groups.objects:
+        found.setdefault((_name(each, "UMIPGateway"), _name(each, "UMDialPlan")), []).append(each)
+    return found
+
+
+def _hunt_group(groups: SeenSection, places: _Places, gateway: str, dial_plan: str, pilot: str) -> Iterator[Finding]:
     wanted = o.UMHuntGroup(name=dial_plan, gateway=gateway, dial_plan=dial_plan, pilot_identifier=pilot)
-    mine = [
-        each
-        for each in groups.objects
-        if (_name(each, "UMIPGateway"), _name(each, "UMDialPlan")) == (gateway.lower(), dial_plan.lower())
-    ]
+    mine = places.get((gateway.lower(), dial_plan.lower()), ())
     if mine and any(_name(each, "PilotIdentifier") == pilot.lower() for each in mine):
         return
     found = mine[0] if mine else None
@@ -125,7 +133,7 @@ def exchucutil(case: Case) -> Iterator[Finding]:
     yield from _permissions(case)
     org = case.organization
     section, groups = case.section("UMIPGateway"), case.section("UMHuntGroup")
-    by_address = section.by("Address")
+    by_address, places = section.by("Address"), _hunt_groups_by_place(groups)
     secured = [
         plan.name
         for plan in org.um_dial_plans
@@ -143,7 +151,7 @@ def exchucutil(case: Case) -> Iterator[Finding]:
         )
         yield from compare("UM IP gateway", wanted, found, section, ("port", "status"), name=name)
         for plan in secured:
-            yield from _hunt_group(groups, name, plan, plan)
+            yield from _hunt_group(groups, places, name, plan, plan)
     yield from _outcalls(pools, by_address)
 
 

@@ -15,7 +15,7 @@ from tandem.process.observing.seen import text, texts
 from tandem.process.observing.verdict import Finding, Unreadable
 from tandem.process.task import Change, difference
 
-_BUILD = re.compile(r"Version (\d+)\.(\d+) \(Build (\d+)")
+_BUILD = re.compile(r"Version (\d{1,9})\.(\d{1,9}) \(Build (\d{1,9})", re.ASCII)
 _YEARS = {("8",): "2007", ("14",): "2010", ("15", "0"): "2013", ("15", "1"): "2016", ("15", "2"): "2019"}
 _SP1_OF_2013 = 847
 """The build of Exchange 2013 Service Pack 1 (15.0.847.32)."""
@@ -135,8 +135,9 @@ def _certificate(case: Case, fqdn: str, service: str) -> Iterator[Finding]:
     good = [each for each in mine if not _wrong(each, fqdn, case.now)]
     if not good:
         reasons = [why for each in mine if (why := _wrong(each, fqdn, case.now))]
-        why = next((why for why in reasons if why.startswith("ended")), f"none of an authority with subject CN={fqdn}")
-        yield Change(action="~" if why.startswith("ended") else "+", kind="certificate", name=fqdn, details=(why,))
+        times = ("ended", "begins")
+        why = next((why for why in reasons if why.startswith(times)), f"none of an authority with subject CN={fqdn}")
+        yield Change(action="~" if why.startswith(times) else "+", kind="certificate", name=fqdn, details=(why,))
     elif service and not any(service.lower() in map(str.lower, texts(each, "Services")) for each in good):
         detail = f"to be enabled for {service}"
         yield Change(action="~", kind="certificate", name=fqdn, details=(detail,))
@@ -152,9 +153,11 @@ def _wrong(certificate: ObservedObject, fqdn: str, now: datetime) -> str:
 
 def ended(certificate: ObservedObject, now: datetime) -> str:
     """Why a certificate is out of its time; empty if it is not."""
-    until = text(certificate, "NotAfter")
+    begins, until = text(certificate, "NotBefore"), text(certificate, "NotAfter")
     if not until:
         return "without an end"
+    if begins and datetime.fromisoformat(begins).astimezone(UTC) > now:
+        return f"begins {begins[:10]}"
     return "" if datetime.fromisoformat(until).astimezone(UTC) > now else f"ended {until[:10]}"
 
 

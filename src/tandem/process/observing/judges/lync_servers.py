@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from tandem.org import model as m
 from tandem.org.vocabulary import PoolType, VoIPSecurity
-from tandem.process.observing.comparing import aligned, removed
+from tandem.process.observing.comparing import aligned, number_in, removed
 from tandem.process.observing.judges import exchange_objects
 from tandem.process.observing.judges.case import Case, group_members, running, subject_of
 from tandem.process.observing.judges.exchange_servers import ended, trusts
@@ -84,9 +84,9 @@ def _pool(pool: m.DeclaredVoicePool, found: ObservedObject, services: SeenSectio
             changed.append(difference("servers", held, pool.servers))
     version = next(
         (
-            VERSIONS.get(int(text(s, "Version") or 0))
+            VERSIONS.get(number_in(s, "Version", 0))
             for s in services.objects
-            if text(s, "PoolFqdn").lower() == pool.fqdn.lower() and text(s, "Version").isdigit()
+            if text(s, "PoolFqdn").lower() == pool.fqdn.lower() and number_in(s, "Version", -1) >= 0
         ),
         None,
     )

@@ -9,7 +9,7 @@ from tandem.directory.errors import DirectoryError
 from tandem.org import model as m
 from tandem.org.numbers import line_key
 from tandem.org.vocabulary import PoolType
-from tandem.process.observing.comparing import FIELDS, aligned, bare_identity, compare, removed
+from tandem.process.observing.comparing import FIELDS, aligned, bare_identity, compare, number_in, removed
 from tandem.process.observing.judges.case import Case
 from tandem.process.observing.model import ObservedObject
 from tandem.process.observing.seen import text, texts
@@ -207,12 +207,14 @@ def _routes(case: Case) -> Iterator[Finding]:
     there = section.by("Identity")
     declared = case.organization.voice_routes
     held = [route.name for route in declared if route.name.lower() in there]
-    order = sorted(held, key=lambda name: (int(text(there[name.lower()], "Priority") or 0), held.index(name)))
+    places = {name: place for place, name in enumerate(held)}
+    order = sorted(held, key=lambda name: (number_in(there[name.lower()], "Priority", 0), places[name]))
+    ordered = {name: place for place, name in enumerate(order)}
     fields = [field for field in FIELDS[o.VoiceRoute] if field != "priority"]
     for priority, route in enumerate(declared):
         wanted = from_declared(o.VoiceRoute, route, priority=priority)
         found = there.get(route.name.lower())
         yield from compare("voice route", wanted, found, section, fields, name=route.name)
-        if found is not None and (place := order.index(route.name)) != held.index(route.name):
-            detail = difference("order", place + 1, held.index(route.name) + 1)
+        if found is not None and (place := ordered[route.name]) != places[route.name]:
+            detail = difference("order", place + 1, places[route.name] + 1)
             yield Change(action="~", kind="voice route", name=route.name, details=(detail,))

@@ -81,4 +81,4 @@ def fenced(code: str) -> str:
 def plain(text: str) -> str:
     """Text in Markdown: nothing in it becomes markup."""
     flat = " ".join(text.split())
-    return "".join(f"\\{char}" if char in "\\`*_[]<>#|&" else char for char in flat)
+    return "".join(f"\\{char}" if char in "\\`*_[]<>#|&~" else char for char in flat)

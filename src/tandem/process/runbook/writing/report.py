@@ -15,8 +15,9 @@ from tandem.process.runbook.writing.page import BOX, document
 from tandem.process.runbook.writing.sections import BY, RESULT, Section, sections, way_back
 from tandem.process.runbook.writing.words import SHELLS, TEAMS, labelled, numbered, word
 
-_FORMULA = ("=", "+", "-", "@")
-"""What Excel takes for the beginning of a formula."""
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What Excel takes for the beginning of a formula, in East Asian locales also in full width."""
+_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
 _COLUMNS = (
     "phase", "step", "name", "team", "forest", "shell", "server", "roles", "waits", "minutes", "no_return", "undo", "check",
 )  # fmt: skip
@@ -62,7 +63,7 @@ def report_csv(book: Runbook, language: Language) -> str:
 
 def _no_formula(value: str) -> str:
     flat = " ".join(value.split())
-    return f"'{flat}" if flat.startswith(_FORMULA) else flat
+    return f"'{flat}" if flat.lstrip(_ZERO_WIDTH).startswith(_FORMULA) else flat
 
 
 def _row(cells: Iterable[str]) -> str:
