@@ -296,6 +296,13 @@ def test_a_plan_says_which_groups_the_operator_lacks(home: Path) -> None:
     assert "not for victor (lacks Organization Management)" in done.stdout
 
 
+def test_a_plan_names_a_step_once_and_says_nothing_of_it_that_stands_there_already(home: Path) -> None:
+    page = home / "plan.html"
+    shown = run(home, "plan", "--html", str(page)).stdout
+    assert shown.count(SECURITY) == 1 and "! runbook step" not in shown
+    assert SECURITY in page.read_text() and "! runbook step" not in page.read_text()
+
+
 def test_what_two_phases_miss_is_drift_once(home: Path) -> None:
     def edit(results: dict[str, observed.Members]) -> None:
         for each in results["exchange-cas1.proseware.example"]["objects"]["ExchangeCertificate"]:
