@@ -1,6 +1,7 @@
 """The documentation is what the product does."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,10 +41,14 @@ def test_files_of_the_source_that_pages_name_are_there() -> None:
 @pytest.mark.slow
 def test_the_commands_of_the_readme_run_as_they_stand(tmp_path: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
+    for side, collected in (("exchange", "exchange-ex16"), ("lync", "lync-sfb1")):
+        shutil.copy(ROOT / f"tests/vectors/observations/standard-edition/{collected}.json", tmp_path / f"{side}.json")
     done = shell("".join(blocks), tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "heard over SRTP" in done.stdout
+    assert "11/lync-acceptance" in (tmp_path / "todo.md").read_text()
+    assert "3/exchange-dial-plans" not in (tmp_path / "todo.md").read_text()  # observed as declared
     assert (tmp_path / "heard.wav").stat().st_size > 50_000
 
 

@@ -136,7 +136,7 @@ WRONG = {
         with_objects(UMDialPlan=[{"Name": "a", "AccessTelephoneNumbers": "+1"}]),
         r'objects.UMDialPlan\[0\].AccessTelephoneNumbers: found "\+1", expected an array of strings',
     ),
-    "no name": (with_objects(UMDialPlan=[{}]), r"objects.UMDialPlan\[0\].Name: found nothing, expected a value: it names"),
+    "no name": (with_objects(UMDialPlan=[{}]), r"objects.UMDialPlan\[0\].Name: found nothing, expected a value, which names"),
     "unread": (members(unread=[]), "unread: found an array of 0, expected an object"),
 }  # fmt: skip
 

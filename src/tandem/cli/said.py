@@ -138,5 +138,7 @@ def _said_piece(piece: Markup, spoken: Speech) -> Markup:
     """A piece of one style; behind a longer or shorter text the column stays where it was, as far as it can."""
     said = spoken.said(piece.plain)
     style = piece.spans[0].style if piece.spans else ""
-    short = len(piece.plain) - len(said) if piece.plain.endswith(" ") else 0
-    return Markup(said + " " * max(0, short), style=style)
+    if piece.plain.strip() and piece.plain.endswith(" "):
+        words = said.rstrip()
+        said = words + " " * max(len(piece.plain) - len(words), min(len(said) - len(words), 2))
+    return Markup(said, style=style)

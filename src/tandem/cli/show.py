@@ -86,7 +86,7 @@ def _show_knowledge(made: PlanResult, out: Console) -> None:
     words = Counter(_word(each) for each in made.plan.tasks if each.standing is not None)
     if words:
         counted = ", ".join(f"[{colour}]{words[word]} {word}[/]" for word, colour in _KNOWN.items() if words[word])
-        out.print(f"Steps on Exchange and Lync servers: {counted}.")
+        out.print(f"[bold]Steps on Exchange and Lync servers:[/] {counted}.")
     for each in observations_of(made.plan.tasks):
         if is_old(each, made.at):
             said = f"{each.side} of {each.forest}, {source_text(each, made.at)}"
@@ -105,8 +105,8 @@ def _counts(planned: Iterable[Planned]) -> str:
 
 def _show_task(planned: Planned, operator: str, out: Console) -> None:
     task, known = planned.task, planned.standing
-    lacks = f" (lacks {planned.missing})" if planned.missing else ""
-    mine = "" if planned.permitted else f"  [red]{escape(f'not for {operator}{lacks}')}[/]"
+    lacks = f"[red] (lacks {escape(planned.missing)})[/]" if planned.missing else ""
+    mine = "" if planned.permitted else f"  [red]not for {escape(operator)}[/]{lacks}"
     if operator in planned.expected:
         mine = f"  [yellow]for {escape(operator)} after phase 0[/]"
     word = f"[{_KNOWN[_word(planned)]}]{_word(planned):9}[/]  " if known is not None else ""

@@ -41,17 +41,19 @@ def observe(file: Path, results: tuple[Path, ...], operator: Operator, as_json: 
         return
     for each in observed.files:
         seen = each.observation
-        click.echo(said(f"{each.file}: {seen.side} of {seen.forest}, shell {seen.shell}, digest {seen.sha256[:12]}"))
-        click.echo(said(f"    by {seen.by} on {seen.host}, {seen.ended:%Y-%m-%d %H:%M} UTC ({observed.age(each)})"))
+        _say(f"{each.file}: {seen.side} of {seen.forest}, shell {seen.shell}, digest {seen.sha256[:12]}")
+        _say(f"    by {seen.by} on {seen.host}, {seen.ended:%Y-%m-%d %H:%M} UTC ({observed.age(each)})")
         if not each.new:
-            click.echo(said("    was kept before"))
+            _say("    was kept before")
         if each.newer is not None:
             rest = "only its host's certificates count" if each.local else "it does not count"
-            click.echo(
-                said(f"    {rest}: the result of {each.newer.host}, {each.newer.ended:%Y-%m-%d %H:%M} UTC, is newer")
-            )
+            _say(f"    {rest}: the result of {each.newer.host}, {each.newer.ended:%Y-%m-%d %H:%M} UTC, is newer")
         elif observed.is_old(each):
-            click.echo(said("    warning: older than 7 days: run the collector again"))
+            _say("    warning: older than 7 days: run the collector again")
         for section, why in observed.unread(each).items():
-            click.echo(said(f"    could not be read: {section}: {why}"))
-    click.echo(said(f"{len(observed.files)} result(s) kept for {operator.account}; 'tandem plan' compares with them."))
+            _say(f"    could not be read: {section}: {why}")
+    _say(f"{len(observed.files)} result(s) kept for {operator.account}; 'tandem plan' compares with them.")
+
+
+def _say(text: str) -> None:
+    click.echo(said(text))

@@ -34,7 +34,7 @@ _MOST = 200
 _MARKS = {"done": "&#10003;", "observed": "&#10003;", "confirmed": "C"}
 """In the box of a task: a tick for what is known, C for a confirmation."""
 _LEGEND = (
-    "<p>&#10003; done, or observed by a collector. C: confirmed by somebody, and not observed. "
+    "<p><b>&#10003;</b> done, or observed by a collector. C: confirmed by somebody, and not observed. "
     "An empty box: open, or different from what is declared.</p>"
 )
 

@@ -1,12 +1,12 @@
 """``tandem runbook``: what people carry out on Exchange and Lync servers."""
 
 from pathlib import Path
-from typing import cast
 
 import click
 
 from tandem.admin.deploy import runbook as admin
 from tandem.cli.common import FILE, phase_option
+from tandem.cli.said import LANG, said, speech
 from tandem.pki.files import write_whole
 from tandem.process.phases import TEAM_WORDS, Phase
 from tandem.process.runbook.model import Language
@@ -24,14 +24,14 @@ from tandem.process.runbook.writing.formats import RENDERERS, SCRIPTS
     default="md",
     help="Runbook: md (text), html (page), ps1 (scripts). Report for the change record: report-md, report-html, report-csv.",
 )
-@click.option("--lang", type=click.Choice(["en", "fr"]), default="en", help="English or French.")
+@LANG
 @click.option(
     "--open", "only_open", is_flag=True, help="Only what is open: neither observed as declared nor confirmed."
 )
 @phase_option("--hand-over", "done", "What to tell the other team when this phase (id or number) is done.")
 @click.option("--out", type=click.Path(path_type=Path), help="A file, for ps1 a folder; otherwise standard output.")
 def runbook(
-    file: Path, team: str, forest: str, format_: str, lang: str, only_open: bool, done: Phase | None, out: Path | None
+    file: Path, team: str, forest: str, format_: str, only_open: bool, done: Phase | None, out: Path | None
 ) -> None:
     """Write the runbook of the organization in FILE for servers of kind exchange and lync: by phase and team.
 
@@ -48,7 +48,7 @@ def runbook(
       tandem runbook contoso/organization.yaml --format report-html --out change.html
       tandem runbook contoso/organization.yaml --for exchange --hand-over exchucutil
     """
-    language = cast(Language, lang)
+    language = speech().language
     if format_ == SCRIPTS and done is None:
         _write_scripts(file, team, forest, language, only_open, out)
         return
@@ -77,8 +77,9 @@ def _write_scripts(file: Path, team: str, forest: str, language: Language, only_
     for name, data in written.files():
         write_whole(out / name, data)
     for script in written.scripts:
-        click.echo(f"{out / script.name / script.name}.ps1: {script.steps} step(s)")
+        click.echo(said(f"{out / script.name / script.name}.ps1: {script.steps} step(s)"))
 
 
 def _say_nothing() -> None:
-    click.echo("There is nothing to do by hand: no server of kind exchange or lync for this team and forest.", err=True)
+    nothing = "There is nothing to do by hand: no server of kind exchange or lync for this team and forest."
+    click.echo(said(nothing), err=True)

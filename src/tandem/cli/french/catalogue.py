@@ -7,46 +7,45 @@ and ``!``; pages make it one at which no line ends.
 from functools import cache
 
 from tandem.cli.french.certificates import CERTIFICATES
-from tandem.cli.french.coexistence import COEXISTENCE
 from tandem.cli.french.commands import COMMANDS
-from tandem.cli.french.evidence import EVIDENCE
 from tandem.cli.french.file import FILE
 from tandem.cli.french.kinds import KINDS
 from tandem.cli.french.observing import OBSERVING
 from tandem.cli.french.organization import ORGANIZATION
 from tandem.cli.french.refusals import REFUSALS
+from tandem.cli.french.results import RESULTS
 from tandem.cli.french.tasks import TASKS
 from tandem.cli.french.translator import Translator, Wording
 from tandem.cli.french.verify import VERIFY
 from tandem.cli.french.words import WORDS
 
-ROOMS = (WORDS, TASKS, VERIFY, REFUSALS, CERTIFICATES, COMMANDS, ORGANIZATION, FILE, OBSERVING, EVIDENCE, COEXISTENCE)
+ROOMS = (WORDS, TASKS, VERIFY, OBSERVING, RESULTS, REFUSALS, CERTIFICATES, COMMANDS, ORGANIZATION, FILE)
 PRODUCTS = frozenset(
     {
         "Administrators",
         "Domain Admins",
         "Enterprise Admins",
+        "Schema Admins",
         "Exchange Organization Administrators",
         "Exchange Recipient Administrators",
         "Exchange Server Administrator",
         "Exchange Servers",
-        "Schema Admins",
-        "Exchange {}",
-        "Exchange {} SP{}",
-        "UM AutoAttendant Container",
-        "UM DialPlan Container",
-        "UM IPGateway Container",
         "Organization Management",
         "Recipient Management",
         "Server Management",
         "UM Management",
         "Exchange 2019",
+        "Exchange {}",
+        "Exchange {} SP{}",
         "Lync Server 2013",
         "Service Pack 3",
         "Exchange 2007 SP{}",
         "Tandem UM",
         "Tandem UM 15",
         "{} Default Policy",
+        "UM DialPlan Container",
+        "UM AutoAttendant Container",
+        "UM IPGateway Container",
     }
 )
 """Product words of several words, which French documentation leaves in English: groups, versions, names by default."""
@@ -54,21 +53,23 @@ DETAILS = (
     "managed from now on",
     "password (sensitive)",
     "(sensitive)",
+    "taken back",
     "at {}",
     "warning: has the {} of {}, who is gone from the file; if it is the same person, say 'was: {}' to keep mailbox, PIN and "
     "SIP secret",
     "certificate of phase 2 enabled for UM",
     "no certificate enabled for UM",
     "Subscriber Access",
-    *CERTIFICATES,
-    "ended {}",
-    "of another subject",
-    "without an end",
-    "to be enabled for {}",
+    "{} trusts {}",
     "none of an authority with subject CN={}",
     "none is assigned for Default",
+    "to be enabled for {}",
+    "subject {} -> CN={}",
     "subject alternative name lacks {}",
-    "taken back",
+    "ended {}",
+    "without an end",
+    "no normalization rule, for {}",
+    *CERTIFICATES,
 )
 """Details of changes that are messages. Others are fields with their values (``uri_type SipName``), and stay."""
 

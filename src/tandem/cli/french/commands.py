@@ -22,6 +22,11 @@ COMMANDS = {
     "{} agrees for the {}.": "{} donne l'accord des {~}.",
     "{} step(s) confirmed by {}.": "{} étape(s) confirmée(s) par {}.",
     "warning: {}": "avertissement : {~}",
+    "Warning: {}.": "Avertissement : {~}.",
+    "{}.ps1: {} step(s)": "{}.ps1 : {} étape(s)",
+    "There is nothing to do by hand: no server of kind exchange or lync for this team and forest.": (
+        "Il n'y a rien à faire à la main : aucun serveur de type exchange ou lync pour cette équipe et cette forêt."
+    ),
     "{} difference(s), of {}.": "{} différence(s), dans {}.",
     "No drift: the directory is as declared.": "Aucune dérive : l'annuaire est conforme à la déclaration.",
     "{} cannot read what {} are about.": "{} ne peut pas lire les objets de {}.",
@@ -36,6 +41,9 @@ COMMANDS = {
     "Deployment plan of {}": "Plan de déploiement de {}",
     "Made on {} UTC as seen by {}; {} task(s) to do.": "Établi le {} UTC, vu par {} ; {} tâche(s) à effectuer.",
     "Password of {}": "Mot de passe de {}",
+    "Summary": "Résumé",
+    "Together": "Total",
+    "Name": "Nom",
     # Collectors
     "without an organization file --shell is needed: {}": "sans fichier d'organisation, --shell est nécessaire : {}",
     "the shell {} is not of {}: expected {}": "le shell {} n'est pas de {} : {~} attendu",

@@ -196,4 +196,85 @@ ORGANIZATION = {
     "one home for all of them, on one machine, in this release": (
         "un seul dossier pour tous, sur un seul ordinateur, dans cette version"
     ),
+    "Secured: Lync Phone Edition works only if the dial plan's security agrees with the pools' encryption (Require: Secured; "
+    "Support: SIPSecured or Secured, Secured recommended; none: SIPSecured)": (
+        "Secured : pour que les appareils Lync Phone Edition fonctionnent, la sécurité du plan de numérotation et les "
+        "paramètres de chiffrement des pools doivent correspondre (Require : Secured ; Support : SIPSecured ou Secured, "
+        "Secured recommandé ; aucun chiffrement : SIPSecured)"
+    ),
+    "a {} pool of kind lync without servers": "un pool {} de type lync sans aucun serveur",
+    "servers: their FQDNs are in the certificate (phase 2), and the service of each restarts (phase 7)": (
+        "servers: leurs noms de domaine complets (FQDN) figurent dans le certificat (phase 2), et le service de chacun "
+        "redémarre (phase 7)"
+    ),
+    # Versions, service packs, roles
+    "Exchange {} SP{}, which does not exist": "Exchange {} SP{}, qui n'existe pas",
+    "service_pack: 0 to {}": "service_pack: 0 à {}",
+    "service_pack: 0 to {}; later updates are cumulative updates": (
+        "service_pack: 0 à {} ; les mises à jour ultérieures sont des mises à jour cumulatives"
+    ),
+    "service_pack: 0: it has cumulative updates only": (
+        "service_pack: 0 : cette version n'a que des mises à jour cumulatives"
+    ),
+    "role {} on Exchange {}": "rôle {} sur Exchange {}",
+    "no Exchange {} server of {} has the role {}": "aucun serveur Exchange {} de {} n'a le rôle {}",
+    "the roles {} on {} servers of that forest": "les rôles {} sur les serveurs {} de cette forêt",
+    "Exchange 2007 and 2016 in {}": "Exchange 2007 et 2016 dans {}",
+    "2010 SP3 or 2013 beside 2016: its Setup stops where 2007 is": (
+        "2010 SP3 ou 2013 à côté de 2016 : son programme d'installation s'arrête s'il trouve 2007"
+    ),
+    "Exchange {} beside {} in {}": "Exchange {} à côté de {} dans {}",
+    "Exchange {} SP{} beside {} in {}": "Exchange {} SP{} à côté de {} dans {}",
+    "Service Pack 3 on {} servers before {} comes": "Service Pack 3 sur les serveurs {} avant l'arrivée de {}",
+    "an Exchange {} server that is not in SIP dial plan {}": (
+        "un serveur Exchange {} qui ne fait pas partie du plan de numérotation SIP {}"
+    ),
+    "every Client Access and Mailbox server in every SIP dial plan of its forest (phase 5)": (
+        "chaque serveur d'accès au client et chaque serveur de boîtes aux lettres dans chaque plan de numérotation SIP de sa "
+        "forêt (phase 5)"
+    ),
+    "an Exchange 2007 server in Unsecured ({}) and secured ({}) dial plans": (
+        "un serveur Exchange 2007 dans des plans de numérotation Unsecured ({}) et sécurisés ({})"
+    ),
+    "one or the other: 2007 has no startup mode Dual, its UM service follows its dial plans": (
+        "l'un ou l'autre : 2007 n'a pas de mode de démarrage Dual, son service de messagerie unifiée suit ses plans de "
+        "numérotation"
+    ),
+    # Servers of two makers
+    "UM servers of kind {} behind a pool of kind {} ({}): {}": (
+        "serveurs de messagerie unifiée de type {} derrière un pool de type {} ({~}) : {~}"
+    ),
+    "untried": "non essayé",
+    "UM of kind {} for its users; see {}": "une messagerie unifiée de type {} pour ses utilisateurs ; voir {}",
+    "a Lync pool finds UM dial plans and servers in Active Directory only, and the directory is the embedded one": (
+        "un pool Lync Server ne trouve les plans de numérotation et les serveurs de messagerie unifiée que dans Active "
+        "Directory, et l'annuaire est l'annuaire intégré"
+    ),
+    "the attributes by which a Lync pool finds UM servers are not published": (
+        "les attributs par lesquels un pool Lync Server trouve les serveurs de messagerie unifiée ne sont pas publiés"
+    ),
+    "a Tandem pool calls Exchange UM as an IP PBX does, and was never run with one": (
+        "un pool Tandem appelle la messagerie unifiée Exchange comme le fait un IP-PBX, ce qui n'a jamais été essayé avec un "
+        "serveur réel"
+    ),
+    "what a Tandem pool has to know of Exchange UM would be written into Exchange's own containers": (
+        "ce qu'un pool Tandem doit savoir de la messagerie unifiée Exchange serait écrit dans les conteneurs d'Exchange"
+    ),
+    "UM servers of kind tandem and exchange in {} (refused): a dial plan would have mailboxes of both": (
+        "serveurs de messagerie unifiée de types tandem et exchange dans {} (refusé) : un plan de numérotation aurait des "
+        "boîtes aux lettres des deux"
+    ),
+    "one kind in each messaging forest; see {}": "un seul type dans chaque forêt de messagerie ; voir {}",
+    "a Tandem pool beside {} of kind lync (refused): its users would stand in Lync's Active Directory": (
+        "un pool Tandem à côté de {} de type lync (refusé) : ses utilisateurs figureraient dans l'annuaire Active Directory "
+        "de Lync Server"
+    ),
+    "a Tandem pool beside {} of kind lync (untried): users of the two cannot call each other": (
+        "un pool Tandem à côté de {} de type lync (non essayé) : les utilisateurs de l'un ne peuvent pas appeler ceux de "
+        "l'autre"
+    ),
+    "pools of one kind, or the embedded directory; see {}": "des pools d'un même type, ou l'annuaire intégré ; voir {}",
+    "pools of one kind for users who call each other; see {}": (
+        "des pools d'un même type pour les utilisateurs qui s'appellent ; voir {}"
+    ),
 }

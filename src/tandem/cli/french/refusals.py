@@ -10,6 +10,17 @@ REFUSALS = {
     "{} holds no role of the messaging or voice administrators, and cannot agree for them": (
         "{} ne possède aucun rôle des administrateurs Exchange ou Lync Server et ne peut pas donner leur accord"
     ),
+    "{}. Confirm that first, or give a reason with --force. Nothing was recorded.": (
+        "{~}. Confirmez d'abord ces étapes, ou indiquez un motif avec --force. Rien n'a été enregistré."
+    ),
+    "{} (you cannot see whether {} is done)": "{~} (vous ne pouvez pas voir si {} est terminé)",
+    "there is no runbook step of phase {} for {}": (
+        "le guide d'exécution ne contient aucune étape de la phase {} pour {}"
+    ),
+    "there is no runbook step of phase {} for {} in {}": (
+        "le guide d'exécution ne contient aucune étape de la phase {} pour {} dans {}"
+    ),
+    "there is no forest {}; there are: {}": "il n'existe aucune forêt {} ; forêts existantes : {}",
     "there is no runbook step {}; there are: {}": (
         "il n'existe aucune étape {} dans le guide d'exécution ; étapes existantes : {~}"
     ),

@@ -24,6 +24,22 @@ TASKS = {
         "à la main (à exécuter sur : {~}) : « tandem runbook » fournit les commandes, « tandem confirm » "
         "enregistre l'étape"
     ),
+    "Who may carry out and confirm the runbook's steps: groups": (
+        "Qui peut effectuer et confirmer les étapes du guide d'exécution : groupes"
+    ),
+    "Who may carry out and confirm the runbook's steps: administrators": (
+        "Qui peut effectuer et confirmer les étapes du guide d'exécution : administrateurs"
+    ),
+    "Record of the users of Lync pools, for the voice servers of kind tandem": (
+        "Enregistrement des utilisateurs des pools Lync Server, pour les serveurs vocaux de type tandem"
+    ),
+    "Record of the Exchange UM dial plans and servers, {}": (
+        "Enregistrement des plans de numérotation et des serveurs de messagerie unifiée Exchange, {~}"
+    ),
+    "Record of the users of Exchange UM, {}": (
+        "Enregistrement des utilisateurs de la messagerie unifiée Exchange, {~}"
+    ),
+    "for the voice servers of kind tandem": "pour les serveurs vocaux de type tandem",
     "Trusts with the other forests": "Relations d'approbation avec les autres forêts",
     "Groups of both teams": "Groupes des deux équipes",
     "Rights of both teams on accounts": "Droits des deux équipes sur les comptes",

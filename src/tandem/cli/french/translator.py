@@ -2,7 +2,7 @@
 
 A template is the message with ``{}`` for each value. Its French has a slot for each, too, in the same order: ``{}`` is the
 value as it is, ``{~}`` is translated first, ``{k}`` is the word for a kind of object. Of several templates that fit, the one
-with the most letters of its own counts, first of those whose values hold no comma. Values are never looked at but in slots
+with the most letters of its own counts, and before it one whose values hold no comma. Values are never looked at but in slots
 that say so.
 
 What no template makes as a whole is put together by commands: ``NAME: EVIDENCE``, lists with commas, "and" and "or", changes
@@ -22,15 +22,17 @@ _FRENCH_SLOT = re.compile(r"\{([~k]?)\}")
 _SENTENCES = re.compile(r"(?<=\.) ")
 _SEMICOLON = re.compile("; ")
 _CHANGE = re.compile(r"[+~\-!] ")
-_NUMBERED = re.compile(r"(\s*\d+\.?\s+|\d+/\S+ )(\S.*)", re.DOTALL)
+_NUMBERED = re.compile(r"(\s*\d+(?:\.|/\S+)?\s+)(\S.*)", re.DOTALL)
+_INNER = re.compile(r"[:;.] ")
 _COLUMNS = re.compile(r"( {2,}| – )")
+_BRACKETS = re.compile(r"[()]")
 _SEPARATORS = re.compile(r"(, or |, and | or | and the | and |, )")
 _DEEPEST = 5
 _MOST_PLACES = 8
 """Colons, or commas of a change's details, at which a message is divided, at most."""
 _MOST_PIECES = 50
 """Sentences, changes, columns, names of a list that are looked at one by one; of more, the whole stays as it is."""
-_VAGUE = 8
+_VAGUE = 9
 """Letters of its own of a template that begins with a value, below which it is vague."""
 
 
@@ -81,7 +83,14 @@ class Template:
             values += [text[at:found], *[""] * joined]
             at, joined = found + len(part), 0
         before = next(filter(None, reversed(self.parts[:-1])), "")
-        return (*values, text[at:end], *[""] * joined) if at < end or before[-1:].isalpha() else None
+        found_all = (*values, text[at:end], *[""] * joined)
+        return found_all if (at < end or before[-1:].isalpha()) and self._may_take(found_all) else None
+
+    def _may_take(self, values: tuple[str, ...]) -> bool:
+        """Whether the values are single words where the template is vague; what is a message itself may have more."""
+        return not self.is_vague or not any(
+            not mark and (" " in value or value.endswith(",")) for value, mark in zip(values, self.marks, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +146,7 @@ class Translator:
         return text
 
     def _whole(self, text: str, depth: int) -> str | None:
-        """By the template of the whole message, whose values hold no other message behind a colon or semicolon."""
+        """By the template of the whole message, whose values hold no other message behind a colon, semicolon or full stop."""
         if not text:
             return None
         if (known := self.catalogue.texts.get(text) or self.catalogue.messages.get(text)) is not None:
@@ -153,17 +162,13 @@ class Translator:
 
     def _best(self, text: str, depth: int, *, plain: bool) -> str | None:
         found = [
-            (_has_no_comma(template.marks, values), template.letters, template.french, values)
+            (not _has_comma(template.marks, values), template.letters, template.french, values)
             for template in self._candidates(text)
-            if (values := template.values(text, self._kinds))
-            and not (plain and _hides(template.marks, values))
-            and not (
-                template.is_vague and any(" " in v for v, mark in zip(values, template.marks, strict=True) if not mark)
-            )
+            if (values := template.values(text, self._kinds)) and not (plain and _hides(template.marks, values))
         ]
         if not found:
             return None
-        _, _, french, values = max(found, key=lambda each: each[:2])
+        *_, french, values = max(found, key=lambda each: each[:2])
         return self._filled(french, values, depth)
 
     def _candidates(self, text: str) -> Iterator[Template]:
@@ -184,8 +189,8 @@ class Translator:
     def _together(self, text: str, depth: int) -> str | None:
         """By the way in which commands put messages together."""
         for attempt in (
-            self._numbered,
             self._sentences,
+            self._numbered,
             self._named,
             self._several,
             self._remark,
@@ -201,7 +206,7 @@ class Translator:
         return "".join(self._slot(each, depth + 1) for each in pieces) if pieces else None
 
     def _numbered(self, text: str, depth: int) -> str | None:
-        """``3. TITLE``, ``12 passed``, ``9/contacts REASON``."""
+        """``3. TITLE``, ``12 passed``, ``3/um-dial-plans waits for 1/servers``."""
         found = _NUMBERED.fullmatch(text)
         known = self._whole(found[2], depth + 1) if found else None
         return f"{found[1]}{known}" if found and known is not None else None
@@ -214,7 +219,7 @@ class Translator:
     def _several(self, text: str, depth: int) -> str | None:
         """Messages or changes with ``;`` between them: all of them, or it is one sentence."""
         said = [
-            self._change(each, depth + 1) if _CHANGE.match(each) else self._item(each, depth + 1)
+            self._change(each, depth + 1) if _CHANGE.match(each) else self._part(each, depth + 1)
             for each in _divided(_SEMICOLON, text)
         ]
         return " ; ".join(each for each in said if each is not None) if said and None not in said else None
@@ -225,8 +230,16 @@ class Translator:
             return None
         if text.endswith(" more") and (known := self._whole(text, depth)) is not None:
             return known
-        several = self._several(text, depth)
-        return several if several is not None else self._change(text, depth)
+        for attempt in (self._known_changes, self._several, self._change):
+            if (found := attempt(text, depth)) is not None:
+                return found
+        return None
+
+    def _known_changes(self, text: str, depth: int) -> str | None:
+        """Changes with how they are known behind them: ``CHANGES (differs, as observed by ...)``."""
+        changes, remark = _with_remark(text)
+        known = self._best(remark, depth + 1, plain=True) if remark else None
+        return f"{self._slot(changes, depth + 1)} ({known})" if known is not None else None
 
     def _change(self, text: str, depth: int) -> str | None:
         """``+ KIND NAME: DETAILS``: the kind, and of the details those that are messages."""
@@ -235,7 +248,7 @@ class Translator:
         if kind is None:
             return None
         name, colon, details = rest[len(kind) + 1 :].partition(": ")
-        if " becomes " in name:
+        if " becomes " in name or kind == "service":
             name = self._slot(name, depth + 1)
         said = f"{text[:2]}{self.catalogue.kinds[kind]} {name}"
         return f"{said} : {self._details(details, depth + 1)}" if colon else said
@@ -261,18 +274,30 @@ class Translator:
 
     def _named(self, text: str, depth: int) -> str | None:
         """``NAME: EVIDENCE`` where the name is a message; or ``TASK: REASON`` where the reason is one."""
-        at = 0
+        at = -1
         for _ in range(_MOST_PLACES):
             at = text.find(": ", at + 1)
             if at < 0:
                 return None
             left, right = text[:at], text[at + 2 :]
+            if not _is_balanced(left):
+                continue
             name = left if left in self.catalogue.products else self._phrase(left, depth + 1)
             if name is not None:
                 return f"{name} : {self._slot(right, depth + 1)}"
-            if " " not in left and (reason := self._whole(right, depth + 1)) is not None:
-                return f"{left} : {reason}"
+            if (found := self._reason(left, right, depth)) is not None:
+                return found
         return None
+
+    def _reason(self, left: str, right: str, depth: int) -> str | None:
+        known = self._whole(right, depth + 1) if " " not in left else None
+        return f"{left} : {known}" if known is not None else None
+
+    def _part(self, text: str, depth: int) -> str | None:
+        """One of several messages: also ``TASK: REASON``."""
+        known = self._item(text, depth)
+        left, colon, right = text.partition(": ")
+        return self._reason(left, right, depth) if known is None and colon else known
 
     def _phrase(self, text: str, depth: int) -> str | None:
         """A message, with the place that it is about behind it (``[FOREST]``), or a list."""
@@ -283,12 +308,12 @@ class Translator:
         return known if known is not None else self._list(text, depth)
 
     def _remark(self, text: str, depth: int) -> str | None:
-        """``MESSAGE (REMARK)``, ``VALUE (REMARK)``."""
-        begin, _, remark = text.partition(" (")
-        if not remark.endswith(")"):
+        """``MESSAGE (REMARK)``, or a remark that was joined to a word."""
+        message, remark = _with_remark(text)
+        if not remark:
             return None
-        known = begin if self._is_value(begin) else self._phrase(begin, depth + 1)
-        return f"{known} ({self._slot(remark[:-1], depth + 1)})" if known is not None else None
+        known = self._phrase(message, depth + 1) if message else ""
+        return f"{known} ({self._slot(remark, depth + 1)})" if known is not None else None
 
     def _list(self, text: str, depth: int) -> str | None:
         """``A and B, or C`` of values, product words and messages; ``None`` where one of it is something else."""
@@ -319,13 +344,37 @@ class Translator:
 
 
 def _hides(marks: Sequence[str], values: tuple[str, ...]) -> bool:
-    """Whether a value that is taken as it is holds what may be a message of its own."""
-    return any(not mark and (": " in text or "; " in text) for mark, text in zip(marks, values, strict=True))
+    """Whether a value that is taken as it is holds what may be a message of its own, or a message has half of its brackets."""
+    return any(
+        not _is_balanced(value) if mark == "~" else not mark and _INNER.search(value) is not None
+        for mark, value in zip(marks, values, strict=True)
+    )
 
 
-def _has_no_comma(marks: Sequence[str], values: tuple[str, ...]) -> bool:
-    """Whether no value that is taken as it is has more behind a comma, for which another template may be."""
-    return not any(not mark and ", " in text for mark, text in zip(marks, values, strict=True))
+def _has_comma(marks: Sequence[str], values: tuple[str, ...]) -> bool:
+    """Whether a value that is taken as it is goes on behind a comma: a template that knows what follows is to be preferred."""
+    return any(not mark and ", " in value for mark, value in zip(marks, values, strict=True))
+
+
+def _is_balanced(text: str) -> bool:
+    depth = 0
+    for found in _BRACKETS.finditer(text):
+        depth += 1 if found[0] == "(" else -1
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _with_remark(text: str) -> tuple[str, str]:
+    """A text and the remark in brackets that ends it; it may hold brackets itself. Without one: the text, and nothing."""
+    if text.endswith(")"):
+        depth = 0
+        for found in reversed(list(_BRACKETS.finditer(text))):
+            depth += 1 if found[0] == ")" else -1
+            if depth == 0:
+                at = found.start()
+                return (text[: at - 1], text[at + 1 : -1]) if text[:at].endswith(" ") else (text, "")
+    return text, ""
 
 
 def _divided(between: re.Pattern[str], text: str) -> list[str]:

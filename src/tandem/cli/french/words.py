@@ -42,6 +42,7 @@ WORDS = {
     "managed from now on": "géré à partir de maintenant",
     "password (sensitive)": "mot de passe (confidentiel)",
     "(sensitive)": "(confidentiel)",
+    "taken back": "retiré",
     "at {}": "sur {}",
     "{} becomes {}": "{} devient {}",
     "warning: has the {} of {}, who is gone from the file; if it is the same person, say 'was: {}' to keep "

@@ -147,7 +147,7 @@ def _object(found: object, properties: Mapping[str, Kind], key: str, where: str)
         if found.get(name) is not None
     }
     if properties[key] is Kind.TEXT and not out.get(key):
-        raise _refused(f"{where}.{key}", found.get(key), "a value: it names the object")
+        raise _refused(f"{where}.{key}", found.get(key), "a value, which names the object")
     return out
 
 
@@ -181,7 +181,7 @@ def _value(found: object, kind: Kind, where: str) -> Value:
 def _unread(members: Mapping[str, Any]) -> dict[str, str]:
     found = members.get("unread")
     if not isinstance(found, dict) or not all(isinstance(why, str) for why in found.values()):
-        raise _refused("unread", found, "an object: for each section that could not be read, why")
+        raise _refused("unread", found, "an object that says why, for each section that could not be read")
     return found
 
 

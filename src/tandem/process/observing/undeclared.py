@@ -47,7 +47,7 @@ def _exchange(org: Organization, forest: str, seen: Seen) -> Iterator[Found]:
         found = there.get(server.fqdn.lower())
         year, pack = version_of(text(found, "AdminDisplayVersion")) if found else ("", 0)
         if year == server.version and pack > server.service_pack and year in ("2007", "2010"):
-            yield 1, "messaging server", f"{server.fqdn} with Service Pack {pack}, beyond {server.service_pack}"
+            yield 1, "messaging server", f"{server.fqdn} (SP{pack} > SP{server.service_pack})"
 
 
 def _lync(org: Organization, seen: Seen) -> Iterator[Found]:
