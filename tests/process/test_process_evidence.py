@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 import deployment
@@ -121,6 +122,27 @@ def test_within_phase_7_the_front_end_restart_waits_for_exchucutil(folder: Path)
         confirm(context, [restart])
     confirm(context, [exchucutil, restart])
     assert lines(folder)[-1]["task"] == restart
+
+
+def test_an_exchange_forest_waits_for_nothing_of_another_one(tmp_path: Path) -> None:
+    tree = yaml.safe_load((CASES / "base" / "exchange.yaml").read_text(encoding="utf-8"))
+    own, other = "a.example.net", "b.example.org"
+    tree["forests"] += [{"name": name, "domains": [name], "trusts": ["example.com"]} for name in (own, other)]
+    for server, name in zip(tree["messaging_servers"], (own, other), strict=True):
+        server |= {"fqdn": f"ex1.{name}", "forest": name}
+    tree["um_dial_plans"] = [tree["um_dial_plans"][0] | {"forest": own}]
+    tree["um_dial_plans"].append({"name": "Other", "forest": other, "extension_digits": 4})
+    tree["administrators"] = tree["administrators"][1:]
+    (tmp_path / "organization.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    create_directory(require_organization(tmp_path / "organization.yaml"), SystemIds())
+    apply(deployment.context(tmp_path), only=find_phase("0"))
+    context = deployment.context(tmp_path)
+    first = before(tmp_path, 1)
+    confirm(context, [id_ for id_ in first if not id_.endswith(f"@{other}")])
+    confirm(context, [f"1/exchange-first-server@{own}"])
+    for id_ in (f"1/exchange-first-server@{other}", "2/lync-certificates-pool1.example.com"):
+        with pytest.raises(ProcessError, match="waits for "):
+            confirm(context, [id_])
 
 
 def test_the_role_is_asked_for_before_anything_else(folder: Path) -> None:

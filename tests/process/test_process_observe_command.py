@@ -299,6 +299,13 @@ def test_a_plan_says_which_groups_the_operator_lacks(home: Path) -> None:
     assert "not for victor (lacks Organization Management)" in done.stdout
 
 
+def test_a_plan_names_a_step_once_and_says_nothing_of_it_that_stands_there_already(home: Path) -> None:
+    page = home / "plan.html"
+    shown = run(home, "plan", "--html", str(page)).stdout
+    assert shown.count(SECURITY) == 1 and "! runbook step" not in shown
+    assert SECURITY in page.read_text() and "! runbook step" not in page.read_text()
+
+
 def test_what_two_phases_miss_is_drift_once(home: Path) -> None:
     def edit(results: dict[str, observed.Members]) -> None:
         for each in results["exchange-cas1.proseware.example"]["objects"]["ExchangeCertificate"]:
@@ -324,6 +331,22 @@ def test_results_alone_become_a_file_whose_plan_is_empty(home: Path, tmp_path_fa
     left = [p for p in make_plan(context(there)).todo if p.standing is None or p.standing.outcome != "not observable"]
     assert left == []
     assert json.loads(run(there, "drift", "--json").stdout)["differences"] == []
+
+
+def test_of_a_deployment_that_is_there_what_is_missing_stands_in_the_runbook(tmp_path: Path) -> None:
+    """README's way with Exchange 2013 and Lync 2013 in a forest each, where one hunt group is missing."""
+    folder = Path(__file__).parents[1] / "vectors" / "observations" / "2013-two-forests"
+    results = [str(path) for path in sorted(folder.glob("*.json"))]
+    made = CliRunner().invoke(tandem, ["import", "--observation", *results])
+    (tmp_path / "organization.yaml").write_text(made.stdout, encoding="utf-8")
+    assert CliRunner().invoke(tandem, ["directory", "create", str(tmp_path / "organization.yaml")]).exit_code == 0
+    observing = run(tmp_path, "observe", *results)
+    assert observing.exit_code == 0, observing.output
+    rest = CliRunner().invoke(tandem, ["runbook", str(tmp_path / "organization.yaml"), "--open"]).stdout
+    assert "differs: + UM hunt group London: at 1:2" in rest and "`7/exchange-exchucutil`" in rest
+    assert "`7/lync-front-end`" in rest and "`11/lync-acceptance`" in rest
+    for seen in ("3/exchange-dial-plans", "4/exchange-security", "8/lync-dial-plans", "10/lync-voice"):
+        assert f"`{seen}`" not in rest, seen
 
 
 def test_a_file_that_is_no_result_is_not_imported(tmp_path: Path) -> None:

@@ -246,6 +246,21 @@ def test_a_step_waits_for_its_phases_needs_in_its_own_and_the_voice_forest() -> 
     assert {each.side for each in before} == {Side.MESSAGING, Side.VOICE}
 
 
+def test_a_messaging_forest_waits_for_the_directory_of_its_own_and_the_voice_forest_alone() -> None:
+    """The trusts of a forest are no concern of another Exchange organization; Lync Server waits for all."""
+    org = organization(forests=2)
+    every = book(org).every
+    own = next(s for s in every if s.id.startswith("0/exchange-preconditions"))
+    voice = next(s for s in every if s.id.startswith("0/lync-directory"))
+    far = dataclasses.replace(own, forest="other.example", id="0/exchange-preconditions@other.example")
+    steps = (*every, far)
+    first = next(s for s in every if s.id.startswith("1/exchange-first-server"))
+    before = awaited(first, steps, org.voice_forest)
+    assert own in before and voice in before and far not in before
+    of_lync = dataclasses.replace(first, forest=org.voice_forest, side=Side.VOICE)
+    assert far in awaited(of_lync, steps, org.voice_forest)
+
+
 def test_a_step_of_one_messaging_forest_does_not_wait_within_its_phase_for_another_forests() -> None:
     org = organization(forests=2)
     some = book(org).every[0]

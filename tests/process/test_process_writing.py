@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import re
+from functools import cache
 from html.parser import HTMLParser
 
 import pytest
@@ -214,6 +215,59 @@ def test_the_frame_is_french_as_microsofts_documentation_writes_it() -> None:
 def test_groups_are_joined_by_ou_and_et_in_french(required: tuple[frozenset[str], ...], said: str) -> None:
     assert requirement_text(required, "fr") == said
     assert requirement_text(required) == said.replace(", ou", " ou").replace(" ou ", ", or ").replace(" et ", " and ")
+
+
+def test_groups_that_windows_translates_have_both_names_in_french() -> None:
+    """shared/domain/real-servers.md, D: on a French Active Directory the groups have these names."""
+    required = any_of("Domain Admins", ("Enterprise Admins", "Schema Admins"), "Administrators")
+    assert requirement_text(required, "fr") == (
+        "Domain Admins (Admins du domaine), ou Enterprise Admins (Administrateurs de l'entreprise) et Schema Admins "
+        "(Administrateurs du schéma), ou Administrators (Administrateurs)"
+    )
+    assert "(" not in requirement_text(required)
+    assert "Domain Admins (Admins du domaine)" in RENDERERS["md"](book(organization()), "fr").replace("\\", "")
+
+
+FRENCH = """
+Vérifier les pools Lync Server
+Adresses SIP à corriger
+Créer les plans de numérotation de messagerie unifiée de type URI SIP
+Les noms ne doivent contenir ni point ni espace.
+Le nom du sujet doit être le nom de domaine complet (FQDN) du serveur, sans caractère générique ; aucun certificat auto-signé. Si
+tous leurs noms figurent dans l'autre nom de l'objet (SAN)
+Importez le certificat de l'autorité de certification racine dans le magasin Autorités de certification racines de confiance (ordinateur local) des serveurs
+émis par une autorité de certification approuvée par Exchange
+Le niveau de sécurité VoIP doit correspondre au niveau de chiffrement des pools (Get-CsMediaConfiguration) ; sinon, tous les appels vers la messagerie unifiée échouent.
+Pour que les appareils Lync Phone Edition fonctionnent,
+L'applet de commande Enable-UMMailbox attribue l'adresse lors de la phase 11 ; cette étape ne concerne que les utilisateurs déjà activés.
+Attendez (ou forcez) la réplication d'Active Directory, puis demandez
+Organization Management (Gestion de l'organisation)
+Recipient Management (Gestion des destinataires)
+Sans redémarrage, le service frontal ne détecte ni les nouveaux plans de numérotation ni les nouveaux serveurs ; les appels échouent (ms-diagnostics 15030).
+un plan de numérotation global, de site ou de pool approprié suffit
+cliquez sur Load Data (Charger les données)
+Accès abonné
+Standard automatique
+Jonctions, stratégies de voix, enregistrements d'utilisation RTC et itinéraires des communications vocales
+Générateur de topologie : passerelle RTC
+puis publiez la topologie
+Aucun code confidentiel n'est indiqué
+"""  # noqa: E501 - texts as they are printed
+"""The better wordings of shared/domain/real-servers.md, D, as far as they are no labels of the frame."""
+
+
+@pytest.mark.parametrize("said", FRENCH.strip().splitlines())
+def test_runbooks_say_what_microsofts_french_documentation_says(said: str) -> None:
+    assert any(said in text for text in french_runbooks())
+
+
+@cache
+def french_runbooks() -> tuple[str, ...]:
+    attendant = dataclasses.replace(organization().contacts[0], auto_attendant="Reception")
+    orgs = [organization(*version) for version in VERSIONS]
+    orgs += [dataclasses.replace(organization(forests=2), contacts=(*organization(forests=2).contacts, attendant))]
+    spaces = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2019": "'", "\\": None})
+    return tuple(RENDERERS["md"](book(org), "fr").translate(spaces) for org in orgs)
 
 
 def test_every_phase_team_and_shell_has_a_french_name() -> None:

@@ -117,7 +117,7 @@ def _show_task(planned: Planned, operator: str, out: Console) -> None:
     seen = known.text if known is not None and known.text != NOTHING_KNOWN else ""
     for note in filter(None, (seen, _reason(planned), planned.advice)):
         out.print(f"        [yellow]{escape(note)}[/]")
-    show_changes(planned.changes, out)
+    show_changes(worth_showing(planned.changes), out)
 
 
 def _holders(planned: Planned) -> str:
@@ -131,6 +131,11 @@ def _reason(planned: Planned) -> str:
         return planned.reason
     names = ", ".join(planned.unseen)
     return f"{planned.reason} ({names}: maybe done, but you cannot read that)"
+
+
+def worth_showing(changes: Iterable[Change]) -> list[Change]:
+    """Changes without the one that says of a runbook step that it is one: its id and title stand above already."""
+    return [change for change in changes if change.kind != "runbook step"]
 
 
 def show_changes(changes: Sequence[Change], out: Console) -> None:

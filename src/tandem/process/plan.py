@@ -200,7 +200,7 @@ class Observer:
         near = {
             id_: each
             for id_, each in self._open.items()
-            if task.forest == voice or each.forest in (task.forest, voice) or each.side is not Side.MESSAGING
+            if task.forest == voice or each.forest in (task.forest, voice) or each.side is Side.VOICE
         }
         open_phases = {each.phase.number for each in near.values() if each.gate}
         names = [PHASES[n].id for n in needs if n in open_phases]

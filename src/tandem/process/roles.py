@@ -37,11 +37,24 @@ def any_of(*alternatives: str | Iterable[str]) -> Requirement:
 
 
 def requirement_text(requirement: Requirement, language: Literal["en", "fr"] = "en") -> str:
-    """As people read it: ``A and B, or C``; in French ``A et B, ou C`` and ``A ou B``."""
+    """As people read it: ``A and B, or C``; in French ``A et B, ou C`` and ``A ou B``, with the names of a French Windows."""
     if language == "en":
         return ", or ".join(" and ".join(sorted(alternative)) for alternative in requirement)
     either = ", ou " if any(len(alternative) > 1 for alternative in requirement) else " ou "
-    return either.join(" et ".join(sorted(alternative)) for alternative in requirement)
+    return either.join(" et ".join(map(_in_french, sorted(alternative))) for alternative in requirement)
+
+
+def _in_french(group: str) -> str:
+    return f"{group} ({FRENCH_GROUPS[group]})" if group in FRENCH_GROUPS else group
+
+
+FRENCH_GROUPS = {
+    ADMINISTRATORS: "Administrateurs",
+    DOMAIN_ADMINS: "Admins du domaine",
+    ENTERPRISE_ADMINS: "Administrateurs de l'entreprise",
+    SCHEMA_ADMINS: "Administrateurs du schéma",
+}
+"""What Windows calls these groups where it is installed in French; Exchange's and Lync Server's are English everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from datetime import datetime
 from html import escape
 from itertools import groupby
 
+from tandem.cli.show import worth_showing
 from tandem.process.observing.standing import NOTHING_KNOWN, StepState, is_old, source_text
 from tandem.process.phases import PHASES, Phase, Side
 from tandem.process.plan import Plan, Planned, Status, observations_of
@@ -114,12 +115,14 @@ def _task(planned: Planned) -> str:
     known = planned.standing.text if planned.standing else ""
     said = (known if known != NOTHING_KNOWN else "", planned.reason, planned.advice)
     notes = "".join(f'<p class="reason">{escape(n)}</p>' for n in said if n)
-    changes = "".join(f"<li>{escape(str(change))}</li>" for change in planned.changes[:_MOST])
-    if len(planned.changes) > _MOST:
-        changes += f"<li>... and {len(planned.changes) - _MOST} more</li>"
+    shown = worth_showing(planned.changes)
+    changes = "".join(f"<li>{escape(str(change))}</li>" for change in shown[:_MOST])
+    if len(shown) > _MOST:
+        changes += f"<li>... and {len(shown) - _MOST} more</li>"
+    listed = f"<ul>{changes}</ul>" if changes else ""
     roles = escape(requirement_text(task.required))
     return (
         f'<article class="{escape(word.replace(" ", "-"))}">'
         f'<div><span class="box">{_MARKS.get(word, "")}</span><b>{escape(task.title)}</b> ({escape(task.id)})'
-        f' &ndash; {escape(word)}</div><p class="roles">{roles}: {escape(holders)}</p>{notes}<ul>{changes}</ul></article>\n'
+        f' &ndash; {escape(word)}</div><p class="roles">{roles}: {escape(holders)}</p>{notes}{listed}</article>\n'
     )

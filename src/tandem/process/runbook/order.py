@@ -34,7 +34,7 @@ def before_in_phase(step: RunbookStep, steps: Iterable[RunbookStep], voice_fores
 
 
 def _near(step: RunbookStep, each: RunbookStep, voice_forest: str) -> bool:
-    if step.forest == voice_forest or each.side is not Side.MESSAGING:
+    if step.forest == voice_forest or each.side is Side.VOICE:
         return True
     return each.forest in (step.forest, voice_forest)
 
