@@ -82,6 +82,14 @@ def is_um_server(server: Versioned) -> bool:
     return not of_um.isdisjoint(roles_of(server))
 
 
+def answers_calls(server: Versioned) -> bool:
+    """Whether a UM server answers calls itself: 2013's Client Access role only tells the caller which one does."""
+    modern = (
+        server.kind is not ServerKind.TANDEM and server.version in VERSIONS and generation(server) >= Generation.E2013
+    )
+    return is_um_server(server) and (not modern or ServerRole.MAILBOX in roles_of(server))
+
+
 def generations(servers: Iterable[Versioned]) -> tuple[Generation, ...]:
     """The generations of some servers, oldest first."""
     return tuple(sorted({generation(server) for server in servers}))

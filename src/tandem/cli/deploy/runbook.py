@@ -6,7 +6,7 @@ import click
 
 from tandem.admin.deploy import runbook as admin
 from tandem.cli.common import FILE, phase_option
-from tandem.cli.said import LANG, said, speech
+from tandem.cli.said import LANG, Speech, said, speech
 from tandem.pki.files import write_whole
 from tandem.process.phases import TEAM_WORDS, Phase
 from tandem.process.runbook.model import Language

@@ -52,4 +52,11 @@ COMMANDS = {
         "la forêt {} n'est pas un nom DNS : attendu, par exemple, contoso.com"
     ),
     "{} in {}": "{} dans {}",
+    # Runbook
+    "Nothing is open: every step was observed as declared, or confirmed.": (
+        "Rien n'est ouvert : chaque étape a été observée conforme à la déclaration, ou confirmée."
+    ),
+    "Warning: {} is of an earlier run, and nothing of it is to be done now: do not run it.": (
+        "Avertissement : {} provient d'une exécution antérieure et rien n'en est à faire maintenant : ne l'exécutez pas."
+    ),
 }

@@ -133,4 +133,7 @@ RESULTS = {
     "it ended at {} UTC, and the observation of {}, {} UTC, differs: run the script again": (
         "il se termine le {} UTC, et l'observation de {}, {} UTC, diffère : exécutez de nouveau le script"
     ),
+    "at most {} characters, none of them a control character": (
+        "au plus {} caractères, dont aucun caractère de contrôle"
+    ),
 }

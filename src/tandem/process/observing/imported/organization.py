@@ -73,6 +73,10 @@ def imported(observations: Sequence[Observation]) -> tuple[Sections, tuple[str, 
         if seen.section(name).unread
     ]
     notes = [note for each in messaging for note in each.notes] + (voice.notes if voice else []) + people.notes + unread
+    notes.append(
+        "certificate_authority (HOST\\NAME of the authority that certificates are requested from) is not observed: "
+        "write it before phase 2"
+    )
     return {key: value for key, value in sections.items() if value}, tuple(dict.fromkeys(notes))
 
 

@@ -91,7 +91,8 @@ def _objects(at: ExchangeForest, chosen: Sequence[str], secured: list[str]) -> I
         )
         run = "\n".join(f"    {line}" for line in unless_whatif("run exchucutil.ps1", script).split("\n"))
         wanted = [fqdn for fqdn in chosen if fqdn in lync]
-        yield f"{_missing(at, wanted, secured, CONTAINERS)}\nif ($missing.Count -gt 0) {{\n{run}\n}}"
+        shown = "    $missing | ForEach-Object { Write-Host $_ }"
+        yield f"{_missing(at, wanted, secured, CONTAINERS)}\nif ($missing.Count -gt 0) {{\n{shown}\n{run}\n}}"
         yield hunt_groups_again()
     for fqdn in chosen:
         if fqdn not in lync:

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from tandem.org import model as m
 from tandem.org.patterns import PatternError, compile_pattern
-from tandem.org.versions import names_must_match
+from tandem.org.versions import answers_calls, names_must_match
 from tandem.org.vocabulary import PoolType, VoiceFeature
 from tandem.process.roles import VOICE_SERVERS
+from tandem.process.runbook.lync.contacts import contacts_table
 from tandem.process.runbook.lync.links import GUIDELINES
 from tandem.process.runbook.lync.side import LyncSide, version_of
 from tandem.process.runbook.lync.users import um_users
@@ -28,7 +29,8 @@ def _always(_at: LyncSide) -> bool:
 
 
 def _several_servers(at: LyncSide) -> bool:
-    return any(len(at.org.servers_of(plan)) > 1 for plan in at.org.um_dial_plans)
+    """Whether another server answers when one is switched off: 2013's Client Access servers only pass calls on."""
+    return any(sum(map(answers_calls, at.org.servers_of(plan))) > 1 for plan in at.org.um_dial_plans)
 
 
 def _old_names(at: LyncSide) -> bool:
@@ -114,7 +116,8 @@ def acceptance(at: LyncSide) -> RunbookStep:
     """Phase 11: the tests, then the calls with a column for the result."""
     calls = [call for call in CALL_LIST if call.applies(at)]
     dialing = StepTable(DIALING, tuple(_dialing(at)))
-    tables = [StepTable(CALLS, tuple(map(_call_row, calls))), *((dialing,) if dialing.rows else ())]
+    further = (dialing, contacts_table(at))
+    tables = [StepTable(CALLS, tuple(map(_call_row, calls))), *(table for table in further if table.rows)]
     checks = [*_connectivity(at), *((_dialing_check(),) if dialing.rows else ())]
     first = Text(
         f"Make the calls below, and write the results into {CALLS} (columns Result, By, Date).",

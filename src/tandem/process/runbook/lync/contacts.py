@@ -77,7 +77,7 @@ def contacts(at: LyncSide) -> RunbookStep:
     return at.step(
         9, "contacts", OCSUMUTIL, title,
         typed=tuple(_entries(at)), checks=(found,), notes=tuple(_notes(at)),
-        saves=(Saved("contacts", _addresses(at)),), undo=(undo,), tables=(_table(at),),
+        saves=(Saved("contacts", _addresses(at)),), undo=(undo,), tables=(contacts_table(at),),
         minutes=10 + 3 * len(at.contacts),
     )  # fmt: skip
 
@@ -107,7 +107,8 @@ def _find(at: LyncSide) -> str:
     return f"$found = @{{}}\nforeach ($ou in {_paths(at)}) {{\n{indented(body)}\n}}"
 
 
-def _table(at: LyncSide) -> StepTable:
+def contacts_table(at: LyncSide) -> StepTable:
+    """The contact objects, a row for each."""
     return StepTable(
         CONTACTS,
         tuple(
@@ -125,7 +126,7 @@ def _entries(at: LyncSide) -> Iterator[Text]:
     yield Text(
         f"Run {tool}, then click Load Data.", f"Exécutez {tool}, puis cliquez sur Load Data (Charger les données)."
     )
-    for row in _table(at).rows:
+    for row in contacts_table(at).rows:
         kind, attendant = row["ContactType"], f": {row['AutoAttendant']}" if row["AutoAttendant"] else ""
         yield Text(
             f"SIP dial plan {row['DialPlan']}, Add: Organizational Unit {row['OU']}; Name {row['Name']}; SIP Address {row['SipAddress']}; "

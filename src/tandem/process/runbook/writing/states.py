@@ -16,7 +16,9 @@ def state_text(standing: StepStanding, french: Callable[[str], str]) -> Text:
         return _joined(_confirmed(standing.confirmation), Text("not observed", "non observé"))
     if standing.outcome is StepOutcome.DIFFERENT:
         changes = "; ".join(map(str, standing.changes))
-        different = Text(f"OPEN, differs: {changes}", f"OUVERT, différent : {changes}")
+        different = Text(
+            f"OPEN, differs (seen -> declared): {changes}", f"OUVERT, différent (vu -> déclaré) : {changes}"
+        )
         return _joined(different, _sources(standing))
     return Text(f"OPEN, {standing.text}", f"OUVERT, {french(standing.text)}")
 
@@ -35,8 +37,8 @@ def _sources(standing: StepStanding) -> Text:
     seen = standing.observations
     old = standing.old
     return Text(
-        "; ".join(f"by {_where(each)}" for each in seen) + (" (old: collect again)" if old else ""),
-        " ; ".join(f"par {_where(each)}" for each in seen) + (" (ancien : collectez de nouveau)" if old else ""),
+        "; ".join(f"seen by {_where(each)}" for each in seen) + (" (old: collect again)" if old else ""),
+        " ; ".join(f"vu par {_where(each)}" for each in seen) + (" (ancien : collectez de nouveau)" if old else ""),
     )
 
 
