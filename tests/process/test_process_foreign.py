@@ -120,6 +120,7 @@ def test_a_forest_without_contacts_of_um_lacks_them(tmp_path: Path, deployed: Pa
     assert checks["Contact of Reception"].grade is Grade.FAILED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begins", sorted({rule.begins for rule in _RULES}))
 def test_every_rule_is_about_checks_that_there_are(begins: str, tmp_path: Path, deployed: Path) -> None:
     made = contoso()
