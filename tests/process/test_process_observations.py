@@ -116,8 +116,8 @@ def problem(standing: StepStanding, wanted: object) -> str:
         return f"{wordings} is written, {texts} is found"
     return ""
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_every_step_is_as_it_was_worked_out_by_hand(seen: Seen, expected: dict[str, Any]) -> None:
     wrong = {
         id_: found

@@ -722,8 +722,8 @@ def test_a_text_that_is_no_number_is_a_difference(value: str, declared: m.Organi
     assert "3/exchange-dial-plans: ~ UM dial plan Main" in "".join(changes(judged(declared, results)))
     imported([read_observation(observed.sealed(each)) for each in results.values()])
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_thousands_of_hunt_groups_are_judged_in_linear_time(tmp_path: Path) -> None:
     tree = yaml.safe_load(TWO_FORESTS)
     main, lobby = tree["um_dial_plans"]

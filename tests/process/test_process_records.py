@@ -92,8 +92,8 @@ def test_a_tandem_pool_reads_exchange_from_records_and_knows_where_calls_begin(t
     assert not alice.pin_state  # Exchange makes the PIN
     context.session.close()
 
-@pytest.mark.slow
 
+@pytest.mark.slow
 def test_a_voice_server_finds_exchange_um_of_another_forest_by_its_own_account(tmp_path: Path) -> None:
     case = vectors_runner.Case(CASES / "mixed-exchange-um-other-forest.yaml", tmp_path, tmp_path / "templates")
     assert case.run() == case.data["expect"]  # everything is applied, and confirmed

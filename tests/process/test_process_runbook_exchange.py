@@ -335,6 +335,18 @@ def test_who_deploys_the_first_server_follows_what_is_there(
     assert ("Schema Admins" in said(first)) is named
 
 
+def test_a_new_organization_has_the_name_that_its_forest_declares() -> None:
+    org = SINGLE["2013"]
+    (forest,) = (each for each in org.forests if each.name == org.messaging_forests[0])
+    own = dataclasses.replace(forest, messaging_organization_name="Fabrikam Mail")
+    named = dataclasses.replace(
+        org,
+        messaging_organization=MessagingOrganization.NEW,
+        forests=tuple(own if each == forest else each for each in org.forests),
+    )
+    assert '/OrganizationName:"Fabrikam Mail"' in steps_of(named)["1/exchange-first-server"].typed[0].en
+
+
 # Phase 2
 
 

@@ -58,7 +58,8 @@ class Forest:
     """An Active Directory forest, named by its root domain. ``trusts`` are the forests whose accounts it lets in.
 
     ``directory`` is the address of its own domain controllers, where that is not the organization's.
-    ``messaging_organization`` says the same as the organization's key, of this forest, where forests differ.
+    ``messaging_organization`` says the same as the organization's key, of this forest, where forests differ;
+    ``messaging_organization_name`` is the name of its Exchange organization, where that is not the organization's.
     """
 
     name: Annotated[str, FQDN]
@@ -66,6 +67,7 @@ class Forest:
     trusts: tuple[str, ...] = ()
     directory: str = ""
     messaging_organization: MessagingOrganization | None = None
+    messaging_organization_name: Annotated[str, OBJECT_NAME] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,6 +351,11 @@ class Organization:
         """What is there of a forest's Exchange organization before phase 1."""
         said = (each.messaging_organization for each in self.forests if each.name == forest)
         return next(said, None) or self.messaging_organization
+
+    def messaging_organization_name_of(self, forest: str) -> str:
+        """What a forest's Exchange organization is called."""
+        said = (each.messaging_organization_name for each in self.forests if each.name == forest)
+        return next(said, "") or self.name
 
     @property
     def voice_forest(self) -> str:

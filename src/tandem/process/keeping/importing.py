@@ -84,9 +84,6 @@ def _file_text(sections: Mapping[str, object], head: Iterable[str]) -> str:
 
 def _head(found: Found) -> Iterator[str]:
     yield "Read from a directory by 'tandem import'. 'tandem validate' checks it, 'tandem plan' compares it again."
-    if len(set(found.organizations.values())) > 1:
-        yield "The forests have messaging organizations of their own, whose names stay apart:"
-        yield from (f"  - {forest}: {name}" for forest, name in found.organizations.items())
     if found.unread:
         yield "What the directory does not tell; keys that are not in the file have their default, which nobody has read:"
         yield from (f"  - {unread.text}" for unread in found.unread)
@@ -132,6 +129,8 @@ def _forests(found: Found, directory: Mapping[str, str], first: str) -> list[_Di
             forest["trusts"] = list(trusts)
         if directory[name] != first:
             forest["directory"] = directory[name]
+        if (own := found.organizations.get(name, "")) not in ("", found.organization):
+            forest["messaging_organization_name"] = own
         out.append(forest)
     return out
 

@@ -92,11 +92,18 @@ def _forests(everything: dict[tuple[str, str], Seen], people: ObservedPeople) ->
                     trusting[source].add(target)
                 if way in ("inbound", "bidirectional"):
                     trusting[target].add(source)
+    names_of = {
+        forest: name
+        for (side, forest), seen in everything.items()
+        if side == "exchange" and (name := _ObservedMessaging(seen, forest).organization())
+    }
     out = []
     for name in names:
         forest: dict[str, object] = {"name": name, "domains": [name, *sorted(people.domains(name) - {name})]}
         if trusting[name]:
             forest["trusts"] = sorted(trusting[name])
+        if (own := names_of.get(name, "")) not in ("", next(iter(names_of.values()))):
+            forest["messaging_organization_name"] = own
         out.append(forest)
     return out
 

@@ -59,7 +59,9 @@ def _setup(at: ExchangeForest, server: m.DeclaredMessagingServer, *, first: bool
     version = generation(server)
     names: dict[str, str] = {ServerRole.UM: "UnifiedMessaging"}
     roles = ",".join(names.get(role, role) for role in roles_of(server))
-    name = f' /OrganizationName:"{at.org.name}"' if first and not _present(at) else ""
+    name = (
+        f' /OrganizationName:"{at.org.messaging_organization_name_of(at.forest)}"' if first and not _present(at) else ""
+    )
     if version < Generation.E2013:
         command = f"Setup.com /mode:Install /roles:{roles}{name}"
     else:
