@@ -65,6 +65,7 @@ async def recorded(session: MediaSession, path: Path, send: Callable[[int], None
     return (await asyncio.to_thread(path.read_bytes))[: 2 * done.samples]
 
 
+@pytest.mark.slow
 async def test_whoever_sends_from_elsewhere_is_not_heard(session: MediaSession, tmp_path: Path) -> None:
     with contextlib.closing(udp("127.0.0.1")) as peer, contextlib.closing(udp("127.0.0.81")) as spoofer:
         where = (session.host, session.port)
@@ -81,6 +82,7 @@ async def test_whoever_sends_from_elsewhere_is_not_heard(session: MediaSession, 
     assert all(sample > 0 for sample in samples)
 
 
+@pytest.mark.slow
 async def test_what_was_sent_before_is_not_heard_again(session: MediaSession, tmp_path: Path) -> None:
     protect = SrtpSender(SUITE, KEY).protect
     sent: list[bytes] = []
@@ -97,6 +99,7 @@ async def test_what_was_sent_before_is_not_heard_again(session: MediaSession, tm
     assert abs(len(heard) // 2 - PACKETS * FRAME) <= FRAME
 
 
+@pytest.mark.slow
 async def test_plain_sound_is_not_heard_where_srtp_was_agreed_on(session: MediaSession, tmp_path: Path) -> None:
     with contextlib.closing(udp("127.0.0.1")) as peer:
         where = (session.host, session.port)

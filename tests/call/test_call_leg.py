@@ -92,6 +92,7 @@ async def pair(request: pytest.FixtureRequest) -> AsyncIterator[Pair]:
     await pair.close()
 
 
+@pytest.mark.slow
 async def test_sound_arrives_as_it_was_played_and_the_callee_can_hang_up(pair: Pair) -> None:
     leg = await pair.place()
     callee = await pair.answered.get()
@@ -115,6 +116,7 @@ async def test_a_callee_hangs_up_though_the_connection_of_the_call_is_gone(pair:
     assert await asyncio.wait_for(caller.ended, 2) == "remote"
 
 
+@pytest.mark.slow
 async def test_keys_arrive_once_each_and_in_order(pair: Pair) -> None:
     leg = await pair.place()
     callee = await pair.answered.get()

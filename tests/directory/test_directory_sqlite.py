@@ -234,6 +234,7 @@ def test_no_text_makes_the_filter_parser_raise_anything_else(text: str) -> None:
             pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jump_s", [-86_400.0, 0.0, 86_400.0], ids=["back a day", "none", "forward a day"])
 def test_a_lock_lasts_no_longer_than_a_quarter_of_an_hour_however_the_clock_jumps(
     directory: EmbeddedDirectory, tmp_path: Path, jump_s: float

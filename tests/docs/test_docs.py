@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "tandem"
 
 
+@pytest.mark.slow
 def test_the_references_are_as_the_code_makes_them() -> None:
     command = [sys.executable, str(ROOT / "tools" / "render_reference"), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

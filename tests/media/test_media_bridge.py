@@ -132,6 +132,7 @@ def test_payloads_pass_bit_by_bit_where_the_codec_is_the_same(codec: str, suites
     assert {p.payload for p in one.packets} == {silence(codec)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("here", "there"),
     [pytest.param(a, b, marks=() if "PCMU" in (a, b) else pytest.mark.slow) for a in CODECS for b in CODECS if a != b],

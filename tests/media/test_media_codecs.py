@@ -42,6 +42,7 @@ def test_speech_survives_the_codec_with_little_delay(name: str) -> None:
     assert 0 <= match.offset <= DELAY[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CODECS)
 @given(cuts=st.lists(st.integers(0, 1700), max_size=8))
 def test_sound_cut_anyhow_becomes_payloads_of_its_true_length(name: str, cuts: list[int]) -> None:

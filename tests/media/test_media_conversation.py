@@ -92,6 +92,7 @@ def each_once(first: Iterable[str], second: Iterable[str]) -> list[Any]:
     return [pytest.param(a, b, marks=() if a == common or b == usual else slow) for a in first for b in second]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("codec", "suite"), each_once(CODECS, ["", *SUITES]))
 def test_speech_and_keys_go_both_ways_in_every_codec_and_suite(codec: str, suite: str) -> None:
     a, b = agreed(codec, suite)

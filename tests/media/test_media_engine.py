@@ -101,6 +101,7 @@ async def test_a_recording_is_on_disk_while_somebody_speaks(engine: MediaEngine,
     session.close()
 
 
+@pytest.mark.slow
 async def test_a_recording_whose_file_cannot_be_opened_ends_and_says_so(engine: MediaEngine, tmp_path: Path) -> None:
     session, phone = await call(engine)
     phone.play([Sound.of(tone(8))])

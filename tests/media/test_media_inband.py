@@ -107,6 +107,7 @@ def test_keys_are_heard_in_noise(key: str, seed: int) -> None:
     assert heard(mixed(pressed, noise(len(pressed), -20, seed))) == key
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", DIGITS)
 def test_keys_are_heard_while_somebody_speaks_in_the_background(key: str) -> None:
     speech = [sample / 8 for sample in array("h", SPEECH[0])]
@@ -124,6 +125,7 @@ def test_nobody_speaks_a_key() -> None:
             assert heard([sample * gain for sample in array("h", speech)]) == ""
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.floats(80, 400), st.floats(0.3, 1.0), st.integers(0, 2**32))
 def test_nobody_sings_a_key(pitch: float, fall: float, seed: int) -> None:

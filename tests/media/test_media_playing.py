@@ -130,6 +130,7 @@ def test_the_speed_can_change_while_a_file_plays(speed: float) -> None:
     assert rest == pytest.approx((len(SPEECH) // 2 - 50 * HOP) / HOP / speed, abs=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", CODECS)
 def test_speech_at_another_speed_is_still_that_speech_in_every_codec(codec: str) -> None:
     played = source(SPEECH)

@@ -56,6 +56,7 @@ def test_a_recording_has_its_true_length_and_order_under_loss_and_disorder(seed:
     assert receiver.statistics.lost == count - len(numbers)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @pytest.mark.parametrize("name", CODECS)
 @given(seed=st.integers(0, 2**32))

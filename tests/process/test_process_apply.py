@@ -166,6 +166,7 @@ def test_a_wrong_password_is_refused(fresh: Path) -> None:
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_two_applies_at_once_one_wins_and_the_other_says_so(fresh: Path) -> None:
     inner: list[str] = []
 

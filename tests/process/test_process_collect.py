@@ -201,6 +201,7 @@ def test_a_collector_makes_only_values_that_read_or_write_its_own_file(shell: st
     assert streams == ["$Temporary, 'CreateNew', 'ReadWrite'"]
 
 
+@pytest.mark.slow
 @every_shell
 def test_a_collector_reads_every_section_or_says_that_its_shell_cannot(shell: str) -> None:
     side = next(side for side, shells in SHELLS.items() if shell in shells)
@@ -236,6 +237,7 @@ def test_each_property_of_a_certificate_is_documented() -> None:
     assert found == CERTIFICATE[1]
 
 
+@pytest.mark.slow
 @every_shell
 def test_a_collector_writes_every_property_that_the_page_lists(shell: str) -> None:
     side = next(side for side, shells in SHELLS.items() if shell in shells)
@@ -350,6 +352,7 @@ WITHOUT_2010 = MIXED.replace(MIXED.splitlines()[7] + "\n", "")
 """What is generated for 2007's shell holds 2010's servers too, with properties that this shell does not have."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("declared", [TWO_FORESTS, WITHOUT_2010], ids=["two forests", "2007 and 2013"])
 def test_a_collector_writes_what_the_generated_observations_hold(tmp_path: Path, declared: str) -> None:
     (tmp_path / "organization.yaml").write_text(declared, encoding="utf-8")

@@ -124,6 +124,7 @@ def test_within_phase_7_the_front_end_restart_waits_for_exchucutil(folder: Path)
     assert lines(folder)[-1]["task"] == restart
 
 
+@pytest.mark.slow
 def test_an_exchange_forest_waits_for_nothing_of_another_one(tmp_path: Path) -> None:
     tree = yaml.safe_load((CASES / "base" / "exchange.yaml").read_text(encoding="utf-8"))
     own, other = "a.example.net", "b.example.org"

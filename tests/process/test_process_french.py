@@ -151,6 +151,7 @@ def entries() -> dict[str, str]:
     return {english: french for room in ROOMS for english, french in room.items()}
 
 
+@pytest.mark.slow
 def test_every_message_has_its_french() -> None:
     messages, _ = made()
     assert len(messages) > 450
@@ -161,6 +162,7 @@ def test_every_message_has_its_french() -> None:
     assert lacking == {}
 
 
+@pytest.mark.slow
 def test_every_entry_translates_a_message_that_some_code_makes() -> None:
     _, strings = made()
     assert (entries().keys() | KINDS.keys() | STAYS) - strings == set()

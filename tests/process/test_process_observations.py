@@ -132,6 +132,7 @@ def test_every_step_of_the_runbook_is_written_and_no_other(deployment: str, expe
     assert sorted(step.id for step in runbook_steps(org)) == sorted(expected["steps"])
 
 
+@pytest.mark.slow
 def test_verify_fails_exactly_where_a_step_differs(seen: Seen, expected: dict[str, Any]) -> None:
     words = Counter(next(iter(each)) if isinstance(each, dict) else each for each in expected["steps"].values())
     assert seen.exit_code == expected["verify"]

@@ -73,6 +73,7 @@ def test_a_new_pin_is_left_to_a_um_server(deployed: Path) -> None:
     assert alice(deployed).pin_state is PinState.PENDING
 
 
+@pytest.mark.slow
 def test_an_account_that_is_renamed_keeps_entry_pin_sip_secret_and_settings(deployed: Path) -> None:
     before, kept = alice(deployed), secret(deployed)
     hasher = PinHasher(deployed / "pin.key")

@@ -178,6 +178,7 @@ def test_every_block_parses_and_is_powershell_2(name: str) -> None:
             ), step.id
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SINGLE)
 def test_every_changing_cmdlet_takes_whatif_and_no_check_changes_anything(name: str) -> None:
     for step in steps_of(SINGLE[name]).values():
@@ -578,6 +579,7 @@ PROGRAMS = {"certreq.exe", "repadmin.exe", ".\\exchucutil.ps1"}
 """What is no cmdlet; the first and the last say themselves what they would do (unless_whatif), repadmin only reads."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SINGLE)
 def test_each_cmdlet_and_parameter_is_in_the_shell_of_its_step(name: str) -> None:
     seen = set()

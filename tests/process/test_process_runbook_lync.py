@@ -231,6 +231,7 @@ def test_every_cmdlet_and_parameter_is_documented_for_the_shell_of_its_step(org:
     assert "Set-CsDialPlan" in seen and "Test-CsExUMConnectivity" in seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("org", ORGANIZATIONS)
 def test_every_changing_cmdlet_takes_whatif_and_no_check_or_kept_value_changes_anything(org: m.Organization) -> None:
     for step in steps_of(org).values():

@@ -203,6 +203,7 @@ def test_the_guard_stands_before_anything_that_does_something() -> None:
         assert names <= allowed and "throw" in before
 
 
+@pytest.mark.slow
 def test_a_script_is_powershell_2() -> None:
     for _, script in every_script():
         assert script.text.startswith("#requires -Version 2.0\n")
@@ -437,6 +438,7 @@ def test_a_step_of_one_server_runs_there_only() -> None:
     assert "Server = 'ex1.example.com'" in text and "$entry.Server -and $entry.Server -ne $here" in text
 
 
+@pytest.mark.slow
 def test_the_frame_defines_no_function_that_a_shell_has() -> None:
     for script in written(organization()):
         assert all("-tandem" in name for name in functions(script.text))

@@ -117,6 +117,7 @@ def test_tables_are_named_with_their_number_of_rows_and_not_written_out() -> Non
         assert "users.csv" in text and "5000 rows" in text and "user4999" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", [*RENDERERS])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_hostile_name_never_becomes_markup(format_: str, language: Language) -> None:

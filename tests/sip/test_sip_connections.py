@@ -121,6 +121,7 @@ def test_a_client_without_a_certificate_gets_nowhere(run: Runner, stores: dict[s
     run(scene())
 
 
+@pytest.mark.slow
 def test_a_peer_that_does_not_read_is_not_read_and_then_cut_off(
     run: Runner, stores: dict[str, CertificateStore]
 ) -> None:

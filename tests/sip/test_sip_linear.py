@@ -122,6 +122,7 @@ def check(read: Callable[[Any], object], inputs: list[Any]) -> None:
         before = took
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
 def test_a_header_is_read_in_time_that_grows_with_its_length(name: str) -> None:
     read, beginnings = READERS[name]

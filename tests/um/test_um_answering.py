@@ -145,6 +145,7 @@ async def test_who_speaks_too_long_is_cut_off_at_the_limit(um: Um) -> None:
     assert await asyncio.wait_for(leg.ended, 5) == "remote"
 
 
+@pytest.mark.slow
 async def test_a_key_skips_the_greeting_and_who_says_nothing_leaves_no_sound(um: Um) -> None:
     um.greeting = [tone(30)]
     leg = await um.call()

@@ -273,6 +273,7 @@ def test_pins_follow_the_policy(pin: str, good: bool) -> None:
     assert acceptable(pin, extension="4101", minimum=6) is good
 
 
+@pytest.mark.slow
 def test_a_made_pin_is_acceptable_and_known_only_by_its_hash(tmp_path: Path) -> None:
     hasher = PinHasher(tmp_path / "um" / "pin.key")
     pin = generate(extension="4101", minimum=8)

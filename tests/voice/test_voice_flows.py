@@ -426,6 +426,7 @@ def um_servers(world: World, voice: VoiceServer, *names: str) -> list[Party]:
     return parties
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [403, 404, 408, 480, 500, 503])
 @pytest.mark.parametrize("turn", [0, 1])
 def test_a_um_server_that_does_not_know_the_dial_plan_yet_is_passed_over(

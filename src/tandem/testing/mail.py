@@ -61,7 +61,7 @@ class MemoryMailbox:
     async def list(self) -> tuple[MessageInfo, ...]:
         """See :meth:`tandem.mail.port.Mailbox.list`."""
         self._check()
-        return tuple(kept.info for kept in self._kept.values())
+        return tuple(kept.info for kept in list(self._kept.values()))
 
     async def open(self, key: str) -> bytes:
         """See :meth:`tandem.mail.port.Mailbox.open`."""
@@ -165,7 +165,7 @@ class MemoryMailStore:
 
     async def addresses(self) -> tuple[str, ...]:
         """See :meth:`tandem.mail.port.MailStore.addresses`."""
-        return tuple(sorted(name for name, mailbox in self._mailboxes.items() if mailbox.exists))
+        return tuple(sorted(name for name, mailbox in list(self._mailboxes.items()) if mailbox.exists))
 
     async def move(self, address: str, to: str) -> bool:
         """See :meth:`tandem.mail.port.MailStore.move`."""
