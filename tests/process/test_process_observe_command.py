@@ -343,7 +343,7 @@ def test_of_a_deployment_that_is_there_what_is_missing_stands_in_the_runbook(tmp
     observing = run(tmp_path, "observe", *results)
     assert observing.exit_code == 0, observing.output
     rest = CliRunner().invoke(tandem, ["runbook", str(tmp_path / "organization.yaml"), "--open"]).stdout
-    assert "differs (seen -> declared): + UM hunt group London: at 1:2" in rest and "`7/exchange-exchucutil`" in rest
+    assert r"differs (seen -\> declared): + UM hunt group London: at 1:2" in rest and "`7/exchange-exchucutil`" in rest
     assert "`7/lync-front-end`" in rest and "`11/lync-acceptance`" in rest
     for seen in ("3/exchange-dial-plans", "4/exchange-security", "8/lync-dial-plans", "10/lync-voice"):
         assert f"`{seen}`" not in rest, seen
