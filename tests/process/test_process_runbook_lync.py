@@ -27,8 +27,7 @@ from tandem.org.vocabulary import (
 )
 from tandem.process.phases import Side
 from tandem.process.runbook.further import further_steps
-from tandem.process.runbook.lync.side import saved_file
-from tandem.process.runbook.model import RunbookStep, Shell
+from tandem.process.runbook.model import RunbookStep, Shell, saved_file
 from tandem.process.runbook.steps import runbook_steps
 
 PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from tandem.process.errors import ProcessError
+from tandem.process.runbook.model import saved_file
 
 _QUOTES = "'\u2018\u2019\u201a\u201b"
 """PowerShell takes the typographic single quotes for the plain one."""
@@ -25,18 +26,14 @@ def array(values: Iterable[str]) -> str:
     return f"@({', '.join(map(quote, values))})"
 
 
-def table(rows: Iterable[dict[str, str]]) -> str:
-    """An array of objects, a row to a line. Many rows are a :class:`tandem.process.runbook.model.Table`."""
-    lines = (
-        "    New-Object PSObject -Property @{ " + "; ".join(f"{k} = {quote(v)}" for k, v in row.items()) + " }"
-        for row in rows
-    )
-    return "@(\n" + "\n".join(lines) + "\n)"
-
-
 def rows_of(file: str) -> str:
     """The rows of a table beside the script: see :class:`tandem.process.runbook.model.Table`."""
     return f"@(Import-Csv -Path (Join-Path $tables {quote(file)}))"
+
+
+def restored(step: str, name: str) -> str:
+    """An array of what a step's :class:`tandem.process.runbook.model.Saved` of this name has kept."""
+    return f"@(Import-Clixml -Path (Join-Path $saved {quote(saved_file(step, name))}) | ForEach-Object {{ $_ }})"
 
 
 def comment(text: str) -> str:

@@ -5,7 +5,6 @@ ends in the version: objects are made by the oldest version that uses them, sinc
 that made it and later ones (ExchangeVersion), and each server is configured in its own version's shell.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -16,7 +15,7 @@ from tandem.process.phases import PHASES, Side
 from tandem.process.roles import MessagingRoles, Requirement
 from tandem.process.runbook.exchange.links import links
 from tandem.process.runbook.model import RunbookStep, Shell, Text
-from tandem.process.runbook.powershell import quote
+from tandem.process.runbook.powershell import restored
 
 SHELLS = {
     Generation.E2007: Shell.EXCHANGE_2007,
@@ -105,8 +104,7 @@ class ExchangeForest:
 
     def kept(self, number: int, name: str, saved: str) -> str:
         """PowerShell: the objects that a step's :class:`Saved` of this name kept, as an array."""
-        file = re.sub(r"[^A-Za-z0-9.-]", "_", self.id_of(number, name)) + f"-{saved}.xml"
-        return f"@(Import-Clixml -Path (Join-Path $saved {quote(file)}) | ForEach-Object {{ $_ }})"
+        return restored(self.id_of(number, name), saved)
 
     def step(
         self, number: int, name: str, required: Requirement, title: Text, *, shell: Shell | None = None, **more: Any

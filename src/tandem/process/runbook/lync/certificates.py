@@ -10,9 +10,9 @@ from tandem.org.vocabulary import PoolType
 from tandem.process.roles import CERTIFICATES
 from tandem.process.runbook.gateways import WHATIF
 from tandem.process.runbook.lync.fragments import as_text, select, started
-from tandem.process.runbook.lync.side import SHELLS, LyncSide, restored, servers_of, version_of
+from tandem.process.runbook.lync.side import SHELLS, LyncSide, servers_of, version_of
 from tandem.process.runbook.model import RunbookStep, Saved, Text
-from tandem.process.runbook.powershell import array, quote
+from tandem.process.runbook.powershell import array, quote, restored
 
 _HERE = "$here = ([System.Net.Dns]::GetHostEntry('')).HostName"
 _WEB = ("WebServicesInternal", "WebServicesExternal")

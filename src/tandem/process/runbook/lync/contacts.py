@@ -13,9 +13,9 @@ from tandem.process.phases import Side
 from tandem.process.roles import DIRECTORY_ADMINS, OCSUMUTIL
 from tandem.process.runbook.gateways import WHATIF
 from tandem.process.runbook.lync.fragments import indented, search
-from tandem.process.runbook.lync.side import LyncSide, restored
+from tandem.process.runbook.lync.side import LyncSide
 from tandem.process.runbook.model import RunbookStep, Saved, Shell, StepTable, Text
-from tandem.process.runbook.powershell import array, rows_of
+from tandem.process.runbook.powershell import array, restored, rows_of
 
 CONTACTS = "lync-contacts.csv"
 _UTILITIES = {

@@ -14,9 +14,9 @@ from tandem.org.vocabulary import GLOBAL, PoolType, UriType, registrar_identity
 from tandem.process.roles import VOICE_SERVERS
 from tandem.process.runbook.gateways import WHATIF
 from tandem.process.runbook.lync.fragments import IDENTITY, indented, named, select, site_of
-from tandem.process.runbook.lync.side import LyncSide, restored
+from tandem.process.runbook.lync.side import LyncSide
 from tandem.process.runbook.model import RunbookStep, Saved, Text
-from tandem.process.runbook.powershell import array, flag, quote
+from tandem.process.runbook.powershell import array, flag, quote, restored
 
 _SAVED = (
     Saved("dial-plans", f"@(Get-CsDialPlan | {select(IDENTITY, 'SimpleName')})"),

@@ -5,7 +5,6 @@ shell of that pool's version. Users are known by two names: by the user principa
 their SIP address afterwards. An account name alone would be taken for a display name (Get-CsUser -Identity).
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,16 +34,6 @@ USER_ROWS = rows_of(USERS)
 def version_of(pool: m.DeclaredVoicePool) -> str:
     """``2010``, ``2013`` or ``2015``."""
     return pool.version or _DEFAULT_VERSION
-
-
-def saved_file(step: str, name: str) -> str:
-    """The file that holds what a step has kept before it changed anything."""
-    return re.sub(r"[^A-Za-z0-9.-]", "_", step) + f"-{name}.xml"
-
-
-def restored(step: str, name: str) -> str:
-    """An array of what a step has kept."""
-    return f"@(Import-Clixml -Path (Join-Path $saved {quote(saved_file(step, name))}) | ForEach-Object {{ $_ }})"
 
 
 def servers_of(pool: m.DeclaredVoicePool) -> str:

@@ -8,9 +8,9 @@ from tandem.process.roles import VOICE_USERS
 from tandem.process.runbook.gateways import WHATIF
 from tandem.process.runbook.lync.fragments import as_text, select
 from tandem.process.runbook.lync.preconditions import UPN_NOTE
-from tandem.process.runbook.lync.side import USER_ROWS, LyncSide, restored
+from tandem.process.runbook.lync.side import USER_ROWS, LyncSide
 from tandem.process.runbook.model import RunbookStep, Saved, StepTable, Text
-from tandem.process.runbook.powershell import quote, rows_of
+from tandem.process.runbook.powershell import quote, restored, rows_of
 
 UM_SETTINGS = "lync-um-settings.csv"
 _PER_MINUTE = 60

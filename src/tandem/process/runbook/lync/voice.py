@@ -11,9 +11,9 @@ from tandem.process.roles import VOICE_SERVERS
 from tandem.process.runbook.further import STEPS
 from tandem.process.runbook.gateways import WHATIF
 from tandem.process.runbook.lync.fragments import IDENTITY, indented, replace_list, select, texts
-from tandem.process.runbook.lync.side import LyncSide, restored
+from tandem.process.runbook.lync.side import LyncSide
 from tandem.process.runbook.model import RunbookStep, Saved, Text
-from tandem.process.runbook.powershell import array, flag, quote
+from tandem.process.runbook.powershell import array, flag, quote, restored
 
 _SWITCHES = ("AllowCallForwarding", "AllowSimulRing", "EnableCallTransfer")
 _ONE = "Select-Object -First 1"
